@@ -1,0 +1,73 @@
+# Everything that is done to this project is done by one of these commands. `make help` lists them.
+
+# The first Python on the path that is new enough.
+PYTHON ?= $(shell scripts/pythons --first)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL = $(PIP) install --require-hashes -r requirements/build.txt && \
+	$(PIP) install --no-build-isolation --no-deps --editable .
+
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-only check format docs docs-serve bench stress wheel lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/ready-demo ## run the main job: parse Python's own standard library with a pool of actors
+	@$(BIN)/python examples/stdlib_census.py $(FOLDER)
+
+test: $(VENV)/ready-dev ## run the tests, with coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+test-only: $(VENV)/ready-test ## run the tests on another Python: make test-only PYTHON=… VENV=…
+	$(BIN)/python -m pytest --ignore tests/types
+
+check: $(VENV)/ready-dev ## format, lint, types, import contracts, docs
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mkdocs build --strict --quiet
+
+format: $(VENV)/ready-dev ## format the code and mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(VENV)/ready-dev ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+docs-serve: $(VENV)/ready-dev ## serve the documentation while it is written
+	$(BIN)/mkdocs serve
+
+stress: $(VENV)/ready-dev ## the long form of the tests that hunt for races
+	$(BIN)/python -m pytest tests/stress -p no:cacheprovider --timeout 3600 -s
+
+wheel: $(VENV)/ready-dev ## build the wheel into dist/
+	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .
+
+lock: ## pin the newest versions of everything in requirements/
+	scripts/lock
+
+clean: ## remove what the other commands made
+	rm -rf .venv .venv-* .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist site
+
+# --- environments; each command makes the one it needs, or uses it as it is ---------------------
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found; name one with PYTHON=…" >&2; exit 1; }
+	@echo "Making $(VENV) with $(PYTHON) …"
+	@"$(PYTHON)" -m venv "$(VENV)" || { rm -rf "$(VENV)"; \
+		echo "$(PYTHON) cannot make a virtual environment; install its venv module (python3-venv)" >&2; exit 1; }
+
+$(VENV)/ready-%: requirements/%.txt requirements/build.txt pyproject.toml src/pykka/_version.py | $(BIN)/python
+	@echo "Installing $< …"
+	@$(PIP) install --require-hashes -r $<
+	@$(INSTALL)
+	@touch $@

@@ -1,0 +1,35 @@
+"""Runs the examples in the README, the documentation and the docstrings as tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sybil import Sybil
+from sybil.document import PythonDocStringDocument
+from sybil.parsers.doctest import DocTestParser
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from tests.leaks import LeakCheck
+
+
+def _begin(namespace: dict[str, Any]) -> None:
+    namespace["_leak_check"] = LeakCheck()
+
+
+def _end(namespace: dict[str, Any]) -> None:
+    namespace["_leak_check"].finish()
+
+
+_markdown = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["README.md", "docs/**/*.md", "docs/*.md"],
+    setup=_begin,
+    teardown=_end,
+)
+_docstrings = Sybil(
+    parsers=[DocTestParser()],
+    patterns=["src/**/*.py"],
+    document_types={".py": PythonDocStringDocument},
+    setup=_begin,
+    teardown=_end,
+)
+pytest_collect_file = (_markdown + _docstrings).pytest()

@@ -1,0 +1,40 @@
+"""Actors for Python: one thing at a time each, and as many at once as you like.
+
+Start with `ThreadingActor`. The documentation has a tutorial, guides and a reference.
+"""
+
+from pykka._actor import Actor
+from pykka._exceptions import (
+    ActorDeadError,
+    ActorError,
+    DeadlockError,
+    FutureAlreadySetError,
+    Timeout,
+)
+from pykka._future import Future, as_completed, get_all
+from pykka._proxy import ActorProxy, CallableProxy, traversable
+from pykka._ref import ActorRef
+from pykka._registry import ActorRegistry
+from pykka._threading_future import ThreadingFuture
+from pykka._version import __version__
+from pykka.runtimes.threading import ThreadingActor
+
+__all__ = [
+    "Actor",
+    "ActorDeadError",
+    "ActorError",
+    "ActorProxy",
+    "ActorRef",
+    "ActorRegistry",
+    "CallableProxy",
+    "DeadlockError",
+    "Future",
+    "FutureAlreadySetError",
+    "ThreadingActor",
+    "ThreadingFuture",
+    "Timeout",
+    "__version__",
+    "as_completed",
+    "get_all",
+    "traversable",
+]

@@ -1,0 +1,310 @@
+"""An actor's address: what outlives the actor object.
+
+A ref points at an address and not at a Python object. Inbox, stopped mark and URN belong to the
+address, so that they are the same before, during and after the life of an instance.
+
+Closing
+    Problem: a message that is put into the inbox of an actor which is just ending must not be
+    forgotten there. A lock around every send would prevent it, and would cost every send.
+
+    There are two marks. *stopped* is set when the actor begins to end: sends are refused from
+    then on. *closed* is set when its last hook has run. Then:
+
+    - A sender puts its envelope into the inbox, and *then* looks whether the address is closed.
+      If so, it empties the inbox.
+    - The closer marks the address closed, and *then* empties the inbox.
+
+    Invariant: whatever is put into the inbox is taken out by the actor, by the closer, or by a
+    sender. Proof: if the closer found the inbox empty before the envelope came, then its mark
+    came before that, hence before the sender's look, which sees it (the queue's own lock orders
+    the two). Otherwise the closer, or somebody who emptied the inbox at the same time, has it.
+
+    Whoever takes an envelope out *buries* it: an ask is answered with `ActorDeadError`, a tell is
+    reported as a dead letter. A queue gives each envelope to one taker only, so that happens
+    exactly once. `tests/guarantees/test_g3_nothing_vanishes.py` runs this very code through every
+    interleaving.
+
+Lazy parts
+    A URN, an event and the inbox's public face are made when somebody first looks at them. Two
+    who look first at the same time get the same one: it is chosen under a lock that is held over
+    straight-line code only, in which nothing is allocated or called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import uuid
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pykka._envelope import Envelope
+from pykka._exceptions import ActorDeadError
+from pykka._inbox import ActorInbox, Inbox, Letter, take_all
+from pykka.messages import _ActorStop, _WakeUp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._actor import Actor
+    from pykka._future import Future
+    from pykka._waiting import Wait
+
+
+class Home(Protocol):
+    """What an address needs of the system that its actor belongs to."""
+
+    def enter_urn(self, address: Address) -> None:
+        """Make the address, whose URN was just made, findable by it."""
+
+    def forget_urn(self, address: Address, urn: str) -> None:
+        """Make the address no longer findable by a URN."""
+
+    def bury(self, address: Address, message: object, reason: str) -> None:
+        """Report a message that will never be handled."""
+
+
+_first_look = threading.Lock()
+
+
+class Address:
+    """Inbox, marks and names of one actor.
+
+    Args:
+        actor: The actor that takes the messages.
+        inbox: Where they wait.
+        home: The system that the actor belongs to.
+        create_future: Makes the futures of asks; `None` for the library's own.
+    """
+
+    __slots__ = (
+        "_claimed",
+        "_event",
+        "_face",
+        "_urn",
+        "actor",
+        "actor_class",
+        "closed",
+        "create_future",
+        "ending",
+        "handling",
+        "home",
+        "inbox",
+        "stopped",
+        "stoppers",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        actor: Actor,
+        inbox: ActorInbox,
+        home: Home,
+        create_future: Callable[[], Future[Any]] | None,
+    ) -> None:
+        self.actor: Actor | None = actor
+        """The actor object; `None` once the address is closed."""
+        self.actor_class = type(actor)
+        self.inbox = inbox
+        self.home = home
+        self.create_future = create_future
+        self.stopped = False
+        self.closed = False
+        self.ending = False
+        """Whether the hook that ends the life has run, or is running."""
+        self.handling: Letter | None = None
+        """What the actor is handling right now, for reports."""
+        self.waiting: Wait | None = None
+        """What the actor's handler is blocked in; see `pykka._waiting`."""
+        self.stoppers: list[tuple[Any, object]] | None = None
+        """Who waits for the end of the actor, and what to answer; see `close`."""
+        self._claimed = False
+        self._urn: str | None = None
+        self._event: StoppedEvent | None = None
+        self._face: Inbox | None = None
+
+    def __str__(self) -> str:
+        return f"{self.actor_class.__name__} ({self.urn})"
+
+    def send(self, envelope: Letter) -> None:
+        """Put an envelope into the inbox and see that it is not forgotten there.
+
+        `ActorRef.tell` and `ActorRef.ask` hold a copy of these two steps, to save the call.
+        """
+        self.inbox.put(envelope)
+        if self.closed:
+            self.bury_the_rest()
+
+    def claim_life(self) -> bool:
+        """Take it on to run the actor, or to see that it never runs; True for the first only."""
+        with _first_look:
+            first = not self._claimed
+            self._claimed = True
+        return first
+
+    def mark_stopped(self) -> None:
+        """Refuse sends from now on."""
+        with _first_look:
+            self.stopped = True
+            event = self._event
+        if event is not None:
+            event.announce()
+
+    def close(self) -> None:
+        """End the address: what is in its inbox, now or later, will never be handled.
+
+        Those who asked for the stop are answered last, when everything else is done. Like the
+        inbox, their list is emptied after the mark (`actor` is None) is set, and by latecomers
+        who see the mark.
+        """
+        if self.stoppers is None:
+            self.stoppers = []
+        self.mark_stopped()
+        try:
+            self.closed = True
+            self.bury_the_rest()
+        finally:
+            self.actor = None
+            self._answer_stoppers()
+
+    def bury_the_rest(self) -> None:
+        """Answer or report everything that is in the inbox."""
+        letters: list[Letter] = []
+        try:
+            take_all(self.inbox, letters)
+            self._bury_all(letters)
+        except BaseException:
+            self._bury_all(letters)  # a signal handler raised: go on where it struck
+            raise
+
+    def answer_when_ended(self, reply_to: Any, *, answer: object) -> None:
+        """Have a future resolved when the actor has ended, or now if it has."""
+        if self.stoppers is None:
+            self.stoppers = []
+        self.stoppers.append((reply_to, answer))
+        if self.actor is None:
+            self._answer_stoppers()
+
+    def dead_error(self, reason: str) -> ActorDeadError:
+        """The error for those whose message this actor will not handle."""
+        return ActorDeadError(f"{self} {reason}")
+
+    @property
+    def urn(self) -> str:
+        """The actor's URN; made when it is first read, and findable from then on."""
+        urn = self._urn
+        if urn is None:
+            fresh = uuid.uuid4().urn
+            with _first_look:
+                if self._urn is None:
+                    self._urn = fresh
+                urn = self._urn
+            self.home.enter_urn(self)
+        return urn
+
+    def choose_urn(self, urn: str) -> None:
+        """Give the actor another URN."""
+        with _first_look:
+            former, self._urn = self._urn, urn
+        if former is not None:
+            self.home.forget_urn(self, former)
+        self.home.enter_urn(self)
+
+    @property
+    def urn_if_seen(self) -> str | None:
+        """The actor's URN if anybody has read it."""
+        return self._urn
+
+    @property
+    def event(self) -> threading.Event:
+        """The event that tells whether the actor is stopped."""
+        event = self._event
+        if event is None:
+            fresh = StoppedEvent(self)
+            with _first_look:
+                if self._event is None:
+                    self._event = fresh
+                event = self._event
+                stopped = self.stopped
+            if stopped:
+                event.announce()
+        return event
+
+    @property
+    def face(self) -> Any:
+        """The inbox as users see it: their own, or an `Inbox` in front of the library's."""
+        if type(self.inbox) is not SimpleQueue:
+            return self.inbox
+        face = self._face
+        if face is None:
+            fresh = Inbox(self)
+            with _first_look:
+                if self._face is None:
+                    self._face = fresh
+                face = self._face
+        return face
+
+    def wake_up(self) -> None:
+        """Make the actor's thread look at the marks, if it can be done at no risk."""
+        if type(self.inbox) is SimpleQueue:
+            self.send(Envelope(_WakeUp()))
+
+    def _bury_all(self, letters: list[Letter]) -> None:
+        letters.reverse()
+        try:
+            while letters:
+                self._bury(letters[-1])
+                letters.pop()
+        finally:
+            letters.reverse()
+
+    def _bury(self, letter: Letter) -> None:
+        message = letter.message
+        reply_to = letter.reply_to
+        reason = "stopped before handling the message"
+        if isinstance(message, _ActorStop):
+            if reply_to is not None:
+                self.answer_when_ended(reply_to, answer=True)
+        elif isinstance(message, _WakeUp):
+            pass
+        elif reply_to is None:
+            self.home.bury(self, message, reason)
+        else:
+            error = self.dead_error(reason)
+            with contextlib.suppress(Exception):  # the asker has set it and wants no answer
+                reply_to.set_exception((type(error), error, None))
+
+    def _answer_stoppers(self) -> None:
+        while True:
+            try:
+                reply_to, answer = (self.stoppers or []).pop(0)
+            except IndexError:
+                break
+            with contextlib.suppress(Exception):  # as above
+                reply_to.set(answer)
+
+
+class StoppedEvent(threading.Event):
+    """The `actor_stopped` event of an address.
+
+    The mark of the address is the truth; the event follows it. Setting the event sets the mark.
+    """
+
+    def __init__(self, address: Address) -> None:
+        super().__init__()
+        self._address = address
+
+    def is_set(self) -> bool:
+        return self._address.stopped
+
+    def set(self) -> None:
+        self._address.mark_stopped()
+        self._address.wake_up()
+
+    def clear(self) -> None:
+        self._address.stopped = False
+        super().clear()
+
+    def announce(self) -> None:
+        """Wake those who wait for the event."""
+        super().set()

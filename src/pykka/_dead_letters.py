@@ -1,0 +1,165 @@
+"""Dead letters: messages that were accepted and then never handled.
+
+Nothing is silently lost (guarantee G3). A message that an actor leaves behind when it ends is
+counted, handed to every subscriber, and logged on `pykka.dead_letters`. An *ask* among them is
+answered with `ActorDeadError` as well.
+
+The log is rate-limited, so that a flood of dead letters cannot drown a program: a bucket of
+tokens, of which each record takes one and each second brings one back. A record says how many
+were left out since the one before.
+
+Re-entrancy (guarantee G4): a log handler or a subscriber may itself send to a dead actor, on the
+same thread, in the middle of a report. A letter from within a log handler is not logged, and one
+from within a subscriber is not handed on either, or a single dead log actor would recurse for
+ever. Both are counted. The lock is held over straight-line code only, in which nothing is called.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from pykka._waiting import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._ref import ActorRef
+
+logger = logging.getLogger("pykka.dead_letters")
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message that was accepted and then never handled."""
+
+    message: Any
+    """The message, as it was sent."""
+
+    target: ActorRef[Any]
+    """The actor that should have handled it."""
+
+    reason: str
+    """Why it was not handled."""
+
+
+@dataclass(frozen=True)
+class DeadLetterStatistics:
+    """Counts since the program began."""
+
+    count: int
+    """Dead letters, all told."""
+
+    logged: int
+    """Those that got a log record of their own."""
+
+    @property
+    def suppressed(self) -> int:
+        """Those that the rate limit kept out of the log."""
+        return self.count - self.logged
+
+
+class DeadLetters:
+    """Counts, hands on and logs dead letters.
+
+    Args:
+        burst: How many may be logged at once.
+        per_second: How many may be logged each second in the long run.
+        clock: Gives the time in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        burst: int = 10,
+        per_second: float = 1.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._count = 0
+        self._logged = 0
+        self._tokens = float(burst)
+        self._last = clock()
+        self._subscribers: list[Callable[[DeadLetter], object]] = []
+        self._busy = _Busy()
+
+    def report(self, letter: DeadLetter) -> None:
+        """Count a dead letter, tell the subscribers, and log it unless there are too many."""
+        busy = self._busy
+        may_log = not busy.logging and logger.isEnabledFor(logging.WARNING)
+        now = self._clock()
+        with self._lock:
+            self._count += 1
+            tokens = self._tokens + (now - self._last) * self._per_second
+            tokens = min(tokens, self._burst)
+            self._last = now
+            may_log = may_log and tokens >= 1
+            if may_log:
+                tokens -= 1
+                self._logged += 1
+            self._tokens = tokens
+            suppressed = self._count - self._logged
+        if may_log:
+            busy.logging = True
+            try:
+                _log(letter, suppressed)
+            finally:
+                busy.logging = False
+        if self._subscribers and not busy.telling:
+            was_logging = busy.logging
+            busy.telling = busy.logging = True
+            try:
+                for subscriber in self._subscribers.copy():
+                    _tell(subscriber, letter)
+            finally:
+                busy.telling = False
+                busy.logging = was_logging
+
+    def statistics(self) -> DeadLetterStatistics:
+        """Return the counts."""
+        with self._lock:
+            count, logged = self._count, self._logged
+        return DeadLetterStatistics(count=count, logged=logged)
+
+    def subscribe(self, subscriber: Callable[[DeadLetter], object]) -> None:
+        """Have a function called with each dead letter, by the thread that finds it."""
+        self._subscribers.append(subscriber)
+
+    def unsubscribe(self, subscriber: Callable[[DeadLetter], object]) -> None:
+        """Do not call the function any more.
+
+        Raises:
+            ValueError: The function is no subscriber.
+        """
+        self._subscribers.remove(subscriber)
+
+
+class _Busy(threading.local):
+    """What this thread is in the middle of."""
+
+    logging = False
+    telling = False
+
+
+def _log(letter: DeadLetter, suppressed: int) -> None:
+    logger.warning(
+        "Dead letter to %s: %s (%s). Left out of the log so far: %d",
+        letter.target,
+        shorten(letter.message),
+        letter.reason,
+        suppressed,
+        extra={"dead_letter": letter},
+    )
+
+
+def _tell(subscriber: Callable[[DeadLetter], object], letter: DeadLetter) -> None:
+    try:
+        subscriber(letter)
+    except Exception:
+        logger.exception("A subscriber to dead letters raised: %r", subscriber)

@@ -1,0 +1,57 @@
+"""A timeout is one deadline for a whole call (guarantee G7).
+
+A call with a `timeout` turns it into a point in time at once and passes that on, so that waiting
+for ten futures takes no longer than waiting for one. Points in time are seconds of
+`time.monotonic`, hence not moved by changes of the wall clock.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from time import monotonic
+from typing import Any
+
+from pykka._exceptions import Timeout
+
+
+def check_timeout(timeout: Any) -> None:
+    """Refuse what is not a number of seconds.
+
+    Raises:
+        TypeError: `timeout` is not a number.
+        ValueError: `timeout` is negative or not a number at all (NaN).
+    """
+    if not isinstance(timeout, (int, float)) and not hasattr(timeout, "__float__"):
+        msg = f"timeout must be a number of seconds or None, not {timeout!r}"
+        raise TypeError(msg)
+    if timeout < 0 or math.isnan(timeout):
+        msg = (
+            f"'timeout' must be a non-negative number, not {timeout!r}; "
+            "use 0 to look without waiting and None to wait for ever"
+        )
+        raise ValueError(msg)
+
+
+class Deadline:
+    """A point in time that a call and all its parts share; `None` means never."""
+
+    __slots__ = ("_end", "timeout")
+
+    def __init__(self, timeout: float | None) -> None:
+        self.timeout = timeout
+        if timeout is None:
+            self._end = None
+        else:
+            check_timeout(timeout)
+            self._end = monotonic() + float(timeout)
+
+    def remaining(self) -> float | None:
+        """Seconds left, never negative, never more than a lock can wait; `None` if endless."""
+        if self._end is None:
+            return None
+        return min(max(0.0, self._end - monotonic()), threading.TIMEOUT_MAX)
+
+    def expired(self) -> Timeout:
+        """The exception for whoever has waited until the deadline."""
+        return Timeout(f"{self.timeout} seconds passed without a result")

@@ -1,0 +1,65 @@
+"""What lies in an inbox: a message, and where its answer goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pykka.messages import ProxyCall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pykka._future import Future
+
+T = TypeVar("T")
+
+
+class Envelope(Generic[T]):
+    """A message on its way to an actor.
+
+    Args:
+        message: What the sender sent.
+        reply_to: The future that gets the answer; `None` if the sender expects none.
+
+    Example:
+        >>> from pykka._envelope import Envelope
+        >>> Envelope("hello")
+        Envelope(message='hello', reply_to=None)
+    """
+
+    __slots__ = ("message", "reply_to")
+
+    message: T
+    reply_to: Future[Any] | None
+
+    def __init__(self, message: T, reply_to: Future[Any] | None = None) -> None:
+        self.message = message
+        self.reply_to = reply_to
+
+    def __repr__(self) -> str:
+        return f"Envelope(message={self.message!r}, reply_to={self.reply_to!r})"
+
+
+class CallEnvelope:
+    """A call through a proxy that expects no answer.
+
+    It holds what the `ProxyCall` would hold, and makes one only for those who look. The actor
+    does not. A message of its own for each call would cost as much again as everything else,
+    most of it in the garbage collector, which has to look through all that waits in an inbox.
+    """
+
+    __slots__ = ("args", "attr_path", "kwargs")
+
+    attr_path: Sequence[str]
+    args: Sequence[Any]
+    kwargs: dict[str, Any] | None
+
+    reply_to = None
+
+    @property
+    def message(self) -> ProxyCall:
+        """The call as a message."""
+        return ProxyCall(self.attr_path, self.args, self.kwargs or {})
+
+    def __repr__(self) -> str:
+        return f"Envelope(message={self.message!r}, reply_to=None)"

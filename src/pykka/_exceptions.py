@@ -1,0 +1,47 @@
+"""Every exception that the library raises on purpose, under one root."""
+
+import queue
+
+
+class ActorError(Exception):
+    """Root of the library's exceptions.
+
+    Catching it catches all of them and nothing else.
+
+    Example:
+        >>> import pykka
+        >>> issubclass(pykka.ActorDeadError, pykka.ActorError)
+        True
+    """
+
+
+class ActorDeadError(ActorError):
+    """The actor is dead, so it can neither take nor answer a message.
+
+    Raised by `ActorRef.tell`, by the future of `ActorRef.ask`, and when a proxy is made. The text
+    is `… not found` if the actor was dead before the message was sent, and `… stopped before
+    handling the message` if the message was accepted but the actor ended first.
+    """
+
+
+class Timeout(ActorError, TimeoutError):  # noqa: N818 (the name is Pykka's)
+    """A future had no result within the time allowed.
+
+    The work goes on: a timeout ends the waiting, not the handler.
+    """
+
+
+class DeadlockError(ActorError):
+    """Actors wait for each other in a circle, so none of them could ever go on.
+
+    Raised in the actor whose wait closed the circle. Its wait is withdrawn and the others go on
+    waiting: if the actor lets the error out of its handler, the one that asked it gets it as the
+    answer. The text names each actor, the message it handles, and the line where it waits.
+    """
+
+
+class FutureAlreadySetError(ActorError, queue.Full):
+    """A future was given a second result.
+
+    It is a `queue.Full` too, because that is what older releases raised.
+    """

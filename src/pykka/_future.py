@@ -1,0 +1,380 @@
+"""Futures: handles to values that arrive later.
+
+`Future` is the interface, with everything that can be built from `get()`. The implementation is
+`ThreadingFuture`, in `pykka._threading_future`.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pykka._deadline import Deadline
+from pykka._exceptions import FutureAlreadySetError
+from pykka._lazy import Derivation, GetHook, Lazy
+from pykka._logging import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from types import TracebackType
+    from typing import TypeAlias
+
+    OptExcInfo: TypeAlias = (
+        tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[type[BaseException], BaseException | None, TracebackType | None]
+        | tuple[None, None, None]
+    )
+
+T = TypeVar("T")
+J = TypeVar("J")
+M = TypeVar("M")
+R = TypeVar("R")
+F = TypeVar("F", bound="Future[Any]")
+
+USE_SUBCLASS = "Future is the interface; use a subclass of it, such as ThreadingFuture"
+ALREADY_SET = "the future has a result already; a future can be set only once"
+
+
+class Future(Generic[T]):
+    """A handle to a value which is available now or in the future.
+
+    Calls of actor methods and reads of actor attributes through a proxy return futures, and so
+    does `ActorRef.ask` with `block=False`. Get the value with `get()`, or with `await` in a
+    coroutine.
+
+    This class is the interface; use `ThreadingFuture`.
+    """
+
+    __slots__ = ("__dict__", "__weakref__")
+
+    _lazy: Lazy[T] | None = None
+
+    def __repr__(self) -> str:
+        return "<pykka.Future>"
+
+    def get(self, *, timeout: float | None = None) -> T:
+        """Return the value, once it is there.
+
+        If the future ended with an exception, it is raised instead of returned: the same
+        exception object, with the traceback it was set with and the caller's frames added.
+
+        The value can be read any number of times, by any number of threads.
+
+        Args:
+            timeout: Seconds to wait for the value. `None` waits for ever, `0` only looks.
+
+        Raises:
+            Timeout: The value is not there after `timeout` seconds.
+            DeadlockError: The caller is an actor, `timeout` is `None`, and the value can only
+                come from an actor that waits for the caller.
+            ValueError: `timeout` is negative.
+            Exception: Whatever the future ended with.
+
+        Example:
+            >>> import pykka
+            >>> future = pykka.ThreadingFuture()
+            >>> future.set("done")
+            >>> future.get(timeout=1)
+            'done'
+        """
+        if self._lazy is not None:
+            return self._lazy.read(timeout, lambda _outcome: None)
+        raise NotImplementedError(USE_SUBCLASS)
+
+    def set(self, value: T | None = None) -> None:
+        """Resolve the future with a value.
+
+        Args:
+            value: The value; it is not copied.
+
+        Raises:
+            FutureAlreadySetError: The future has a result already, or a get-hook.
+        """
+        raise NotImplementedError(USE_SUBCLASS)
+
+    def set_exception(self, exc_info: OptExcInfo | BaseException | None = None) -> None:
+        """Resolve the future with an exception, which `get()` then raises.
+
+        Args:
+            exc_info: A three-tuple as from `sys.exc_info()`, or an exception. Without it, the
+                exception that is being handled is taken.
+
+        Raises:
+            FutureAlreadySetError: The future has a result already, or a get-hook.
+            ValueError: There is no exception, neither given nor being handled.
+            TypeError: `exc_info` is something else.
+
+        Example:
+            >>> import pykka
+            >>> future = pykka.ThreadingFuture()
+            >>> try:
+            ...     1 / 0
+            ... except ZeroDivisionError:
+            ...     future.set_exception()
+            >>> future.get()
+            Traceback (most recent call last):
+            ZeroDivisionError: division by zero
+        """
+        raise NotImplementedError(USE_SUBCLASS)
+
+    def set_get_hook(self, func: Callable[[float | None], T]) -> None:
+        """Have a function make the value when it is read.
+
+        The function is called by the first `get()`, with its timeout, and what it returns is the
+        future's value from then on. If it raises, the next `get()` calls it again.
+
+        Args:
+            func: Takes the timeout in seconds, or `None`, and returns the value.
+
+        Raises:
+            FutureAlreadySetError: The future has a result already.
+        """
+        self._install(GetHook(func))
+
+    def filter(self: Future[Iterable[J]], func: Callable[[J], bool]) -> Future[Iterable[J]]:
+        """Return a future with only those items of the value that pass a test.
+
+        Raises:
+            TypeError: From `get()` of the new future, if the value is not iterable.
+
+        Example:
+            >>> import pykka
+            >>> numbers = pykka.ThreadingFuture()
+            >>> large = numbers.filter(lambda x: x > 10)
+            >>> numbers.set(range(5, 15))
+            >>> large.get()
+            [11, 12, 13, 14]
+        """
+
+        def keep(values: Sequence[Iterable[J]]) -> list[J]:
+            return [item for item in values[0] if func(item)]
+
+        return self._derive(keep, self)
+
+    def join(self: Future[Any], *futures: Future[Any]) -> Future[Iterable[Any]]:
+        """Return a future with a list of the values of this future and others.
+
+        Raises:
+            TypeError: One of `futures` is not a future.
+
+        Example:
+            >>> import pykka
+            >>> a, b = pykka.ThreadingFuture(), pykka.ThreadingFuture()
+            >>> both = a.join(b)
+            >>> a.set("def")
+            >>> b.set(123)
+            >>> both.get()
+            ['def', 123]
+        """
+        for future in futures:
+            _require_future(future, "join()")
+        return self._derive(list, self, *futures)
+
+    def map(self, func: Callable[[T], M]) -> Future[M]:
+        """Return a future with what a function makes of the value.
+
+        Example:
+            >>> import pykka
+            >>> number = pykka.ThreadingFuture()
+            >>> larger = number.map(lambda x: x + 10)
+            >>> number.set(30)
+            >>> larger.get()
+            40
+        """
+        return self._derive(lambda values: func(values[0]), self)
+
+    def reduce(self: Future[Iterable[J]], func: Callable[[R, J], R], *args: R) -> Future[R]:
+        """Return a future with the value's items folded into one, from left to right.
+
+        Args:
+            func: Takes what was made so far and the next item.
+            *args: At most one: what to start with.
+
+        Raises:
+            TypeError: From `get()` of the new future, if the value is not iterable, or empty
+                with nothing to start with.
+
+        Example:
+            >>> import pykka
+            >>> letters = pykka.ThreadingFuture()
+            >>> word = letters.reduce(lambda so_far, letter: so_far + letter)
+            >>> letters.set(["a", "b", "c"])
+            >>> word.get()
+            'abc'
+        """
+        return self._derive(lambda values: functools.reduce(func, values[0], *args), self)
+
+    def _derive(self, compute: Callable[[Any], Any], *sources: Future[Any]) -> Future[Any]:
+        derived = self._new()
+        derived._install(Derivation(compute, sources))
+        return derived
+
+    def _new(self) -> Future[Any]:
+        """An empty future of the kind that `map()` and its sisters return."""
+        return type(self)()
+
+    def _install(self, lazy: Lazy[T]) -> None:
+        """Have `lazy` make the value."""
+        if self._lazy is not None and self._lazy.outcome is not None:
+            raise FutureAlreadySetError(ALREADY_SET)
+        self._lazy = lazy
+
+    def _when_ready(self, waiter: Callable[[], object]) -> bool:
+        """Call `waiter` once, when `get()` need not wait for anybody.
+
+        Returns False, and does nothing, if there is no telling when: a get-hook does its own
+        waiting, inside the `get()` that calls it.
+        """
+        del waiter
+        return False
+
+    def _forget(self, waiter: Callable[[], object]) -> None:
+        """Do not call `waiter` any more, if it can still be helped."""
+
+    def done(self) -> bool:
+        """Tell whether `get()` would return, or raise, without waiting for anybody.
+
+        A future made by `map()` and its sisters is done when those it is made from are; its
+        function runs when it is read. With a get-hook, it is done once somebody has read it.
+
+        Example:
+            >>> import pykka
+            >>> future = pykka.ThreadingFuture()
+            >>> future.done()
+            False
+            >>> future.set(1)
+            >>> future.done()
+            True
+        """
+        return False
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if self.done():
+            return self.get()
+        # Whoever never imported asyncio runs no event loop of it. Importing it here would cost
+        # each program that uses futures 30 ms at start-up.
+        asyncio = sys.modules.get("asyncio")
+        loop = asyncio and asyncio._get_running_loop()
+        if loop is None:
+            return self.get()
+        waiting = loop.create_future()
+
+        def resume() -> None:
+            if not waiting.done():
+                waiting.set_result(None)
+
+        def waiter() -> None:
+            try:
+                loop.call_soon_threadsafe(resume)
+            except RuntimeError:
+                # The loop was closed meanwhile, so nobody awaits us any more.
+                logger.debug("%r came too late for %r", self, loop)
+
+        if self._when_ready(waiter):
+            try:
+                yield from waiting
+            finally:
+                self._forget(waiter)
+            return self.get()
+        in_executor: Generator[Any, None, T] = loop.run_in_executor(None, self.get).__await__()
+        return (yield from in_executor)
+
+
+def get_all(futures: Iterable[Future[T]], *, timeout: float | None = None) -> Iterable[T]:
+    """Collect the values of several futures.
+
+    Args:
+        futures: The futures, in any iterable.
+        timeout: Seconds to wait for all of them together.
+
+    Returns:
+        A list of the values, in the order of `futures`.
+
+    Raises:
+        Timeout: They are not all there after `timeout` seconds.
+        TypeError: Something in `futures` is not a future.
+        Exception: What the first of the futures that failed ended with.
+
+    Example:
+        >>> import pykka
+        >>> class Squarer(pykka.ThreadingActor):
+        ...     def square(self, number):
+        ...         return number * number
+        >>> squarer = Squarer.start().proxy()
+        >>> pykka.get_all([squarer.square(n) for n in range(4)], timeout=10)
+        [0, 1, 4, 9]
+        >>> squarer.stop().get()
+    """
+    if timeout is None:
+        return [_require_future(future, "get_all()").get() for future in futures]
+    deadline = Deadline(timeout)
+    return [
+        _require_future(future, "get_all()").get(timeout=deadline.remaining())
+        for future in futures
+    ]
+
+
+def as_completed(
+    futures: Iterable[Future[T]], *, timeout: float | None = None
+) -> Iterator[Future[T]]:
+    """Yield futures in the order in which they are done.
+
+    The idea and the name are those of `concurrent.futures.as_completed`. A future with a get-hook
+    is done when it has been read, and nobody here reads it.
+
+    Args:
+        futures: The futures. One that is given twice is yielded once.
+        timeout: Seconds for all of them together, counted from the call.
+
+    Raises:
+        Timeout: They are not all done after `timeout` seconds.
+        TypeError: Something in `futures` is not a future that can tell when it is done.
+
+    Example:
+        >>> import pykka
+        >>> slow, fast = pykka.ThreadingFuture(), pykka.ThreadingFuture()
+        >>> fast.set("hare")
+        >>> arrivals = pykka.as_completed([slow, fast])
+        >>> next(arrivals).get()
+        'hare'
+        >>> slow.set("tortoise")
+        >>> next(arrivals).get()
+        'tortoise'
+    """
+    deadline = Deadline(timeout)
+    arrived: SimpleQueue[Future[T]] = SimpleQueue()
+    waiting = {
+        _require_future(f, "as_completed()"): functools.partial(arrived.put, f) for f in futures
+    }
+    for future, waiter in waiting.items():
+        if not future._when_ready(waiter):
+            msg = f"as_completed() cannot tell when {future!r} is done"
+            raise TypeError(msg)
+    return _arrivals(arrived, waiting, deadline)
+
+
+def _arrivals(
+    arrived: SimpleQueue[Future[T]],
+    waiting: dict[Future[T], functools.partial[None]],
+    deadline: Deadline,
+) -> Iterator[Future[T]]:
+    try:
+        while waiting:
+            try:
+                future = arrived.get(timeout=deadline.remaining())
+            except Empty:
+                raise deadline.expired() from None
+            del waiting[future]
+            yield future
+    finally:
+        for future, waiter in waiting.items():
+            future._forget(waiter)
+
+
+def _require_future(future: F, caller: str) -> F:
+    if not hasattr(future, "get"):
+        msg = f"{caller} takes futures, not {future!r}"
+        raise TypeError(msg)
+    return future

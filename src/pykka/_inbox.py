@@ -1,0 +1,141 @@
+"""Inboxes: what an actor's messages wait in.
+
+By default an inbox is a `queue.SimpleQueue`: written in C, 72 bytes, and its `put` never blocks
+and may be called from a signal handler or a finaliser. The library uses that queue directly.
+`Actor.actor_inbox` shows it through an `Inbox`, whose `put` does everything that a send does.
+
+An actor class can bring an inbox of its own by overriding `_create_actor_inbox()`. All that is
+asked of it is `put(envelope)`, `get()` and `empty()`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pykka._envelope import Envelope
+
+
+class Letter(Protocol):
+    """What the library needs to know of an envelope."""
+
+    message: Any
+
+    @property
+    def reply_to(self) -> Any:
+        """The future that gets the answer, or None."""
+
+
+class ActorInbox(Protocol):
+    """What the library needs of an actor's inbox."""
+
+    def put(self, envelope: Any, /) -> None:
+        """Add an envelope."""
+
+    def get(self) -> Any:
+        """Remove the first envelope and return it; wait if there is none."""
+        ...
+
+    def empty(self) -> bool:
+        """Tell whether there is nothing in the inbox."""
+        ...
+
+
+class Sender(Protocol):
+    """What an `Inbox` needs of an actor's address."""
+
+    inbox: ActorInbox
+
+    def send(self, envelope: Letter) -> None:
+        """Put an envelope into the inbox and see that it is not forgotten there."""
+
+
+class Inbox:
+    """An actor's inbox, as a user sees it.
+
+    Use `ActorRef.tell` and `ActorRef.ask` to send messages.
+    """
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    @property
+    def _queue(self) -> Any:
+        return self._sender.inbox
+
+    def put(self, envelope: Envelope[Any]) -> None:
+        """Send an envelope to the actor.
+
+        Raises:
+            TypeError: It is not an envelope.
+        """
+        if not (hasattr(envelope, "message") and hasattr(envelope, "reply_to")):
+            msg = (
+                f"an actor's inbox takes envelopes, not {envelope!r}; "
+                "send a message with tell() or ask()"
+            )
+            raise TypeError(msg)
+        self._sender.send(envelope)
+
+    put_nowait = put
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002 (queue.Queue's signature)
+        """Take the first envelope away from the actor.
+
+        Raises:
+            queue.Empty: There is none, and none came in time.
+        """
+        return self._queue.get(block, timeout)
+
+    def get_nowait(self) -> Any:
+        """Take the first envelope away from the actor, if there is one.
+
+        Raises:
+            queue.Empty: There is none.
+        """
+        return self._queue.get_nowait()
+
+    def empty(self) -> bool:
+        """Tell whether there is nothing in the inbox."""
+        empty: bool = self._queue.empty()
+        return empty
+
+    def qsize(self) -> int:
+        """Tell how many messages wait; the one being handled is not among them."""
+        size: int = self._queue.qsize()
+        return size
+
+    def __repr__(self) -> str:
+        return f"<pykka inbox with {self.qsize()} messages>"
+
+
+_NEVER = object()
+_one_at_a_time = threading.RLock()
+
+
+def take_all(inbox: Any, into: list[Any]) -> None:
+    """Move everything that is in an inbox to the end of a list, in order.
+
+    Invariant: whatever was put before the call is moved by this call or by one that runs at the
+    same time, and by exactly one of them.
+
+    "Empty" is what the queue itself says when it is asked to give, never what a look at its
+    length says: only the former synchronises with a `put` that happens at the same time.
+    """
+    if type(inbox).__module__ in ("_queue", "queue"):
+        # The loop runs in C from start to end, so no signal handler can raise between the moment
+        # an envelope leaves the queue and the moment it is in the list.
+        with contextlib.suppress(queue.Empty):
+            into.extend(iter(inbox.get_nowait, _NEVER))
+        return
+    # An inbox of the user's. With nothing but get() and empty(), two threads that both saw a last
+    # envelope would fight for it and one would wait for ever; so one thread at a time. The lock
+    # is re-entrant for sends from signal handlers and finalisers.
+    with _one_at_a_time:
+        while not inbox.empty():
+            into.append(inbox.get())

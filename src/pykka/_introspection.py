@@ -1,0 +1,132 @@
+"""Looking at an object without running any of its code.
+
+A proxy has to know whether an attribute of its actor is a method, something to go into, or a
+plain value. It must not find out with `getattr()`: that would run property getters, in the wrong
+thread, where they may block, raise, or see the actor's state in the middle of a change. So this
+module reads the `__dict__` of the instance and of the classes in its MRO, in the order of
+Python's own look-up, and stops before the step that would call a descriptor.
+(`inspect.getattr_static` does much the same at ten times the cost.)
+
+Nothing is cached here. Only the one name that was asked for is looked up, which is so little work
+that a change of a class, such as `mock.patch.object(Cls, …)`, is simply seen.
+"""
+
+from __future__ import annotations
+
+import functools
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_MISSING = object()
+
+# Descriptors that give something to call, though they cannot be called themselves.
+_METHOD_MAKERS = (classmethod, functools.partialmethod, functools.singledispatchmethod)
+
+_mro_of: Any = type.__dict__["__mro__"].__get__
+
+
+class Kind(Enum):
+    """What a proxy does with an attribute."""
+
+    METHOD = auto()
+    TRAVERSABLE = auto()
+    VALUE = auto()
+    MISSING = auto()
+
+
+class _Found(NamedTuple):
+    value: Any
+    on_class: bool
+
+
+def examine(obj: object, name: str) -> tuple[Kind, object]:
+    """Tell what kind of attribute an object has under a name, and what is stored there."""
+    value, on_class = _look_up(obj, name)
+    if value is _MISSING:
+        kind = Kind.MISSING
+    elif on_class and _is_data_descriptor(value):
+        kind = Kind.VALUE  # a property, whatever it may be besides
+    elif callable(value) or (on_class and issubclass(type(value), _METHOD_MAKERS)):
+        kind = Kind.METHOD
+    elif _is_traversable(value):
+        kind = Kind.TRAVERSABLE
+    else:
+        kind = Kind.VALUE
+    return kind, value
+
+
+def _is_traversable(obj: object) -> bool:
+    """Tell whether an object is marked for `pykka.traversable`."""
+    return (
+        _look_up(obj, "_pykka_traversable").value is True
+        or _look_up(obj, "pykka_traversable").value is True
+    )
+
+
+def follow(obj: object, path: Iterable[str]) -> object:
+    """Go from an object along a path of attributes; None if it leads nowhere."""
+    for name in path:
+        value = _look_up(obj, name).value
+        if value is _MISSING:
+            return None
+        obj = value
+    return obj
+
+
+def public_names(obj: object) -> list[str]:
+    """The names of an object's attributes that do not start with an underscore, sorted."""
+    names: set[str] = set(_instance_dict(obj).copy())
+    for cls in _classes_of(obj):
+        names.update(cls.__dict__.copy())
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def public_values(obj: object) -> Iterator[tuple[str, object]]:
+    """The attributes that the object itself holds, without those of its class."""
+    return (item for item in _instance_dict(obj).copy().items() if not item[0].startswith("_"))
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of several names that was perhaps meant."""
+    import difflib  # noqa: PLC0415 (seldom needed; keep it out of start-up)
+
+    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    return matches[0] if matches else None
+
+
+def _look_up(obj: object, name: str) -> _Found:
+    on_class: Any = _MISSING
+    for cls in _classes_of(obj):
+        on_class = cls.__dict__.get(name, _MISSING)
+        if on_class is not _MISSING:
+            if _is_data_descriptor(on_class):
+                return _Found(on_class, on_class=True)
+            break
+    value = _instance_dict(obj).get(name, _MISSING)
+    if value is not _MISSING:
+        return _Found(value, on_class=False)
+    return _Found(on_class, on_class=True)
+
+
+def _classes_of(obj: object) -> tuple[type, ...]:
+    """The classes that attributes of an object may come from; a class has its own attributes."""
+    mro: tuple[type, ...] = _mro_of(obj if issubclass(type(obj), type) else type(obj))
+    return mro
+
+
+def _instance_dict(obj: object) -> dict[str, Any]:
+    """What the object itself holds; its own thread may be changing it right now."""
+    if issubclass(type(obj), type):
+        return {}
+    try:
+        attributes: dict[str, Any] = object.__getattribute__(obj, "__dict__")
+    except AttributeError:
+        return {}
+    return attributes
+
+
+def _is_data_descriptor(value: object) -> bool:
+    return hasattr(type(value), "__set__") or hasattr(type(value), "__delete__")

@@ -1,0 +1,315 @@
+"""The life of an actor: start, one message after the other, end.
+
+This is the one implementation of "handle a message", for all runtimes. A runtime decides only
+*when and where* it runs.
+
+What happens when something goes wrong is decided here, too:
+
+- A failing *ask* goes to its asker, and the actor lives on.
+- A failing *tell* ends the actor: unregistered, marked stopped, `on_failure()`.
+- A `BaseException` that is not an `Exception` (Ctrl-C, `sys.exit()`) is answered to the asker,
+  ends the actor in an orderly way (`on_stop()`), and then stops all others. That is done by a
+  thread of its own: here, it would wait for actors that may in turn be waiting for this one.
+  `asyncio.CancelledError` and `GeneratorExit` mean the call and not the program, so they count as
+  ordinary failures.
+
+Invariants (guarantee G8)
+    - Exactly one of `on_stop()` and `on_failure()` runs, once, and after the stopped mark is set.
+      (Neither does if a user sets `actor_stopped` by hand; it is his stop then, not ours.)
+    - However the life ends, the address is closed: whatever was left is answered or reported.
+      Whoever asked for the stop is answered after all that.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pykka import messages
+from pykka._ask import Ask, CallAsk
+from pykka._envelope import CallEnvelope
+from pykka._logging import logger
+from pykka._registry import ActorRegistry
+from pykka._waiting import current
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from pykka._actor import Actor
+    from pykka._address import Address
+    from pykka._inbox import Letter
+    from pykka._lazy import Outcome
+
+_handlers = messages._handlers
+
+_NO_REPLY = object()  # the handler has seen to the answer itself
+
+inherited_stop: object = None
+"""The function `Actor.stop`; entered by `pykka._actor`, which stands above this module."""
+
+
+def live(actor: Actor) -> None:
+    """Run an actor on this thread, from its start to its end."""
+    address = actor._address
+    if not address.claim_life():
+        return  # the start was interrupted, and nobody knows of the actor
+    current.address = address
+    try:
+        begin(address, actor)
+        handle_messages(address, address.inbox.get)
+    except BaseException as error:  # the user's inbox failed
+        _crash(address, actor, error)
+    finally:
+        end(address, actor)
+        current.address = None
+
+
+def begin(address: Address, actor: Actor) -> None:
+    """Run the start hook."""
+    try:
+        actor.on_start()
+    except BaseException as error:
+        if _is_failure(error):
+            _crash(address, actor, error)
+        else:
+            _stop_everything(address, actor, error)
+
+
+def end(address: Address, actor: Actor) -> None:
+    """Close the address, however the life has ended."""
+    try:
+        if not address.ending:
+            address.ending = True
+            ActorRegistry.unregister(actor.actor_ref)
+    finally:
+        address.close()
+
+
+def handle_messages(  # noqa: C901, PLR0912 (one function, because a call costs)
+    address: Address, get: Callable[[], Any]
+) -> None:
+    """Handle messages, one at a time, until the actor is stopped.
+
+    This is the hot path, and most of the time of an `ask()` is two thread switches, so order
+    counts. What happens before the asker is woken makes him wait longer. What happens after it
+    costs nothing, up to half a microsecond, because waking a thread takes longer than that.
+    """
+    # "while not address.stopped" would be compiled to a loop without an unconditional jump back.
+    # Python 3.11 never specialises such a loop in a function that is called once for each thread,
+    # and it runs at less than half the speed.
+    while True:
+        if address.stopped:
+            return
+        envelope = get()
+        address.handling = envelope
+        actor: Any = address.actor
+        kind = type(envelope)  # pyright: ignore[reportUnknownVariableType]
+        try:
+            if kind is CallAsk:
+                result = _call(address, envelope, envelope)
+            elif kind is CallEnvelope:
+                result = _call(address, envelope, None)
+            else:
+                message = envelope.message
+                handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
+                if handler is None:
+                    result = actor.on_receive(message)
+                else:
+                    result = handler(address, envelope)
+        except BaseException as error:
+            _fail(address, actor, envelope, error)
+        else:
+            if (kind is Ask or kind is CallAsk) and result is not _NO_REPLY:
+                # This is Ask._try_resolve(), without its care for signal handlers, which do not
+                # run on this thread, and with a short cut for an asker who waits alone.
+                outcome: Any = (result, None)
+                log = envelope._log
+                log.append(outcome)
+                first = log[0]
+                if first is outcome:
+                    envelope._outcome = outcome
+                else:
+                    try:
+                        if log[1] is outcome:
+                            first()
+                            envelope._outcome = outcome
+                        else:
+                            _settle(actor, envelope, outcome)
+                    except (IndexError, TypeError):  # a waiter gave up; a get-hook or an outcome
+                        _settle(actor, envelope, outcome)
+                envelope.let_go()
+                outcome = log = first = None
+            elif envelope.reply_to is not None and result is not _NO_REPLY:
+                _reply(actor, envelope.reply_to, result)
+        # While the thread waits for the next message, it does not keep this one alive.
+        address.handling = None
+        envelope = message = result = actor = None
+
+
+def _fail(address: Address, actor: Actor, envelope: Letter, error: BaseException) -> None:
+    """End the handling of a message that raised."""
+    reply_to = getattr(envelope, "reply_to", None)
+    if not _is_failure(error):
+        if reply_to is not None:
+            _reply_exception(actor, reply_to, error)
+        _stop_everything(address, actor, error)
+    elif reply_to is None:
+        _crash(address, actor, error)
+    else:
+        logger.info("Exception returned from %s to caller:", actor, exc_info=_as_exc_info(error))
+        _reply_exception(actor, reply_to, error)
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Tell whether an exception is about the call that raised it, and not about the program."""
+    if isinstance(error, (Exception, GeneratorExit)):
+        return True
+    # If it is asyncio's exception, then somebody has imported asyncio.
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+
+
+def _stop(address: Address, actor: Actor) -> None:
+    """End the life in an orderly way."""
+    address.ending = True
+    ActorRegistry.unregister(actor.actor_ref)
+    address.mark_stopped()
+    logger.debug("Stopped %s", actor)
+    _run_hook(actor, actor.on_stop)
+
+
+def _crash(address: Address, actor: Actor, error: BaseException) -> None:
+    """End the life because of an exception."""
+    if address.ending:
+        return
+    address.ending = True
+    logger.error("Unhandled exception in %s:", actor, exc_info=_as_exc_info(error))
+    ActorRegistry.unregister(actor.actor_ref)
+    address.mark_stopped()
+    _run_hook(actor, actor.on_failure, type(error), error, error.__traceback__)
+
+
+def _run_hook(actor: Actor, hook: Callable[..., object], *args: object) -> None:
+    """Run one of the hooks at the end of a life. There is nothing left for it to end."""
+    try:
+        hook(*args)
+    except BaseException as error:
+        if _is_failure(error):
+            logger.error("Unhandled exception in %s:", actor, exc_info=_as_exc_info(error))
+        else:
+            logger.debug("%r in %s. Stopping all actors.", error, actor)
+            _stop_the_others()
+
+
+def _stop_everything(address: Address, actor: Actor, error: BaseException) -> None:
+    logger.debug("%r in %s. Stopping all actors.", error, actor)
+    _stop(address, actor)
+    _stop_the_others()
+
+
+def _stop_the_others() -> None:
+    """Stop all actors, from a thread that holds none."""
+    thread = threading.Thread(target=ActorRegistry.stop_all, name="pykka-stop-all")
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter is shutting down
+        ActorRegistry.stop_all(block=False)
+
+
+def _reply(actor: Actor, reply_to: Any, result: object) -> None:
+    try:
+        reply_to.set(result)
+    except Exception:
+        _log_late_reply(actor)
+
+
+def _reply_exception(actor: Actor, reply_to: Any, error: BaseException) -> None:
+    try:
+        reply_to.set_exception(_as_exc_info(error))
+    except Exception:
+        _log_late_reply(actor)
+
+
+def _settle(actor: Actor, ask: Ask, outcome: Outcome) -> None:
+    try:
+        if not ask._settle(outcome):
+            _log_late_reply(actor)
+    except BaseException:
+        logger.exception("A callback of the future of a reply from %s raised:", actor)
+
+
+def _log_late_reply(actor: Actor) -> None:
+    logger.warning(
+        "Reply from %s dropped, because its future could not be set; "
+        "somebody else has set it already, or has given it a get-hook.",
+        actor,
+        exc_info=True,
+    )
+
+
+def _as_exc_info(
+    error: BaseException,
+) -> tuple[type[BaseException], BaseException, TracebackType | None]:
+    return type(error), error, error.__traceback__
+
+
+def _on_stop_message(address: Address, envelope: Letter) -> object:
+    if envelope.reply_to is not None:
+        address.answer_when_ended(envelope.reply_to, answer=True)
+    _stop(address, address.actor)  # type: ignore[arg-type]
+    return _NO_REPLY
+
+
+def _on_wake_up(_address: Address, _envelope: Letter) -> object:
+    return _NO_REPLY
+
+
+def _call(address: Address, call: Any, reply_to: Any) -> object:
+    """Do what a call through a proxy says; `call` has the attributes of a `ProxyCall`."""
+    callee: Any = address.actor
+    name = None
+    for name in call.attr_path:
+        callee = getattr(callee, name)
+    kwargs = call.kwargs
+    result = callee(*call.args, **kwargs) if kwargs else callee(*call.args)
+    if (
+        name == "stop"
+        and getattr(callee, "__func__", None) is inherited_stop
+        and reply_to is not None
+    ):
+        # The actor has only asked itself to stop. The caller wants to know when it has.
+        address.answer_when_ended(reply_to, answer=None)
+        return _NO_REPLY
+    return result
+
+
+def _on_call(address: Address, envelope: Letter) -> object:
+    return _call(address, envelope.message, envelope.reply_to)
+
+
+def _on_get_attr(address: Address, envelope: Letter) -> object:
+    message: ProxyGetAttr = envelope.message
+    value: Any = address.actor
+    for name in message.attr_path:
+        value = getattr(value, name)
+    return value
+
+
+def _on_set_attr(address: Address, envelope: Letter) -> object:
+    message: ProxySetAttr = envelope.message
+    *path, last = message.attr_path
+    owner: Any = address.actor
+    for name in path:
+        owner = getattr(owner, name)
+    setattr(owner, last, message.value)
+    return None
+
+
+_handlers[ProxyCall] = _on_call
+_handlers[ProxyGetAttr] = _on_get_attr
+_handlers[ProxySetAttr] = _on_set_attr
+_handlers[_ActorStop] = _on_stop_message
+_handlers[_WakeUp] = _on_wake_up

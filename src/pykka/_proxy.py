@@ -1,0 +1,278 @@
+"""Proxies: an actor that looks like an ordinary object.
+
+A proxy is a ref and a path of attribute names. It looks at the actor only when an attribute is
+used, so making one costs next to nothing. What it finds to be a method or traversable it keeps in
+its own `__dict__`, where Python finds it at once the next time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pykka._exceptions import ActorDeadError
+from pykka._introspection import (
+    Kind,
+    examine,
+    follow,
+    nearest,
+    public_names,
+    public_values,
+)
+from pykka._logging import logger
+from pykka.messages import ProxyGetAttr, ProxySetAttr
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pykka._actor import Actor
+    from pykka._future import Future
+    from pykka._ref import ActorRef
+
+A = TypeVar("A", bound="Actor")
+T = TypeVar("T")
+
+
+class ActorProxy(Generic[A]):
+    """An actor, with its methods and attributes, as seen from outside.
+
+    A method of the actor becomes a `CallableProxy`. Calling it sends a message to the actor and
+    returns a future at once. Reading an attribute returns a future too. An attribute that is
+    marked with `traversable` becomes a proxy of its own. Setting an attribute waits until it is
+    set, and raises what the setter raised.
+
+    Names that start with an underscore are private and cannot be used through a proxy. Two
+    proxies are equal if they stand for the same actor and the same path.
+
+    Args:
+        actor_ref: The actor.
+        attr_path: The names that lead from the actor to what the proxy stands for.
+
+    Raises:
+        ActorDeadError: The actor is dead.
+        TypeError: `actor_ref` is not a ref.
+
+    Example:
+        >>> import pykka
+        >>> class Counter(pykka.ThreadingActor):
+        ...     count = 0
+        ...     def add(self, number):
+        ...         self.count += number
+        ...         return self.count
+        >>> counter = Counter.start().proxy()
+        >>> counter.add(2).get()
+        2
+        >>> counter.add.defer(3)
+        >>> counter.count.get()
+        5
+        >>> counter.count = 10
+        >>> counter.count.get()
+        10
+        >>> counter.stop().get()
+    """
+
+    actor_ref: ActorRef[A]
+    """The actor's ref."""
+
+    _attr_path: tuple[str, ...]
+    _first_actor: A | None
+
+    def __init__(self, actor_ref: ActorRef[A], attr_path: Sequence[str] | None = None) -> None:
+        _require_ref(actor_ref, "an ActorProxy")
+        if not actor_ref.is_alive():
+            msg = f"{actor_ref} not found"
+            raise ActorDeadError(msg)
+        self.actor_ref = actor_ref
+        self._attr_path = tuple(attr_path or ())
+        self._first_actor = actor_ref._actor
+        self._warn_of_proxies_to_self()
+
+    @property
+    def _actor(self) -> A | None:
+        """The actor object; when the actor is dead, the one that it was at first."""
+        return self.actor_ref._actor or self._first_actor
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ActorProxy):
+            return NotImplemented
+        mine = (self.actor_ref, self._attr_path)
+        return mine == (other.actor_ref, other._attr_path)  # pyright: ignore[reportUnknownMemberType]
+
+    def __hash__(self) -> int:
+        return hash((self.actor_ref, self._attr_path))
+
+    def __repr__(self) -> str:
+        return f"<ActorProxy for {self.actor_ref}, attr_path={self._attr_path!r}>"
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *public_names(self._target())})
+
+    def __copy__(self) -> ActorProxy[A]:
+        return self
+
+    def __deepcopy__(self, memo: object) -> ActorProxy[A]:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        """Get a method, a traversable attribute, or a future of the attribute's value."""
+        if name.startswith("_"):
+            raise AttributeError(self._no_attribute(name))
+        kind, value = examine(self._target(), name)
+        path = (*self._attr_path, name)
+        found: CallableProxy[A] | ActorProxy[A]
+        if kind is Kind.METHOD:
+            found = CallableProxy(self.actor_ref, path)
+        elif kind is Kind.TRAVERSABLE:
+            found = ActorProxy(self.actor_ref, path)
+        elif kind is Kind.VALUE and not self._is_self(value):
+            return self.actor_ref.ask(ProxyGetAttr(path), block=False)
+        else:
+            raise AttributeError(self._no_attribute(name))
+        # One step, so that all who come here at the same time return the same object.
+        return self.__dict__.setdefault(name, found)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute of the actor, and wait until it is set."""
+        if name == "actor_ref" or name.startswith("_"):
+            super().__setattr__(name, value)
+            return
+        self.__dict__.pop(name, None)
+        self.actor_ref.ask(ProxySetAttr((*self._attr_path, name), value))
+
+    def _target(self) -> object:
+        return follow(self._actor, self._attr_path)
+
+    def _is_self(self, value: object) -> bool:
+        if not issubclass(type(value), ActorProxy):  # isinstance() would ask the object itself
+            return False
+        proxy: Any = value
+        return bool(proxy.actor_ref == self.actor_ref)
+
+    def _warn_of_proxies_to_self(self) -> None:
+        for name, value in public_values(self._target()):
+            if self._is_self(value):
+                logger.warning(
+                    "%s attribute '%s' is a proxy to itself. "
+                    "Consider making it private by renaming it to '_%s'.",
+                    self.actor_ref,
+                    name,
+                    name,
+                )
+
+    def _no_attribute(self, name: str) -> str:
+        if "_attr_path" not in self.__dict__:  # half-made, by copy or pickle
+            return name
+        text = f"{self!r} has no attribute {name!r}"
+        meant = nearest(name, public_names(self._target()))
+        return text if meant is None or meant == name else f"{text}. Did you mean: {meant!r}?"
+
+
+class CallableProxy(Generic[A]):
+    """A method of an actor, as seen from outside.
+
+    It is what a proxy gives for a method that is not called yet.
+
+    Args:
+        actor_ref: The actor.
+        attr_path: The names that lead from the actor to the method.
+
+    Raises:
+        TypeError: `actor_ref` is not a ref.
+
+    Example:
+        >>> import pykka
+        >>> class Greeter(pykka.ThreadingActor):
+        ...     def greet(self, name):
+        ...         return f"Hi, {name}!"
+        >>> greeter = Greeter.start().proxy()
+        >>> greeter.greet("you").get()  # ask: a future of the answer
+        'Hi, you!'
+        >>> greeter.greet.defer("you")  # tell: no answer
+        >>> greeter.stop().get()
+    """
+
+    actor_ref: ActorRef[A]
+    """The actor's ref."""
+
+    def __init__(self, actor_ref: ActorRef[A], attr_path: Sequence[str]) -> None:
+        _require_ref(actor_ref, "a CallableProxy")
+        self.actor_ref = actor_ref
+        self._attr_path = tuple(attr_path)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call the method, with the semantics of `ActorRef.ask`.
+
+        Returns:
+            A future of what the method returns. If the method raises, the future raises it, and
+            the actor lives on.
+        """
+        return self.actor_ref._call(self._attr_path, args, kwargs)
+
+    def defer(self, *args: Any, **kwargs: Any) -> None:
+        """Call the method, with the semantics of `ActorRef.tell`.
+
+        There is no future. If the method raises, the actor ends and its `on_failure` is called.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+        """
+        self.actor_ref._defer(self._attr_path, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"<CallableProxy for {self.actor_ref}, attr_path={self._attr_path!r}>"
+
+
+def traversable(obj: T) -> T:
+    """Mark an object so that proxies go into it.
+
+    A proxy gives a future for an attribute of the actor. If the attribute is marked, it gives
+    another proxy instead, through which the attribute's own methods and attributes can be used.
+    They run in the actor, like the actor's own.
+
+    Args:
+        obj: An object, or a class whose instances are all to be marked (so this can be used as a
+            decorator). A class attribute `pykka_traversable = True` does the same.
+
+    Returns:
+        The same object.
+
+    Raises:
+        ValueError: The object has no place for a mark, because its class uses `__slots__` or is
+            built in.
+
+    Example:
+        >>> import pykka
+        >>> @pykka.traversable
+        ... class Playback:
+        ...     def play(self):
+        ...         return True
+        >>> class Player(pykka.ThreadingActor):
+        ...     playback = Playback()
+        >>> player = Player.start().proxy()
+        >>> player.playback.play().get()
+        True
+        >>> player.stop().get()
+    """
+    try:
+        if "__slots__" in (obj if isinstance(obj, type) else type(obj)).__dict__:
+            raise AttributeError  # noqa: TRY301
+        obj._pykka_traversable = True  # type: ignore[attr-defined]
+    except (AttributeError, TypeError):
+        msg = (
+            f"pykka.traversable() cannot mark {obj!r}: an object using slots, or of a built-in "
+            "type, has no place for the mark. Give its class the attribute "
+            "pykka_traversable = True instead."
+        )
+        raise ValueError(msg) from None
+    return obj
+
+
+def _require_ref(actor_ref: object, whose: str) -> None:
+    if isinstance(actor_ref, type):
+        msg = f"{whose} takes the ref of an actor, not the class {actor_ref!r}; start it first"
+    elif hasattr(actor_ref, "is_alive") and hasattr(actor_ref, "ask"):
+        return
+    elif hasattr(actor_ref, "actor_ref"):
+        msg = f"{whose} takes the ref of an actor, not {actor_ref!r}; use its attribute actor_ref"
+    else:
+        msg = f"{whose} takes the ref of an actor, not {actor_ref!r}"
+    raise TypeError(msg)

@@ -1,0 +1,296 @@
+"""Refs: how everybody but the actor itself gets at an actor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+
+from pykka._ask import Ask, CallAsk, make_ask
+from pykka._deadline import check_timeout
+from pykka._envelope import CallEnvelope, Envelope
+from pykka._proxy import ActorProxy
+from pykka.messages import ProxyCall, _ActorStop
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+
+    from pykka._actor import Actor
+    from pykka._address import Address
+    from pykka._future import Future
+
+A = TypeVar("A", bound="Actor")
+
+_new = object.__new__
+
+
+class ActorRef(Generic[A]):
+    """A reference to an actor, safe to be passed around and used by any thread.
+
+    `Actor.start` returns one, and the look-up methods of `ActorRegistry` do. Refs are equal if
+    they refer to the same actor. A copy of a ref, deep or not, is the ref itself, so messages
+    that hold refs can be copied.
+
+    Args:
+        actor: The actor.
+
+    Raises:
+        TypeError: `actor` is not an actor.
+
+    Example:
+        >>> import pykka
+        >>> class Echo(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         return message
+        >>> echo = Echo.start()
+        >>> echo.tell("nobody will answer this")
+        >>> echo.ask("anybody there?", timeout=10)
+        'anybody there?'
+        >>> echo.stop()
+        True
+        >>> echo.is_alive()
+        False
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_address")
+
+    _address: Address
+
+    def __init__(self, actor: A) -> None:
+        try:
+            self._address = actor._address
+        except AttributeError:
+            msg = f"an ActorRef takes an actor, not {actor!r}; Actor.start() returns a ref"
+            raise TypeError(msg) from None
+
+    @classmethod
+    def _at(cls, address: Address) -> ActorRef[Any]:
+        """The ref of the actor at an address."""
+        ref: ActorRef[Any] = _new(cls)
+        ref._address = address
+        return ref
+
+    @property
+    def actor_class(self) -> type[A]:
+        """The class of the actor."""
+        return self._address.actor_class  # type: ignore[return-value]
+
+    @property
+    def actor_urn(self) -> str:
+        """See `Actor.actor_urn`."""
+        return self._address.urn
+
+    @property
+    def actor_inbox(self) -> Any:
+        """See `Actor.actor_inbox`."""
+        return self._address.face
+
+    @property
+    def actor_stopped(self) -> threading.Event:
+        """See `Actor.actor_stopped`."""
+        return self._address.event
+
+    @property
+    def _actor(self) -> A | None:
+        """The actor object while the actor lives; the tests of some programs look at it."""
+        return self._address.actor  # type: ignore[return-value]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ActorRef):
+            return NotImplemented
+        return self._address is other._address
+
+    def __hash__(self) -> int:
+        return hash(self._address)
+
+    def __str__(self) -> str:
+        return str(self._address)
+
+    def __repr__(self) -> str:
+        return f"<ActorRef for {self}>"
+
+    def __copy__(self) -> ActorRef[A]:
+        return self
+
+    def __deepcopy__(self, memo: object) -> ActorRef[A]:
+        return self
+
+    def __reduce__(self) -> str:
+        msg = f"{self!r} cannot be pickled, because the actor is known in this process only"
+        raise TypeError(msg)
+
+    def is_alive(self) -> bool:
+        """Tell whether the actor has not been stopped.
+
+        The actor may stop right after it, or be busy for a long time, so a message that is sent
+        to an actor that is alive may still not be answered.
+        """
+        return not self._address.stopped
+
+    def tell(self, message: Any) -> None:
+        """Send a message and do not wait for an answer.
+
+        It never blocks, unless the actor class has a bounded inbox of its own and that is full.
+        It may be called anywhere: in a signal handler, in `__del__`, in a log handler.
+
+        Args:
+            message: Any object. It is not copied.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+        """
+        address = self._address
+        if address.stopped:
+            raise address.dead_error("not found")
+        envelope = _new(Envelope)  # pyright: ignore[reportUnknownVariableType]
+        envelope.message = message
+        envelope.reply_to = None
+        # What follows is Address.send(), whose invariant holds here as well.
+        address.inbox.put(envelope)
+        if address.closed:
+            address.bury_the_rest()
+
+    @overload
+    def ask(
+        self, message: Any, *, block: Literal[False], timeout: float | None = None
+    ) -> Future[Any]: ...
+    @overload
+    def ask(
+        self, message: Any, *, block: Literal[True] = True, timeout: float | None = None
+    ) -> Any: ...
+    @overload
+    def ask(
+        self, message: Any, *, block: bool = True, timeout: float | None = None
+    ) -> Any | Future[Any]: ...
+    def ask(
+        self, message: Any, *, block: bool = True, timeout: float | None = None
+    ) -> Any | Future[Any]:
+        """Send a message and get the answer.
+
+        Args:
+            message: Any object. It is not copied.
+            block: Whether to wait for the answer, or to get a future of it at once.
+            timeout: Seconds to wait for the answer, if blocking; `None` waits for ever.
+
+        Returns:
+            What the actor answered, or a future of it.
+
+        Raises:
+            ActorDeadError: The actor is dead. Without blocking, the future raises it.
+            Timeout: There is no answer after `timeout` seconds. The message stays sent.
+            DeadlockError: An actor asks itself, or one that waits for it, without a timeout. The
+                message stays sent.
+            ValueError: `timeout` is negative.
+            Exception: What the actor raised while it handled the message.
+        """
+        if timeout is not None and block:
+            check_timeout(timeout)
+        address = self._address
+        future: Future[Any]
+        envelope: Ask | Envelope[Any]
+        if address.create_future is None:
+            # What follows is make_ask(), to save the call.
+            future = envelope = ask = _new(Ask)
+            ask.message = message
+            ask.answered_by = address
+            ask._log = []
+            ask._outcome = None
+        else:
+            future = address.create_future()
+            envelope = Envelope(message, future)
+        if address.stopped:
+            error = address.dead_error("not found")
+            future.set_exception((type(error), error, None))
+        else:
+            # What follows is Address.send(), whose invariant holds here as well.
+            address.inbox.put(envelope)
+            if address.closed:
+                address.bury_the_rest()
+        if block:
+            return future.get(timeout=timeout)
+        return future
+
+    @overload
+    def stop(self, *, block: Literal[True] = True, timeout: float | None = None) -> bool: ...
+    @overload
+    def stop(self, *, block: Literal[False], timeout: float | None = None) -> Future[bool]: ...
+    @overload
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | Future[bool]: ...
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | Future[bool]:
+        """Ask the actor to stop when it has handled the messages that are in its inbox now.
+
+        What is sent after it is not handled: asks are answered with `ActorDeadError`, tells are
+        reported as dead letters. A stopped actor cannot be started again.
+
+        Args:
+            block: Whether to wait until the actor has stopped, its `on_stop` included.
+            timeout: Seconds to wait, if blocking; `None` waits for ever.
+
+        Returns:
+            `True` if the actor took the request; `False` if it was dead already. Without
+            blocking, a future of that.
+
+        Raises:
+            Timeout: The actor has not stopped after `timeout` seconds. The request stays sent.
+            DeadlockError: An actor stops itself, or one that waits for it, and waits for that.
+        """
+        if timeout is not None and block:
+            check_timeout(timeout)
+        address = self._address
+        future: Future[bool]
+        envelope: Ask | Envelope[Any]
+        if address.create_future is None:
+            future = envelope = make_ask(_ActorStop(), address)
+        else:
+            future = address.create_future()
+            envelope = Envelope(_ActorStop(), future)
+        if address.stopped:
+            future.set(False)
+        else:
+            address.send(envelope)
+        if block:
+            return future.get(timeout=timeout)
+        return future
+
+    def proxy(self) -> ActorProxy[A]:
+        """Wrap the ref in an `ActorProxy`.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+        """
+        return ActorProxy(self)
+
+    def _call(
+        self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> Future[Any]:
+        """`ask(ProxyCall(attr_path, args, kwargs), block=False)`, at half the cost."""
+        address = self._address
+        if address.stopped or address.create_future is not None:
+            return self.ask(ProxyCall(attr_path, args, kwargs), block=False)
+        ask = _new(CallAsk)
+        ask.attr_path = attr_path
+        ask.args = args
+        ask.kwargs = kwargs or None
+        ask.answered_by = address
+        ask._log = []
+        ask._outcome = None
+        # What follows is Address.send(), whose invariant holds here as well.
+        address.inbox.put(ask)
+        if address.closed:
+            address.bury_the_rest()
+        return ask
+
+    def _defer(
+        self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> None:
+        """`tell(ProxyCall(attr_path, args, kwargs))`, at half the cost."""
+        address = self._address
+        if address.stopped:
+            raise address.dead_error("not found")
+        envelope = _new(CallEnvelope)
+        envelope.attr_path = attr_path
+        envelope.args = args
+        envelope.kwargs = kwargs or None
+        # What follows is Address.send(), whose invariant holds here as well.
+        address.inbox.put(envelope)
+        if address.closed:
+            address.bury_the_rest()

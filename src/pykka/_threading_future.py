@@ -1,0 +1,316 @@
+"""The future that any number of threads, tasks and callbacks can wait for, without a lock.
+
+The log
+    A `ThreadingFuture` is one list to which everybody only appends: waiters (things to call when
+    the future is resolved) and outcomes. Appending is one indivisible step with and without the
+    GIL, so the list puts everything in one order, and the order decides:
+
+    1. The first outcome wins. A second `set()` sees that its own is not the first, and raises.
+    2. A waiter *before* the first outcome is called by whoever set that outcome. A waiter *after*
+       it is served by whoever appended the waiter. So each waiter is served exactly once,
+       whatever the interleaving, and no lock is held while anything is called.
+
+    Any number of threads may wait (guarantee G6). If a signal handler raises in the middle of
+    `set()` or `get()`, the future is resolved or it is not; it is never stuck (guarantee G11):
+    resolving is a single step, and waking up is done in a `finally`.
+
+    `_outcome` is a copy of the first outcome, written after it is in the log: a short cut for
+    readers. Whoever finds it empty asks the log.
+
+    A get-hook (see `pykka._lazy`) is an entry too. Before any outcome, it means that only the
+    hook can resolve the future: outcomes that others append later do not count.
+
+    Entries are never removed but for waiters that gave up, each by its owner.
+
+Tried and rejected: a `threading.Condition` in each future (700 bytes and a microsecond for each
+ask, for a wait that seldom happens); one lock that waiters hand on to each other (a waiter that a
+signal handler interrupts while it holds the lock would stop all others).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import operator
+import sys
+from _thread import allocate_lock
+from threading import TIMEOUT_MAX
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+
+from pykka._deadline import Deadline, check_timeout
+from pykka._exceptions import FutureAlreadySetError
+from pykka._future import ALREADY_SET, Future
+from pykka._lazy import Derivation, Lazy, Outcome, unwrap
+from pykka._logging import logger
+from pykka._waiting import acquire_for_actor, current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from pykka._address import Address
+    from pykka._future import OptExcInfo
+
+    Waiter: TypeAlias = Callable[[], object]
+
+T = TypeVar("T")
+
+
+class ThreadingFuture(Future[T]):
+    """The future that actors on threads answer with, and that programs may use on their own.
+
+    Any number of threads may wait for it, and coroutines can `await` it. The value is not copied:
+    whoever sets a value that can change should not change it any more.
+
+    Example:
+        >>> import pykka
+        >>> future = pykka.ThreadingFuture()
+        >>> future.set(42)
+        >>> future.get()
+        42
+    """
+
+    __slots__ = ("_log", "_outcome")
+
+    answered_by: Address | None = None
+    """The actor that has to resolve this future, if it is known; for the wait-for graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._log: list[Waiter | Outcome | Lazy[T]] = []
+        self._outcome: Outcome | None = None
+
+    def get(self, *, timeout: float | None = None) -> T:
+        if timeout is not None:
+            check_timeout(timeout)
+        outcome = self._outcome
+        if outcome is None:
+            if self._lazy is not None:
+                return self._lazy.read(timeout, self._try_resolve)
+            outcome = self._wait(timeout)
+        if outcome[1] is None:
+            value: T = outcome[0]
+            return value
+        try:
+            raised: T = unwrap(outcome)
+            return raised  # it never comes to that
+        finally:
+            # The exception's traceback holds this frame; do not let the frame hold it in turn.
+            del self, outcome
+
+    def set(self, value: T | None = None) -> None:
+        self._resolve((value, None))
+
+    def set_exception(self, exc_info: OptExcInfo | BaseException | None = None) -> None:
+        self._resolve((None, _as_raised(exc_info)))
+
+    def done(self) -> bool:
+        if self.has_outcome():
+            return True
+        lazy = self._lazy
+        return isinstance(lazy, Derivation) and all(source.done() for source in lazy.sources)
+
+    def has_outcome(self) -> bool:
+        """Tell whether the future is resolved; unlike `done()`, it looks at nothing else."""
+        return self._first_outcome() is not None
+
+    def exception(self, *, timeout: float | None = None) -> BaseException | None:
+        """Return the exception that the future ended with, or `None` if it has a value.
+
+        The idea and the name are those of `concurrent.futures.Future.exception`.
+
+        Args:
+            timeout: As for `get()`.
+
+        Raises:
+            Timeout: As for `get()`.
+            DeadlockError: As for `get()`.
+
+        Example:
+            >>> import pykka
+            >>> future = pykka.ThreadingFuture()
+            >>> future.set_exception(ValueError("no"))
+            >>> future.exception()
+            ValueError('no')
+        """
+        try:
+            self.get(timeout=timeout)
+        except BaseException as error:
+            if self.done():
+                return error
+            raise
+        return None
+
+    def add_done_callback(self, function: Callable[[ThreadingFuture[T]], object]) -> None:
+        """Have a function called, with the future, once the future is done.
+
+        It is called by the thread that resolves the future, or right here if that has happened
+        already. So it should be quick: the thread may be another actor's. What it raises is
+        logged. The idea and the name are those of `concurrent.futures.Future.add_done_callback`.
+
+        Example:
+            >>> import pykka
+            >>> future = pykka.ThreadingFuture()
+            >>> future.add_done_callback(lambda future: print("got", future.get()))
+            >>> future.set(1)
+            got 1
+        """
+        waiter = functools.partial(_call_back, {"function": function}, self)
+        if not self._when_ready(waiter):
+            self._enter(waiter)
+
+    def _resolve(self, outcome: Outcome) -> None:
+        if not self._try_resolve(outcome):
+            raise FutureAlreadySetError(ALREADY_SET)
+
+    def _try_resolve(self, outcome: Outcome) -> bool:
+        """Resolve the future; False if something else did or has to."""
+        try:
+            self._log.append(outcome)
+            return self._settle(outcome)
+        except BaseException:
+            # A signal handler raised. What it interrupted is done again from the start, so that
+            # no waiter sleeps for ever. Being served twice does a waiter no harm.
+            self._settle(outcome)
+            raise
+
+    def _settle(self, outcome: Outcome) -> bool:
+        """Serve those who waited for an outcome in the log; False if it does not count."""
+        log = self._log
+        if log[0] is not outcome:
+            if self._first_outcome() is not outcome:
+                return False
+            self._outcome = outcome
+            for entry in log.copy():
+                if entry is outcome:
+                    break
+                if callable(entry):
+                    with contextlib.suppress(RuntimeError):  # from a lock that is released twice
+                        entry()
+        self._outcome = outcome
+        return True
+
+    def _first_outcome(self, before: object = None) -> Outcome | None:
+        """The outcome that counts, if there is one in the log (before the entry `before`)."""
+        lazy: Lazy[Any] | None = None
+        for entry in self._log.copy():
+            if entry is before:
+                break
+            if isinstance(entry, Lazy):
+                lazy = cast("Lazy[Any]", entry)
+            elif type(entry) is tuple and (lazy is None or lazy.outcome is entry):
+                return entry  # pyright: ignore[reportUnknownVariableType, reportReturnType]
+        return None
+
+    def _wait(self, timeout: float | None) -> Outcome:
+        """Block until there is an outcome."""
+        lock = allocate_lock()
+        lock.acquire()
+        waiter = lock.release
+        outcome = self._enter(waiter)
+        if outcome is not None:
+            return outcome
+        try:
+            if timeout is not None:
+                lock.acquire(timeout=min(timeout, TIMEOUT_MAX))
+            elif (actor := current.address) is None:
+                lock.acquire()
+            else:
+                acquire_for_actor(actor, self, lock)
+        except BaseException:
+            self._forget(waiter)
+            raise
+        outcome = self._outcome or self._first_outcome()
+        if outcome is None:
+            self._forget(waiter)
+            raise Deadline(timeout).expired()
+        return outcome
+
+    def _enter(self, waiter: Waiter) -> Outcome | None:
+        """Put a waiter into the log; returns the outcome if it was there before.
+
+        If there is none yet, whoever sets it will call the waiter.
+        """
+        log = self._log
+        log.append(waiter)
+        return None if log[0] is waiter else self._first_outcome(before=waiter)
+
+    def _forget(self, waiter: Waiter) -> None:
+        with contextlib.suppress(ValueError):
+            self._log.remove(waiter)
+
+    def _when_ready(self, waiter: Waiter) -> bool:
+        lazy = self._lazy
+        if lazy is None or lazy.outcome is not None:
+            if self._enter(waiter) is not None:
+                waiter()
+            return True
+        return isinstance(lazy, Derivation) and _when_all_ready(lazy.sources, waiter)
+
+    def _install(self, lazy: Lazy[T]) -> None:
+        self._log.append(lazy)
+        if self._first_outcome() is not None:
+            raise FutureAlreadySetError(ALREADY_SET)
+        self._lazy = lazy
+
+
+def _when_all_ready(futures: Sequence[Future[Any]], waiter: Waiter) -> bool:
+    """Call `waiter` when the last of several futures is ready; False if that cannot be known."""
+    others = [None] * (len(futures) - 1)
+
+    def tick() -> None:
+        # Popping is indivisible, so exactly one of the futures finds the list empty.
+        try:
+            others.pop()
+        except IndexError:
+            waiter()
+
+    can_tell = [future._when_ready(tick) for future in futures]
+    return all(can_tell)
+
+
+def _call_back(
+    box: dict[str, Callable[[ThreadingFuture[T]], object]], future: ThreadingFuture[T]
+) -> None:
+    """Call the function in the box, once, even if this is served twice."""
+    # Taking it out and calling it is one step, done in C, so that a signal handler can raise
+    # before the function is taken out or when it has begun, but not in between.
+    take: Callable[[], Any] = functools.partial(box.pop, "function", None)
+    call: Iterator[object] = map(operator.call, iter(take, None), (future,))  # pyright: ignore[reportArgumentType]
+    try:
+        next(call, None)
+    except Exception:
+        logger.exception("A callback of %r raised:", future)
+
+
+def _as_raised(
+    exc_info: OptExcInfo | BaseException | None,
+) -> tuple[BaseException, TracebackType | None]:
+    if exc_info is None:
+        exc_info = sys.exc_info()
+        if exc_info[0] is None:
+            msg = (
+                "set_exception() found no exception: "
+                "call it from an except block, or give it an exception"
+            )
+            raise ValueError(msg)
+    if isinstance(exc_info, BaseException):
+        return exc_info, exc_info.__traceback__
+    try:
+        kind, error, traceback = exc_info
+        if error is None and kind is not None:
+            error = kind()
+        elif not isinstance(error, BaseException):
+            raise TypeError  # noqa: TRY301
+    except (TypeError, ValueError):
+        msg = (
+            "set_exception() takes an exception or a tuple (type, exception, traceback), "
+            f"not {exc_info!r}"
+        )
+        raise TypeError(msg) from None
+    return error, traceback if traceback is not None else error.__traceback__
+
+
+def new_threading_future() -> Future[Any]:
+    """The `_create_future()` of actors that have none of their own."""
+    return ThreadingFuture()

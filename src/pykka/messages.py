@@ -1,0 +1,85 @@
+"""The messages that the library itself sends to actors.
+
+You seldom need them: a proxy builds them for you. They are public so that a program can save the
+cost of a proxy:
+
+    >>> import pykka
+    >>> from pykka.messages import ProxyCall
+    >>> class Adder(pykka.ThreadingActor):
+    ...     def add(self, a, b=0):
+    ...         return a + b
+    >>> adder = Adder.start()
+    >>> adder.ask(ProxyCall(attr_path=["add"], args=[1], kwargs={"b": 2}))
+    3
+    >>> adder.stop()
+    True
+
+Subclasses of these classes are handled like the classes themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from pykka._address import Address
+
+AttrPath: TypeAlias = Sequence[str]
+"""The way from an actor to one of its attributes: one name for each step."""
+
+# What an actor does on each type of system message; any other type goes to `on_receive()`. The
+# functions are entered by `pykka._life`. Subclasses enter themselves when their class statement
+# runs. That keeps the question "is this message for the actor or for us?" at one look-up for each
+# message, without a chain of isinstance checks.
+_handlers: dict[type, Callable[[Address, Any], object]] = {}
+
+
+def _enter_subclass(cls: type) -> None:
+    for base in cls.__mro__:
+        if base in _handlers:
+            _handlers[cls] = _handlers[base]
+            return
+
+
+class ProxyCall(NamedTuple):
+    """Ask the actor to call a method and to answer with what it returns."""
+
+    attr_path: AttrPath
+    """The names that lead from the actor to the method."""
+
+    args: Sequence[Any]
+    """Positional arguments."""
+
+    kwargs: dict[str, Any]
+    """Keyword arguments."""
+
+
+class ProxyGetAttr(NamedTuple):
+    """Ask the actor for the value of an attribute."""
+
+    attr_path: AttrPath
+    """The names that lead from the actor to the attribute."""
+
+
+class ProxySetAttr(NamedTuple):
+    """Ask the actor to set an attribute."""
+
+    attr_path: AttrPath
+    """The names that lead from the actor to the attribute."""
+
+    value: Any
+    """The attribute's new value."""
+
+
+class _ActorStop(NamedTuple):
+    """Ask the actor to stop once it has handled what is before this message in its inbox."""
+
+
+class _WakeUp(NamedTuple):  # pyright: ignore[reportUnusedClass]
+    """Make an actor's thread look whether the actor has been marked stopped."""
+
+
+for _message_class in (ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop):
+    # The body of a NamedTuple cannot hold an __init_subclass__, so it is put on afterwards.
+    setattr(_message_class, "__init_subclass__", classmethod(_enter_subclass))  # noqa: B010

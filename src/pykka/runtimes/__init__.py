@@ -1,0 +1,1 @@
+"""What runs actors: one runtime in each module."""

@@ -1,0 +1,61 @@
+"""One thread for each actor."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pykka._actor import Actor
+from pykka._life import live
+from pykka._threading_future import new_threading_future
+
+if TYPE_CHECKING:
+    from pykka._inbox import ActorInbox
+
+_numbers = itertools.count(1)
+
+
+class ThreadingActor(Actor):
+    """An actor that runs on a thread of its own.
+
+    Code that must always run on the same thread (because of thread-locals, or a library that
+    insists on it) is right here: everything but `__init__()` runs on the actor's thread. It may
+    block as long as it likes; that slows no other actor down.
+
+    Example:
+        >>> import pykka
+        >>> class Doubler(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         return message * 2
+        >>> doubler = Doubler.start()
+        >>> doubler.ask(21)
+        42
+        >>> doubler.stop()
+        True
+    """
+
+    use_daemon_thread: ClassVar[bool] = False
+    """Whether the actor runs on a daemon thread. It must be set before the actor is started.
+
+    A program ends when no threads are left but daemon threads. So an actor on a daemon thread may
+    be cut off at any time, without its `on_stop()`. An actor does not inherit this from the actor
+    that starts it.
+    """
+
+    @staticmethod
+    def _create_actor_inbox() -> ActorInbox:
+        inbox: SimpleQueue[Any] = SimpleQueue()
+        return inbox
+
+    _create_future = staticmethod(new_threading_future)
+
+    def _start_actor_loop(self) -> None:
+        thread = threading.Thread(
+            target=live,
+            args=(self,),
+            name=f"{type(self).__name__}-{next(_numbers)}",
+            daemon=self.use_daemon_thread,
+        )
+        thread.start()

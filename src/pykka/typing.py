@@ -1,0 +1,77 @@
+"""Helpers for type hints.
+
+A proxy gets its attributes from its actor while the program runs, so a type checker cannot know
+them. These helpers let you describe a proxy in a class that the checker can read:
+
+    >>> from typing import cast
+    >>> from pykka import ActorProxy, ThreadingActor
+    >>> from pykka.typing import ActorMemberMixin, proxy_field, proxy_method
+    >>> class CircleActor(ThreadingActor):
+    ...     pi = 3.14
+    ...     def area(self, radius: float) -> float:
+    ...         return self.pi * radius**2
+    >>> class CircleProxy(ActorMemberMixin, ActorProxy[CircleActor]):
+    ...     pi = proxy_field(CircleActor.pi)
+    ...     area = proxy_method(CircleActor.area)
+    >>> circle = cast(CircleProxy, CircleActor.start().proxy())
+    >>> circle.area(2).get()  # a checker knows that this is a float
+    12.56
+    >>> circle.stop().get()
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from pykka._actor import Actor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._future import Future
+
+T = TypeVar("T")
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Method(Protocol[P, R_co]):
+    """The type of a method on a proxy."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, R_co]: ...
+
+    def __call__(self, obj: Any, *args: P.args, **kwargs: P.kwargs) -> R_co: ...  # noqa: D102
+
+
+def proxy_field(field: T) -> Future[T]:
+    """Give a field on a proxy its type.
+
+    Args:
+        field: The field of the actor class.
+
+    Returns:
+        The same field, to a checker a future of it.
+    """
+    return field  # type: ignore[return-value]
+
+
+def proxy_method(field: Callable[Concatenate[Any, P], T]) -> Method[P, Future[T]]:
+    """Give a method on a proxy its type.
+
+    Args:
+        field: The method of the actor class.
+
+    Returns:
+        The same method, to a checker one that returns a future.
+    """
+    return field  # type: ignore[return-value]
+
+
+class ActorMemberMixin:
+    """Gives the methods that all actors have their types on a proxy."""
+
+    stop = proxy_method(Actor.stop)
+    on_start = proxy_method(Actor.on_start)
+    on_stop = proxy_method(Actor.on_stop)
+    on_failure = proxy_method(Actor.on_failure)
+    on_receive = proxy_method(Actor.on_receive)

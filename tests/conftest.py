@@ -1,0 +1,108 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from tests.leaks import PATIENCE, LeakCheck
+
+import pykka
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> Iterator[None]:
+    """Fail a test that leaves a thread or an actor behind."""
+    check = LeakCheck()
+    yield
+    check.finish()
+
+
+class Runtime(NamedTuple):
+    """What the conformance suite needs to know of a runtime."""
+
+    name: str
+    actor_class: type[pykka.Actor]
+    future_class: type[pykka.Future]
+    capabilities: frozenset[str]
+    """Promises that not every runtime can make; a test asks for those it checks."""
+
+
+RUNTIMES = [
+    Runtime(
+        name="threading",
+        actor_class=pykka.ThreadingActor,
+        future_class=pykka.ThreadingFuture,
+        capabilities=frozenset({"own thread", "blocking handlers"}),
+    ),
+]
+
+
+@pytest.fixture(params=RUNTIMES, ids=lambda runtime: runtime.name)
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    """Each runtime in turn."""
+    found: Runtime = request.param
+    return found
+
+
+class Log(logging.Handler):
+    """Collects log records, and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._changed = threading.Condition()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        record.message = record.getMessage()
+        with self._changed:
+            self.records.append(record)
+            self._changed.notify_all()
+
+    def find(self, level: str, text: str = "") -> list[logging.LogRecord]:
+        """The records of a level that contain a text."""
+        with self._changed:
+            return [r for r in self.records if r.levelname == level and text in r.message]
+
+    def wait_for(self, level: str, text: str = "", count: int = 1) -> list[logging.LogRecord]:
+        """Wait until there are records of a level that contain a text, and return them."""
+
+        def found() -> bool:
+            hits = [r for r in self.records if r.levelname == level and text in r.message]
+            return len(hits) >= count
+
+        with self._changed:
+            assert self._changed.wait_for(found, PATIENCE), (
+                f"no {level} record with {text!r} among {[r.message for r in self.records]}"
+            )
+        return self.find(level, text)
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """What the library logs during the test, from DEBUG up."""
+    handler = Log()
+    logger = logging.getLogger("pykka")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+@pytest.fixture
+def in_thread() -> Callable[[Callable[[], object]], threading.Thread]:
+    """Run a function in a thread of its own, and return the thread."""
+
+    def start(function: Callable[[], object]) -> threading.Thread:
+        thread = threading.Thread(target=function)
+        thread.start()
+        return thread
+
+    return start

@@ -1,0 +1,29 @@
+"""A check that a test leaves nothing behind: no actor, and no thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pykka
+
+PATIENCE = 10.0
+"""Seconds after which a test that waits for something gives up."""
+
+
+class LeakCheck:
+    """Remembers what there was, and complains about what has come and not gone."""
+
+    def __init__(self) -> None:
+        self._before = set(threading.enumerate())
+
+    def finish(self) -> None:
+        """Stop all actors, wait for the threads that are new, and fail if one does not end."""
+        pykka.ActorRegistry.stop_all(timeout=PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        for thread in set(threading.enumerate()) - self._before:
+            if thread.name.startswith("pytest_timeout"):
+                continue
+            thread.join(max(0.0, deadline - time.monotonic()))
+            assert not thread.is_alive(), f"the test left a thread behind: {thread}"
+        assert pykka.ActorRegistry.get_all() == []

@@ -1,0 +1,214 @@
+"""G3: delivery is at most once, and nothing vanishes.
+
+Every accepted ask is resolved exactly once. Every accepted tell is handled or reported as a dead
+letter, also when it races the actor's stop.
+"""
+
+from __future__ import annotations
+
+import collections
+import queue
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.interleave import Scenario, explore, saw, step
+from tests.stress.race import race
+
+import pykka
+from pykka import _life
+from pykka._address import Address
+from pykka._ref import ActorRef
+from pykka._waiting import current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+
+class SteppedQueue:
+    """A queue whose every operation is a step."""
+
+    def __init__(self) -> None:
+        self.items: collections.deque[Any] = collections.deque()
+
+    def put(self, envelope: Any) -> None:
+        step("put")
+        self.items.append(envelope)
+
+    def get(self) -> Any:
+        step("get", lambda: bool(self.items))
+        return self._take()
+
+    def get_nowait(self) -> Any:
+        step("get_nowait")
+        if not self.items:
+            saw("empty")
+            raise queue.Empty
+        return self._take()
+
+    def _take(self) -> Any:
+        envelope = self.items.popleft()
+        saw(type(envelope.message).__name__)
+        return envelope
+
+
+SteppedQueue.__module__ = "queue"  # so that it is emptied like the queues of the standard library
+
+
+_closed: Any = Address.closed
+_stopped: Any = Address.stopped
+
+
+class SteppedAddress(Address):
+    """The real address; reading and writing a mark is a step."""
+
+    @property
+    def closed(self) -> bool:
+        step("read closed")
+        value: bool = _closed.__get__(self)
+        saw(value)
+        return value
+
+    @closed.setter
+    def closed(self, value: bool) -> None:
+        step("write closed")
+        _closed.__set__(self, value)
+
+    @property
+    def stopped(self) -> bool:
+        value: bool = _stopped.__get__(self)
+        if current.address is self:
+            return value  # the actor is the one who sets it, so for itself this is no step
+        step("read stopped")
+        value = _stopped.__get__(self)
+        saw(value)
+        return value
+
+    @stopped.setter
+    def stopped(self, value: bool) -> None:
+        _stopped.__set__(self, value)
+
+    def mark_stopped(self) -> None:
+        step("write stopped")  # not where it is written, because a lock is held there
+        super().mark_stopped()
+
+
+class ForgetfulAddress(SteppedAddress):
+    """An address that empties the inbox before it says that it is closed: a mistake."""
+
+    def close(self) -> None:
+        self.mark_stopped()
+        self.bury_the_rest()
+        self.closed = True
+        self.actor = None
+        self._answer_stoppers()
+
+
+class Recorder(pykka.ThreadingActor):
+    """Remembers what it handled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handled: list[Any] = []
+
+    def on_receive(self, message: Any) -> Any:
+        self.handled.append(message)
+        return ("answer to", message)
+
+
+class Race:
+    """Two senders, a stop, and the actor that ends: one run of them."""
+
+    def __init__(self, address_class: type[Address], senders: dict[str, str]) -> None:
+        self.actor = Recorder()
+        self.queue = SteppedQueue()
+        self.address = address_class(self.actor, self.queue, self, None)
+        self.actor._address = self.address
+        self.ref: ActorRef[Any] = ActorRef._at(self.address)
+        self.actor._actor_ref = self.ref
+        self.dead: list[object] = []
+        self.refused: list[object] = []
+        self.futures: dict[str, Any] = {}
+        self.senders = senders
+
+    # what an address needs of its home
+    def bury(self, _address: Address, message: object, _reason: str) -> None:
+        self.dead.append(message)
+
+    def enter_urn(self, _address: Address) -> None:
+        pass
+
+    def _tell(self, message: str) -> None:
+        try:
+            self.ref.tell(message)
+        except pykka.ActorDeadError:
+            self.refused.append(message)
+
+    def _ask(self, message: str) -> None:
+        self.futures[message] = self.ref.ask(message, block=False)
+
+    def _stop(self, name: str) -> None:
+        self.futures[name] = self.ref.stop(block=False)
+
+    def scenario(self) -> Scenario:
+        kinds: dict[str, Callable[[str], object]] = {
+            "tell": self._tell,
+            "ask": self._ask,
+            "stop": self._stop,
+        }
+        tasks: dict[str, Callable[[], object]] = {
+            name: (lambda name=name, kind=kind: kinds[kind](name))
+            for name, kind in self.senders.items()
+        }
+        tasks["actor"] = lambda: _life.live(self.actor)
+        return Scenario(tasks, self._state, self._check)
+
+    def _state(self) -> Hashable:
+        return (
+            tuple(str(envelope.message) for envelope in self.queue.items),
+            tuple(self.actor.handled),
+            tuple(sorted(map(str, self.dead))),
+            tuple((name, f.has_outcome()) for name, f in sorted(self.futures.items())),
+        )
+
+    def _check(self) -> None:
+        assert not self.queue.items
+        for name, kind in self.senders.items():
+            handled = self.actor.handled.count(name)
+            if kind == "tell":
+                assert handled + self.dead.count(name) + self.refused.count(name) == 1, name
+            elif kind == "stop":
+                assert self.futures[name].get(timeout=0) in (True, False)
+            else:
+                try:
+                    assert self.futures[name].get(timeout=0) == ("answer to", name)
+                    assert handled == 1
+                except pykka.ActorDeadError:
+                    assert handled == 0
+
+
+@pytest.mark.parametrize(
+    "senders",
+    [
+        {"a": "tell", "b": "ask", "s": "stop"},
+        {"a": "tell", "b": "tell", "s": "stop"},
+        {"a": "ask", "b": "ask", "s": "stop"},
+        {"a": "tell", "s": "stop", "t": "stop"},
+    ],
+    ids=lambda senders: "+".join(senders.values()),
+)
+def test_every_interleaving_of_two_senders_a_stop_and_the_closer(senders: dict[str, str]) -> None:
+    report = explore(lambda: Race(SteppedAddress, senders).scenario())
+    print(f"{report.runs} runs, {report.complete} complete, {len(report.states)} states")
+    assert report.complete > 100
+
+
+def test_the_exploration_finds_the_mistake_it_looks_for() -> None:
+    with pytest.raises(AssertionError):
+        explore(lambda: Race(ForgetfulAddress, {"a": "tell", "b": "ask", "s": "stop"}).scenario())
+
+
+def test_asks_and_tells_that_race_a_stop_all_have_one_fate() -> None:
+    books = race(asks=20_000, seed=random.randrange(1_000_000))
+    print(books)
+    books.check()

@@ -1,0 +1,27 @@
+"""A million asks that race a stop: the long form of a test of guarantee G3."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from tests.stress.race import Books, race
+
+
+def test_a_million_asks_race_a_stop() -> None:
+    last = time.monotonic()
+
+    def report(books: Books) -> None:
+        nonlocal last
+        if time.monotonic() - last > 10:
+            last = time.monotonic()
+            print(
+                f"{books}\n  answered by the final drain in the last rounds: "
+                f"{books.drained_in_round[-10:]}"
+            )
+
+    books = race(asks=1_000_000, seed=random.randrange(1_000_000), report=report)
+    print(books)
+    print(f"{sum(map(bool, books.drained_in_round))} of {books.rounds} rounds had such asks.")
+    books.check()
+    assert books.dead_by_senders > 0

@@ -1,0 +1,116 @@
+"""What the tests that every runtime has to pass use to make things happen in a known order."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.conftest import RUNTIMES
+from tests.leaks import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from tests.conftest import Runtime
+
+    import pykka
+
+
+class Gate:
+    """A message, or a hook, that holds an actor up until the test opens it."""
+
+    def __init__(self) -> None:
+        self._entered = threading.Event()
+        self._opened = threading.Event()
+
+    def __call__(self, *_args: object) -> str:
+        self._entered.set()
+        assert self._opened.wait(PATIENCE), "nobody opened the gate"
+        return "opened"
+
+    def wait_until_entered(self) -> None:
+        assert self._entered.wait(PATIENCE), "no actor came to the gate"
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+class Diary:
+    """What actors went through, in order. A test can wait for it."""
+
+    def __init__(self) -> None:
+        self._entries: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def note(self, entry: object) -> None:
+        self._entries.put(entry)
+
+    def read(self, count: int) -> list[Any]:
+        """The next entries, waiting for those that are not there yet."""
+        return [self._entries.get(timeout=PATIENCE) for _ in range(count)]
+
+    def rest(self) -> list[Any]:
+        """The entries that are there and have not been read."""
+        return [self._entries.get() for _ in range(self._entries.qsize())]
+
+
+def make_agent_class(runtime: Runtime) -> Any:
+    """Make an actor class whose actors do what they are told.
+
+    A message that is a function is called with the actor, and any other message is answered with
+    itself. The actor notes its hooks in a diary.
+    """
+
+    class Agent(runtime.actor_class):  # type: ignore[name-defined, misc]
+        def __init__(self, diary: Diary | None = None) -> None:
+            super().__init__()
+            self.diary = diary or Diary()
+
+        def on_start(self) -> None:
+            self.diary.note("on_start")
+
+        def on_stop(self) -> None:
+            self.diary.note("on_stop")
+
+        def on_failure(
+            self,
+            exception_type: type[BaseException] | None,
+            exception_value: BaseException | None,
+            traceback: TracebackType | None,
+        ) -> None:
+            self.diary.note("on_failure")
+
+        def on_receive(self, message: Any) -> Any:
+            return message(self) if callable(message) else message
+
+        def run(self, function: Callable[[Any], object]) -> object:
+            return function(self)
+
+    return Agent
+
+
+def failing(error: BaseException) -> Callable[[object], None]:
+    """A message that makes an agent raise."""
+
+    def fail(_agent: object) -> None:
+        raise error
+
+    return fail
+
+
+def when_freed(ref: pykka.ActorRef[Any]) -> threading.Event:
+    """An event that is set when the agent's life is over to the last and its object is freed."""
+    freed = threading.Event()
+    ref.ask(lambda agent: weakref.finalize(agent, freed.set) and None)
+    return freed
+
+
+def needs(capability: str) -> pytest.MarkDecorator:
+    """Run a test with those runtimes only that declare a capability."""
+    able = [runtime for runtime in RUNTIMES if capability in runtime.capabilities]
+    return pytest.mark.parametrize(
+        "runtime", able, ids=lambda runtime: runtime.name, indirect=True
+    )

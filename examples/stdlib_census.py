@@ -1,0 +1,450 @@
+#!/usr/bin/env python3
+"""A census of Python's own standard library, taken by a pool of actors.
+
+    python examples/stdlib_census.py [FOLDER] [--workers N] [--top N]
+
+Every Python file of the folder is parsed. Which are the largest, which modules are imported most,
+where are the blocks nested most deeply, and which files do not parse at all? (The standard library
+has some that must not: its tests need them.) Without a folder, it is the standard library of the
+Python that runs this. Ctrl-C ends the census early and shows what was found so far.
+
+Three kinds of actors share the work, and each minds its own business:
+
+    main ──── starts them, waits for the tally ────┐
+                                                   │
+    Parser ─┐                                      ▼
+    Parser ─┼── a result ──▶  Census  ── news ──▶  Display ──▶ the terminal
+    Parser ─┘ ◀── a path ───
+                  (one at a time)
+
+What to look at:
+
+- No locks. Each actor alone touches what it has, and hands out finished objects only.
+- A parser gets its next file when it has handed in the one before. So there is never a heap of
+  messages, and an interrupted census has only one file a parser left to wait for.
+- A broken file is a result like any other. A broken *actor* ends the census: see `CrewMember`.
+- Ctrl-C is a message, too: see `on_ctrl_c()`.
+
+Parsing keeps the processor busy, so with the global interpreter lock a second parser makes the
+census no faster. On a free-threaded build of Python, this very program uses all cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import io
+import os
+import signal
+import sys
+import sysconfig
+import time
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pykka
+
+try:
+    from rich import progress
+    from rich.console import Console, Group
+    from rich.table import Table
+    from rich.text import Text
+except ImportError:
+    sys.exit("This program shows its results with rich, which is missing: pip install rich")
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+STDLIB = Path(sysconfig.get_path("stdlib"))
+
+END_EARLY = "end early"
+
+OK, NOTHING_DONE, INTERRUPTED = 0, 1, 130
+
+
+# --- what is found out about a file: plain functions and plain data ------------------------------
+
+
+@dataclass(frozen=True)
+class Module:
+    """A file that parses."""
+
+    name: str
+    lines: int
+    depth: int
+    imports: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A file that does not."""
+
+    name: str
+    reason: str
+
+
+def examine(path: Path, folder: Path) -> Module | Broken:
+    """Read and parse a file in a folder. Whatever is wrong with the file, there is a result."""
+    name = one_line(str(path.relative_to(folder)))
+    try:
+        source = path.read_bytes()
+        tree = ast.parse(source)
+    except Exception as error:  # also RecursionError and MemoryError: nested too deeply to parse
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        return Broken(name, one_line(f"{type(error).__name__}: {reason}".removesuffix(": ")))
+    depth = 0
+    imports: set[str] = set()
+    for statement, level in statements(tree):
+        depth = max(depth, level)
+        if isinstance(statement, ast.Import):
+            imports.update(alias.name.partition(".")[0] for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+            imports.add(statement.module.partition(".")[0])
+    return Module(name, len(source.splitlines()), depth, frozenset(imports))
+
+
+def statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, int]]:
+    """Yield every statement, with the number of blocks that it is in."""
+    waiting = [(statement, 0) for statement in tree.body]
+    while waiting:
+        statement, level = waiting.pop()
+        yield statement, level
+        for block in blocks(statement):
+            # An "elif" is an "if" in an "else", but nobody would call it nested.
+            is_elif = isinstance(block[0], ast.If) and block[0].col_offset == statement.col_offset
+            waiting.extend((inner, level if is_elif else level + 1) for inner in block)
+
+
+def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Yield the blocks of a compound statement."""
+    arms = [*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]
+    for part in (statement, *arms):
+        for name in ("body", "orelse", "finalbody"):
+            if block := getattr(part, name, None):
+                yield block
+
+
+def find_files(folder: Path, skip: Iterable[str]) -> Iterator[Path]:
+    """Yield the Python files of a folder and all folders in it, but those with a name to skip."""
+
+    def complain(error: OSError) -> None:
+        print(f"Cannot look into {error.filename}: {error.strerror}", file=sys.stderr)
+
+    for parent, folders, files in os.walk(folder, onerror=complain):
+        folders[:] = sorted(set(folders).difference(skip))
+        for name in sorted(files):
+            path = Path(parent, name)
+            if path.suffix == ".py" and path.is_file():  # and not a pipe, which nobody may fill
+                yield path
+
+
+@dataclass
+class Tally:
+    """What has been found so far."""
+
+    total: int
+    modules: list[Module] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    imported: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    @property
+    def done(self) -> int:
+        """How many files have been looked at."""
+        return len(self.modules) + len(self.broken)
+
+    def add(self, result: Module | Broken) -> None:
+        """Count one more file."""
+        if isinstance(result, Module):
+            self.modules.append(result)
+            self.imported.update(result.imports)
+        else:
+            self.broken.append(result)
+
+
+# --- the actors ----------------------------------------------------------------------------------
+
+
+class CrewMember(pykka.ThreadingActor):
+    """An actor that the census cannot do without.
+
+    All of them know the future that main waits for. If one crashes, the future gets the error.
+    Otherwise main would wait for ever for what the dead one should have sent.
+    """
+
+    def __init__(self, outcome: pykka.Future[Tally]) -> None:
+        super().__init__()
+        self._outcome = outcome
+
+    def on_failure(self, *error: Any) -> None:
+        if isinstance(error[1], pykka.ActorDeadError):
+            return  # it is another one that crashed, and that one says why
+        with contextlib.suppress(pykka.FutureAlreadySetError):
+            self._outcome.set_exception(error[1])
+
+
+class Parser(CrewMember):
+    """Examines the files that it is told, one after the other."""
+
+    def __init__(
+        self, outcome: pykka.Future[Tally], folder: Path, census: pykka.ActorProxy[Census]
+    ) -> None:
+        super().__init__(outcome)
+        self._folder = folder
+        self._census = census
+
+    def on_receive(self, path: Path) -> None:
+        self._census.hand_in.defer(self.actor_ref, examine(path, self._folder))
+
+
+class Census(CrewMember):
+    """The coordinator: hands out the files, and adds up what comes back."""
+
+    def __init__(
+        self,
+        outcome: pykka.Future[Tally],
+        folder: Path,
+        files: list[Path],
+        display: pykka.ActorProxy[Display],
+    ) -> None:
+        super().__init__(outcome)
+        self._folder = folder
+        self._files = iter(files)
+        self._tally = Tally(total=len(files))
+        self._display = display
+        self._busy = 0  # parsers that have a file
+        self._began = time.perf_counter()
+
+    def begin(self, workers: int) -> None:
+        """Start the pool."""
+        myself = self.actor_ref.proxy()
+        for _ in range(workers):
+            self._hand_out(Parser.start(self._outcome, self._folder, myself))
+        self._finish_if_idle()
+
+    def hand_in(self, parser: pykka.ActorRef[Parser], result: Module | Broken) -> None:
+        """Take a parser's result, and give it another file."""
+        self._tally.add(result)
+        self._display.show_news.defer(result)
+        self._busy -= 1
+        self._hand_out(parser)
+        self._finish_if_idle()
+
+    def on_receive(self, message: object) -> None:
+        """Hand out no more files. The census is over when those that are out have come back."""
+        if message == END_EARLY and not self._outcome.done():
+            self._tally.interrupted = True
+            self._files = iter(())
+
+    def _hand_out(self, parser: pykka.ActorRef[Parser]) -> None:
+        path = next(self._files, None)
+        if path is not None:
+            parser.tell(path)
+            self._busy += 1
+
+    def _finish_if_idle(self) -> None:
+        if not self._busy:
+            self._tally.seconds = time.perf_counter() - self._began
+            self._outcome.set(self._tally)
+
+
+class Terminal(Console):
+    """A console that does not end the program when nobody reads its output any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+class Display(CrewMember):
+    """Owns the terminal. Nobody else writes to it, so nothing is ever mixed up.
+
+    On a terminal there is a progress bar. Elsewhere there is a plain line for each tenth.
+    """
+
+    def __init__(self, outcome: pykka.Future[Tally], total: int) -> None:
+        super().__init__(outcome)
+        self._console = Terminal(highlight=False, markup=False)
+        self._draws = self._console.is_terminal and not self._console.is_dumb_terminal
+        if not self._draws:
+            self._console.width = 1000  # elsewhere, a line is as long as it must be
+        # It would draw itself from a thread of its own. But this actor is the one that draws.
+        self._progress = progress.Progress(
+            progress.TextColumn("Parsing"),
+            progress.BarColumn(bar_width=None),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.percentage:3.0f} %  {task.fields[rate]:.0f} files/s "),
+            progress.TimeRemainingColumn(),
+            progress.TextColumn("left"),
+            console=self._console,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            transient=True,
+            expand=True,
+            disable=not self._draws,
+        )
+        self._task = self._progress.add_task("", total=total, rate=0)
+        self._total = total
+        self._tenth = -(-total // 10)
+        self._done = 0
+        self._began = time.perf_counter()
+        self._drawn = 0.0
+
+    def on_start(self) -> None:
+        self._progress.start()
+
+    def on_stop(self) -> None:
+        self._progress.stop()
+
+    def on_failure(self, *error: Any) -> None:
+        super().on_failure(*error)
+        self._progress.stop()  # gives the cursor back
+
+    def show_news(self, result: Module | Broken) -> None:
+        """One more file has been examined."""
+        if isinstance(result, Broken):
+            line = Text.assemble(("broken  ", "red"), result.name, (f"  {result.reason}", "dim"))
+            self._print(line, no_wrap=True, overflow="ellipsis")
+        self._done += 1
+        if not self._draws:
+            if self._done % self._tenth == 0:
+                self._print(f"examined {self._done:,} of {self._total:,}")
+        elif (now := time.perf_counter()) - self._drawn >= 0.1:
+            self._drawn = now
+            rate = self._done / (now - self._began)
+            self._progress.update(self._task, completed=self._done, rate=rate, refresh=True)
+
+    def show_tally(self, tally: Tally, top: int) -> None:
+        """The census is over."""
+        self._progress.stop()
+        modules = tally.modules
+        tables = [
+            table("Largest (lines)", [(m.lines, m.name) for m in modules], top),
+            table("Most deeply nested (blocks)", [(m.depth, m.name) for m in modules], top),
+            table(
+                "Imported most (by files)", [(n, name) for name, n in tally.imported.items()], top
+            ),
+            table("Importing most (modules)", [(len(m.imports), m.name) for m in modules], top),
+        ]
+        per_row = 2 if self._draws else 1
+        grid = Table.grid(padding=(0, 4, 0, 0))
+        for first in range(0, len(tables), per_row):
+            grid.add_row()
+            grid.add_row(*tables[first : first + per_row])
+        self._print(grid)
+        rate = tally.done / max(tally.seconds, 0.001)
+        self._print(
+            f"\n{'Interrupted. ' * tally.interrupted}Examined {tally.done:,} of {tally.total:,} "
+            f"files in {tally.seconds:.1f} s: {rate:,.0f} files/s, {len(tally.broken):,} broken, "
+            f"{sum(m.lines for m in modules):,} lines"
+        )
+
+    def _print(self, what: Any, **options: Any) -> None:
+        self._console.print(what, **options)
+        sys.stdout.flush()
+
+
+def table(title: str, rows: list[tuple[int, str]], top: int) -> Group:
+    """Make a table of the rows with the largest numbers."""
+    made = Table(box=None, show_header=False)
+    made.add_column(justify="right", style="cyan")
+    made.add_column(overflow="ellipsis", no_wrap=True)
+    rows = sorted(rows, key=lambda row: (-row[0], row[1]))
+    for number, name in rows[:top] or [(0, "none")]:
+        made.add_row(f"{number:,}", name)
+    return Group(Text(title, style="bold"), made)
+
+
+def one_line(text: str) -> str:
+    """Make text from outside fit to be shown: no control characters, no odd bytes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+# --- main ----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def on_ctrl_c(action: Callable[[], object]) -> Iterator[None]:
+    """Have Ctrl-C do something else than raise KeyboardInterrupt.
+
+    The action runs on top of whatever the main thread is doing. Hardly anything is safe to do
+    there, but sending a message is.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: action())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def take_census(folder: Path, files: list[Path], workers: int, top: int) -> int:
+    """Start the crew, wait for the tally, show it, and send everybody home."""
+    outcome = pykka.ThreadingFuture[Tally]()
+    with on_ctrl_c(lambda: pykka.ActorRegistry.broadcast(END_EARLY, Census)):
+        try:
+            display = Display.start(outcome, len(files)).proxy()
+            census = Census.start(outcome, folder, files, display).proxy()
+            census.begin.defer(min(workers, len(files)))
+            tally = outcome.get()
+            display.show_tally(tally, top).get()
+        finally:
+            pykka.ActorRegistry.stop_all()
+    return INTERRUPTED if tally.interrupted else OK
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Take a census; returns the exit code of the program."""
+    options = parse_arguments(arguments)
+    folder: Path = options.folder
+    if not folder.is_dir():
+        print(f"There is no folder {one_line(str(folder))}", file=sys.stderr)
+        return NOTHING_DONE
+    skip = ("site-packages", "dist-packages") if folder == STDLIB else ()
+    files = list(find_files(folder, skip))
+    if not files:
+        print(f"There are no Python files in {one_line(str(folder))}", file=sys.stderr)
+        return NOTHING_DONE
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal knows every letter
+    warnings.simplefilter("ignore")  # the parser's, about other people's files
+    try:
+        return take_census(folder, files, options.workers, options.top)
+    except BrokenPipeError:  # whoever read our output has gone, as "head" does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOTHING_DONE
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+
+    def positive(text: str) -> int:
+        number = int(text)
+        if number < 1:
+            raise ValueError
+        return number
+
+    parser = argparse.ArgumentParser(
+        description="Parse every Python file of a folder with a pool of actors.",
+        epilog="Exit codes: 0 done, 1 nothing to do, 2 wrong usage, 130 interrupted by Ctrl-C.",
+    )
+    cpus = os.cpu_count() or 1
+    about_folder = "where to look for Python files (default: Python's standard library)"
+    about_workers = "size of the pool (default: the number of processors, %(default)s)"
+    about_top = "length of the tables (default: %(default)s)"
+    add = parser.add_argument
+    add("folder", nargs="?", type=Path, default=STDLIB, help=about_folder)
+    add("--workers", type=positive, default=cpus, metavar="N", help=about_workers)
+    add("--top", type=positive, default=5, metavar="N", help=about_top)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # before the census had begun
+        sys.exit(INTERRUPTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -94,6 +95,21 @@ def log() -> Iterator[Log]:
     yield handler
     logger.removeHandler(handler)
     logger.setLevel(level)
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """Do not measure coverage, neither on the test's own thread nor on those it starts.
+
+    Coverage holds a lock while it meets a file for the first time. A signal handler that strikes
+    there, and raises or sends a message, would leave the lock taken or wait for it.
+    """
+    trace, trace_of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
+    yield
+    threading.settrace(trace_of_threads)  # type: ignore[arg-type]
+    sys.settrace(trace)
 
 
 @pytest.fixture

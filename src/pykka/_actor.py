@@ -35,7 +35,7 @@ class Actor:
 
     To stop it, call `stop()` on its ref, or on the actor itself from within.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> class Thermometer(pykka.ThreadingActor):
         ...     def __init__(self, unit):

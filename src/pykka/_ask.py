@@ -30,10 +30,10 @@ _new = object.__new__
 class Ask(ThreadingFuture[Any]):
     """A message to an actor, and the future of the actor's answer."""
 
-    __slots__ = ("answered_by", "message")
+    __slots__ = ("_answered_by", "message")
 
     message: Any
-    answered_by: Address | None
+    _answered_by: Address | None
 
     @property
     def reply_to(self) -> Ask:
@@ -74,7 +74,7 @@ def make_ask(message: object, address: Address) -> Ask:
     """Make a question, without the cost of calling `__init__` for each class on the way."""
     ask = _new(Ask)
     ask.message = message
-    ask.answered_by = address
+    ask._answered_by = address
     ask._log = []
     ask._outcome = None
     return ask

@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka._waiting import shorten
 
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("pykka.dead_letters")
 
 
-@dataclass(frozen=True)
-class DeadLetter:
+class DeadLetter(NamedTuple):
     """A message that was accepted and then never handled."""
 
     message: Any
@@ -46,12 +44,11 @@ class DeadLetter:
     """Why it was not handled."""
 
 
-@dataclass(frozen=True)
-class DeadLetterStatistics:
+class DeadLetterStatistics(NamedTuple):
     """Counts since the program began."""
 
-    count: int
-    """Dead letters, all told."""
+    total: int
+    """All dead letters."""
 
     logged: int
     """Those that got a log record of their own."""
@@ -59,7 +56,7 @@ class DeadLetterStatistics:
     @property
     def suppressed(self) -> int:
         """Those that the rate limit kept out of the log."""
-        return self.count - self.logged
+        return self.total - self.logged
 
 
 class DeadLetters:
@@ -82,7 +79,7 @@ class DeadLetters:
         self._per_second = per_second
         self._clock = clock
         self._lock = threading.Lock()
-        self._count = 0
+        self._total = 0
         self._logged = 0
         self._tokens = float(burst)
         self._last = clock()
@@ -95,7 +92,7 @@ class DeadLetters:
         may_log = not busy.logging and logger.isEnabledFor(logging.WARNING)
         now = self._clock()
         with self._lock:
-            self._count += 1
+            self._total += 1
             tokens = self._tokens + (now - self._last) * self._per_second
             tokens = min(tokens, self._burst)
             self._last = now
@@ -104,7 +101,7 @@ class DeadLetters:
                 tokens -= 1
                 self._logged += 1
             self._tokens = tokens
-            suppressed = self._count - self._logged
+            suppressed = self._total - self._logged
         if may_log:
             busy.logging = True
             try:
@@ -124,8 +121,8 @@ class DeadLetters:
     def statistics(self) -> DeadLetterStatistics:
         """Return the counts."""
         with self._lock:
-            count, logged = self._count, self._logged
-        return DeadLetterStatistics(count=count, logged=logged)
+            total, logged = self._total, self._logged
+        return DeadLetterStatistics(total=total, logged=logged)
 
     def subscribe(self, subscriber: Callable[[DeadLetter], object]) -> None:
         """Have a function called with each dead letter, by the thread that finds it."""

@@ -21,7 +21,7 @@ class Envelope(Generic[T]):
         message: What the sender sent.
         reply_to: The future that gets the answer; `None` if the sender expects none.
 
-    Example:
+    Examples:
         >>> from pykka._envelope import Envelope
         >>> Envelope("hello")
         Envelope(message='hello', reply_to=None)

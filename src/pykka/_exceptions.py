@@ -8,7 +8,7 @@ class ActorError(Exception):
 
     Catching it catches all of them and nothing else.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> issubclass(pykka.ActorDeadError, pykka.ActorError)
         True

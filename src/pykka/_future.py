@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 
 from pykka._deadline import Deadline
 from pykka._exceptions import FutureAlreadySetError
@@ -29,12 +29,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 J = TypeVar("J")
+J_co = TypeVar("J_co", covariant=True)
 M = TypeVar("M")
 R = TypeVar("R")
 F = TypeVar("F", bound="Future[Any]")
 
 USE_SUBCLASS = "Future is the interface; use a subclass of it, such as ThreadingFuture"
 ALREADY_SET = "the future has a result already; a future can be set only once"
+
+
+class _HasItems(Protocol[J_co]):
+    """A future of anything that can be iterated over.
+
+    `Future[Iterable[J]]` would not do: a future can be set, so it is invariant, and a
+    `Future[list[int]]` is no `Future[Iterable[int]]`.
+    """
+
+    def get(self, *, timeout: float | None = None) -> Iterable[J_co]:
+        """See `Future.get`."""
+        ...
 
 
 class Future(Generic[T]):
@@ -72,7 +85,7 @@ class Future(Generic[T]):
             ValueError: `timeout` is negative.
             Exception: Whatever the future ended with.
 
-        Example:
+        Examples:
             >>> import pykka
             >>> future = pykka.ThreadingFuture()
             >>> future.set("done")
@@ -106,7 +119,7 @@ class Future(Generic[T]):
             ValueError: There is no exception, neither given nor being handled.
             TypeError: `exc_info` is something else.
 
-        Example:
+        Examples:
             >>> import pykka
             >>> future = pykka.ThreadingFuture()
             >>> try:
@@ -133,13 +146,13 @@ class Future(Generic[T]):
         """
         self._install(GetHook(func))
 
-    def filter(self: Future[Iterable[J]], func: Callable[[J], bool]) -> Future[Iterable[J]]:
+    def filter(self: _HasItems[J], func: Callable[[J], bool]) -> Future[Iterable[J]]:
         """Return a future with only those items of the value that pass a test.
 
         Raises:
             TypeError: From `get()` of the new future, if the value is not iterable.
 
-        Example:
+        Examples:
             >>> import pykka
             >>> numbers = pykka.ThreadingFuture()
             >>> large = numbers.filter(lambda x: x > 10)
@@ -151,7 +164,8 @@ class Future(Generic[T]):
         def keep(values: Sequence[Iterable[J]]) -> list[J]:
             return [item for item in values[0] if func(item)]
 
-        return self._derive(keep, self)
+        future = cast("Future[Any]", self)
+        return future._derive(keep, future)
 
     def join(self: Future[Any], *futures: Future[Any]) -> Future[Iterable[Any]]:
         """Return a future with a list of the values of this future and others.
@@ -159,7 +173,7 @@ class Future(Generic[T]):
         Raises:
             TypeError: One of `futures` is not a future.
 
-        Example:
+        Examples:
             >>> import pykka
             >>> a, b = pykka.ThreadingFuture(), pykka.ThreadingFuture()
             >>> both = a.join(b)
@@ -175,7 +189,7 @@ class Future(Generic[T]):
     def map(self, func: Callable[[T], M]) -> Future[M]:
         """Return a future with what a function makes of the value.
 
-        Example:
+        Examples:
             >>> import pykka
             >>> number = pykka.ThreadingFuture()
             >>> larger = number.map(lambda x: x + 10)
@@ -185,7 +199,13 @@ class Future(Generic[T]):
         """
         return self._derive(lambda values: func(values[0]), self)
 
-    def reduce(self: Future[Iterable[J]], func: Callable[[R, J], R], *args: R) -> Future[R]:
+    @overload
+    def reduce(self: _HasItems[J], func: Callable[[J, J], J], /) -> Future[J]: ...
+    @overload
+    def reduce(self: _HasItems[J], func: Callable[[R, J], R], start: R, /) -> Future[R]: ...
+    @overload
+    def reduce(self: _HasItems[J], func: Callable[[R, J], R], *args: R) -> Future[R]: ...
+    def reduce(self: _HasItems[J], func: Callable[[R, J], R], *args: R) -> Future[R]:
         """Return a future with the value's items folded into one, from left to right.
 
         Args:
@@ -196,7 +216,7 @@ class Future(Generic[T]):
             TypeError: From `get()` of the new future, if the value is not iterable, or empty
                 with nothing to start with.
 
-        Example:
+        Examples:
             >>> import pykka
             >>> letters = pykka.ThreadingFuture()
             >>> word = letters.reduce(lambda so_far, letter: so_far + letter)
@@ -204,7 +224,8 @@ class Future(Generic[T]):
             >>> word.get()
             'abc'
         """
-        return self._derive(lambda values: functools.reduce(func, values[0], *args), self)
+        future = cast("Future[Any]", self)
+        return future._derive(lambda values: functools.reduce(func, values[0], *args), future)
 
     def _derive(self, compute: Callable[[Any], Any], *sources: Future[Any]) -> Future[Any]:
         derived = self._new()
@@ -234,12 +255,12 @@ class Future(Generic[T]):
         """Do not call `waiter` any more, if it can still be helped."""
 
     def done(self) -> bool:
-        """Tell whether `get()` would return, or raise, without waiting for anybody.
+        """Tell whether there is nobody left for `get()` to wait for.
 
-        A future made by `map()` and its sisters is done when those it is made from are; its
+        A future made by `map()` and its sisters is done when all those it is made from are; its
         function runs when it is read. With a get-hook, it is done once somebody has read it.
 
-        Example:
+        Examples:
             >>> import pykka
             >>> future = pykka.ThreadingFuture()
             >>> future.done()
@@ -249,6 +270,11 @@ class Future(Generic[T]):
             True
         """
         return False
+
+    def _ended_with(self, error: BaseException) -> bool:
+        """Tell whether this very exception is the end of the future, or of one it is made from."""
+        lazy = self._lazy
+        return isinstance(lazy, Derivation) and any(s._ended_with(error) for s in lazy.sources)
 
     def __await__(self) -> Generator[Any, None, T]:
         if self.done():
@@ -297,7 +323,7 @@ def get_all(futures: Iterable[Future[T]], *, timeout: float | None = None) -> It
         TypeError: Something in `futures` is not a future.
         Exception: What the first of the futures that failed ended with.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> class Squarer(pykka.ThreadingActor):
         ...     def square(self, number):
@@ -332,7 +358,7 @@ def as_completed(
         Timeout: They are not all done after `timeout` seconds.
         TypeError: Something in `futures` is not a future that can tell when it is done.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> slow, fast = pykka.ThreadingFuture(), pykka.ThreadingFuture()
         >>> fast.set("hare")

@@ -25,7 +25,9 @@ _MISSING = object()
 # Descriptors that give something to call, though they cannot be called themselves.
 _METHOD_MAKERS = (classmethod, functools.partialmethod, functools.singledispatchmethod)
 
+# Neither asks a metaclass that has a `__getattribute__()` of its own.
 _mro_of: Any = type.__dict__["__mro__"].__get__
+_class_dict: Any = type.__dict__["__dict__"].__get__
 
 
 class Kind(Enum):
@@ -80,7 +82,7 @@ def public_names(obj: object) -> list[str]:
     """The names of an object's attributes that do not start with an underscore, sorted."""
     names: set[str] = set(_instance_dict(obj).copy())
     for cls in _classes_of(obj):
-        names.update(cls.__dict__.copy())
+        names.update(_class_dict(cls))
     return sorted(name for name in names if not name.startswith("_"))
 
 
@@ -100,7 +102,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 def _look_up(obj: object, name: str) -> _Found:
     on_class: Any = _MISSING
     for cls in _classes_of(obj):
-        on_class = cls.__dict__.get(name, _MISSING)
+        on_class = _class_dict(cls).get(name, _MISSING)
         if on_class is not _MISSING:
             if _is_data_descriptor(on_class):
                 return _Found(on_class, on_class=True)

@@ -51,7 +51,7 @@ class ActorProxy(Generic[A]):
         ActorDeadError: The actor is dead.
         TypeError: `actor_ref` is not a ref.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> class Counter(pykka.ThreadingActor):
         ...     count = 0
@@ -178,7 +178,7 @@ class CallableProxy(Generic[A]):
     Raises:
         TypeError: `actor_ref` is not a ref.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> class Greeter(pykka.ThreadingActor):
         ...     def greet(self, name):
@@ -239,7 +239,7 @@ def traversable(obj: T) -> T:
         ValueError: The object has no place for a mark, because its class uses `__slots__` or is
             built in.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> @pykka.traversable
         ... class Playback:

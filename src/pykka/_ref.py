@@ -36,7 +36,7 @@ class ActorRef(Generic[A]):
     Raises:
         TypeError: `actor` is not an actor.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> class Echo(pykka.ThreadingActor):
         ...     def on_receive(self, message):
@@ -191,7 +191,7 @@ class ActorRef(Generic[A]):
             # What follows is make_ask(), to save the call.
             future = envelope = ask = _new(Ask)
             ask.message = message
-            ask.answered_by = address
+            ask._answered_by = address
             ask._log = []
             ask._outcome = None
         else:
@@ -270,7 +270,7 @@ class ActorRef(Generic[A]):
         ask.attr_path = attr_path
         ask.args = args
         ask.kwargs = kwargs or None
-        ask.answered_by = address
+        ask._answered_by = address
         ask._log = []
         ask._outcome = None
         # What follows is Address.send(), whose invariant holds here as well.

@@ -84,7 +84,7 @@ class ActorRegistry:
 
     Actors are registered when they are started and unregistered when they stop.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> class Worker(pykka.ThreadingActor):
         ...     def on_receive(self, message):

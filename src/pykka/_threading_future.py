@@ -62,7 +62,7 @@ class ThreadingFuture(Future[T]):
     Any number of threads may wait for it, and coroutines can `await` it. The value is not copied:
     whoever sets a value that can change should not change it any more.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> future = pykka.ThreadingFuture()
         >>> future.set(42)
@@ -72,7 +72,7 @@ class ThreadingFuture(Future[T]):
 
     __slots__ = ("_log", "_outcome")
 
-    answered_by: Address | None = None
+    _answered_by: Address | None = None
     """The actor that has to resolve this future, if it is known; for the wait-for graph."""
 
     def __init__(self) -> None:
@@ -105,12 +105,12 @@ class ThreadingFuture(Future[T]):
         self._resolve((None, _as_raised(exc_info)))
 
     def done(self) -> bool:
-        if self.has_outcome():
+        if self._has_outcome():
             return True
         lazy = self._lazy
         return isinstance(lazy, Derivation) and all(source.done() for source in lazy.sources)
 
-    def has_outcome(self) -> bool:
+    def _has_outcome(self) -> bool:
         """Tell whether the future is resolved; unlike `done()`, it looks at nothing else."""
         return self._first_outcome() is not None
 
@@ -126,7 +126,7 @@ class ThreadingFuture(Future[T]):
             Timeout: As for `get()`.
             DeadlockError: As for `get()`.
 
-        Example:
+        Examples:
             >>> import pykka
             >>> future = pykka.ThreadingFuture()
             >>> future.set_exception(ValueError("no"))
@@ -136,10 +136,16 @@ class ThreadingFuture(Future[T]):
         try:
             self.get(timeout=timeout)
         except BaseException as error:
-            if self.done():
+            if self._ended_with(error):
                 return error
             raise
         return None
+
+    def _ended_with(self, error: BaseException) -> bool:
+        outcome = self._first_outcome()
+        if outcome is None:
+            return super()._ended_with(error)
+        return outcome[1] is not None and outcome[1][0] is error
 
     def add_done_callback(self, function: Callable[[ThreadingFuture[T]], object]) -> None:
         """Have a function called, with the future, once the future is done.
@@ -148,7 +154,7 @@ class ThreadingFuture(Future[T]):
         already. So it should be quick: the thread may be another actor's. What it raises is
         logged. The idea and the name are those of `concurrent.futures.Future.add_done_callback`.
 
-        Example:
+        Examples:
             >>> import pykka
             >>> future = pykka.ThreadingFuture()
             >>> future.add_done_callback(lambda future: print("got", future.get()))

@@ -86,7 +86,7 @@ class Wait:
         self.place = _place_of_caller()
 
     def __str__(self) -> str:
-        text = f"{self.address} waits for {self.future.answered_by}"
+        text = f"{self.address} waits for {self.future._answered_by}"
         if self.message is not None:
             text += f"\n    while it handles {shorten(self.message)}"
         return f"{text}\n    {self.place}"
@@ -126,8 +126,8 @@ def _find_circle(first: Wait) -> list[Wait] | None:
     """Follow the edges from `first`; its circle if they lead back to it, else None."""
     circle = [first]
     wait = first
-    while not wait.future.has_outcome():
-        target = wait.future.answered_by
+    while not wait.future._has_outcome():
+        target = wait.future._answered_by
         if target is None:
             return None
         if target is first.address:

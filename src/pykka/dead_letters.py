@@ -8,7 +8,7 @@ An actor that ends leaves behind what is still in its inbox. None of that is sil
   is rate-limited: ten at once, one each second in the long run, and each record tells how many
   were left out.
 
-Example:
+Examples:
     >>> import queue
     >>> import pykka
     >>> from pykka import dead_letters
@@ -41,11 +41,11 @@ __all__ = ["DeadLetter", "DeadLetterStatistics", "statistics", "subscribe", "uns
 def statistics() -> DeadLetterStatistics:
     """Count the dead letters since the program began.
 
-    Example:
+    Examples:
         >>> from pykka import dead_letters
-        >>> before = dead_letters.statistics().count
+        >>> before = dead_letters.statistics().total
         >>> # … run something …
-        >>> dead_letters.statistics().count - before
+        >>> dead_letters.statistics().total - before
         0
     """
     return home.dead_letters.statistics()

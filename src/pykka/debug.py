@@ -24,7 +24,7 @@ def log_thread_tracebacks(*_args: Any, **_kwargs: Any) -> None:
     Then `kill -SIGUSR1 <pid>` makes the program log them. Python runs signal handlers on the main
     thread, between two steps of the program there.
 
-    Example:
+    Examples:
         >>> import logging, sys
         >>> import pykka.debug
         >>> handler = logging.StreamHandler(sys.stdout)

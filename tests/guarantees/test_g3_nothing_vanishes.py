@@ -168,7 +168,7 @@ class Race:
             tuple(str(envelope.message) for envelope in self.queue.items),
             tuple(self.actor.handled),
             tuple(sorted(map(str, self.dead))),
-            tuple((name, f.has_outcome()) for name, f in sorted(self.futures.items())),
+            tuple((name, f._has_outcome()) for name, f in sorted(self.futures.items())),
         )
 
     def _check(self) -> None:

@@ -24,7 +24,7 @@ class ThreadingActor(Actor):
     insists on it) is right here: everything but `__init__()` runs on the actor's thread. It may
     block as long as it likes; that slows no other actor down.
 
-    Example:
+    Examples:
         >>> import pykka
         >>> class Doubler(pykka.ThreadingActor):
         ...     def on_receive(self, message):

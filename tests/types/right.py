@@ -1,0 +1,112 @@
+"""What type checkers make of right programs. This file is checked, and never run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, assert_type, cast
+
+import pykka
+from pykka import dead_letters, debug, messages
+from pykka.typing import ActorMemberMixin, proxy_field, proxy_method
+
+
+class Account(pykka.ThreadingActor):
+    use_daemon_thread = True
+    currency: str = "EUR"
+
+    def __init__(self, balance: int = 0) -> None:
+        super().__init__()
+        self.balance = balance
+
+    def deposit(self, amount: int, *, note: str = "") -> int:
+        assert_type(self.actor_urn, str)
+        assert_type(self.actor_stopped, threading.Event)
+        self.balance += amount
+        return self.balance
+
+
+class AccountProxy(ActorMemberMixin, pykka.ActorProxy[Account]):
+    currency = proxy_field(Account.currency)
+    deposit = proxy_method(Account.deposit)
+
+
+def refs() -> None:
+    ref = Account.start(10)
+    assert_type(ref, pykka.ActorRef[Account])
+    assert_type(ref.actor_class, type[Account])
+    assert_type(ref.actor_urn, str)
+    assert_type(ref.actor_stopped, threading.Event)
+    assert_type(ref.is_alive(), bool)
+    assert_type(ref.ask("message"), Any)
+    assert_type(ref.ask("message", timeout=1.5), Any)
+    assert_type(ref.ask("message", block=True), Any)
+    assert_type(ref.ask("message", block=False), pykka.Future[Any])
+    assert_type(ref.stop(), bool)
+    assert_type(ref.stop(timeout=1), bool)
+    assert_type(ref.stop(block=False), pykka.Future[bool])
+    assert_type(ref.proxy(), pykka.ActorProxy[Account])
+
+
+def proxies() -> None:
+    plain = Account.start().proxy()
+    assert_type(plain.actor_ref, pykka.ActorRef[Account])
+    typed = cast("AccountProxy", plain)
+    assert_type(typed.currency, pykka.Future[str])
+    assert_type(typed.currency.get(), str)
+    assert_type(typed.deposit(1), pykka.Future[int])
+    assert_type(typed.deposit(1, note="a gift").get(timeout=1), int)
+    assert_type(typed.on_receive("message"), pykka.Future[Any])
+    assert_type(typed.stop().get(), None)
+    pykka.traversable(Account)
+
+
+def futures() -> None:
+    future = pykka.ThreadingFuture[int]()
+    future.set(1)
+    future.set_exception(ValueError("no"))
+    future.set_exception()
+    future.set_get_hook(lambda timeout: 1 if timeout is None else 2)
+    assert_type(future.get(), int)
+    assert_type(future.done(), bool)
+    assert_type(future.exception(timeout=1), BaseException | None)
+    assert_type(future.map(str), pykka.Future[str])
+    assert_type(future.map(str).map(len), pykka.Future[int])
+    numbers = pykka.ThreadingFuture[list[int]]()
+    assert_type(numbers.filter(lambda number: number > 1), pykka.Future[Iterable[int]])
+    assert_type(numbers.reduce(lambda a, b: a + b), pykka.Future[int])
+    assert_type(numbers.reduce(lambda a, b: a + str(b), ""), pykka.Future[str])
+    assert_type(future.join(numbers), pykka.Future[Iterable[Any]])
+    assert_type(pykka.get_all([future, future]), Iterable[int])
+    assert_type(pykka.as_completed([future], timeout=1), Iterator[pykka.Future[int]])
+
+
+async def coroutines(future: pykka.Future[int], ref: pykka.ActorRef[Account]) -> None:
+    assert_type(await future, int)
+    assert_type(await ref.stop(block=False), bool)
+
+
+def registry() -> None:
+    assert_type(pykka.ActorRegistry.get_all(), list[pykka.ActorRef[Any]])
+    assert_type(pykka.ActorRegistry.get_by_class(Account), list[pykka.ActorRef[Account]])
+    assert_type(pykka.ActorRegistry.get_by_class_name("Account"), list[pykka.ActorRef[Any]])
+    assert_type(pykka.ActorRegistry.get_by_urn("urn"), pykka.ActorRef[Any] | None)
+    assert_type(pykka.ActorRegistry.stop_all(), list[bool])
+    assert_type(pykka.ActorRegistry.stop_all(timeout=1), list[bool])
+    assert_type(pykka.ActorRegistry.stop_all(block=False), list[pykka.Future[bool]])
+
+
+def others() -> None:
+    call = messages.ProxyCall(attr_path=["deposit"], args=(1,), kwargs={})
+    assert_type(call.args, Sequence[Any])
+    assert_type(dead_letters.statistics().total, int)
+    subscriber: Callable[[dead_letters.DeadLetter], None] = print
+    dead_letters.subscribe(subscriber)
+    debug.log_thread_tracebacks()
+    errors: list[type[Exception]] = [
+        pykka.ActorDeadError,
+        pykka.DeadlockError,
+        pykka.FutureAlreadySetError,
+        pykka.Timeout,
+    ]
+    assert_type(errors, list[type[Exception]])

@@ -1,0 +1,48 @@
+"""What type checkers make of wrong programs. This file is checked, and never run.
+
+Each line with the comment "wrong" has to be an error to every checker, and no other line.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pykka
+from pykka.typing import ActorMemberMixin, proxy_field, proxy_method
+
+
+class Account(pykka.ThreadingActor):
+    currency: str = "EUR"
+
+    def deposit(self, amount: int) -> int:
+        return amount
+
+
+class AccountProxy(ActorMemberMixin, pykka.ActorProxy[Account]):
+    currency = proxy_field(Account.currency)
+    deposit = proxy_method(Account.deposit)
+
+
+def use() -> None:
+    ref = Account.start()
+    ref.ask()  # wrong
+    ref.ask("message", 5)  # wrong
+    ref.tell("message", timeout=5)  # wrong
+    ref.stop(timeout="5")  # wrong
+    ref.no_such_method()  # wrong
+    number: int = ref.stop(block=False)  # wrong
+    pykka.get_all([ref])  # wrong
+    pykka.ThreadingFuture[int]().set("text")  # wrong
+    text: str = pykka.ThreadingFuture[int]().get()  # wrong
+    pykka.ThreadingFuture[int]().map(lambda value: value.no_such_name)  # wrong
+    pykka.ActorRegistry.get_by_class("Account")  # wrong
+    print(number, text)
+
+
+def use_proxy() -> None:
+    proxy = cast("AccountProxy", Account.start().proxy())
+    proxy.deposit("ten")  # wrong
+    proxy.deposit()  # wrong
+    text: str = proxy.deposit(10)  # wrong
+    number: int = proxy.currency.get()  # wrong
+    print(text, number)

@@ -1,0 +1,205 @@
+"""Dead letters: all are counted, logged with measure, and handed to subscribers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import pykka
+from pykka import dead_letters
+from pykka._dead_letters import DeadLetter, DeadLetters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Log
+
+
+class Sink(pykka.ThreadingActor):
+    """An actor that is dead most of the time."""
+
+
+@pytest.fixture
+def dead() -> pykka.ActorRef[Any]:
+    ref = Sink.start()
+    ref.stop()
+    return ref
+
+
+class Clock:
+    """A clock that a test winds by hand."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def letters(clock: Clock) -> DeadLetters:
+    return DeadLetters(burst=3, per_second=0.5, clock=clock)
+
+
+def letter(ref: pykka.ActorRef[Any], message: object = "message") -> DeadLetter:
+    return DeadLetter(message, ref, "died")
+
+
+def test_a_record_names_target_message_and_reason_and_carries_the_letter(
+    log: Log, letters: DeadLetters, dead: pykka.ActorRef[Any]
+) -> None:
+    one = letter(dead, {"a": "message"})
+    letters.report(one)
+    (record,) = log.find("WARNING")
+    assert record.name == "pykka.dead_letters"
+    for text in (str(dead), "{'a': 'message'}", "died"):
+        assert text in record.message
+    assert record.dead_letter is one  # type: ignore[attr-defined]
+
+
+def test_a_flood_is_logged_with_measure_and_counted_in_full(
+    log: Log, letters: DeadLetters, dead: pykka.ActorRef[Any], clock: Clock
+) -> None:
+    def logged_after(seconds: float) -> int:
+        clock.now += seconds
+        for _ in range(10):
+            letters.report(letter(dead))
+        return len(log.find("WARNING"))
+
+    assert logged_after(0) == 3  # the burst
+    assert logged_after(1.9) == 3
+    assert logged_after(0.1) == 4  # one token in two seconds
+    assert "Left out of the log so far: 17" in log.records[-1].message
+    assert logged_after(1000) == 7  # never more than the burst
+    assert letters.statistics() == dead_letters.DeadLetterStatistics(total=40, logged=7)
+    assert letters.statistics().suppressed == 33
+
+
+def test_what_nobody_wants_to_see_takes_no_token(
+    letters: DeadLetters, dead: pykka.ActorRef[Any]
+) -> None:
+    logger = logging.getLogger("pykka.dead_letters")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        letters.report(letter(dead))
+    finally:
+        logger.setLevel(level)
+    assert letters.statistics().logged == 0
+    assert letters.statistics().total == 1
+
+
+class BadRepr:
+    """A message that cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [("x" * 1000, "x" * 198 + "…"), (BadRepr(), "<BadRepr whose repr raised RuntimeError>")],
+    ids=["long", "bad repr"],
+)
+def test_a_message_that_is_hard_to_show_is_reported_all_the_same(
+    log: Log, letters: DeadLetters, dead: pykka.ActorRef[Any], message: object, shown: str
+) -> None:
+    letters.report(letter(dead, message))
+    assert log.find("WARNING", shown)
+
+
+def test_subscribers_get_every_letter_until_they_leave(
+    letters: DeadLetters, dead: pykka.ActorRef[Any]
+) -> None:
+    got: list[DeadLetter] = []
+    letters.subscribe(got.append)
+    sent = [letter(dead, number) for number in range(20)]
+    for each in sent:
+        letters.report(each)
+    letters.unsubscribe(got.append)
+    letters.report(letter(dead))
+    assert got == sent
+    with pytest.raises(ValueError, match="not in list"):
+        letters.unsubscribe(got.append)
+
+
+def test_a_subscriber_that_raises_does_not_harm_the_others(
+    log: Log, letters: DeadLetters, dead: pykka.ActorRef[Any]
+) -> None:
+    got: list[DeadLetter] = []
+    letters.subscribe(lambda _letter: 1 / 0)
+    letters.subscribe(got.append)
+    letters.report(letter(dead))
+    assert len(got) == 1
+    assert log.find("ERROR", "A subscriber to dead letters raised")
+
+
+def test_a_subscriber_that_makes_dead_letters_is_not_told_of_them(
+    log: Log, letters: DeadLetters, dead: pykka.ActorRef[Any]
+) -> None:
+    got: list[DeadLetter] = []
+
+    def subscriber(one: DeadLetter) -> None:
+        got.append(one)
+        letters.report(letter(dead, "from the subscriber"))
+
+    letters.subscribe(subscriber)
+    letters.report(letter(dead))
+    letters.report(letter(dead))
+    assert len(got) == 2
+    assert letters.statistics().total == 4
+    assert not log.find("WARNING", "from the subscriber")
+
+
+class MakesDeadLetters(logging.Handler):
+    """A log handler that logs to an actor which is dead."""
+
+    def __init__(self, letters: DeadLetters, dead: pykka.ActorRef[Any]) -> None:
+        super().__init__()
+        self.letters = letters
+        self.dead = dead
+        self.calls = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.calls += 1
+        self.letters.report(letter(self.dead, record.getMessage()))
+
+
+@pytest.fixture
+def handler(letters: DeadLetters, dead: pykka.ActorRef[Any]) -> Iterator[MakesDeadLetters]:
+    handler = MakesDeadLetters(letters, dead)
+    logging.getLogger("pykka.dead_letters").addHandler(handler)
+    yield handler
+    logging.getLogger("pykka.dead_letters").removeHandler(handler)
+
+
+def test_a_log_handler_that_makes_dead_letters_does_not_recurse(
+    letters: DeadLetters, dead: pykka.ActorRef[Any], handler: MakesDeadLetters
+) -> None:
+    got: list[DeadLetter] = []
+    letters.subscribe(got.append)
+    letters.report(letter(dead))
+    assert handler.calls == 1
+    assert letters.statistics().total == 2
+    assert len(got) == 2, "subscribers hear of both"
+
+
+def test_reports_from_many_threads_are_all_counted(
+    letters: DeadLetters, dead: pykka.ActorRef[Any]
+) -> None:
+    threads = [
+        threading.Thread(target=lambda: [letters.report(letter(dead)) for _ in range(500)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert letters.statistics() == dead_letters.DeadLetterStatistics(total=4000, logged=3)

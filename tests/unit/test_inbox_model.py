@@ -1,0 +1,190 @@
+"""An address and its inbox do what a plain model of them does: each message has one fate."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+import pykka
+from pykka._address import Address
+from pykka._ask import make_ask
+from pykka._envelope import Envelope
+from pykka._inbox import Inbox, take_all
+from pykka.messages import _ActorStop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class OwnInbox:
+    """The least that an inbox of the user's has to offer."""
+
+    def __init__(self) -> None:
+        self._items: deque[Any] = deque()
+
+    def put(self, item: Any) -> None:
+        self._items.append(item)
+
+    def get(self) -> Any:
+        return self._items.popleft()
+
+    def empty(self) -> bool:
+        return not self._items
+
+
+class PlainHome:
+    """Notes what an address tells its system."""
+
+    def __init__(self) -> None:
+        self.buried: list[object] = []
+
+    def enter_urn(self, address: Address) -> None:
+        """Nobody looks for it."""
+
+    def forget_urn(self, address: Address, urn: str) -> None:
+        """Nobody looks for it."""
+
+    def bury(self, _address: Address, message: object, _reason: str) -> None:
+        self.buried.append(message)
+
+
+class InboxOfAnAddress(RuleBasedStateMachine):
+    """What is sent, taken and left behind; the model is a list for each fate."""
+
+    make_inbox: Callable[[], Any] = queue.SimpleQueue
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = PlainHome()
+        self.address = Address(_NO_ACTOR, type(self).make_inbox(), self.home, None)
+        self.number = 0
+        self.waiting: list[Any] = []
+        self.dead: list[object] = []
+        self.refused: list[Any] = []
+        self.unanswered: list[Any] = []
+        self.stop_futures: list[pykka.ThreadingFuture[Any]] = []
+        self.closed = False
+
+    def send(self, envelope: Any, *, through_face: bool) -> None:
+        if through_face and isinstance(self.address.face, Inbox):
+            self.address.face.put(envelope)
+        else:
+            self.address.send(envelope)
+        if self.closed:
+            self.expect_burial([envelope])
+        else:
+            self.waiting.append(envelope)
+
+    def expect_burial(self, envelopes: list[Any]) -> None:
+        for envelope in envelopes:
+            if isinstance(envelope.message, _ActorStop):
+                pass
+            elif envelope.reply_to is None:
+                self.dead.append(envelope.message)
+            else:
+                self.refused.append(envelope.reply_to)
+                self.unanswered.remove(envelope.reply_to)
+
+    @rule(through_face=st.booleans())
+    def tell(self, *, through_face: bool) -> None:
+        self.number += 1
+        self.send(Envelope(self.number), through_face=through_face)
+
+    @rule(through_face=st.booleans())
+    def ask(self, *, through_face: bool) -> None:
+        self.number += 1
+        ask = make_ask(self.number, self.address)
+        self.unanswered.append(ask)
+        self.send(ask, through_face=through_face)
+
+    @rule(waits=st.booleans())
+    def ask_for_the_stop(self, *, waits: bool) -> None:
+        future: pykka.ThreadingFuture[Any] | None = pykka.ThreadingFuture() if waits else None
+        self.send(Envelope(_ActorStop(), future), through_face=False)
+        if future is not None:
+            self.stop_futures.append(future)
+
+    @precondition(lambda self: self.waiting)
+    @rule()
+    def take(self) -> None:
+        taken = self.address.inbox.get()
+        assert taken is self.waiting.pop(0)
+        if taken.reply_to is None:
+            return
+        if isinstance(taken.message, _ActorStop):
+            self.address.answer_when_ended(taken.reply_to, answer=True)
+        else:
+            taken.reply_to.set(taken.message)
+            self.unanswered.remove(taken)
+
+    @rule()
+    def take_everything(self) -> None:
+        """The way of the closer, in the middle of a life; then put it back."""
+        taken: list[Any] = []
+        take_all(self.address.inbox, taken)
+        assert taken == self.waiting
+        for envelope in taken:
+            self.address.inbox.put(envelope)
+
+    @rule(rubbish=st.sampled_from([None, 1, "message", object()]))
+    def put_what_is_no_envelope(self, rubbish: object) -> None:
+        if isinstance(self.address.face, Inbox):
+            with pytest.raises(TypeError, match=r"takes envelopes, not .*tell"):
+                self.address.face.put(rubbish)
+
+    @rule()
+    def refuse_sends(self) -> None:
+        self.address.mark_stopped()
+
+    @rule()
+    def close(self) -> None:
+        self.address.close()
+        self.closed = True
+        self.expect_burial(self.waiting)
+        self.waiting = []
+
+    @invariant()
+    def the_inbox_holds_what_waits(self) -> None:
+        assert self.address.face.empty() == (not self.waiting)
+        if isinstance(self.address.face, Inbox):
+            assert self.address.face.qsize() == len(self.waiting)
+
+    @invariant()
+    def tells_that_nobody_handles_are_dead_letters(self) -> None:
+        assert self.home.buried == self.dead
+
+    @invariant()
+    def asks_that_nobody_handles_are_refused(self) -> None:
+        assert all(
+            isinstance(ask.exception(timeout=0), pykka.ActorDeadError) for ask in self.refused
+        )
+        assert not any(ask.done() for ask in self.unanswered)
+
+    @invariant()
+    def who_asked_for_the_stop_hears_of_the_end_and_not_before(self) -> None:
+        for future in self.stop_futures:
+            assert future.done() == self.closed
+            assert not self.closed or future.get(timeout=0) is True
+
+    @invariant()
+    def an_actor_that_is_closed_is_stopped(self) -> None:
+        assert self.address.event.is_set() == self.address.stopped
+        assert self.address.stopped or not self.closed
+
+
+_NO_ACTOR: Any = pykka.Actor.__new__(pykka.Actor)
+
+
+@pytest.mark.parametrize("make_inbox", [queue.SimpleQueue, queue.Queue, OwnInbox])
+def test_every_message_has_one_fate(make_inbox: Callable[[], Any]) -> None:
+    machine = type("Machine", (InboxOfAnAddress,), {"make_inbox": staticmethod(make_inbox)})
+    machine.TestCase.settings = settings(
+        max_examples=100, stateful_step_count=30, deadline=None, database=None
+    )
+    machine.TestCase("runTest").debug()

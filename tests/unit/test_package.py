@@ -1,0 +1,99 @@
+"""What is built from the sources can be installed and used, and says what it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import pykka
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, as pip builds it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-build-isolation", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, timeout=50)
+    (found,) = folder.iterdir()
+    return found
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    sources = {
+        str(path.relative_to(ROOT / "src"))
+        for path in (ROOT / "src" / "pykka").rglob("*")
+        if path.suffix == ".py" or path.name == "py.typed"
+    }
+    assert "pykka/py.typed" in sources
+    info = f"pykka-{pykka.__version__}.dist-info"
+    extra = {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "licenses/LICENSE")}
+    assert names == sources | extra
+
+
+def test_the_wheel_says_what_it_is(wheel: Path) -> None:
+    assert wheel.name == f"pykka-{pykka.__version__}-py3-none-any.whl"
+    archive = zipfile.ZipFile(wheel)
+    text = archive.read(f"pykka-{pykka.__version__}.dist-info/METADATA").decode()
+    assert "Name: pykka\n" in text
+    assert f"Version: {pykka.__version__}\n" in text
+    assert "Requires-Python: >=3.11\n" in text
+    assert "License-Expression: Apache-2.0\n" in text
+    assert "Requires-Dist" not in text, "the core depends on the standard library only"
+
+
+def test_the_wheel_works_without_anything_else(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    program = (
+        "import pykka\n"
+        "class Echo(pykka.ThreadingActor):\n"
+        "    def on_receive(self, message): return message\n"
+        "ref = Echo.start()\n"
+        "print(pykka.__file__, ref.ask('hello'), ref.stop())\n"
+    )
+    # -S: without site-packages, -P: without the current folder.
+    command = [sys.executable, "-S", "-P", "-W", "error", "-c", program]
+    completed = subprocess.run(
+        command,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=50,
+    )
+    assert completed.stdout == f"{tmp_path}/pykka/__init__.py hello True\n"
+    assert completed.stderr == ""
+
+
+def test_the_version_stands_in_one_place() -> None:
+    assert metadata.version("pykka") == pykka.__version__
+    places = [
+        path
+        for path in (ROOT / "src").rglob("*.py")
+        if f'"{pykka.__version__}"' in path.read_text(encoding="utf-8")
+    ]
+    assert [path.name for path in places] == ["_version.py"]
+
+
+def test_importing_the_package_imports_little() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import pykka; print(*set(sys.modules) - before)"
+    )
+    completed = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=50,
+    )
+    heavy = {"asyncio", "concurrent.futures", "multiprocessing", "ssl", "socket", "inspect"}
+    assert not heavy & set(completed.stdout.split())

@@ -16,7 +16,7 @@ from pykka._proxy import ActorProxy, CallableProxy, traversable
 from pykka._ref import ActorRef
 from pykka._registry import ActorRegistry
 from pykka._threading_future import ThreadingFuture
-from pykka._version import __version__
+from pykka._version import __version__ as __version__
 from pykka.runtimes.threading import ThreadingActor
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "ThreadingActor",
     "ThreadingFuture",
     "Timeout",
-    "__version__",
     "as_completed",
     "get_all",
     "traversable",

@@ -19,7 +19,7 @@ from pykka._logging import logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from types import TracebackType
-    from typing import TypeAlias
+    from typing import NoReturn, Self, TypeAlias
 
     OptExcInfo: TypeAlias = (
         tuple[type[BaseException], BaseException, TracebackType | None]
@@ -275,6 +275,24 @@ class Future(Generic[T]):
         """Tell whether this very exception is the end of the future, or of one it is made from."""
         lazy = self._lazy
         return isinstance(lazy, Derivation) and any(s._ended_with(error) for s in lazy.sources)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        """Return the future itself: a copy of it would never be resolved.
+
+        So messages that hold futures can be copied, as the manual advises for messages in general.
+        """
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        msg = f"{self!r} cannot be pickled: it is resolved in this process. Send its value instead"
+        raise TypeError(msg)
+
+    def __iter__(self) -> Generator[Any, None, T]:
+        """Do the same as `await`, for `yield from` in generator-based coroutines."""
+        return self.__await__()
 
     def __await__(self) -> Generator[Any, None, T]:
         if self.done():

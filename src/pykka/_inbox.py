@@ -68,8 +68,18 @@ class Inbox:
     def _queue(self) -> Any:
         return self._sender.inbox
 
-    def put(self, envelope: Envelope[Any]) -> None:
-        """Send an envelope to the actor.
+    def put(
+        self,
+        envelope: Envelope[Any],
+        block: bool = True,  # noqa: FBT001, FBT002 (queue.Queue's signature)
+        timeout: float | None = None,
+    ) -> None:
+        """Send an envelope to the actor. The inbox has no bound, so this never blocks.
+
+        Args:
+            envelope: The envelope.
+            block: Makes no difference.
+            timeout: Makes no difference.
 
         Raises:
             TypeError: It is not an envelope.
@@ -80,9 +90,12 @@ class Inbox:
                 "send a message with tell() or ask()"
             )
             raise TypeError(msg)
+        del block, timeout
         self._sender.send(envelope)
 
-    put_nowait = put
+    def put_nowait(self, envelope: Envelope[Any]) -> None:
+        """Do the same as `put`."""
+        self.put(envelope)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002 (queue.Queue's signature)
         """Take the first envelope away from the actor.
@@ -104,6 +117,10 @@ class Inbox:
         """Tell whether there is nothing in the inbox."""
         empty: bool = self._queue.empty()
         return empty
+
+    def full(self) -> bool:
+        """Tell that there is room: the inbox has no bound."""
+        return False
 
     def qsize(self) -> int:
         """Tell how many messages wait; the one being handled is not among them."""

@@ -95,7 +95,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     """The one of several names that was perhaps meant."""
     import difflib  # noqa: PLC0415 (seldom needed; keep it out of start-up)
 
-    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return matches[0] if matches else None
 
 

@@ -130,7 +130,8 @@ class ActorRegistry:
         """Return all running actors of a class and of its subclasses.
 
         Args:
-            actor_class: Any class, also a mixin that is no actor class itself.
+            actor_class: Any class, also a mixin that is no actor class itself, or a tuple of
+                classes.
 
         Raises:
             TypeError: `actor_class` is not a class.
@@ -230,7 +231,10 @@ class ActorRegistry:
 
 
 def _require_class(actor_class: object) -> None:
-    if not isinstance(actor_class, type):
+    # isinstance() takes a class or a tuple of classes, and refuses what is neither.
+    try:
+        isinstance(None, actor_class)  # type: ignore[arg-type]
+    except TypeError:
         msg = (
             f"the registry looks for a class, not for {actor_class!r}; "
             "get_by_class_name() takes the name of one"

@@ -9,6 +9,8 @@ from typing import Any
 
 from pykka._logging import logger
 
+__all__ = ["log_thread_tracebacks"]
+
 
 def log_thread_tracebacks(*_args: Any, **_kwargs: Any) -> None:
     """Log a traceback of each running thread, at level CRITICAL.

@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from pykka._address import Address
 
+__all__ = ["ProxyCall", "ProxyGetAttr", "ProxySetAttr"]
+
 AttrPath: TypeAlias = Sequence[str]
 """The way from an actor to one of its attributes: one name for each step."""
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from pykka._future import Future
 
+__all__ = ["ActorMemberMixin", "Method", "proxy_field", "proxy_method"]
+
 T = TypeVar("T")
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import weakref
@@ -101,11 +102,21 @@ def failing(error: BaseException) -> Callable[[object], None]:
     return fail
 
 
-def when_freed(ref: pykka.ActorRef[Any]) -> threading.Event:
-    """An event that is set when the agent's life is over to the last and its object is freed."""
-    freed = threading.Event()
-    ref.ask(lambda agent: weakref.finalize(agent, freed.set) and None)
-    return freed
+class Freed:
+    """Tells when an agent's life is over to the last and its object is freed."""
+
+    def __init__(self, ref: pykka.ActorRef[Any]) -> None:
+        self._news: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        ref.ask(lambda agent: weakref.finalize(agent, self._news.put, True) and None)
+
+    def wait(self) -> None:
+        # A free-threaded Python may leave the last step to this thread, which made the object. So
+        # this thread must not sleep too deeply.
+        for _ in range(int(PATIENCE * 100)):
+            with contextlib.suppress(queue.Empty):
+                self._news.get(timeout=0.01)
+                return
+        raise AssertionError("the actor is not freed")
 
 
 def needs(capability: str) -> pytest.MarkDecorator:

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conformance.agents import failing, needs, when_freed
+from tests.conformance.agents import Freed, failing, needs
 from tests.leaks import PATIENCE
 
 import pykka
@@ -127,6 +127,8 @@ def test_start_does_not_wait_for_on_start(agent: Any, gate: Gate) -> None:
 
 def test_the_actor_is_registered_when_on_start_runs(agent: Any) -> None:
     class Some(agent):  # type: ignore[misc]
+        registered: bool | None = None
+
         def on_start(self) -> None:
             self.registered = self.actor_ref in pykka.ActorRegistry.get_all()
 
@@ -294,11 +296,11 @@ def test_an_actor_that_is_not_started_can_be_used_directly(agent: Any) -> None:
 
 def test_a_stopped_actor_is_freed_though_its_ref_is_held(agent: Any) -> None:
     ref = agent.start()
-    freed = when_freed(ref)
+    freed = Freed(ref)
 
     ref.stop()
 
-    assert freed.wait(PATIENCE)
+    freed.wait()
 
 
 # --- stop ---------------------------------------------------------------------------------------
@@ -504,11 +506,11 @@ def test_setting_actor_stopped_makes_the_actor_refuse_messages(agent: Any) -> No
 
 def test_setting_actor_stopped_ends_an_idle_actor_without_hooks(agent: Any, diary: Diary) -> None:
     ref = agent.start(diary)
-    freed = when_freed(ref)
+    freed = Freed(ref)
 
     ref.actor_stopped.set()
 
-    assert freed.wait(PATIENCE)
+    freed.wait()
     assert ref not in pykka.ActorRegistry.get_all()
     assert diary.rest() == ["on_start"]
 

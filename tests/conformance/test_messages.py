@@ -237,6 +237,27 @@ def test_an_envelope_that_is_put_into_the_inbox_is_a_message(
     assert future.get(timeout=PATIENCE) == "question"
 
 
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda inbox, envelope: inbox.put(envelope, True, 1),
+        lambda inbox, envelope: inbox.put(envelope, block=False),
+        lambda inbox, envelope: inbox.put_nowait(envelope),
+    ],
+    ids=["with a timeout", "without blocking", "put_nowait"],
+)
+def test_the_inbox_takes_envelopes_as_a_queue_does(
+    agent: Any, put: Callable[[Any, Any], None]
+) -> None:
+    inbox = agent.start().actor_inbox
+    future: pykka.ThreadingFuture[object] = pykka.ThreadingFuture()
+
+    assert not inbox.full()
+    put(inbox, Envelope("message", future))
+
+    assert future.get(timeout=PATIENCE) == "message"
+
+
 def test_an_envelope_that_is_put_into_a_dead_actors_inbox_is_answered(
     agent: Any, runtime: Runtime
 ) -> None:

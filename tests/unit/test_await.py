@@ -12,6 +12,8 @@ from tests.leaks import PATIENCE
 import pykka
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from tests.conftest import Log
 
 
@@ -31,6 +33,18 @@ def test_a_future_that_is_resolved_is_read_at_once() -> None:
     coroutine = read()
     with pytest.raises(StopIteration) as stop:
         coroutine.send(None)
+    assert stop.value.value == "value"
+
+
+def test_yield_from_does_the_same_as_await() -> None:
+    future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+    future.set("value")
+
+    def read() -> Generator[Any, None, str]:
+        return (yield from future)
+
+    with pytest.raises(StopIteration) as stop:
+        next(read())
     assert stop.value.value == "value"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import queue
 import sys
 import threading
@@ -11,6 +13,7 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
+from pykka._envelope import Envelope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +116,18 @@ def test_an_actor_class_may_bring_its_future() -> None:
     assert ref.stop(timeout=PATIENCE) is True
     with pytest.raises(pykka.ActorDeadError):
         ref.ask("hello")
+
+
+def test_a_copy_of_a_future_is_the_future() -> None:
+    future: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    assert copy.copy(future) is future
+    assert copy.deepcopy({"reply to": [future]})["reply to"][0] is future
+
+
+def test_a_future_that_is_pickled_says_what_to_do() -> None:
+    future: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    with pytest.raises(TypeError, match=r"cannot be pickled.*Send its value"):
+        pickle.dumps(future)
 
 
 # --- as_completed --------------------------------------------------------------------------------
@@ -368,3 +383,30 @@ def test_a_map_that_reads_itself_is_an_error_and_no_hang() -> None:
     source.set(1)
     with pytest.raises(RuntimeError, match="reads that same future"):
         futures[0].get()
+
+
+class UnsettableFuture(OwnFuture):
+    """A future that somebody else has resolved already."""
+
+    def set(self, value: Any = None) -> None:
+        raise RuntimeError(value)
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        raise RuntimeError(exc_info)
+
+
+@pytest.mark.parametrize("message", ["succeed", "fail"])
+def test_a_reply_that_cannot_be_set_is_logged_and_the_actor_lives_on(
+    log: Log, message: str
+) -> None:
+    class Echo(pykka.ThreadingActor):
+        def on_receive(self, message: Any) -> Any:
+            if message == "fail":
+                raise ValueError(message)
+            return message
+
+    ref = Echo.start()
+    ref.actor_inbox.put(Envelope(message, UnsettableFuture()))
+    assert ref.ask("still there?", timeout=PATIENCE) == "still there?"
+    (record,) = log.find("WARNING", "dropped")
+    assert str(ref) in record.message

@@ -11,7 +11,7 @@ INSTALL = $(PIP) install --require-hashes -r requirements/build.txt && \
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-only check format docs docs-serve bench stress wheel lock clean
+.PHONY: help demo test test-only check format docs docs-serve bench-peers bench bench-full stress wheel lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,20 +34,30 @@ check: $(VENV)/ready-dev ## format, lint, types, import contracts, docs
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(VENV)/ready-dev ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 docs: $(VENV)/ready-dev ## build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 docs-serve: $(VENV)/ready-dev ## serve the documentation while it is written
 	$(BIN)/mkdocs serve
 
 stress: $(VENV)/ready-dev ## the long form of the tests that hunt for races
 	$(BIN)/python -m pytest tests/stress -p no:cacheprovider --timeout 3600 -s
+
+bench-peers: $(VENV)/ready-bench ## install what the benchmarks compare with, each in an environment of its own
+	$(BIN)/python -m benchmarks peers
+
+bench: $(VENV)/ready-bench ## the benchmarks, in about two minutes
+	$(BIN)/python -m benchmarks run
+
+bench-full: $(VENV)/ready-bench-full ## the benchmarks with all peers and curves; refreshes docs/performance.md
+	$(BIN)/python -m benchmarks run --full --resume --out benchmarks/results/full.json
+	$(BIN)/python -m benchmarks page benchmarks/results/full.json
 
 wheel: $(VENV)/ready-dev ## build the wheel into dist/
 	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .

@@ -1,0 +1,187 @@
+"""An asyncio task that reads an `asyncio.Queue`, written by hand.
+
+All actors share one thread, so none may block, and no switch of threads is ever paid for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.adapters.event_loop import LoopSystem
+from benchmarks.behaviour import Behaviour, embody
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STOP = object()
+
+
+class TaskRef:
+    """A ref whose `tell` is the queue's own `put_nowait`."""
+
+    __slots__ = ("tell",)
+
+    def __init__(self, inbox: asyncio.Queue[Any]) -> None:
+        self.tell = inbox.put_nowait
+
+
+class _Ask:
+    __slots__ = ("future", "message")
+
+    def __init__(self, message: Any, future: asyncio.Future[Any]) -> None:
+        self.message = message
+        self.future = future
+
+
+class TaskActor:
+    """A task that reads a queue."""
+
+    __slots__ = ("_system", "inbox", "me", "receive", "task")
+
+    def __init__(
+        self, system: AsyncioSystem, behaviour: type[Behaviour], args: tuple[Any, ...]
+    ) -> None:
+        self._system = system
+        self.inbox: asyncio.Queue[Any] = asyncio.Queue()
+        self.me = TaskRef(self.inbox)
+        self.receive = embody(self, behaviour, args).receive
+        self.task = system.loop.create_task(self._run())
+
+    async def _run(self) -> None:
+        get = self.inbox.get
+        receive = self.receive
+        try:
+            while (message := await get()) is not _STOP:
+                if type(message) is _Ask:
+                    message.future.set_result(receive(message.message))
+                else:
+                    receive(message)
+        except Exception as error:
+            self._system.fail(error)
+
+    def spawn(self, behaviour: type[Behaviour], *args: Any) -> TaskRef:
+        """Start another."""
+        return self._system.spawn(behaviour, *args)
+
+    def stop(self) -> None:
+        """End."""
+        self.inbox.put_nowait(_STOP)
+
+    def finish(self, result: Any) -> None:
+        """Report."""
+        self._system.finish(result)
+
+
+class _Adder(Behaviour):
+    def __init__(self) -> None:
+        self.sum = 0
+
+    def receive(self, message: int) -> int:
+        self.sum += message
+        return self.sum
+
+
+class _Idle(Behaviour):
+    def receive(self, message: Any) -> Any:
+        return message
+
+
+class AsyncioSystem(LoopSystem):
+    """Tasks that read queues."""
+
+    module = "asyncio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def _start(self, behaviour: type[Behaviour], args: tuple[Any, ...]) -> TaskActor:
+        actor = TaskActor(self, behaviour, args)
+        self._tasks.add(actor.task)
+        actor.task.add_done_callback(self._tasks.discard)
+        return actor
+
+    def spawn(self, behaviour: type[Behaviour], *args: Any) -> TaskRef:
+        """Start an actor."""
+        return self._start(behaviour, args).me
+
+    def close(self) -> None:
+        """Cancel all tasks."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self.run(asyncio.wait(tasks))
+        self.loop.close()
+
+    async def _ask(self, ref: Any, message: Any) -> Any:
+        future = self.loop.create_future()
+        ref.tell(_Ask(message, future))
+        return await future
+
+    def ask_each(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """Ask with a future in the message."""
+
+        async def ask_each() -> list[Any]:
+            return [await self._ask(ref, message) for message in messages]
+
+        return self.run(ask_each())
+
+    def ask_all(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """Ask everything, then await everything."""
+
+        async def ask_all() -> list[Any]:
+            futures = []
+            for message in messages:
+                future = self.loop.create_future()
+                ref.tell(_Ask(message, future))
+                futures.append(future)
+            return [await future for future in futures]
+
+        return self.run(ask_all())
+
+    def time_asks(self, ref: Any, messages: Sequence[Any]) -> list[float]:
+        """The seconds that each ask takes."""
+
+        async def time_asks() -> list[float]:
+            seconds = []
+            now = time.perf_counter
+            for message in messages:
+                before = now()
+                await self._ask(ref, message)
+                seconds.append(now() - before)
+            return seconds
+
+        return self.run(time_asks())
+
+    def call_each(self, numbers: Sequence[int]) -> list[int]:
+        """Ask the actor to add."""
+        return self.ask_each(self.spawn(_Adder), numbers)
+
+    def defer_each(self, numbers: Sequence[int]) -> int:
+        """Tell the actor to add; the last is asked, to know the sum."""
+        adder = self.spawn(_Adder)
+        for number in numbers:
+            adder.tell(number)
+        total: int = self.run(self._ask(adder, 0))
+        return total
+
+    def start_and_stop(self, count: int) -> None:
+        """Start a task, stop it and await it."""
+
+        async def start_and_stop() -> None:
+            for _ in range(count):
+                actor = self._start(_Idle, ())
+                actor.stop()
+                await actor.task
+
+        self.run(start_and_stop())
+
+    def start_idle(self, count: int) -> object:
+        """Start, and hear from each."""
+        refs = [self.spawn(_Idle) for _ in range(count)]
+        for ref in refs:
+            self.run(self._ask(ref, None))
+        return refs

@@ -1,0 +1,194 @@
+"""The floor: a thread that reads a `queue.SimpleQueue`, written by hand.
+
+An actor on a thread of its own cannot be faster than this. It has no replies, no names, no
+errors that come back, no proxies and no orderly end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.behaviour import Behaviour, embody
+from benchmarks.system import System, most_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STOP = object()
+
+
+class ThreadRef:
+    """A ref whose `tell` is the queue's own `put`."""
+
+    __slots__ = ("tell",)
+
+    def __init__(self, inbox: SimpleQueue[Any]) -> None:
+        self.tell = inbox.put
+
+
+class ThreadActor:
+    """A thread that reads a queue."""
+
+    def __init__(
+        self, system: ThreadSystem, behaviour: type[Behaviour], args: tuple[Any, ...]
+    ) -> None:
+        self._system = system
+        self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self.me = ThreadRef(self._inbox)
+        self.receive = embody(self, behaviour, args).receive
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        get = self._inbox.get
+        receive = self.receive
+        try:
+            while (message := get()) is not _STOP:
+                receive(message)
+        except Exception as error:
+            self._system.fail(error)
+
+    def spawn(self, behaviour: type[Behaviour], *args: Any) -> ThreadRef:
+        """Start another."""
+        return self._system.spawn(behaviour, *args)
+
+    def stop(self) -> None:
+        """End."""
+        self._inbox.put(_STOP)
+
+    def finish(self, result: Any) -> None:
+        """Report."""
+        self._system.finish(result)
+
+
+class _Idle(Behaviour):
+    def receive(self, message: SimpleQueue[Any]) -> None:
+        message.put(None)
+
+
+class ThreadSystem(System):
+    """Threads that read queues."""
+
+    module = "queue, threading"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most_actors = most_threads()
+        self._actors: list[ThreadActor] = []
+
+    def spawn(self, behaviour: type[Behaviour], *args: Any) -> ThreadRef:
+        """Start an actor."""
+        actor = ThreadActor(self, behaviour, args)
+        self._actors.append(actor)
+        return actor.me
+
+    def close(self) -> None:
+        """Stop all threads."""
+        for actor in self._actors:
+            actor.stop()
+        for actor in self._actors:
+            actor.thread.join()
+
+    def _start_echo(self) -> tuple[SimpleQueue[Any], SimpleQueue[Any]]:
+        """The floor of all that waits for an answer: two queues and a thread between them."""
+        requests: SimpleQueue[Any] = SimpleQueue()
+        replies: SimpleQueue[Any] = SimpleQueue()
+
+        def echo() -> None:
+            get, put = requests.get, replies.put
+            while True:
+                put(get())
+
+        threading.Thread(target=echo, daemon=True).start()
+        return requests, replies
+
+    def ask_each(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """A bare round trip for each message."""
+        del ref
+        requests, replies = self._start_echo()
+        put, get = requests.put, replies.get
+        answers = []
+        for message in messages:
+            put(message)
+            answers.append(get())
+        return answers
+
+    def ask_all(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """Put everything, then get everything."""
+        del ref
+        requests, replies = self._start_echo()
+        put, get = requests.put, replies.get
+        for message in messages:
+            put(message)
+        return [get() for _ in messages]
+
+    def time_asks(self, ref: Any, messages: Sequence[Any]) -> list[float]:
+        """The seconds that each bare round trip takes."""
+        del ref
+        requests, replies = self._start_echo()
+        put, get, now = requests.put, replies.get, time.perf_counter
+        seconds = []
+        for message in messages:
+            before = now()
+            put(message)
+            get()
+            seconds.append(now() - before)
+        return seconds
+
+    def call_each(self, numbers: Sequence[int]) -> list[int]:
+        """A bare round trip for each number; the sum is not what takes time."""
+        requests, replies = self._start_echo()
+        put, get = requests.put, replies.get
+        total = 0
+        sums = []
+        for number in numbers:
+            put(number)
+            total += get()
+            sums.append(total)
+        return sums
+
+    def defer_each(self, numbers: Sequence[int]) -> int:
+        """Put everything; the thread adds up."""
+        inbox: SimpleQueue[Any] = SimpleQueue()
+        result: SimpleQueue[int] = SimpleQueue()
+
+        def add() -> None:
+            total = 0
+            while (number := inbox.get()) is not _STOP:
+                total += number
+            result.put(total)
+
+        threading.Thread(target=add, daemon=True).start()
+        for number in numbers:
+            inbox.put(number)
+        inbox.put(_STOP)
+        return result.get()
+
+    def read_each(self, count: int) -> list[int]:
+        """A bare round trip for each read."""
+        requests, replies = self._start_echo()
+        put, get = requests.put, replies.get
+        values = []
+        for _ in range(count):
+            put(42)
+            values.append(get())
+        return values
+
+    def start_and_stop(self, count: int) -> None:
+        """Start a thread, stop it and join it."""
+        for _ in range(count):
+            actor = ThreadActor(self, _Idle, ())
+            actor.stop()
+            actor.thread.join()
+
+    def start_idle(self, count: int) -> object:
+        """Start, and hear from each."""
+        replies: SimpleQueue[None] = SimpleQueue()
+        refs = [self.spawn(_Idle) for _ in range(count)]
+        for ref in refs:
+            ref.tell(replies)
+            replies.get()
+        return refs

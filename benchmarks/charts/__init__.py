@@ -1,0 +1,64 @@
+"""Charts out of results, in light and in dark, as SVG and as PNG.
+
+What was looked for: that one glance says who is ahead, and a second one by how much. So bars start
+at "the same" and point to the better or the worse side, on an axis where twice as fast is as long
+as twice as slow; a line of a curve has its name at its end and not in a legend; and an
+implementation has the same colour and the same marker everywhere.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+
+from benchmarks.chart_names import curve_name
+from benchmarks.charts import bars, curves
+from benchmarks.charts.everybody import everybody, measured_on
+from benchmarks.charts.latency import WORKLOAD, latency, percentiles
+from benchmarks.charts.style import DPI, THEMES, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    from benchmarks.charts.style import Theme
+    from benchmarks.results import Run
+
+
+def draw_all(run: Run, folder: Path) -> list[Path]:
+    """Draw every chart that there is data for, in every form, and return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, draw in charts(run):
+        for theme in THEMES:
+            with mpl.rc_context(settings(theme)):
+                figure = draw(theme)
+                for kind in ("svg", "png"):
+                    file = folder / f"{name}-{theme.name}.{kind}"
+                    # Without date and version, the same results give the same file.
+                    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+                    figure.savefig(file, metadata=metadata, dpi=DPI)
+                    written.append(file)
+    return written
+
+
+def charts(run: Run) -> Iterator[tuple[str, Callable[[Theme], Figure]]]:
+    """The names of all charts that there is data for, with what draws them."""
+    if bars.has_ratios(run, run.peer):
+        yield "against-pykka", partial(bars.against_peer, run)
+    if bars.has_ratios(run, run.floor):
+        yield "against-floor", partial(bars.against_floor, run)
+    if any(bars.has_ratios(run, name) for name in measured_on(run) if name != run.reference):
+        yield "everybody", partial(everybody, run)
+    if WORKLOAD in run.workloads and percentiles(run):
+        yield "latency", partial(latency, run)
+    for curve in run.curves:
+        for metric in run.workloads[curve["workload"]]["metrics"]:
+            lines = curves.lines_of(run, curve, metric)
+            if max((len(points) for _, points, _ in lines), default=0) > 1:
+                draw = partial(curves.draw, run, curve=curve, metric=metric)
+                yield curve_name(curve, metric, run), draw

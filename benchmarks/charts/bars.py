@@ -1,0 +1,177 @@
+"""Bars of ratios: how much better than Pykka, and how much above the floor."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from benchmarks.charts.style import (
+    GROUPS,
+    MARKERS,
+    ROW,
+    around_one,
+    canvas,
+    draw_legend,
+    heading,
+    name_rows,
+    ratio_ticks,
+)
+from benchmarks.figures import ratio
+from benchmarks.report import NOTHING, Row, rows, title_of, verdict, was_measured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from benchmarks.charts.style import Theme
+    from benchmarks.results import Run
+    from benchmarks.stats import Spread
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A row of a chart."""
+
+    title: str
+    found: Spread | None
+    trouble: str
+    """Why there is no bar."""
+    dots: tuple[Spread | None, ...]
+    """What else is marked in the row, for comparison."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What differs between charts with bars."""
+
+    title: str
+    subtitle: str
+    dots: Sequence[str]
+    """What the markers are."""
+    colours: tuple[str, str, str]
+    """For ratios that are clearly less than one, not clear, clearly more."""
+    handles: Sequence[Any]
+    """The legend, without the markers."""
+
+
+def has_ratios(run: Run, other: str) -> bool:
+    """Tell whether there is anything to compare ours with another in."""
+    return any(row.advantage(run.reference, other) for group in GROUPS for row in rows(run, group))
+
+
+def against_peer(run: Run, theme: Theme) -> Figure:
+    """How many times better ours is than Pykka."""
+    newer = [
+        name
+        for name in run.adapters
+        if name.startswith("pykka-") and name != run.peer and was_measured(run, name)
+    ]
+
+    def make(row: Row) -> Bar | None:
+        dots = tuple(row.advantage(run.reference, name) for name in newer)
+        return _bar(row, row.advantage(run.reference, run.peer), (run.reference, run.peer), dots)
+
+    words = ("better", theme.better), ("worse", theme.worse), ("no clear difference", theme.muted)
+    look = Look(
+        title=f"How many times better than {title_of(run, run.peer)}",
+        subtitle="Further right is better. Median of the ratios of all rounds, with quartiles.",
+        dots=[f"against {title_of(run, name)}" for name in newer],
+        colours=(theme.worse, theme.muted, theme.better),
+        handles=[Patch(color=colour, label=word) for word, colour in words],
+    )
+    return _bars(run, theme, make, look)
+
+
+def against_floor(run: Run, theme: Theme) -> Figure:
+    """How many times what the floor takes ours takes."""
+
+    def make(row: Row) -> Bar | None:
+        dots = (row.cost(run.peer, run.floor),)
+        return _bar(row, row.cost(run.reference, run.floor), (run.reference, run.floor), dots)
+
+    ours = theme.ours[0]
+    look = Look(
+        title=f"What it costs, with a bare {title_of(run, run.floor)} at 1",
+        subtitle="Shorter is better. Median of the ratios of all rounds, and quartiles.",
+        dots=[title_of(run, run.peer)],
+        colours=(ours, ours, ours),
+        handles=[Patch(color=ours, label=title_of(run, run.reference))],
+    )
+    return _bars(run, theme, make, look)
+
+
+def _bar(
+    row: Row, found: Spread | None, both: Sequence[str], dots: tuple[Spread | None, ...]
+) -> Bar | None:
+    """A bar; none if one of the two has nothing of the kind."""
+    trouble = next((text for name in both if (text := row.trouble(name))), "")
+    if found is None and trouble in {"", NOTHING}:
+        return None
+    return Bar(row.title, found, trouble, dots)
+
+
+def _bars(run: Run, theme: Theme, make: Callable[[Row], Bar | None], look: Look) -> Figure:
+    """Bars from 1 to a ratio, the highest first in each group."""
+    groups = []
+    for group, title in GROUPS.items():
+        bars = [bar for row in rows(run, group) if (bar := make(row)) is not None]
+        bars.sort(key=lambda bar: -bar.found.median if bar.found else math.inf)
+        if bars:
+            groups.append((title, bars))
+    lines = sum(len(bars) + 1.4 for _, bars in groups)
+    figure, axes = canvas(theme, look.title, look.subtitle, lines * ROW, right=0.85)
+    spreads = [s for _, bars in groups for bar in bars for s in (bar.found, *bar.dots) if s]
+    low, high = around_one([value for s in spreads for value in (s.low, s.high)])
+    axes.set_xscale("log")
+    axes.set_xlim(low / 1.12, high * 1.12)
+    y = 0.0
+    labels: list[tuple[float, str]] = []
+    for title, bars in groups:
+        heading(axes, theme, y, title)
+        for bar in bars:
+            y += 1
+            labels.append((y, bar.title))
+            _draw(axes, theme, y, bar, look)
+        y += 1.4
+    name_rows(axes, labels, y - 0.7)
+    ratio_ticks(axes)
+    axes.axvline(1, color=theme.muted, linewidth=1.2, zorder=1)
+    markers = [
+        Line2D([], [], linestyle="none", label=label, **_marker(theme, n))
+        for n, label in enumerate(look.dots)
+    ]
+    draw_legend(figure, [*look.handles, *markers])
+    return figure
+
+
+def _draw(axes: Axes, theme: Theme, y: float, bar: Bar, look: Look) -> None:
+    if bar.found is None:
+        axes.text(1.04, y, bar.trouble, va="center", color=theme.muted, style="italic")
+        return
+    low, high = sorted((bar.found.low, bar.found.high))
+    colour = look.colours[verdict(bar.found) + 1]
+    axes.barh(y, bar.found.median - 1, left=1, height=0.62, color=colour, zorder=2)
+    axes.plot([low, high], [y, y], color=theme.ink, linewidth=1.3, zorder=3)
+    for n, dot in enumerate(bar.dots):
+        if dot is not None:
+            axes.plot(dot.median, y, linestyle="none", zorder=4, **_marker(theme, n))
+    axes.text(
+        1.085, y, ratio(bar.found.median), transform=axes.get_yaxis_transform(), va="center",
+        ha="right", fontsize=9.5, weight="bold", color=colour,
+    )  # fmt: skip
+
+
+def _marker(theme: Theme, number: int) -> dict[str, Any]:
+    return {
+        "marker": MARKERS[number + 1],
+        "markersize": 5.5,
+        "markerfacecolor": theme.surface,
+        "markeredgecolor": theme.ink,
+        "markeredgewidth": 1.1,
+    }

@@ -1,0 +1,85 @@
+"""How long an ask takes while others are busy: not a figure but a range."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.lines import Line2D
+
+from benchmarks.charts.everybody import measured_on
+from benchmarks.charts.style import canvas, draw_legend, looks, name_rows, quantity_ticks
+from benchmarks.figures import quantity
+from benchmarks.report import Row, title_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from benchmarks.charts.style import Theme
+    from benchmarks.results import Run
+
+WORKLOAD = "latency"
+SHAPES = "osD"
+"""For the percentiles, in ascending order."""
+HEIGHT = 0.42
+"""Inches for an implementation."""
+
+
+def latency(run: Run, theme: Theme) -> Figure:
+    """A line from the median ask to the slowest of a thousand, for each implementation."""
+    workload = run.workloads[WORKLOAD]
+    measured = percentiles(run)
+    names = sorted(measured, key=lambda name: measured[name][-1])
+    figure, axes = canvas(
+        theme,
+        f"How long an ask takes while {2 * workload['parameters']['pairs']} other actors are busy",
+        "Further to the left is better. Half of all asks are faster than the circle, "
+        "999 of 1,000 faster than the diamond.",
+        (len(names) + 0.6) * HEIGHT,
+    )
+    axes.set_xscale("log")
+    look = looks(run, theme)
+    for y, name in enumerate(names):
+        values, colour = measured[name], look[name]["color"]
+        width = 4.0 if run.adapters[name]["ours"] else 2.0
+        axes.plot(values, [y] * len(values), color=colour, linewidth=width, zorder=2)
+        for value, shape in zip(values, SHAPES, strict=True):
+            axes.plot(
+                value, y, marker=shape, markersize=8, color=colour, zorder=3,
+                markeredgecolor=theme.surface, markeredgewidth=0.8,
+            )  # fmt: skip
+        axes.annotate(
+            " · ".join(quantity(value, "s") for value in values), (values[-1], y),
+            xytext=(9, 0), textcoords="offset points", va="center", fontsize=8.5,
+            color=theme.muted,
+        )  # fmt: skip
+    everything = [value for values in measured.values() for value in values]
+    span = max(everything) / min(everything)
+    axes.set_xlim(min(everything) / span**0.05, max(everything) * span**0.42)
+    name_rows(axes, [(y, title_of(run, name)) for y, name in enumerate(names)], len(names) - 0.4)
+    for label, name in zip(axes.get_yticklabels(), names, strict=True):
+        label.set_fontweight("bold" if run.adapters[name]["ours"] else "normal")
+    quantity_ticks(axes.xaxis, "s")
+    handles = [
+        Line2D(
+            [], [], color=theme.muted, marker=shape, linestyle="none", markersize=7,
+            label=metric["title"],
+        )
+        for metric, shape in zip(workload["metrics"], SHAPES, strict=True)
+    ]  # fmt: skip
+    draw_legend(figure, handles)
+    return figure
+
+
+def percentiles(run: Run) -> dict[str, list[float]]:
+    """The medians of all percentiles, of the implementations that have them all."""
+    measurements = run.row(WORKLOAD)
+    found = {}
+    for name in measured_on(run):
+        spreads = [
+            Row(WORKLOAD, metric, "", measurements).spread(name)
+            for metric in run.workloads[WORKLOAD]["metrics"]
+        ]
+        known = [each.median for each in spreads if each]
+        if len(known) == len(spreads):
+            found[name] = known
+    return found

@@ -1,0 +1,227 @@
+"""What all charts have in common: colours, axes, ticks, legends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from benchmarks.figures import quantity
+from benchmarks.workload import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from benchmarks.results import Run
+
+GROUPS = {"feel": "What users feel", "savina": "Savina"}
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours for one background."""
+
+    name: str
+    surface: str
+    ink: str
+    muted: str
+    grid: str
+    better: str
+    worse: str
+    ours: tuple[str, ...]
+    """One for each of our runtimes; used again from the start if there are more."""
+    others: tuple[str, ...]
+
+
+THEMES = (
+    Theme(
+        name="light",
+        surface="#ffffff",
+        ink="#1f2328",
+        muted="#6b7480",
+        grid="#e3e7ec",
+        better="#1a73c9",
+        worse="#c4500c",
+        ours=("#1a73c9", "#0a9396", "#3f37c9", "#0077b6"),
+        others=(
+            "#d9730d", "#b8930a", "#3b434d", "#2a8a3e", "#8b46c4", "#d1428f", "#8a5a3a", "#b0886a",
+            "#c62f3d",
+        ),
+    ),
+    Theme(
+        name="dark",
+        surface="#1b1e26",
+        ink="#e8ebf0",
+        muted="#98a2b0",
+        grid="#343a46",
+        better="#58a6ff",
+        worse="#ff9d5c",
+        ours=("#58a6ff", "#4fd1c5", "#9d97ff", "#48cae4"),
+        others=(
+            "#ff9d5c", "#e3c04a", "#c3cad4", "#6bcf7f", "#c297f0", "#f58cc4", "#c99a78", "#dcc0a8",
+            "#ff7b86",
+        ),
+    ),
+)  # fmt: skip
+MARKERS = "sD^vPX<>phd"
+WIDTH = 9.0
+"""Inches, of all charts."""
+ROW = 0.27
+"""Inches for a row of a chart with rows."""
+DPI = 130
+
+
+def settings(theme: Theme) -> Any:
+    """What matplotlib is to do unless it is told otherwise."""
+    return {
+        "figure.facecolor": theme.surface,
+        "savefig.facecolor": theme.surface,
+        "axes.facecolor": theme.surface,
+        "axes.edgecolor": theme.grid,
+        "axes.labelcolor": theme.muted,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.grid.axis": "x",
+        "grid.color": theme.grid,
+        "grid.linewidth": 0.8,
+        "text.color": theme.ink,
+        "xtick.color": theme.muted,
+        "ytick.color": theme.ink,
+        "xtick.labelcolor": theme.muted,
+        "ytick.labelcolor": theme.ink,
+        "xtick.major.size": 0,
+        "ytick.major.size": 0,
+        "font.family": "DejaVu Sans",  # comes with matplotlib
+        "font.size": 9.5,
+        "legend.frameon": False,
+        "legend.fontsize": 8.5,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "benchmarks",
+    }
+
+
+def looks(run: Run, theme: Theme) -> dict[str, dict[str, Any]]:
+    """A colour and a marker for each implementation, the same in all charts."""
+    found: dict[str, dict[str, Any]] = {}
+    ours = others = 0
+    for number, (name, adapter) in enumerate(run.adapters.items()):
+        if adapter["ours"]:
+            colour, ours = theme.ours[ours % len(theme.ours)], ours + 1
+        else:
+            colour, others = theme.others[others % len(theme.others)], others + 1
+        marker = "o" if name == run.reference else MARKERS[number % len(MARKERS)]
+        found[name] = {"color": colour, "marker": marker}
+    return found
+
+
+def canvas(
+    theme: Theme,
+    title: str,
+    subtitle: str,
+    height: float,
+    *,
+    left: float = 2.1,
+    right: float = 0.3,
+    legend_lines: int = 1,
+) -> tuple[Figure, Axes]:
+    """A figure whose axes are so many inches high, with a title above them."""
+    above, below = 0.72 + 0.24 * legend_lines, 0.5
+    total = height + above + below
+    figure = Figure(figsize=(WIDTH, total))
+    axes = figure.add_axes(
+        (left / WIDTH, below / total, (WIDTH - left - right) / WIDTH, height / total)
+    )
+    figure.text(0.02, 1 - 0.26 / total, title, fontsize=13, weight="bold", va="center")
+    figure.text(0.02, 1 - 0.51 / total, subtitle, fontsize=9, color=theme.muted, va="center")
+    return figure, axes
+
+
+def draw_legend(figure: Figure, handles: Sequence[Any], columns: int = 6) -> None:
+    """A legend below the title."""
+    total = figure.get_figheight()
+    figure.legend(
+        handles=list(handles), loc="upper left", bbox_to_anchor=(0.012, 1 - 0.6 / total),
+        ncols=columns, handletextpad=0.5, columnspacing=1.6, borderaxespad=0.2,
+    )  # fmt: skip
+
+
+def around_one(values: Sequence[float]) -> tuple[float, float]:
+    """The lowest and the highest value, with 1 among them."""
+    return min([1.0, *values]), max([1.0, *values])
+
+
+def ratio_ticks(axes: Axes) -> None:
+    """Ticks such as a half, 1, 2, 5, as many as there is room for."""
+    low, high = axes.get_xlim()
+    decades = math.log10(high / low)
+    few, some = 1.5, 3.0
+    steps: tuple[float, ...] = (1, 2, 5) if decades < some else (1,)
+    if decades < few:
+        steps = (1, 1.5, 2, 3, 5, 7)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=40))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _times(value)))
+
+
+def _times(value: float) -> str:
+    if value >= 1:
+        return f"{value:g}×"
+    return "½×" if round(1 / value) == 2 else f"1/{1 / value:,.0f}"  # noqa: PLR2004 (a half)
+
+
+def quantity_ticks(axis: Any, unit: str) -> None:
+    """Ticks such as 10 µs."""
+    low, high = axis.get_view_interval()
+    narrow = 1.6
+    steps = (1, 2, 5) if math.log10(high / low) < narrow else (1,)
+    binary = unit == Unit.BYTES
+    axis.set_major_locator(LogLocator(8, (1,)) if binary else LogLocator(10, steps, numticks=40))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _round_quantity(value, unit)))
+
+
+_CLOSE = 0.05
+"""Part of an axis that has room for one label only."""
+
+
+def point_ticks(axes: Axes, points: Sequence[int], parameter: str) -> None:
+    """A tick for each point of a curve, unless there is one next to it."""
+    ticks = [points[0]]
+    for point in points[1:]:
+        if math.log(point / ticks[-1]) > _CLOSE * math.log(points[-1] / points[0]):
+            ticks.append(point)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    unit = "B" if parameter == "bytes" else ""
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: _round_quantity(value, unit) if unit else f"{value:,.0f}")
+    )
+
+
+def _round_quantity(value: float, unit: str) -> str:
+    """A quantity without the zeros that tell how exact it is."""
+    number, _, name = quantity(value, unit).partition(" ")
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {name}"
+
+
+def heading(axes: Axes, theme: Theme, y: float, text: str) -> None:
+    """The title of a group of rows, in the column of their names."""
+    axes.text(
+        0, y, text, transform=axes.get_yaxis_transform(), color=theme.muted, weight="bold",
+        va="center", ha="right", fontsize=9,
+    )  # fmt: skip
+
+
+def name_rows(axes: Axes, labels: Sequence[tuple[float, str]], end: float) -> None:
+    """Write the names of rows beside them; the first row is at the top."""
+    axes.set_ylim(end, -0.8)
+    axes.yaxis.set_major_locator(FixedLocator([at for at, _ in labels]))
+    axes.set_yticklabels([text for _, text in labels])
+    axes.spines[["left", "bottom"]].set_visible(False)

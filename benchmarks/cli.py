@@ -1,0 +1,215 @@
+"""The commands of `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import comparison, machine, report
+from benchmarks.adapters import ADAPTERS
+from benchmarks.environments import HOME, ROOT, Site, make_all
+from benchmarks.plan import UnknownNameError, make_plan
+from benchmarks.progress import show
+from benchmarks.results import Run
+from benchmarks.runner import Runner, begin, steps
+from benchmarks.workloads import WORKLOADS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.plan import Task
+
+RESULTS = ROOT / "benchmarks" / "results" / "full.json"
+"""The results that the documentation shows."""
+PAGE = ROOT / "docs" / "performance.md"
+IMAGES = ROOT / "docs" / "images"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says, and return the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.do(options)
+    except (UnknownNameError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line may say."""
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Benchmarks of actor libraries."
+    )
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="list workloads and implementations")
+    listing.set_defaults(do=_list)
+
+    peers = commands.add_parser("peers", help="make the environments of all implementations")
+    peers.set_defaults(do=_peers)
+
+    run = commands.add_parser("run", help="measure, and print the tables")
+    run.set_defaults(do=_run)
+    run.add_argument("--full", action="store_true", help="the long form, with curves")
+    run.add_argument("--only", nargs="+", default=[], metavar="WORKLOAD", help="names or patterns")
+    run.add_argument(
+        "--against", nargs="+", default=[], metavar="NAME", help="implementations besides ours"
+    )
+    run.add_argument("--rounds", type=_positive, help="how often everything is measured")
+    run.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="parameters of workloads",
+    )
+    run.add_argument("--out", type=Path, metavar="FILE", help="where the results go, as JSON")
+    run.add_argument(
+        "--resume", action="store_true", help="go on where an interrupted run has ended"
+    )
+
+    for command in (peers, run):
+        command.add_argument(
+            "--python", default=sys.executable, help="the interpreter to measure with"
+        )
+
+    show_command = commands.add_parser("show", help="print the tables of a file of results")
+    show_command.set_defaults(do=_show)
+    show_command.add_argument("file", type=Path, nargs="?", default=RESULTS)
+
+    page = commands.add_parser("page", help="refresh the documentation from results")
+    page.set_defaults(do=_page)
+    page.add_argument("file", type=Path, nargs="?", default=RESULTS)
+    page.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
+    page.add_argument("--images", type=Path, default=IMAGES, help="where the charts go")
+
+    compare = commands.add_parser("compare", help="tell what got faster or slower")
+    compare.set_defaults(do=_compare)
+    compare.add_argument("before", type=Path)
+    compare.add_argument("after", type=Path)
+    compare.add_argument(
+        "--threshold",
+        type=float,
+        default=comparison.THRESHOLD,
+        help="differences below this part are not told (default: %(default)s)",
+    )
+    return made
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def _setting(text: str) -> tuple[str, int]:
+    name, _, value = text.partition("=")
+    return name, _positive(value)
+
+
+def _list(options: argparse.Namespace) -> int:
+    del options
+    print("Workloads:")
+    for workload in WORKLOADS.values():
+        parameters = ", ".join(f"{name}={value}" for name, value in workload.parameters.items())
+        print(f"  {workload.name:22}{workload.about}\n{'':24}{parameters}")
+    print("\nImplementations:")
+    absent = Site().absent()
+    for adapter in ADAPTERS.values():
+        reason = absent.get(adapter.environment, "")
+        print(f"  {adapter.name:22}{adapter.title}{f' (absent: {reason})' if reason else ''}")
+    return 0
+
+
+def _peers(options: argparse.Namespace) -> int:
+    make_all(Site(options.python), lambda line: print(line, flush=True))
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    site = Site(options.python)
+    make_all(site, lambda line: print(line, file=sys.stderr) if "absent" in line else None)
+    form = "full" if options.full else "short"
+    out = options.out or HOME / f"{form}.json"
+    run, tasks = open_run(site, form, out, options)
+    if not run.measurements and out.exists():
+        shutil.copyfile(out, HOME / f"{out.stem}-before.json")
+    with show(steps(tasks)) as progress:
+        Runner(site, run, tasks, progress, lambda run: run.save(out)).go()
+    _print(run)
+    print(f"\nResults: {out}", file=sys.stderr)
+    return 0
+
+
+def open_run(
+    site: Site, form: str, out: Path, options: argparse.Namespace
+) -> tuple[Run, list[Task]]:
+    """A new run, or the one that was interrupted, with its plan."""
+    run = begin(site, form)
+    if options.resume and out.exists():
+        old = Run.load(out)
+        same = (old.sources["digest"], old.python, old.form) == (
+            machine.digest_of_sources(),
+            run.python,
+            form,
+        )
+        if same and not old.complete:
+            print(f"going on with {out}", file=sys.stderr)
+            run = old
+    tasks = make_plan(
+        full=options.full,
+        only=options.only,
+        against=options.against,
+        rounds=options.rounds,
+        settings=dict(options.set),
+        absent=[name for name in run.adapters if name not in run.present()],
+    )
+    for task in tasks:
+        if not task.ladder:
+            run.workloads[task.workload]["parameters"] = dict(task.parameters)
+    return run, tasks
+
+
+def _show(options: argparse.Namespace) -> int:
+    _print(Run.load(options.file))
+    return 0
+
+
+def _print(run: Run) -> None:
+    print("\n".join(report.describe(run)))
+    print(f"\n{report.comparison(run).as_text()}")
+    others = report.everybody(run, ("feel", "savina", "curve"))
+    print(f"\nMedians of all implementations:\n\n{others.as_text()}")
+    for each in run.curves:
+        if report.curve_points(run, each["workload"]):
+            for metric in run.workloads[each["workload"]]["metrics"]:
+                table = report.curve(run, each["workload"], each["parameter"], metric)
+                print(f"\n{each['title']}: {metric['name']}\n\n{table.as_text()}")
+    print(f"\n{report.targets(run).as_text()}")
+    for problem in report.problems(run):
+        print(f"  {problem}")
+
+
+def _page(options: argparse.Namespace) -> int:
+    from benchmarks import charts, page  # noqa: PLC0415 (needs matplotlib)
+
+    run = Run.load(options.file)
+    charts.draw_all(run, options.images)
+    page.refresh(run, options.page)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    before, after = Run.load(options.before), Run.load(options.after)
+    changes = comparison.compare(before, after, threshold=options.threshold)
+    print(comparison.as_text(before, after, changes))
+    return 0

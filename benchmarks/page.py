@@ -1,0 +1,88 @@
+"""Puts tables and charts into a page of the documentation, between markers.
+
+A block begins with `<!-- begin NAME -->` and ends with `<!-- end NAME -->`, each on a line of its
+own. What is between them is replaced; the prose around them is written by people.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from benchmarks import report
+from benchmarks.chart_names import curve_name, image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from benchmarks.results import Run
+
+BEGIN = re.compile(r"^<!-- begin ([\w-]+) -->$", re.MULTILINE)
+
+
+def refresh(run: Run, page: Path) -> None:
+    """Replace what is between the markers of a page.
+
+    Raises:
+        ValueError: A marker has no end, or a name that is not known, or a block is missing.
+    """
+    page.write_text(replaced(page.read_text(), blocks(run)))
+
+
+def replaced(text: str, made: dict[str, str]) -> str:
+    """A text with other blocks; all that were made must have their place in it, once."""
+    names = BEGIN.findall(text)
+    if sorted(names) != sorted(made):
+        wrong = sorted({*names} ^ {*made}) or sorted(n for n in names if names.count(n) > 1)
+        msg = f"the markers of the page and the blocks do not agree on: {', '.join(wrong)}"
+        raise ValueError(msg)
+    for name in names:
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        before, _, rest = text.partition(begin)
+        old, found, after = rest.partition(end)
+        if not found or BEGIN.search(old):
+            msg = f"the block {name} of the page has no end"
+            raise ValueError(msg)
+        text = f"{before}{begin}\n\n{made[name].strip()}\n\n{end}{after}"
+    return text
+
+
+def blocks(run: Run) -> dict[str, str]:
+    """All blocks, by name."""
+    make: dict[str, Callable[[Run], str]] = {
+        "machine": lambda run: _listed(report.describe(run)),
+        "targets": lambda run: report.targets(run).as_markdown(),
+        "standings": lambda run: report.standings(run).as_markdown(),
+        "losses": lambda run: report.losses(run).as_markdown(),
+        "feel": lambda run: report.comparison(run, ["feel"]).as_markdown(),
+        "savina": lambda run: report.comparison(run, ["savina"]).as_markdown(),
+        "everybody": lambda run: report.everybody(run, ["feel", "savina"]).as_markdown(),
+        "curves": _curves,
+        "implementations": lambda run: report.implementations(run).as_markdown(),
+        "workloads-feel": lambda run: report.workloads(run, "feel").as_markdown(),
+        "workloads-savina": lambda run: report.workloads(run, "savina").as_markdown(),
+        "workloads-curve": lambda run: report.workloads(run, "curve").as_markdown(),
+        "problems": lambda run: _listed(report.problems(run)),
+    }
+    return {name: function(run) for name, function in make.items()}
+
+
+def _listed(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines) or "Nothing."
+
+
+def _curves(run: Run) -> str:
+    """For each curve and each of its metrics: a heading, the chart, and the table."""
+    parts = []
+    for curve in run.curves:
+        if not report.curve_points(run, curve["workload"]):
+            continue
+        workload = run.workloads[curve["workload"]]
+        parts += [f"### {curve['title']}", workload["about"]]
+        for metric in workload["metrics"]:
+            what = f"{curve['title']}: {metric['title'] or metric['name']}"
+            table = report.curve(run, curve["workload"], curve["parameter"], metric)
+            table.head[0] = curve["parameter"]
+            parts += [image(curve_name(curve, metric, run), what), table.as_markdown()]
+    return "\n\n".join(parts) or "No curve was measured."

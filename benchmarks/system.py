@@ -1,0 +1,163 @@
+"""What an adapter does: the interface between workloads and implementations.
+
+A `System` is one implementation, up and running, inside the process of one measurement. It
+spawns actors, and it offers a few loops that stand for what the code *outside* the actors does:
+tell many messages, ask one after the other. They are loops and not single operations, so that an
+implementation that lives in an event loop enters it once and not for each message.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.behaviour import Behaviour, Ref
+
+
+class UnsupportedError(Exception):
+    """The implementation has nothing of the kind that a workload measures."""
+
+
+class FailedError(Exception):
+    """Something broke, or did not come to an end."""
+
+
+def most_threads() -> int:
+    """Half of the threads that the machine allows, so that others can go on working."""
+    limits = []
+    for file in (
+        "/proc/sys/kernel/pid_max",
+        "/proc/sys/kernel/threads-max",
+        "/sys/fs/cgroup/pids.max",
+    ):
+        try:
+            limits.append(int(Path(file).read_text()))
+        except (OSError, ValueError):  # not Linux, or "max"
+            continue
+    return min(limits, default=8_192) // 2
+
+
+def unsupported(reason: str) -> NoReturn:
+    """Say that the implementation has nothing of the kind."""
+    raise UnsupportedError(reason)
+
+
+class System(ABC):
+    """An implementation of actors, up and running.
+
+    The default implementations of the loops are those for implementations that block threads.
+    """
+
+    most_actors: int | None = None
+    """How many actors may be started, out of courtesy to the machine."""
+    module: str = ""
+    """What a user imports."""
+
+    def __init__(self) -> None:
+        self._results: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+    @abstractmethod
+    def spawn(self, behaviour: type[Behaviour], *args: Any) -> Ref:
+        """Start an actor."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop everything that was started."""
+
+    def finish(self, result: Any) -> None:
+        """Take the result of a workload from an actor."""
+        self._results.put((result, None))
+
+    def fail(self, error: BaseException) -> None:
+        """Take note that an actor has crashed."""
+        self._results.put((None, error))
+
+    def wait(self, timeout: float) -> Any:
+        """Wait until an actor finishes, and return what it finishes with."""
+        try:
+            result, error = self._results.get(timeout=timeout)
+        except queue.Empty:
+            msg = f"no end after {timeout:.0f} s: a message was lost, or it is too slow"
+            raise FailedError(msg) from None
+        if error is not None:
+            msg = f"an actor crashed: {type(error).__name__}: {error}"
+            raise FailedError(msg)
+        return result
+
+    # --- what the code outside the actors does ---------------------------------------------------
+
+    def tell_each(self, ref: Ref, messages: Sequence[Any]) -> None:
+        """Tell messages, one after the other."""
+        tell = ref.tell
+        for message in messages:
+            tell(message)
+
+    def ask_each(self, ref: Ref, messages: Sequence[Any]) -> list[Any]:
+        """Ask, wait for the answer, ask again."""
+        del ref, messages
+        unsupported("it has no ask")
+
+    def ask_all(self, ref: Ref, messages: Sequence[Any]) -> list[Any]:
+        """Ask everything, and only then collect the answers."""
+        del ref, messages
+        unsupported("it has no ask")
+
+    def time_asks(self, ref: Ref, messages: Sequence[Any]) -> list[float]:
+        """Ask one after the other, and return the seconds that each took."""
+        seconds = []
+        now = time.perf_counter
+        for message in messages:
+            before = now()
+            answers = self.ask_each(ref, [message])
+            seconds.append(now() - before)
+            if answers != [message]:
+                msg = f"asked {message!r}, and got {answers!r}"
+                raise FailedError(msg)
+        return seconds
+
+    def call_each(self, numbers: Sequence[int]) -> list[int]:
+        """Call a method of an actor that adds a number to its sum, and wait for the sum."""
+        del numbers
+        unsupported("it has no calls of methods")
+
+    def defer_each(self, numbers: Sequence[int]) -> int:
+        """Call the method without waiting, and return the sum at the end."""
+        del numbers
+        unsupported("it has no calls of methods")
+
+    def read_each(self, count: int) -> list[int]:
+        """Read an attribute of an actor whose value is 42, again and again."""
+        del count
+        unsupported("it has no reading of attributes")
+
+    def make_proxies(self, count: int) -> None:
+        """Make proxies for one actor whose class was seen before."""
+        del count
+        unsupported("it has no proxies")
+
+    def start_and_stop(self, count: int) -> None:
+        """Start an actor that does nothing, stop it, wait for its end; again and again."""
+        del count
+        unsupported("it has no way to wait for the end of an actor")
+
+    def start_idle(self, count: int) -> object:
+        """Start actors that do nothing, each able to receive, and return what holds them."""
+        del count
+        unsupported("it has no actors that are idle")
+
+    # --- implementations that cannot run a Behaviour ---------------------------------------------
+
+    runs_behaviours: ClassVar[bool] = True
+    """False for one that is not Python: then `run_native()` does everything."""
+
+    def run_native(
+        self, workload: str, parameters: dict[str, int], warm_up: dict[str, int]
+    ) -> dict[str, float]:
+        """Run a workload that is written anew for the implementation."""
+        raise NotImplementedError

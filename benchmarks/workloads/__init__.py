@@ -1,0 +1,67 @@
+"""All workloads. A new one is a file of its own and a line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.workloads.ask import Ask, OutstandingAsks
+from benchmarks.workloads.bank_transaction import BankTransaction
+from benchmarks.workloads.big import Big
+from benchmarks.workloads.bounded_buffer import BoundedBuffer
+from benchmarks.workloads.calls import AttributeRead, Defer, ProxiedCall, ProxyMaking
+from benchmarks.workloads.chameneos import Chameneos
+from benchmarks.workloads.counting import Counting
+from benchmarks.workloads.fibonacci import FibonacciTree
+from benchmarks.workloads.fork_join_create import ForkJoinCreate
+from benchmarks.workloads.fork_join_throughput import ForkJoinThroughput
+from benchmarks.workloads.import_time import ImportTime
+from benchmarks.workloads.latency import Latency
+from benchmarks.workloads.logistic_map import LogisticMap
+from benchmarks.workloads.many_actors import ManyActors
+from benchmarks.workloads.many_senders import ManySenders
+from benchmarks.workloads.message_size import MessageSize
+from benchmarks.workloads.philosophers import Philosophers
+from benchmarks.workloads.ping_pong import PingPong
+from benchmarks.workloads.start_stop import IdleMemory, StartStop
+from benchmarks.workloads.tell import Tell
+from benchmarks.workloads.thread_ring import ThreadRing
+from benchmarks.workloads.trapezoid import Trapezoid
+
+if TYPE_CHECKING:
+    from benchmarks.workload import Workload
+
+WORKLOADS: dict[str, Workload] = {
+    workload.name: workload
+    for workload in (
+        # what users feel
+        Tell(),
+        Ask(),
+        ProxiedCall(),
+        Defer(),
+        AttributeRead(),
+        OutstandingAsks(),
+        ProxyMaking(),
+        StartStop(),
+        Latency(),
+        IdleMemory(),
+        ImportTime(),
+        # Savina
+        PingPong(),
+        Counting(),
+        ForkJoinThroughput(),
+        ForkJoinCreate(),
+        ThreadRing(),
+        Chameneos(),
+        Big(),
+        BoundedBuffer(),
+        BankTransaction(),
+        Philosophers(),
+        LogisticMap(),
+        FibonacciTree(),
+        Trapezoid(),
+        # curves
+        ManyActors(),
+        ManySenders(),
+        MessageSize(),
+    )
+}

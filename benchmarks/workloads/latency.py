@@ -1,0 +1,92 @@
+"""What users feel: how long an ask takes while others are busy, and how long it takes at worst."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.behaviour import START, Behaviour
+from benchmarks.stats import percentile
+from benchmarks.workload import PATIENCE, Group, Metric, Unit, Workload, WrongResultError
+from benchmarks.workloads.echo import Echo
+
+if TYPE_CHECKING:
+    from benchmarks.behaviour import Ref
+    from benchmarks.system import System
+    from benchmarks.workload import Parameters, Values
+
+HALT = "halt"
+
+
+class Thrower(Behaviour):
+    """Plays ball with a partner until it is told to halt."""
+
+    def __init__(self) -> None:
+        self.partner: Ref = self.spawn(Catcher)
+        self.thrown = 0
+        self.halted = False
+
+    def receive(self, message: Any) -> None:
+        """Throw again, or finish with what was thrown and what was caught."""
+        if message == HALT:
+            self.halted = True
+        elif message != START and self.halted:
+            self.finish((self.thrown, message))
+        else:
+            self.thrown += 1
+            self.partner.tell(self.me)
+
+
+class Catcher(Behaviour):
+    """Throws the ball back, with the number of times it was caught."""
+
+    def __init__(self) -> None:
+        self.caught = 0
+
+    def receive(self, message: Ref) -> None:
+        """Throw back."""
+        self.caught += 1
+        message.tell(self.caught)
+
+
+class Latency(Workload):
+    """Asks, while other actors are busy."""
+
+    name = "latency"
+    title = "ask under load"
+    about = "Asking one actor after the other while pairs of other actors play ping-pong."
+    group = Group.FEEL
+    metrics = (
+        Metric("p50", Unit.SECONDS, "ask", "p50"),
+        Metric("p99", Unit.SECONDS, "ask", "p99"),
+        Metric("p99.9", Unit.SECONDS, "ask", "p99.9"),
+    )
+    parameters = {"pairs": 2, "asks": 4_000}
+
+    def warm_up(self, parameters: Parameters) -> dict[str, int]:
+        """Fewer asks. The measurement itself is never cut short: p99.9 needs its thousands."""
+        return {"pairs": parameters["pairs"], "asks": max(1, parameters["asks"] // 10)}
+
+    def live(self, parameters: Parameters) -> int:
+        """The pairs, and the one that is asked."""
+        return 2 * parameters["pairs"] + 1
+
+    def run(self, system: System, parameters: Parameters) -> Values:
+        """Set the pairs going, ask, halt the pairs."""
+        throwers = [system.spawn(Thrower) for _ in range(parameters["pairs"])]
+        echo = system.spawn(Echo)
+        system.time_asks(echo, [0])  # a system that cannot do it says so now
+        for thrower in throwers:
+            system.tell_each(thrower, [START])
+        seconds = sorted(system.time_asks(echo, range(parameters["asks"])))
+        for thrower in throwers:
+            system.tell_each(thrower, [HALT])
+        for _ in throwers:
+            thrown, caught = system.wait(PATIENCE)
+            if thrown != caught or not thrown:
+                msg = f"{thrown} balls were thrown and {caught} were caught"
+                raise WrongResultError(msg)
+        return {
+            "p50": percentile(seconds, 50),
+            "p99": percentile(seconds, 99),
+            "p99.9": percentile(seconds, 99.9),
+        }

@@ -1,0 +1,210 @@
+"""Every workload does what it says on this library, and notices when something is wrong."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from benchmarks.adapters.asyncio_queue import AsyncioSystem
+from benchmarks.adapters.executor import ExecutorSystem
+from benchmarks.adapters.pykka_api import PykkaSystem
+from benchmarks.adapters.thread_queue import ThreadSystem
+from benchmarks.behaviour import Behaviour
+from benchmarks.system import FailedError, System, UnsupportedError
+from benchmarks.workload import ActorWorkload, Group, WrongResultError
+from benchmarks.workloads import WORKLOADS, many_actors, tell
+
+from benchmarks import workload as workload_module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TINY = {
+    "accounts": 3, "actors": 3, "asks": 20, "bytes": 10, "calls": 5, "consumers": 2,
+    "creatures": 3, "hops": 7, "imports": 1, "increments": 10, "items": 4, "meals": 3,
+    "meetings": 5, "messages": 10, "n": 4, "nodes": 3, "pairs": 1, "philosophers": 3, "pieces": 5,
+    "pings": 5, "producers": 2, "proxies": 3, "reads": 3, "senders": 3, "series": 2, "size": 2,
+    "terms": 4, "transactions": 5, "workers": 3,
+}  # fmt: skip
+WORKLOADS_WITH_ACTORS = [w.name for w in WORKLOADS.values() if isinstance(w, ActorWorkload)]
+
+
+def tiny(name: str) -> dict[str, int]:
+    """The parameters of a workload, as small as they make sense."""
+    return {parameter: TINY[parameter] for parameter in WORKLOADS[name].parameters}
+
+
+def ours() -> System:
+    """This library's actors on threads."""
+    return PykkaSystem("ThreadingActor", threads=True)
+
+
+SYSTEMS: dict[str, Callable[[], System]] = {
+    "ours": ours,
+    "thread": ThreadSystem,
+    "asyncio": AsyncioSystem,
+    "futures": ExecutorSystem,
+}
+
+
+@pytest.fixture(params=SYSTEMS)
+def system(request: pytest.FixtureRequest) -> Iterator[System]:
+    """Each implementation that needs nothing but the standard library and this library."""
+    made = SYSTEMS[request.param]()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def our_system() -> Iterator[System]:
+    """This library's."""
+    made = ours()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_every_workload_runs_on_ours_and_gives_all_its_metrics(
+    name: str, our_system: System
+) -> None:
+    workload = WORKLOADS[name]
+
+    values = workload.run(our_system, tiny(name))
+
+    assert values.keys() == {metric.name for metric in workload.metrics}
+    if "memory" not in values:  # which may not grow by a whole page
+        assert all(value > 0 for value in values.values())
+
+
+@pytest.mark.parametrize("name", WORKLOADS_WITH_ACTORS)
+def test_a_workload_of_actors_runs_on_every_implementation(name: str, system: System) -> None:
+    if isinstance(system, ThreadSystem):
+        # Its echo threads of asks have no end; these workloads only tell.
+        assert WORKLOADS[name].group is not Group.FEEL
+
+    values = WORKLOADS[name].run(system, tiny(name))
+
+    assert all(value > 0 for value in values.values())
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_the_warm_up_and_the_slow_get_less_of_the_same(name: str) -> None:
+    workload = WORKLOADS[name]
+    for parameters in (workload.parameters, tiny(name)):
+        less = workload.warm_up(parameters)
+
+        assert less.keys() == parameters.keys()
+        assert all(1 <= less[key] <= parameters[key] for key in parameters)
+    assert set(workload.scaled) <= set(workload.parameters)
+
+
+class Lossy(PykkaSystem):
+    """Loses one of the messages that actors handle.
+
+    Args:
+        number: Which one, counted from 1 over all actors.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__("ThreadingActor", threads=True)
+        self._lock = threading.Lock()
+        self._left = number
+
+    def is_lost(self) -> bool:
+        """Count a message."""
+        with self._lock:
+            self._left -= 1
+            return self._left == 0
+
+    def spawn(self, behaviour: type[Behaviour], *args: Any) -> Any:
+        system = self
+
+        class Deaf(behaviour):  # type: ignore[valid-type,misc]
+            """Does not hear one of its messages, and starts others that may not hear either."""
+
+            def receive(self, message: Any) -> Any:
+                return None if system.is_lost() else super().receive(message)
+
+            def spawn(self, behaviour: type[Behaviour], *args: Any) -> Any:
+                return system.spawn(behaviour, *args)
+
+        return super().spawn(Deaf, *args)
+
+
+# Each workload has so many messages at least, however small it is.
+@pytest.mark.parametrize("lost", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("name", [*WORKLOADS_WITH_ACTORS, "tell", "many-actors"])
+def test_a_workload_that_loses_a_message_fails(
+    name: str, lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # That a message is missing may show in what comes out, or in that nothing comes out.
+    for module in (workload_module, tell, many_actors):
+        monkeypatch.setattr(module, "PATIENCE", 0.02)
+    system = Lossy(lost)
+    try:
+        with pytest.raises((WrongResultError, FailedError)):
+            WORKLOADS[name].run(system, tiny(name))
+    finally:
+        system.close()
+
+
+@pytest.mark.parametrize("name", WORKLOADS_WITH_ACTORS)
+def test_a_workload_that_ends_with_something_else_fails(
+    name: str, our_system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(WORKLOADS[name]), "expected", lambda self, parameters: "another")
+
+    with pytest.raises(WrongResultError, match="should be 'another'"):
+        WORKLOADS[name].run(our_system, tiny(name))
+
+
+def test_messages_of_a_sender_that_overtake_each_other_are_noticed(our_system: System) -> None:
+    class Swapping(PykkaSystem):
+        """Handles the second and the third message of a sender in the other order."""
+
+        def spawn(self, behaviour: type[Behaviour], *args: Any) -> Any:
+            class Swapped(behaviour):  # type: ignore[valid-type,misc]
+                def receive(self, message: Any) -> Any:
+                    if isinstance(message, tuple) and message[1] in {1, 2}:
+                        message = message[0], 3 - message[1]
+                    return super().receive(message)
+
+            return super().spawn(Swapped, *args)
+
+    system = Swapping("ThreadingActor", threads=True)
+    try:
+        with pytest.raises(WrongResultError):
+            WORKLOADS["many-senders"].run(system, {"senders": 1, "messages": 10})
+    finally:
+        system.close()
+
+
+def test_wrong_answers_are_noticed(our_system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.workloads.echo.Echo.receive", lambda self, message: 0)
+
+    for name in ("ask", "outstanding-asks"):
+        with pytest.raises(WrongResultError):
+            WORKLOADS[name].run(our_system, tiny(name))
+
+
+def test_an_actor_that_crashes_is_a_failure_and_not_a_silence(system: System) -> None:
+    class Crashes(Behaviour):
+        """Fails at once."""
+
+        def receive(self, message: Any) -> None:
+            raise ZeroDivisionError(message)
+
+    system.tell_each(system.spawn(Crashes), ["now"])
+
+    with pytest.raises(FailedError, match=r"an actor crashed: ZeroDivisionError: now"):
+        system.wait(10.0)
+
+
+def test_what_an_implementation_has_not_is_said_and_not_measured() -> None:
+    system = AsyncioSystem()
+    try:
+        with pytest.raises(UnsupportedError, match="no proxies"):
+            WORKLOADS["proxy-making"].run(system, tiny("proxy-making"))
+    finally:
+        system.close()

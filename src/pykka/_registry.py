@@ -239,7 +239,7 @@ def _require_class(actor_class: object) -> None:
             f"the registry looks for a class, not for {actor_class!r}; "
             "get_by_class_name() takes the name of one"
         )
-        raise TypeError(msg)
+        raise TypeError(msg) from None
 
 
 def _require_ref(actor_ref: ActorRef[Any]) -> ActorRef[Any]:

@@ -132,7 +132,12 @@ def _end_all(process: subprocess.Popen[bytes], mark: str) -> None:
     """End everything that the measurement has started, and what that starts meanwhile."""
     process.kill()  # does nothing if it has ended
     process.wait()
-    while left := [member for member in memory.family(mark, 0) if member]:
+    # A process that is just becoming another program has no variables for a moment. So it takes
+    # more than one look to know that nobody is left.
+    looks_in_vain = 0
+    while looks_in_vain < 3:
+        left = [member for member in memory.family(mark, 0) if member]
+        looks_in_vain = 0 if left else looks_in_vain + 1
         for member in left:
             try:
                 os.kill(member, signal.SIGKILL)

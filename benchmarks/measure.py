@@ -29,6 +29,8 @@ MOST_MEMORY = 4 * 1024**3
 """Bytes for all processes of one measurement."""
 LOOK_EVERY = 0.25
 """Seconds between two looks at the memory."""
+LOOKS_IN_VAIN = 3
+"""How often nobody is found until it is believed that nobody is left."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _end_all(process: subprocess.Popen[bytes], mark: str) -> None:
     # A process that is just becoming another program has no variables for a moment. So it takes
     # more than one look to know that nobody is left.
     looks_in_vain = 0
-    while looks_in_vain < 3:
+    while looks_in_vain < LOOKS_IN_VAIN:
         left = [member for member in memory.family(mark, 0) if member]
         looks_in_vain = 0 if left else looks_in_vain + 1
         for member in left:

@@ -54,6 +54,8 @@ def inject(prepare: Callable[[], tuple[Callable[[], object], Callable[[bool], ob
 def _run(function: Callable[[], object], place: int) -> bool:
     tracer = _Tracer(place)
     before = sys.gettrace()
+    # Python 3.12 looks in settrace() whether anybody has asked for instructions so far.
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(tracer.call)
     try:
         function()

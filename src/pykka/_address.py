@@ -34,7 +34,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import uuid
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -194,6 +193,8 @@ class Address:
         """The actor's URN; made when it is first read, and findable from then on."""
         urn = self._urn
         if urn is None:
+            import uuid  # noqa: PLC0415 (an eighth of the time that importing the package takes)
+
             fresh = uuid.uuid4().urn
             with _first_look:
                 if self._urn is None:

@@ -25,6 +25,9 @@ _MISSING = object()
 # Descriptors that give something to call, though they cannot be called themselves.
 _METHOD_MAKERS = (classmethod, functools.partialmethod, functools.singledispatchmethod)
 
+# What most attributes are: neither callable, nor a descriptor, nor able to carry a mark.
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset})
+
 # Neither asks a metaclass that has a `__getattribute__()` of its own.
 _mro_of: Any = type.__dict__["__mro__"].__get__
 _class_dict: Any = type.__dict__["__dict__"].__get__
@@ -47,7 +50,9 @@ class _Found(NamedTuple):
 def examine(obj: object, name: str) -> tuple[Kind, object]:
     """Tell what kind of attribute an object has under a name, and what is stored there."""
     value, on_class = _look_up(obj, name)
-    if value is _MISSING:
+    if type(value) in _PLAIN:
+        kind = Kind.VALUE
+    elif value is _MISSING:
         kind = Kind.MISSING
     elif on_class and _is_data_descriptor(value):
         kind = Kind.VALUE  # a property, whatever it may be besides

@@ -57,6 +57,9 @@ def assert_everything_works() -> None:
     assert ref.stop(timeout=PATIENCE) is True
 
 
+# The handler may strike in a callback of the garbage collector (Hypothesis has one), from where
+# Python lets nothing out.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("untraced")
 def test_10_000_tells_and_asks_under_fire() -> None:
     """A handler that raises at random microseconds."""

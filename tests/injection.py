@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dis
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,9 @@ def inject(prepare: Callable[[], tuple[Callable[[], object], Callable[[bool], ob
 
 def _run(function: Callable[[], object], place: int) -> bool:
     tracer = _Tracer(place)
+    # Signals come on the main thread only, and this stands for it.
+    main_thread = threading.main_thread
+    threading.main_thread = threading.current_thread
     before = sys.gettrace()
     # Python 3.12 looks in settrace() whether anybody has asked for instructions so far.
     sys._getframe().f_trace_opcodes = True
@@ -63,6 +67,7 @@ def _run(function: Callable[[], object], place: int) -> bool:
         return True
     finally:
         sys.settrace(before)
+        threading.main_thread = main_thread
     assert not tracer.raised, "the function has swallowed the exception"
     return False
 

@@ -63,7 +63,7 @@ class Actor:
         in the list of bases.
         """
         create_future = self._create_future
-        self._address = Address(
+        self._pykka_address = Address(
             self,
             self._create_actor_inbox(),
             home,
@@ -103,8 +103,8 @@ class Actor:
             actor._start_actor_loop()
         except BaseException:
             # Nothing stays behind: no thread could be started, or a signal handler raised.
-            if actor._address.claim_life():
-                _life.end(actor._address, actor)
+            if actor._pykka_address.claim_life():
+                _life.end(actor._pykka_address, actor)
             else:
                 ref.stop(block=False)
             raise
@@ -125,12 +125,12 @@ class Actor:
         raise NotImplementedError(_USE_SUBCLASS)
 
     def __str__(self) -> str:
-        return str(self._require_address())
+        return str(self._require_pykka_address())
 
     @property
     def actor_ref(self) -> ActorRef[Self]:
         """The actor's ref: what it gives to others so that they can reach it."""
-        self._require_address()
+        self._require_pykka_address()
         return self._actor_ref
 
     @property
@@ -140,16 +140,16 @@ class Actor:
         `ActorRegistry.get_by_urn` finds the actor by it. It is made when it is first read. An
         actor may choose its own, best in its `__init__()`; that it is unique is then its business.
         """
-        return self._require_address().urn
+        return self._require_pykka_address().urn
 
     @actor_urn.setter
     def actor_urn(self, urn: str) -> None:
-        self._require_address().choose_urn(urn)
+        self._require_pykka_address().choose_urn(urn)
 
     @property
     def actor_inbox(self) -> Any:
         """The actor's inbox. Use `ActorRef.tell` and its sisters to put messages in."""
-        return self._require_address().face
+        return self._require_pykka_address().face
 
     @property
     def actor_stopped(self) -> threading.Event:
@@ -158,14 +158,14 @@ class Actor:
         Use `stop()` to change it. If it is set by hand the actor ends after the current message,
         without `on_stop()`.
         """
-        return self._require_address().event
+        return self._require_pykka_address().event
 
     def stop(self) -> None:
         """Stop this actor when it has handled the messages that are in its inbox now.
 
         It does not wait. It is the same as `ActorRef.stop` with `block=False`.
         """
-        address = self._require_address()
+        address = self._require_pykka_address()
         if not address.stopped:
             address.send(Envelope(_ActorStop()))
 
@@ -209,9 +209,10 @@ class Actor:
         """
         logger.warning("Unexpected message received by %s: %s", self, message)
 
-    def _require_address(self) -> Address:
+    def _require_pykka_address(self) -> Address:
+        # The name is one that no user's class has; "_address" is common among network programs.
         try:
-            return self._address
+            return self._pykka_address
         except AttributeError:
             msg = (
                 f"{type(self).__name__}.__init__() did not call super().__init__(), "

@@ -27,19 +27,22 @@ Closing
 Lazy parts
     A URN, an event and the inbox's public face are made when somebody first looks at them. Two
     who look first at the same time get the same one: it is chosen under a lock that is held over
-    straight-line code only, in which nothing is allocated or called.
+    straight-line code only, in which nothing is allocated or called; see `pykka._locks`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pykka._ask import Ask
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._inbox import ActorInbox, Inbox, Letter, take_all
+from pykka._locks import held
 from pykka.messages import _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
@@ -136,16 +139,20 @@ class Address:
 
     def claim_life(self) -> bool:
         """Take it on to run the actor, or to see that it never runs; True for the first only."""
-        with _first_look:
+        first = False
+        for _ in held(_first_look):
             first = not self._claimed
             self._claimed = True
+            _first_look.release()
         return first
 
     def mark_stopped(self) -> None:
         """Refuse sends from now on."""
-        with _first_look:
+        event = None
+        for _ in held(_first_look):
             self.stopped = True
             event = self._event
+            _first_look.release()
         if event is not None:
             event.announce()
 
@@ -166,8 +173,20 @@ class Address:
             self.actor = None
             self._answer_stoppers()
 
+    def abandon(self) -> None:
+        """Mark the address as that of a dead actor, and touch nothing else.
+
+        For a child process, in which the actor's thread does not exist.
+        """
+        self.stopped = self.closed = True
+
     def bury_the_rest(self) -> None:
-        """Answer or report everything that is in the inbox."""
+        """Answer or report everything that is in the inbox.
+
+        What one of them raises (a subscriber to dead letters, a callback of a future, a signal
+        handler) keeps none of the others from being buried. The first exception is raised at the
+        end.
+        """
         letters: list[Letter] = []
         try:
             take_all(self.inbox, letters)
@@ -193,20 +212,22 @@ class Address:
         """The actor's URN; made when it is first read, and findable from then on."""
         urn = self._urn
         if urn is None:
-            import uuid  # noqa: PLC0415 (an eighth of the time that importing the package takes)
-
-            fresh = uuid.uuid4().urn
-            with _first_look:
-                if self._urn is None:
-                    self._urn = fresh
+            fresh = _new_urn()
+            for _ in held(_first_look):
                 urn = self._urn
+                if urn is None:
+                    urn = self._urn = fresh
+                _first_look.release()
             self.home.enter_urn(self)
-        return urn
+        return urn or ""
 
     def choose_urn(self, urn: str) -> None:
         """Give the actor another URN."""
-        with _first_look:
-            former, self._urn = self._urn, urn
+        former = None
+        for _ in held(_first_look):
+            former = self._urn
+            self._urn = urn
+            _first_look.release()
         if former is not None:
             self.home.forget_urn(self, former)
         self.home.enter_urn(self)
@@ -222,11 +243,13 @@ class Address:
         event = self._event
         if event is None:
             fresh = StoppedEvent(self)
-            with _first_look:
+            event, stopped = fresh, False
+            for _ in held(_first_look):
                 if self._event is None:
                     self._event = fresh
                 event = self._event
                 stopped = self.stopped
+                _first_look.release()
             if stopped:
                 event.announce()
         return event
@@ -239,10 +262,11 @@ class Address:
         face = self._face
         if face is None:
             fresh = Inbox(self)
-            with _first_look:
-                if self._face is None:
-                    self._face = fresh
+            for _ in held(_first_look):
                 face = self._face
+                if face is None:
+                    face = self._face = fresh
+                _first_look.release()
         return face
 
     def wake_up(self) -> None:
@@ -251,13 +275,18 @@ class Address:
             self.send(Envelope(_WakeUp()))
 
     def _bury_all(self, letters: list[Letter]) -> None:
-        letters.reverse()
-        try:
-            while letters:
-                self._bury(letters[-1])
-                letters.pop()
-        finally:
-            letters.reverse()
+        raised: list[BaseException] = []
+        while letters:
+            try:
+                self._bury(letters[0])
+            except BaseException as error:
+                raised.append(error)
+                # A signal handler struck, we do not know where. Better twice than never.
+                with contextlib.suppress(BaseException):
+                    self._bury(letters[0])
+            del letters[:1]
+        if raised:
+            raise raised[0]
 
     def _bury(self, letter: Letter) -> None:
         message = letter.message
@@ -274,15 +303,37 @@ class Address:
             error = self.dead_error(reason)
             with contextlib.suppress(Exception):  # the asker has set it and wants no answer
                 reply_to.set_exception((type(error), error, None))
+            if isinstance(letter, Ask):
+                letter.let_go()
 
     def _answer_stoppers(self) -> None:
-        while True:
-            try:
-                reply_to, answer = (self.stoppers or []).pop(0)
-            except IndexError:
-                break
-            with contextlib.suppress(Exception):  # as above
+        # They stay in the list: to answer somebody twice does no harm, and to take somebody out
+        # and be interrupted then would.
+        for reply_to, answer in (self.stoppers or _NOBODY).copy():
+            with contextlib.suppress(Exception):  # the asker has set it, or has been answered
                 reply_to.set(answer)
+
+
+_NOBODY: list[tuple[Any, object]] = []
+
+
+def _new_urn() -> str:
+    """Make the URN of a random UUID, version 4.
+
+    The module `uuid` does that too. To import it takes an eighth of the time of importing this
+    package, and it cannot be imported when it is needed: that may be in a finaliser.
+    """
+    digits = bytearray(os.urandom(16))
+    digits[6] = digits[6] & 0x0F | 0x40
+    digits[8] = digits[8] & 0x3F | 0x80
+    text = digits.hex()
+    return f"urn:uuid:{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def renew_locks() -> None:
+    """Begin with fresh locks, in a child process; other threads may have held the old ones."""
+    global _first_look  # noqa: PLW0603
+    _first_look = threading.Lock()
 
 
 class StoppedEvent(threading.Event):

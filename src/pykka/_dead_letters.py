@@ -1,12 +1,12 @@
 """Dead letters: messages that were accepted and then never handled.
 
-Nothing is silently lost (guarantee G3). A message that an actor leaves behind when it ends is
-counted, handed to every subscriber, and logged on `pykka.dead_letters`. An *ask* among them is
-answered with `ActorDeadError` as well.
+Nothing is silently lost (guarantee G3). A *tell* that an actor leaves behind when it ends is
+counted, handed to every subscriber, and logged on `pykka.dead_letters`. An *ask* is answered with
+`ActorDeadError` instead, so whoever sent it knows.
 
 The log is rate-limited, so that a flood of dead letters cannot drown a program: a bucket of
 tokens, of which each record takes one and each second brings one back. A record says how many
-were left out since the one before.
+have been left out so far.
 
 Re-entrancy (guarantee G4): a log handler or a subscriber may itself send to a dead actor, on the
 same thread, in the middle of a report. A letter from within a log handler is not logged, and one
@@ -21,6 +21,8 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pykka._locks import held
+from pykka._logging import is_for_the_program, report_failure
 from pykka._waiting import shorten
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ logger = logging.getLogger("pykka.dead_letters")
 
 
 class DeadLetter(NamedTuple):
-    """A message that was accepted and then never handled."""
+    """A message that was accepted, or broadcast, and then never handled."""
 
     message: Any
     """The message, as it was sent."""
@@ -55,7 +57,7 @@ class DeadLetterStatistics(NamedTuple):
 
     @property
     def suppressed(self) -> int:
-        """Those that the rate limit kept out of the log."""
+        """Those that were kept out of the log, by its rate limit or its level."""
         return self.total - self.logged
 
 
@@ -75,7 +77,7 @@ class DeadLetters:
         per_second: float = 1.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._burst = burst
+        self._burst = float(burst)
         self._per_second = per_second
         self._clock = clock
         self._lock = threading.Lock()
@@ -86,15 +88,21 @@ class DeadLetters:
         self._subscribers: list[Callable[[DeadLetter], object]] = []
         self._busy = _Busy()
 
+    def renew_locks(self) -> None:
+        """Begin with a fresh lock, in a child process; another may have held the old one."""
+        self._lock = threading.Lock()
+
     def report(self, letter: DeadLetter) -> None:
         """Count a dead letter, tell the subscribers, and log it unless there are too many."""
         busy = self._busy
         may_log = not busy.logging and logger.isEnabledFor(logging.WARNING)
         now = self._clock()
-        with self._lock:
+        suppressed = 0
+        for _ in held(self._lock):
             self._total += 1
             tokens = self._tokens + (now - self._last) * self._per_second
-            tokens = min(tokens, self._burst)
+            if tokens > self._burst:  # noqa: PLR1730 - min() would be a call
+                tokens = self._burst
             self._last = now
             may_log = may_log and tokens >= 1
             if may_log:
@@ -102,6 +110,7 @@ class DeadLetters:
                 self._logged += 1
             self._tokens = tokens
             suppressed = self._total - self._logged
+            self._lock.release()
         if may_log:
             busy.logging = True
             try:
@@ -120,8 +129,11 @@ class DeadLetters:
 
     def statistics(self) -> DeadLetterStatistics:
         """Return the counts."""
-        with self._lock:
-            total, logged = self._total, self._logged
+        total = logged = 0
+        for _ in held(self._lock):
+            total = self._total
+            logged = self._logged
+            self._lock.release()
         return DeadLetterStatistics(total=total, logged=logged)
 
     def subscribe(self, subscriber: Callable[[DeadLetter], object]) -> None:
@@ -145,18 +157,25 @@ class _Busy(threading.local):
 
 
 def _log(letter: DeadLetter, suppressed: int) -> None:
-    logger.warning(
-        "Dead letter to %s: %s (%s). Left out of the log so far: %d",
-        letter.target,
-        shorten(letter.message),
-        letter.reason,
-        suppressed,
-        extra={"dead_letter": letter},
-    )
+    try:
+        logger.warning(
+            "Dead letter to %s: %s (%s). Left out of the log so far: %d",
+            letter.target,
+            shorten(letter.message),
+            letter.reason,
+            suppressed,
+            extra={"dead_letter": letter},
+        )
+    except BaseException as error:  # a filter or a handler raised
+        if is_for_the_program(error):
+            raise
+        report_failure("A filter or handler of the logger pykka.dead_letters raised:")
 
 
 def _tell(subscriber: Callable[[DeadLetter], object], letter: DeadLetter) -> None:
     try:
         subscriber(letter)
-    except Exception:
-        logger.exception("A subscriber to dead letters raised: %r", subscriber)
+    except BaseException as error:
+        if is_for_the_program(error):
+            raise
+        report_failure("A subscriber to dead letters raised: %r", subscriber)

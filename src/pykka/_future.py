@@ -254,6 +254,12 @@ class Future(Generic[T]):
     def _forget(self, waiter: Callable[[], object]) -> None:
         """Do not call `waiter` any more, if it can still be helped."""
 
+    def _forget_ticks(self, waiter: Callable[[], object]) -> None:
+        """Forget what waits for this future only in order to call `waiter`."""
+        if isinstance(self._lazy, Derivation):
+            for source in self._lazy.sources:
+                source._forget_ticks(waiter)
+
     def done(self) -> bool:
         """Tell whether there is nobody left for `get()` to wait for.
 
@@ -351,13 +357,17 @@ def get_all(futures: Iterable[Future[T]], *, timeout: float | None = None) -> It
         [0, 1, 4, 9]
         >>> squarer.stop().get()
     """
-    if timeout is None:
-        return [_require_future(future, "get_all()").get() for future in futures]
-    deadline = Deadline(timeout)
-    return [
-        _require_future(future, "get_all()").get(timeout=deadline.remaining())
-        for future in futures
-    ]
+    deadline = None if timeout is None else Deadline(timeout)
+    values: list[T] = []
+    future = None
+    try:
+        for future in futures:
+            left = None if deadline is None else deadline.remaining()
+            values.append(_require_future(future, "get_all()").get(timeout=left))
+    finally:
+        # An exception's traceback holds this frame; do not let the frame hold it in turn.
+        del futures, future
+    return values
 
 
 def as_completed(
@@ -394,6 +404,8 @@ def as_completed(
     }
     for future, waiter in waiting.items():
         if not future._when_ready(waiter):
+            for each, its_waiter in waiting.items():
+                each._forget(its_waiter)
             msg = f"as_completed() cannot tell when {future!r} is done"
             raise TypeError(msg)
     return _arrivals(arrived, waiting, deadline)
@@ -410,8 +422,8 @@ def _arrivals(
                 future = arrived.get(timeout=deadline.remaining())
             except Empty:
                 raise deadline.expired() from None
-            del waiting[future]
-            yield future
+            if waiting.pop(future, None) is not None:  # else a signal made it come twice
+                yield future
     finally:
         for future, waiter in waiting.items():
             future._forget(waiter)

@@ -15,6 +15,8 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pykka._locks import held
+
 if TYPE_CHECKING:
     from pykka._envelope import Envelope
 
@@ -135,6 +137,12 @@ _NEVER = object()
 _one_at_a_time = threading.RLock()
 
 
+def renew_locks() -> None:
+    """Begin with fresh locks, in a child process; other threads may have held the old ones."""
+    global _one_at_a_time  # noqa: PLW0603
+    _one_at_a_time = threading.RLock()
+
+
 def take_all(inbox: Any, into: list[Any]) -> None:
     """Move everything that is in an inbox to the end of a list, in order.
 
@@ -144,15 +152,18 @@ def take_all(inbox: Any, into: list[Any]) -> None:
     "Empty" is what the queue itself says when it is asked to give, never what a look at its
     length says: only the former synchronises with a `put` that happens at the same time.
     """
-    if type(inbox).__module__ in ("_queue", "queue"):
-        # The loop runs in C from start to end, so no signal handler can raise between the moment
-        # an envelope leaves the queue and the moment it is in the list.
+    if issubclass(type(inbox), (queue.SimpleQueue, queue.Queue)):
+        # With a SimpleQueue, the loop runs in C from start to end, so no signal handler can raise
+        # between the moment an envelope leaves the queue and the moment it is in the list.
         with contextlib.suppress(queue.Empty):
             into.extend(iter(inbox.get_nowait, _NEVER))
         return
     # An inbox of the user's. With nothing but get() and empty(), two threads that both saw a last
     # envelope would fight for it and one would wait for ever; so one thread at a time. The lock
     # is re-entrant for sends from signal handlers and finalisers.
-    with _one_at_a_time:
-        while not inbox.empty():
-            into.append(inbox.get())
+    for _ in held(_one_at_a_time):
+        try:
+            while not inbox.empty():
+                into.append(inbox.get())
+        finally:
+            _one_at_a_time.release()

@@ -10,18 +10,14 @@ its value *or exception* is kept. Because the sources are known, `await` and cal
 derived future need no thread: it is ready as soon as its sources are.
 
 Invariant: the function runs in at most one thread at a time, and never again once a result is
-kept. `_Turns` sees to it. It is a queue of readers, of which the first may go on:
-
-- A reader's place in the queue is taken inside the `try` whose `finally` gives it back, so an
-  exception that a signal handler raises at any point leaves no place occupied.
-- Whoever gives up a place wakes whoever is first then. Waking somebody twice does no harm.
-
-A lock would not do: one that is acquired with a timeout cannot be acquired and remembered in one
-step that a signal handler cannot split.
+kept. A queue of readers sees to it, of which the first may go on; see `Turn`. A lock would not do:
+one that is acquired with a timeout cannot be acquired and remembered in one step that a signal
+handler cannot split.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
@@ -30,7 +26,6 @@ from pykka._deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from pykka._future import Future
@@ -38,6 +33,9 @@ if TYPE_CHECKING:
     Raised: TypeAlias = tuple[BaseException, TracebackType | None]
 
 T = TypeVar("T")
+
+LOOK_UP = 1.0
+"""Seconds after which a reader who waits for its turn looks whether it has come."""
 
 Outcome: TypeAlias = "tuple[Any, Raised | None]"
 """What a future ends with: its value, or the exception and the traceback it was set with."""
@@ -60,7 +58,7 @@ class Lazy(Generic[T]):
     """What makes the value of a future when it is read."""
 
     def __init__(self) -> None:
-        self._turns = _Turns()
+        self._turns: list[Turn] = []
         self.outcome: Outcome | None = None
 
     def read(self, timeout: float | None, publish: Callable[[Outcome], object]) -> T:
@@ -77,11 +75,17 @@ class GetHook(Lazy[T]):
 
     def read(self, timeout: float | None, publish: Callable[[Outcome], object]) -> T:
         deadline = Deadline(timeout)
-        with self._turns.take(deadline) as had_to_wait:
+        turns, turn = self._turns, Turn()
+        try:
+            had_to_wait = turn.wait_in(turns, deadline)
             if self.outcome is None:
                 left = deadline.remaining() if had_to_wait else timeout
                 self.outcome = (self._function(left), None)
                 publish(self.outcome)
+        finally:
+            if turn in turns:
+                turns.remove(turn)
+            ring_first(turns)
         value: T = unwrap(self.outcome)
         return value
 
@@ -97,73 +101,107 @@ class Derivation(Lazy[T]):
         self.sources = sources
 
     def read(self, timeout: float | None, publish: Callable[[Outcome], object]) -> T:
-        deadline = Deadline(timeout)
-        if self.outcome is None:
-            values = [source.get(timeout=deadline.remaining()) for source in self.sources]
-            with self._turns.take(deadline):
-                if self.outcome is None:
-                    try:
-                        self.outcome = (self._compute(values), None)
-                    except Exception as error:
-                        self.outcome = (None, (error, error.__traceback__))
-                    publish(self.outcome)
-        value: T = unwrap(self.outcome)
-        return value
+        outcome = self.outcome
+        try:
+            if outcome is None:
+                deadline = Deadline(timeout)
+                values = _read_all(self.sources, deadline)
+                outcome = self.outcome or self._make(values, deadline, publish)
+            value: T = unwrap(outcome)
+            return value
+        finally:
+            # An exception's traceback holds this frame; do not let the frame hold it in turn.
+            del self, publish, outcome
+
+    def _make(
+        self, values: Sequence[Any], deadline: Deadline, publish: Callable[[Outcome], object]
+    ) -> Outcome:
+        turns, turn = self._turns, Turn()
+        try:
+            turn.wait_in(turns, deadline)
+            outcome = self.outcome
+            if outcome is None:
+                outcome = self.outcome = _compute(self._compute, values)
+                publish(outcome)
+                # Function and sources are not needed any more, and may hold much.
+                self._compute = _computed
+                self.sources = ()
+            return outcome
+        finally:
+            if turn in turns:
+                turns.remove(turn)
+            ring_first(turns)
 
 
-class _Turns:
-    """Lets one thread at a time through, in the order they came, until a deadline."""
+def _read_all(sources: Sequence[Future[Any]], deadline: Deadline) -> list[Any]:
+    values: list[Any] = []
+    source = None
+    try:
+        for source in sources:
+            values.append(source.get(timeout=deadline.remaining()))
+    finally:
+        del sources, source  # as above
+    return values
 
-    __slots__ = ("_queue",)
+
+def _compute(compute: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Outcome:
+    try:
+        return compute(values), None
+    except Exception as error:
+        traceback = error.__traceback__
+        return None, (error, traceback and traceback.tb_next)  # without the frame of this function
+
+
+def _computed(_values: Sequence[Any]) -> Any:
+    """What is left of a function that has been called."""
+    raise AssertionError  # pragma: no cover (nobody calls it)
+
+
+class Turn:
+    """One reader's place in a queue of which the first may go on, and the bell that wakes it.
+
+    The queue is a list. Who leaves it does so in a `finally`, and takes its place out before it
+    calls anything else. If a signal handler raises right then, nobody rings for the next one; so
+    those who wait look up now and then.
+    """
+
+    __slots__ = ("_bell", "_thread")
 
     def __init__(self) -> None:
-        self._queue: list[_Turn] = []
-
-    def take(self, deadline: Deadline) -> AbstractContextManager[bool]:
-        """Wait for one's turn; the context's value tells whether there was a wait."""
-        return _Turn(self._queue, deadline)
-
-
-class _Turn:
-    """One thread's place in the queue, and the bell that wakes it."""
-
-    __slots__ = ("_bell", "_deadline", "_queue", "_thread")
-
-    def __init__(self, queue_: list[_Turn], deadline: Deadline) -> None:
-        self._queue = queue_
-        self._deadline = deadline
         self._thread = get_ident()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
 
-    def __enter__(self) -> bool:
+    def wait_in(self, turns: list[Turn], deadline: Deadline) -> bool:
+        """Wait for one's turn; tells whether there was a wait.
+
+        Raises:
+            Timeout: It did not come before the deadline.
+            RuntimeError: It cannot come, because this very thread has the turn.
+        """
+        turns.append(self)
         had_to_wait = False
-        try:
-            self._queue.append(self)
-            while self._queue[0] is not self:
-                self._refuse_recursion()
-                had_to_wait = True
-                try:
-                    self._bell.get(timeout=self._deadline.remaining())
-                except queue.Empty:
-                    raise self._deadline.expired() from None
-        except BaseException:
-            self._leave()
-            raise
+        while turns[0] is not self:
+            self._refuse_recursion(turns)
+            had_to_wait = True
+            left = deadline.remaining()
+            with contextlib.suppress(queue.Empty):
+                self._bell.get(timeout=LOOK_UP if left is None else min(left, LOOK_UP))
+            if left == 0 and turns[0] is not self:
+                raise deadline.expired()
         return had_to_wait
 
-    def __exit__(self, *_exc_info: object) -> None:
-        self._leave()
+    def ring(self) -> None:
+        """Have whoever waits look whether it is its turn."""
+        self._bell.put(None)
 
-    def _refuse_recursion(self) -> None:
-        for turn in self._queue.copy():
+    def _refuse_recursion(self, turns: list[Turn]) -> None:
+        for turn in turns.copy():
             if turn is not self and turn._thread == self._thread:
                 msg = "the function that makes a future's value reads that same future"
                 raise RuntimeError(msg)
 
-    def _leave(self) -> None:
-        try:
-            if self in self._queue:
-                self._queue.remove(self)
-        finally:
-            for first in self._queue[:1]:
-                first._bell.put(None)
+
+def ring_first(turns: list[Turn]) -> None:
+    """Wake the reader whose turn it is. To wake somebody twice does no harm."""
+    for first in turns[:1]:
+        first.ring()

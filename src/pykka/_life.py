@@ -53,7 +53,7 @@ inherited_stop: object = None
 
 def live(actor: Actor) -> None:
     """Run an actor on this thread, from its start to its end."""
-    address = actor._address
+    address = actor._pykka_address
     if not address.claim_life():
         return  # the start was interrupted, and nobody knows of the actor
     current.address = address
@@ -121,6 +121,8 @@ def handle_messages(  # noqa: C901, PLR0912 (one function, because a call costs)
                     result = handler(address, envelope)
         except BaseException as error:
             _fail(address, actor, envelope, error)
+            if kind is Ask or kind is CallAsk:
+                envelope.let_go()
         else:
             if (kind is Ask or kind is CallAsk) and result is not _NO_REPLY:
                 # This is Ask._try_resolve(), without its care for signal handlers, which do not
@@ -128,13 +130,16 @@ def handle_messages(  # noqa: C901, PLR0912 (one function, because a call costs)
                 outcome: Any = (result, None)
                 log = envelope._log
                 log.append(outcome)
-                first = log[0]
-                if first is outcome:
+                if log[0] is outcome:
                     envelope._outcome = outcome
                 else:
                     try:
+                        # In this order: entries may leave the log, and none comes before these.
+                        # So what is first now was so a moment ago, or it is the outcome.
                         if log[1] is outcome:
-                            first()
+                            first = log[0]
+                            if first is not outcome:
+                                first()
                             envelope._outcome = outcome
                         else:
                             _settle(actor, envelope, outcome)

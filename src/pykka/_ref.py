@@ -8,6 +8,7 @@ from pykka._ask import Ask, CallAsk, make_ask
 from pykka._deadline import check_timeout
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._proxy import ActorProxy
+from pykka._threading_future import ThreadingFuture
 from pykka.messages import ProxyCall, _ActorStop
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class ActorRef(Generic[A]):
 
     def __init__(self, actor: A) -> None:
         try:
-            self._address = actor._address
+            self._address = actor._pykka_address
         except AttributeError:
             msg = f"an ActorRef takes an actor, not {actor!r}; Actor.start() returns a ref"
             raise TypeError(msg) from None
@@ -189,24 +190,30 @@ class ActorRef(Generic[A]):
         envelope: Ask | Envelope[Any]
         if address.create_future is None:
             # What follows is make_ask(), to save the call.
-            future = envelope = ask = _new(Ask)
-            ask.message = message
-            ask._answered_by = address
-            ask._log = []
-            ask._outcome = None
+            future = envelope = _new(Ask)
+            envelope.message = message
+            envelope._answered_by = address
+            envelope._log = []
+            envelope._outcome = None
         else:
             future = address.create_future()
-            envelope = Envelope(message, future)
+            envelope = _envelope_for(future, message, address)
         if address.stopped:
             error = address.dead_error("not found")
             future.set_exception((type(error), error, None))
+            if isinstance(envelope, Ask):
+                envelope.let_go()
         else:
             # What follows is Address.send(), whose invariant holds here as well.
             address.inbox.put(envelope)
             if address.closed:
                 address.bury_the_rest()
         if block:
-            return future.get(timeout=timeout)
+            try:
+                return future.get(timeout=timeout)
+            finally:
+                # An exception's traceback holds this frame; do not let the frame hold it in turn.
+                del future, envelope
         return future
 
     @overload
@@ -242,7 +249,7 @@ class ActorRef(Generic[A]):
             future = envelope = make_ask(_ActorStop(), address)
         else:
             future = address.create_future()
-            envelope = Envelope(_ActorStop(), future)
+            envelope = _envelope_for(future, _ActorStop(), address)
         if address.stopped:
             future.set(False)
         else:
@@ -294,3 +301,10 @@ class ActorRef(Generic[A]):
         address.inbox.put(envelope)
         if address.closed:
             address.bury_the_rest()
+
+
+def _envelope_for(future: Future[Any], message: object, address: Address) -> Envelope[Any]:
+    """An envelope for a message whose answer goes into a future of the user's own."""
+    if isinstance(future, ThreadingFuture):
+        future._answered_by = address  # so that deadlocks are seen
+    return Envelope(message, future)

@@ -12,11 +12,13 @@ the two sees the other, and no URN of a dead actor stays behind.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+from pykka import _address, _inbox, _waiting
 from pykka._dead_letters import DeadLetter, DeadLetters
 from pykka._deadline import Deadline
-from pykka._exceptions import ActorDeadError, DeadlockError, Timeout
+from pykka._exceptions import ActorDeadError
 from pykka._logging import logger
 from pykka._ref import ActorRef
 from pykka._waiting import current
@@ -64,7 +66,7 @@ class Home:
     def enter_urn(self, address: Address) -> None:
         urn = address.urn
         self._by_urn[urn] = address
-        if address not in self._refs:
+        if address not in self._refs or address.urn != urn:
             self.forget_urn(address, urn)
 
     def forget_urn(self, address: Address, urn: str) -> None:
@@ -77,6 +79,25 @@ class Home:
 
 home = Home()
 """The one system there is, until a program makes others."""
+
+
+def _after_fork() -> None:
+    """Declare the actors dead in a child process: it has none of its parent's threads.
+
+    The actor that forked, if it was one, is just running, so it is left alone.
+    """
+    _address.renew_locks()
+    _inbox.renew_locks()
+    _waiting.renew_locks()
+    home.dead_letters.renew_locks()
+    for ref in home.refs():
+        if ref._address is not current.address:
+            home.unregister(ref)
+            ref._address.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class ActorRegistry:
@@ -221,7 +242,7 @@ class ActorRegistry:
         try:
             for ref in others:
                 stopped.append(ref.stop(timeout=deadline.remaining()))  # noqa: PERF401
-        except (Timeout, DeadlockError):
+        except BaseException:  # Timeout, DeadlockError, or Ctrl-C
             for ref in others[len(stopped) + 1 :] + myself:
                 ref.stop(block=False)
             raise

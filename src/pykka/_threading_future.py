@@ -35,13 +35,14 @@ import operator
 import sys
 from _thread import allocate_lock
 from threading import TIMEOUT_MAX
+from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from pykka._deadline import Deadline, check_timeout
 from pykka._exceptions import FutureAlreadySetError
 from pykka._future import ALREADY_SET, Future
 from pykka._lazy import Derivation, Lazy, Outcome, unwrap
-from pykka._logging import logger
+from pykka._logging import is_for_the_program, report_failure
 from pykka._waiting import acquire_for_actor, current
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ class ThreadingFuture(Future[T]):
         self._resolve((None, _as_raised(exc_info)))
 
     def done(self) -> bool:
-        if self._has_outcome():
-            return True
         lazy = self._lazy
+        if self._has_outcome() or (lazy is not None and lazy.outcome is not None):
+            return True
         return isinstance(lazy, Derivation) and all(source.done() for source in lazy.sources)
 
     def _has_outcome(self) -> bool:
@@ -139,6 +140,8 @@ class ThreadingFuture(Future[T]):
             if self._ended_with(error):
                 return error
             raise
+        finally:
+            del self  # as in get()
         return None
 
     def _ended_with(self, error: BaseException) -> bool:
@@ -162,8 +165,8 @@ class ThreadingFuture(Future[T]):
             got 1
         """
         waiter = functools.partial(_call_back, {"function": function}, self)
-        if not self._when_ready(waiter):
-            self._enter(waiter)
+        if not self._when_ready(waiter) and self._enter(waiter) is not None:
+            waiter()
 
     def _resolve(self, outcome: Outcome) -> None:
         if not self._try_resolve(outcome):
@@ -176,7 +179,7 @@ class ThreadingFuture(Future[T]):
             return self._settle(outcome)
         except BaseException:
             # A signal handler raised. What it interrupted is done again from the start, so that
-            # no waiter sleeps for ever. Being served twice does a waiter no harm.
+            # no waiter sleeps for ever. Every waiter can bear to be served twice.
             self._settle(outcome)
             raise
 
@@ -193,6 +196,8 @@ class ThreadingFuture(Future[T]):
                 if callable(entry):
                     with contextlib.suppress(RuntimeError):  # from a lock that is released twice
                         entry()
+                    if not isinstance(entry, BuiltinFunctionType):  # more than a lock's release()
+                        self._forget(entry)
         self._outcome = outcome
         return True
 
@@ -218,7 +223,7 @@ class ThreadingFuture(Future[T]):
             return outcome
         try:
             if timeout is not None:
-                lock.acquire(timeout=min(timeout, TIMEOUT_MAX))
+                lock.acquire(timeout=min(float(timeout), TIMEOUT_MAX))
             elif (actor := current.address) is None:
                 lock.acquire()
             else:
@@ -244,12 +249,24 @@ class ThreadingFuture(Future[T]):
     def _forget(self, waiter: Waiter) -> None:
         with contextlib.suppress(ValueError):
             self._log.remove(waiter)
+        if isinstance(self._lazy, Derivation):
+            for source in self._lazy.sources:
+                source._forget_ticks(waiter)
+
+    def _forget_ticks(self, waiter: Waiter) -> None:
+        for entry in self._log.copy():
+            if isinstance(entry, Tick) and entry.leads_to(waiter):
+                self._forget(entry)
+        super()._forget_ticks(waiter)
 
     def _when_ready(self, waiter: Waiter) -> bool:
         lazy = self._lazy
-        if lazy is None or lazy.outcome is not None:
+        if lazy is None:
             if self._enter(waiter) is not None:
                 waiter()
+            return True
+        if lazy.outcome is not None:
+            waiter()
             return True
         return isinstance(lazy, Derivation) and _when_all_ready(lazy.sources, waiter)
 
@@ -262,17 +279,37 @@ class ThreadingFuture(Future[T]):
 
 def _when_all_ready(futures: Sequence[Future[Any]], waiter: Waiter) -> bool:
     """Call `waiter` when the last of several futures is ready; False if that cannot be known."""
-    others = [None] * (len(futures) - 1)
-
-    def tick() -> None:
-        # Popping is indivisible, so exactly one of the futures finds the list empty.
-        try:
-            others.pop()
-        except IndexError:
-            waiter()
-
-    can_tell = [future._when_ready(tick) for future in futures]
+    if not futures:  # somebody has just computed the value, and needs them no more
+        waiter()
+        return True
+    missing = set(range(len(futures)))
+    ticks = [Tick(number, missing, waiter) for number in range(len(futures))]
+    can_tell = [future._when_ready(tick) for future, tick in zip(futures, ticks, strict=True)]
     return all(can_tell)
+
+
+class Tick:
+    """Waits for one of several futures, and calls a waiter when it is the last one.
+
+    It may be called twice, and may call the waiter twice: neither does any harm.
+    """
+
+    __slots__ = ("_missing", "_number", "waiter")
+
+    def __init__(self, number: int, missing: set[int], waiter: Waiter) -> None:
+        self._number = number
+        self._missing = missing
+        self.waiter = waiter
+
+    def __call__(self) -> None:
+        self._missing.discard(self._number)
+        if not self._missing:
+            self.waiter()
+
+    def leads_to(self, waiter: Waiter) -> bool:
+        """Tell whether this tick, or one that it calls, calls a waiter."""
+        mine = self.waiter
+        return mine is waiter or (isinstance(mine, Tick) and mine.leads_to(waiter))
 
 
 def _call_back(
@@ -285,8 +322,10 @@ def _call_back(
     call: Iterator[object] = map(operator.call, iter(take, None), (future,))  # pyright: ignore[reportArgumentType]
     try:
         next(call, None)
-    except Exception:
-        logger.exception("A callback of %r raised:", future)
+    except BaseException as error:
+        if is_for_the_program(error):
+            raise
+        report_failure("A callback of %r raised:", future)
 
 
 def _as_raised(
@@ -304,16 +343,16 @@ def _as_raised(
         return exc_info, exc_info.__traceback__
     try:
         kind, error, traceback = exc_info
-        if error is None and kind is not None:
-            error = kind()
-        elif not isinstance(error, BaseException):
-            raise TypeError  # noqa: TRY301
     except (TypeError, ValueError):
+        kind = error = traceback = None
+    if error is None and isinstance(kind, type):
+        error = kind()
+    if not isinstance(error, BaseException):
         msg = (
             "set_exception() takes an exception or a tuple (type, exception, traceback), "
             f"not {exc_info!r}"
         )
-        raise TypeError(msg) from None
+        raise TypeError(msg)
     return error, traceback if traceback is not None else error.__traceback__
 
 

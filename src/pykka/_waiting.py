@@ -39,6 +39,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka._exceptions import DeadlockError
+from pykka._locks import held
 
 if TYPE_CHECKING:
     from _thread import LockType
@@ -97,6 +98,12 @@ class Wait:
 _lock = threading.RLock()
 
 
+def renew_locks() -> None:
+    """Begin with fresh locks, in a child process; other threads may have held the old ones."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+
+
 def acquire_for_actor(address: Address, future: ThreadingFuture[Any], lock: LockType) -> None:
     """Block `address`, whose code runs on this thread, until `lock` is released by `future`.
 
@@ -106,20 +113,29 @@ def acquire_for_actor(address: Address, future: ThreadingFuture[Any], lock: Lock
     wait = Wait(address, future)
     outer = address.waiting
     try:
-        with _lock:
+        for _ in held(_lock):
             address.waiting = wait
+            _lock.release()
         circle = _find_circle(wait)
-        if circle is not None:
-            with _lock:
-                again = _find_circle(wait)
-                confirmed = again is not None and _same(circle, again)
-                if confirmed:
-                    address.waiting = outer
-            if confirmed:
-                raise DeadlockError(_describe(circle))
+        if circle is not None and _confirm(circle, outer):
+            raise DeadlockError(_describe(circle))
         lock.acquire()
     finally:
         address.waiting = outer
+
+
+def _confirm(circle: Sequence[Wait], outer: Wait | None) -> bool:
+    """Look at a circle a second time; withdraw its first edge if it is still there."""
+    confirmed = False
+    for _ in held(_lock):
+        try:
+            again = _find_circle(circle[0])
+            confirmed = again is not None and _same(circle, again)
+            if confirmed:
+                circle[0].address.waiting = outer
+        finally:
+            _lock.release()
+    return confirmed
 
 
 def _find_circle(first: Wait) -> list[Wait] | None:

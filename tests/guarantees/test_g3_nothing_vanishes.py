@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 
-class SteppedQueue:
+class SteppedQueue(queue.Queue[Any]):  # so that it is emptied like the standard library's
     """A queue whose every operation is a step."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # pyright: ignore[reportMissingSuperCall]
         self.items: collections.deque[Any] = collections.deque()
 
     def put(self, envelope: Any) -> None:
@@ -50,9 +50,6 @@ class SteppedQueue:
         envelope = self.items.popleft()
         saw(type(envelope.message).__name__)
         return envelope
-
-
-SteppedQueue.__module__ = "queue"  # so that it is emptied like the queues of the standard library
 
 
 _closed: Any = Address.closed
@@ -123,7 +120,7 @@ class Race:
         self.actor = Recorder()
         self.queue = SteppedQueue()
         self.address = address_class(self.actor, self.queue, self, None)
-        self.actor._address = self.address
+        self.actor._pykka_address = self.address
         self.ref: ActorRef[Any] = ActorRef._at(self.address)
         self.actor._actor_ref = self.ref
         self.dead: list[object] = []

@@ -357,7 +357,7 @@ def test_a_hook_that_failed_is_called_again_by_who_waited_with_what_time_is_left
     assert entered.wait(PATIENCE)
     second = threading.Thread(target=lambda: failed.put(future.get(timeout=PATIENCE)))
     second.start()
-    while len(future._lazy._turns._queue) < 2:  # type: ignore[union-attr]
+    while len(future._lazy._turns) < 2:  # type: ignore[union-attr]
         pass
     leave.set()
     first.join()

@@ -1,0 +1,46 @@
+"""Locks that a signal handler cannot leave locked.
+
+Problem
+    Python runs signal handlers on the main thread after a call has returned, when a function
+    begins, and when a loop jumps back. A handler may raise. `with lock:` calls `__enter__()`, and
+    from Python 3.14 on a handler may strike between the return of that call and the part of the
+    statement that sees to `__exit__()`. Then the lock stays locked for ever. A handler that does
+    not raise, but sends a message, waits for the lock that its own thread holds.
+
+Remedy
+    A `for` statement takes the next item of its iterator without such a check. So:
+
+        for _ in held(lock):
+            ...  # straight on: no call, and no loop
+            lock.release()
+
+    acquires the lock, does what is to be done, and releases it, and nothing strikes in between:
+    the check comes after the call of `release()`. Nothing is allocated for the garbage collector
+    there, so no finaliser runs either. What has to make calls while it holds a lock uses one that
+    is re-entrant, and `try` and `finally` right after the `for`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BLOCKING = (True,)
+
+
+class Lock(Protocol):
+    """What is needed of a lock."""
+
+    def acquire(self, blocking: bool = ..., /) -> bool:  # noqa: FBT001 (as in the standard library)
+        """Wait until nobody holds the lock, and hold it."""
+        ...
+
+    def release(self) -> None:
+        """Hold the lock no longer."""
+
+
+def held(lock: Lock) -> Iterator[bool]:
+    """Acquire a lock in the head of a `for` statement, whose body has to release it."""
+    return map(lock.acquire, _BLOCKING)

@@ -71,7 +71,7 @@ clean: ## remove what the other commands made
 # --- environments; each command makes the one it needs, or uses it as it is ---------------------
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found; name one with PYTHON=…" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No supported Python found (3.11 to 3.14); name one with PYTHON=…" >&2; exit 1; }
 	@echo "Making $(VENV) with $(PYTHON) …"
 	@"$(PYTHON)" -m venv "$(VENV)" || { rm -rf "$(VENV)"; \
 		echo "$(PYTHON) cannot make a virtual environment; install its venv module (python3-venv)" >&2; exit 1; }

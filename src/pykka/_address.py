@@ -163,8 +163,7 @@ class Address:
         inbox, their list is emptied after the mark (`actor` is None) is set, and by latecomers
         who see the mark.
         """
-        if self.stoppers is None:
-            self.stoppers = []
+        self._require_stoppers()
         self.mark_stopped()
         try:
             self.closed = True
@@ -197,9 +196,7 @@ class Address:
 
     def answer_when_ended(self, reply_to: Any, *, answer: object) -> None:
         """Have a future resolved when the actor has ended, or now if it has."""
-        if self.stoppers is None:
-            self.stoppers = []
-        self.stoppers.append((reply_to, answer))
+        self._require_stoppers().append((reply_to, answer))
         if self.actor is None:
             self._answer_stoppers()
 
@@ -305,6 +302,17 @@ class Address:
                 reply_to.set_exception((type(error), error, None))
             if isinstance(letter, Ask):
                 letter.let_go()
+
+    def _require_stoppers(self) -> list[tuple[Any, object]]:
+        """The list of those who wait for the end; it is there before the address is closed."""
+        fresh: list[tuple[Any, object]] = []
+        stoppers = self.stoppers
+        for _ in held(_first_look):
+            stoppers = self.stoppers
+            if stoppers is None:
+                stoppers = self.stoppers = fresh
+            _first_look.release()
+        return fresh if stoppers is None else stoppers
 
     def _answer_stoppers(self) -> None:
         # They stay in the list: to answer somebody twice does no harm, and to take somebody out

@@ -98,6 +98,8 @@ class _Tracer:
                     self.raised = True
                     raise Interrupted
                 self.passed += 1
+        elif event == "exception":
+            self._may_check[frame] = False  # a call that raises is not followed by a check
         elif event == "return":
             self._may_check.pop(frame, None)
         return self.step

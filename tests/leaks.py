@@ -22,8 +22,11 @@ class LeakCheck:
         pykka.ActorRegistry.stop_all(timeout=PATIENCE)
         deadline = time.monotonic() + PATIENCE
         for thread in set(threading.enumerate()) - self._before:
-            if thread.name.startswith("pytest_timeout") or thread.ident is None:
-                continue  # not the test's, or not started
-            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.name.startswith("pytest_timeout"):
+                continue
+            try:
+                thread.join(max(0.0, deadline - time.monotonic()))
+            except RuntimeError:  # it has not been started
+                continue
             assert not thread.is_alive(), f"the test left a thread behind: {thread}"
         assert pykka.ActorRegistry.get_all() == []

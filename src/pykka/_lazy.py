@@ -81,7 +81,7 @@ class GetHook(Lazy[T]):
             if self.outcome is None:
                 left = deadline.remaining() if had_to_wait else timeout
                 self.outcome = (self._function(left), None)
-                publish(self.outcome)
+            publish(self.outcome)  # also if somebody was interrupted before doing it
         finally:
             if turn in turns:
                 turns.remove(turn)
@@ -106,23 +106,22 @@ class Derivation(Lazy[T]):
             if outcome is None:
                 deadline = Deadline(timeout)
                 values = _read_all(self.sources, deadline)
-                outcome = self.outcome or self._make(values, deadline, publish)
+                outcome = self.outcome or self._make(values, deadline)
+            publish(outcome)  # also if somebody was interrupted before doing it
             value: T = unwrap(outcome)
             return value
         finally:
             # An exception's traceback holds this frame; do not let the frame hold it in turn.
             del self, publish, outcome
 
-    def _make(
-        self, values: Sequence[Any], deadline: Deadline, publish: Callable[[Outcome], object]
-    ) -> Outcome:
+    def _make(self, values: Sequence[Any], deadline: Deadline) -> Outcome:
         turns, turn = self._turns, Turn()
+        outcome = None
         try:
             turn.wait_in(turns, deadline)
             outcome = self.outcome
             if outcome is None:
                 outcome = self.outcome = _compute(self._compute, values)
-                publish(outcome)
                 # Function and sources are not needed any more, and may hold much.
                 self._compute = _computed
                 self.sources = ()
@@ -131,6 +130,8 @@ class Derivation(Lazy[T]):
             if turn in turns:
                 turns.remove(turn)
             ring_first(turns)
+            # A frame is held by those that it called, hence by the traceback of what they raise.
+            del self, values, outcome
 
 
 def _read_all(sources: Sequence[Future[Any]], deadline: Deadline) -> list[Any]:
@@ -148,8 +149,8 @@ def _compute(compute: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> 
     try:
         return compute(values), None
     except Exception as error:
-        traceback = error.__traceback__
-        return None, (error, traceback and traceback.tb_next)  # without the frame of this function
+        # Without this function's frame; and this function's frame does not hold it either.
+        return None, (error, error.__traceback__ and error.__traceback__.tb_next)
 
 
 def _computed(_values: Sequence[Any]) -> Any:

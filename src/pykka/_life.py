@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
@@ -141,6 +142,8 @@ def handle_messages(  # noqa: C901, PLR0912 (one function, because a call costs)
                             if first is not outcome:
                                 first()
                             envelope._outcome = outcome
+                            if type(first) is not BuiltinFunctionType:  # not a lock's release()
+                                envelope._forget(first)
                         else:
                             _settle(actor, envelope, outcome)
                     except (IndexError, TypeError):  # a waiter gave up; a get-hook or an outcome
@@ -276,10 +279,16 @@ def _call(address: Address, call: Any, reply_to: Any) -> object:
     """Do what a call through a proxy says; `call` has the attributes of a `ProxyCall`."""
     callee: Any = address.actor
     name = None
-    for name in call.attr_path:
-        callee = getattr(callee, name)
-    kwargs = call.kwargs
-    result = callee(*call.args, **kwargs) if kwargs else callee(*call.args)
+    try:
+        for name in call.attr_path:
+            callee = getattr(callee, name)
+        kwargs = call.kwargs
+        result = callee(*call.args, **kwargs) if kwargs else callee(*call.args)
+    except BaseException:
+        # The exception's traceback holds this frame, and will be in the future of the answer. Do
+        # not let the frame hold that future in turn.
+        del call, reply_to
+        raise
     if (
         name == "stop"
         and getattr(callee, "__func__", None) is inherited_stop
@@ -292,11 +301,17 @@ def _call(address: Address, call: Any, reply_to: Any) -> object:
 
 
 def _on_call(address: Address, envelope: Letter) -> object:
-    return _call(address, envelope.message, envelope.reply_to)
+    message, reply_to = envelope.message, envelope.reply_to
+    del envelope  # as above
+    try:
+        return _call(address, message, reply_to)
+    finally:
+        del reply_to
 
 
 def _on_get_attr(address: Address, envelope: Letter) -> object:
     message: ProxyGetAttr = envelope.message
+    del envelope  # as above
     value: Any = address.actor
     for name in message.attr_path:
         value = getattr(value, name)
@@ -305,6 +320,7 @@ def _on_get_attr(address: Address, envelope: Letter) -> object:
 
 def _on_set_attr(address: Address, envelope: Letter) -> object:
     message: ProxySetAttr = envelope.message
+    del envelope  # as above
     *path, last = message.attr_path
     owner: Any = address.actor
     for name in path:

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import operator
 import sys
 from _thread import allocate_lock
@@ -87,7 +88,10 @@ class ThreadingFuture(Future[T]):
         outcome = self._outcome
         if outcome is None:
             if self._lazy is not None:
-                return self._lazy.read(timeout, self._try_resolve)
+                try:
+                    return self._lazy.read(timeout, self._try_resolve)
+                finally:
+                    del self  # as below
             outcome = self._wait(timeout)
         if outcome[1] is None:
             value: T = outcome[0]
@@ -134,6 +138,11 @@ class ThreadingFuture(Future[T]):
             >>> future.exception()
             ValueError('no')
         """
+        if self._lazy is None:
+            if timeout is not None:
+                check_timeout(timeout)
+            raised = (self._outcome or self._wait(timeout))[1]
+            return None if raised is None else raised[0]
         try:
             self.get(timeout=timeout)
         except BaseException as error:
@@ -317,11 +326,12 @@ def _call_back(
 ) -> None:
     """Call the function in the box, once, even if this is served twice."""
     # Taking it out and calling it is one step, done in C, so that a signal handler can raise
-    # before the function is taken out or when it has begun, but not in between.
+    # before the function is taken out or when it has begun, but not in between. It calls the first
+    # of [function, future] with the second; without a function, it does nothing.
     take: Callable[[], Any] = functools.partial(box.pop, "function", None)
-    call: Iterator[object] = map(operator.call, iter(take, None), (future,))  # pyright: ignore[reportArgumentType]
+    function_and_future: Iterator[Any] = itertools.chain(iter(take, None), (future,))
     try:
-        next(call, None)
+        functools.reduce(operator.call, function_and_future)  # pyright: ignore[reportArgumentType]
     except BaseException as error:
         if is_for_the_program(error):
             raise

@@ -773,3 +773,40 @@ def test_a_cancellation_is_about_the_call_and_not_about_the_program(
     assert info.value is error
     assert ref.ask("still there?") == "still there?"
     assert other.is_alive()
+
+
+# --- names of a class's own ---------------------------------------------------------------------
+
+
+def test_a_class_may_use_the_names_of_network_programs(runtime: Runtime) -> None:
+    """`_address` is the user's, be it an attribute, a property or a method."""
+
+    class WithAttribute(runtime.actor_class):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self._address = ("localhost", 80)
+
+        def show(self) -> object:
+            return self._address
+
+    class WithProperty(runtime.actor_class):  # type: ignore[name-defined, misc]
+        @property
+        def _address(self) -> object:
+            return ("localhost", 80)
+
+        def show(self) -> object:
+            return self._address
+
+    class WithMethod(runtime.actor_class):  # type: ignore[name-defined, misc]
+        def _address(self) -> object:
+            return ("localhost", 80)
+
+        def show(self) -> object:
+            return self._address()
+
+    for each in (WithAttribute, WithProperty, WithMethod):
+        ref = each.start()
+        assert ref.proxy().show().get(timeout=PATIENCE) == ("localhost", 80)
+        assert pykka.ActorRegistry.get_by_urn(ref.actor_urn) == ref
+        assert str(ref) == str(ref._actor)
+        assert ref.stop(timeout=PATIENCE) is True

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
+import subprocess
+import sys
+import uuid
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -10,6 +14,7 @@ from tests.leaks import PATIENCE
 
 import pykka
 from pykka import ActorRegistry, dead_letters
+from pykka._registry import home
 
 if TYPE_CHECKING:
     from tests.conformance.agents import Diary, Gate
@@ -314,3 +319,73 @@ def test_stop_all_with_a_timeout_asks_all(crew: tuple[list[Any], list[str]], gat
 
     gate.open()
     assert all(ref.actor_stopped.wait(PATIENCE) for ref in refs)
+
+
+def test_a_urn_that_is_replaced_while_it_is_entered_leaves_no_trace(
+    agent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread is just entering the first URN into the index when another chooses a second."""
+    ref = agent.start()
+    address = ref._address
+    chosen: list[str] = []
+
+    class Index(dict[str, Any]):
+        def __setitem__(self, urn: str, value: Any) -> None:
+            if not chosen:
+                chosen.append("urn:the:second")
+                address.choose_urn(chosen[0])
+            super().__setitem__(urn, value)
+
+    monkeypatch.setattr(home, "_by_urn", Index())
+    address.choose_urn("urn:the:first")
+    assert ActorRegistry.get_by_urn("urn:the:first") is None
+    assert ActorRegistry.get_by_urn("urn:the:second") == ref
+    ref.stop(timeout=PATIENCE)
+    assert home._by_urn == {}
+
+
+def test_a_urn_is_that_of_a_random_uuid(agent: Any) -> None:
+    urns = {agent.start().actor_urn for _ in range(20)}
+    assert len(urns) == 20
+    for urn in urns:
+        parsed = uuid.UUID(urn)
+        assert parsed.urn == urn
+        assert (parsed.version, parsed.variant) == (4, uuid.RFC_4122)
+
+
+def test_a_send_imports_nothing(agent: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finaliser may send while the interpreter shuts down, when nothing can be imported."""
+    ref = agent.start()
+    ref.stop(timeout=PATIENCE)
+
+    def refuse(name: str, *_args: object) -> Any:
+        raise AssertionError(f"imports {name}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, "__import__", refuse)
+        with pytest.raises(pykka.ActorDeadError, match=r"\(urn:uuid:"):
+            ref.tell("hello")
+
+
+def test_a_tell_to_a_dead_actor_at_shutdown_raises_what_it_always_does() -> None:
+    program = """if True:
+        import builtins
+        import pykka
+        ref = pykka.ThreadingActor.start()
+        ref.stop()
+        class Last:
+            def __del__(self):
+                try:
+                    ref.tell(1)
+                except BaseException as error:
+                    print(type(error).__name__, flush=True)
+        builtins.last = Last()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    assert done.stdout == "ActorDeadError\n", done.stderr

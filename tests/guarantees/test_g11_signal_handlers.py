@@ -5,6 +5,8 @@ Afterwards every actor, lock and future still works; the message in doubt is del
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import queue
 import random
 import signal
@@ -18,8 +20,11 @@ from tests.leaks import PATIENCE
 import pykka
 from pykka import _waiting, dead_letters
 from pykka._address import _first_look
+from pykka._ask import make_ask
+from pykka._dead_letters import DeadLetter
 from pykka._inbox import _one_at_a_time
 from pykka._registry import home
+from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -289,3 +294,190 @@ def test_a_sender_that_buries_is_interrupted_everywhere() -> None:
     finally:
         dead_letters.unsubscribe(subscriber)
     assert_everything_works()
+
+
+LOCKED: dict[str, Callable[[pykka.ActorRef[Recorder], DeadLetter], object]] = {
+    "start and stop": lambda _ref, _letter: Recorder.start().stop(),
+    "urn": lambda _ref, _letter: Recorder().actor_urn,
+    "choose urn": lambda ref, _letter: ref._address.choose_urn("urn:of:my:own"),
+    "event": lambda _ref, _letter: Recorder().actor_stopped,
+    "face": lambda _ref, _letter: Recorder().actor_inbox,
+    "mark stopped": lambda ref, _letter: ref.actor_stopped.set(),
+    "report": lambda _ref, letter: home.dead_letters.report(letter),
+    "statistics": lambda _ref, _letter: home.dead_letters.statistics(),
+}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize("way", LOCKED)
+def test_no_lock_stays_locked_under_fire(way: str) -> None:
+    """Python 3.14 runs signal handlers between the two halves of a `with` statement too."""
+    seed = random.randrange(1_000_000)
+    print(f"seed: {seed}")
+    chance = random.Random(seed)
+    armed = False
+    interruptions = 0
+
+    def handler(_signal: int, _frame: object) -> None:
+        nonlocal armed
+        if armed:
+            armed = False
+            raise Interrupt
+
+    function = LOCKED[way]
+    dead = Recorder.start()
+    dead.stop(timeout=PATIENCE)
+    letter = DeadLetter("message", dead, "died")
+    for _ in range(20):
+        home.dead_letters.report(letter)  # so that no more of them are logged
+    rounds, calls = (150, 1) if way == "start and stop" else (1_000, 100)
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        for _ in range(rounds):
+            try:
+                armed = True
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 60e-6))
+                for _ in range(calls):
+                    function(dead, letter)
+                armed = False
+            # Thread.start() of Python 3.14 answers with a KeyError of its own.
+            except (Interrupt, KeyError):
+                interruptions += 1
+            armed = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            for lock in (_first_look, home.dead_letters._lock):
+                assert lock.acquire(timeout=1), f"{lock} is held for ever"
+                lock.release()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        pykka.ActorRegistry.stop_all(timeout=PATIENCE)
+    print(f"{interruptions} interruptions")
+    assert interruptions > 20
+    assert_everything_works()
+
+
+def test_a_get_hook_that_raises_is_interrupted_everywhere() -> None:
+    """Whoever leaves the queue of readers leaves no place in it, so the next one goes on."""
+
+    class Refusal(Exception):
+        pass
+
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+        answers = iter([Refusal])
+
+        def hook(_timeout: float | None) -> str:
+            for error in answers:
+                raise error
+            return "value"
+
+        future.set_get_hook(hook)
+
+        def read() -> None:
+            with contextlib.suppress(Refusal):
+                future.get()
+
+        def check(interrupted: bool) -> None:
+            del interrupted
+            lazy = future._lazy
+            assert lazy is not None
+            assert lazy._turns == []
+            read()
+            got: queue.SimpleQueue[str] = queue.SimpleQueue()
+            thread = threading.Thread(target=lambda: got.put(future.get(timeout=PATIENCE)))
+            thread.start()
+            assert got.get(timeout=PATIENCE) == "value"
+            thread.join(PATIENCE)
+
+        return read, check
+
+    assert inject(prepare) >= 5
+
+
+def test_who_awaits_a_get_hook_is_served_after_an_interrupted_read() -> None:
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+        future.set_get_hook(lambda _timeout: "value")
+
+        async def read() -> str:
+            return await future
+
+        def check(interrupted: bool) -> None:
+            del interrupted
+            assert asyncio.run(asyncio.wait_for(read(), PATIENCE)) == "value"
+            assert future.done()
+            called: list[object] = []
+            future.add_done_callback(called.append)
+            assert called == [future]
+
+        return future.get, check
+
+    assert inject(prepare) >= 5
+
+
+def test_a_callback_of_a_get_hook_is_called_after_an_interrupted_read() -> None:
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+        future.set_get_hook(lambda _timeout: "value")
+        called: list[object] = []
+        future.add_done_callback(called.append)
+
+        def check(interrupted: bool) -> None:
+            del interrupted
+            assert future.get(timeout=PATIENCE) == "value"
+            assert called == [future]
+
+        return future.get, check
+
+    assert inject(prepare) >= 5
+
+
+def test_those_who_asked_for_a_stop_are_all_answered_after_an_interruption() -> None:
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        ref = Recorder.start()
+        ref.stop(timeout=PATIENCE)
+        address = ref._address
+        ref.actor_stopped.wait(PATIENCE)
+        while address.actor is not None:  # the last step of its thread
+            pass
+        stops = [make_ask(_ActorStop(), address) for _ in range(3)]
+        for stop in stops:
+            address.inbox.put(stop)
+
+        def check(interrupted: bool) -> None:
+            if not stops[0]._has_outcome():
+                assert interrupted
+                address.bury_the_rest()  # what the look of the others who sent does
+            assert [stop.get(timeout=0) for stop in stops] == [True] * 3
+
+        return address.bury_the_rest, check
+
+    assert inject(prepare) >= 20
+
+
+@pytest.mark.usefixtures("untraced")
+def test_ctrl_c_in_stop_all_leaves_all_asked_to_stop() -> None:
+    may_end = threading.Event()
+
+    class Stubborn(pykka.ThreadingActor):
+        def on_stop(self) -> None:
+            signal.pthread_kill(main, signal.SIGALRM)
+            assert may_end.wait(PATIENCE)
+
+    def handler(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    main = threading.get_ident()
+    refs = [Recorder.start(), Recorder.start(), Stubborn.start()]
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            pykka.ActorRegistry.stop_all()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        may_end.set()
+    for ref in refs:
+        assert ref.actor_stopped.wait(PATIENCE)

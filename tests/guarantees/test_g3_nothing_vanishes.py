@@ -7,22 +7,31 @@ letter, also when it races the actor's stop.
 from __future__ import annotations
 
 import collections
+import logging
 import queue
 import random
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.interleave import Scenario, explore, saw, step
+from tests.leaks import PATIENCE
 from tests.stress.race import race
 
 import pykka
-from pykka import _life
+from pykka import _life, dead_letters
 from pykka._address import Address
+from pykka._ask import make_ask
+from pykka._dead_letters import DeadLetters
+from pykka._envelope import Envelope
 from pykka._ref import ActorRef
+from pykka._registry import home
 from pykka._waiting import current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
+
+    from tests.conftest import Log
 
 
 class SteppedQueue(queue.Queue[Any]):  # so that it is emptied like the standard library's
@@ -209,3 +218,96 @@ def test_asks_and_tells_that_race_a_stop_all_have_one_fate() -> None:
     books = race(asks=20_000, seed=random.randrange(1_000_000))
     print(books)
     books.check()
+
+
+class Fault(BaseException):
+    """No Exception, like what `pytest.fail()` raises."""
+
+
+def raise_fault(*_args: Any) -> Any:
+    raise Fault
+
+
+class Held(pykka.ThreadingActor):
+    """Handles its first message when it is told to."""
+
+    def on_receive(self, may_end: threading.Event) -> None:
+        assert may_end.wait(PATIENCE)
+
+
+def _stop_with_letters() -> tuple[pykka.Future[bool], pykka.Future[Any]]:
+    """Have an actor end that has a tell, and behind it an ask, in its inbox."""
+    may_end = threading.Event()
+    ref = Held.start()
+    ref.tell(may_end)
+    stopped = ref.stop(block=False)
+    ref.tell("too late")
+    asked = ref.ask("too late", block=False)
+    may_end.set()
+    return stopped, asked
+
+
+@pytest.fixture
+def faulty_subscriber() -> Iterator[None]:
+    dead_letters.subscribe(raise_fault)
+    yield
+    dead_letters.unsubscribe(raise_fault)
+
+
+@pytest.fixture(params=[RuntimeError, Fault])
+def faulty_filter(request: pytest.FixtureRequest) -> Iterator[None]:
+    def fail(_record: object) -> bool:
+        raise request.param
+
+    logger = logging.getLogger("pykka.dead_letters")
+    logger.addFilter(fail)
+    yield
+    logger.removeFilter(fail)
+
+
+@pytest.fixture
+def fresh_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dead letters of which none has been logged, so that the next one surely is."""
+    monkeypatch.setattr(home, "dead_letters", DeadLetters())
+
+
+@pytest.mark.usefixtures("faulty_subscriber")
+def test_a_subscriber_that_raises_leaves_no_letter_unburied(log: Log) -> None:
+    stopped, asked = _stop_with_letters()
+    with pytest.raises(pykka.ActorDeadError):
+        asked.get(timeout=PATIENCE)
+    assert stopped.get(timeout=PATIENCE) is True
+    log.wait_for("ERROR", "A subscriber to dead letters raised")
+
+
+@pytest.mark.usefixtures("fresh_dead_letters", "faulty_filter")
+def test_a_log_filter_that_raises_leaves_no_letter_unburied(log: Log) -> None:
+    stopped, asked = _stop_with_letters()
+    with pytest.raises(pykka.ActorDeadError):
+        asked.get(timeout=PATIENCE)
+    assert stopped.get(timeout=PATIENCE) is True
+    log.wait_for("ERROR", "A filter or handler of the logger pykka.dead_letters raised")
+
+
+def test_what_a_burial_raises_on_the_main_thread_comes_after_all_are_buried() -> None:
+    """There, an exception that is no `Exception` may be Ctrl-C, and is not swallowed."""
+    ref = Held.start()
+    ref.stop(timeout=PATIENCE)
+    address = ref._address
+    asks = [make_ask(number, address) for number in range(3)]
+    asks[0].add_done_callback(raise_fault)
+    for ask in asks:
+        address.inbox.put(ask)
+        address.inbox.put(Envelope(("tell", ask.message)))
+    found: list[object] = []
+    dead_letters.subscribe(subscriber := lambda letter: found.append(letter.message))
+    try:
+        with pytest.raises(Fault):
+            address.bury_the_rest()
+    finally:
+        dead_letters.unsubscribe(subscriber)
+
+    assert found == [("tell", 0), ("tell", 1), ("tell", 2)]
+    for ask in asks:
+        with pytest.raises(pykka.ActorDeadError):
+            ask.get(timeout=0)

@@ -307,3 +307,21 @@ def test_the_manuals_example() -> None:
         a.foo(b).get(timeout=PATIENCE)
     assert "DeadlockActorA" in str(caught.value)
     assert "DeadlockActorB" in str(caught.value)
+
+
+def test_a_future_class_of_the_users_is_no_way_around() -> None:
+    """The actor's class makes futures of a subclass of the library's."""
+
+    class OwnFuture(pykka.ThreadingFuture[Any]):
+        pass
+
+    class Own(Asker):
+        @staticmethod
+        def _create_future() -> pykka.Future[Any]:
+            return OwnFuture()
+
+    proxy = Own.start().proxy()
+    with pytest.raises(pykka.DeadlockError, match="waits for its own answer"):
+        proxy.ask_oneself().get(timeout=PATIENCE)
+    with pytest.raises(pykka.DeadlockError, match="waits for its own answer"):
+        proxy.stop_oneself().get(timeout=PATIENCE)

@@ -7,11 +7,18 @@ import queue
 import random
 import sys
 import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE
 
 import pykka
+from pykka._ask import make_ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Log
 
 WAITERS = 40
 
@@ -131,3 +138,55 @@ def test_waiters_race_the_answer() -> None:
             assert called.empty()
     finally:
         sys.setswitchinterval(interval)
+
+
+class Meddled(list[Any]):
+    """A log; something happens just when the actor's thread reads it for the n-th time."""
+
+    def __init__(self, entries: list[Any], number: int, event: Callable[[], object]) -> None:
+        super().__init__(entries)
+        self._number = number
+        self._event = event
+        self._reads = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        entry = super().__getitem__(index)
+        if threading.current_thread() is not threading.main_thread():
+            self._reads += 1
+            if self._reads == self._number:
+                self._event()
+        return entry
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_waiter_that_gives_up_while_the_answer_is_set_harms_nobody(number: int) -> None:
+    """It leaves the log between two looks of the actor's thread."""
+    ref = Slow.start()
+    future = make_ask("answer", ref._address)
+    first, second = threading.Lock(), threading.Lock()
+    for lock in (first, second):
+        lock.acquire()
+        assert future._enter(lock.release) is None
+    future._log = Meddled(future._log, number, lambda: future._forget(first.release))
+    ref._address.send(future)
+    ref.proxy()._actor.may_answer.set()
+
+    assert second.acquire(timeout=PATIENCE), "the second waiter sleeps for ever"
+    assert future.get(timeout=PATIENCE) == "answer"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_an_answer_never_wins_over_an_outcome_that_came_before(number: int, log: Log) -> None:
+    ref = Slow.start()
+    future = make_ask("answer", ref._address)
+    lock = threading.Lock()
+    lock.acquire()
+    assert future._enter(lock.release) is None
+    future._log = Meddled(future._log, number, lambda: future._forget(lock.release))
+    future.set("the user's")
+    ref._address.send(future)
+    ref.proxy()._actor.may_answer.set()
+
+    log.wait_for("WARNING", "dropped")
+    assert future.get(timeout=PATIENCE) == "the user's"
+    assert lock.acquire(timeout=PATIENCE)

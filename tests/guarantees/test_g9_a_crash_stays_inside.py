@@ -6,12 +6,15 @@ import asyncio
 import concurrent.futures
 import queue
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE
 
 import pykka
+
+if TYPE_CHECKING:
+    from tests.conftest import Log
 
 
 class Worker(pykka.ThreadingActor):
@@ -155,3 +158,35 @@ def test_a_failing_inbox_ends_one_actor() -> None:
     assert ends.get(timeout=PATIENCE) == ("fragile", "failure")
     assert not answer.done()
     assert bystander.ask("still here?", timeout=PATIENCE) == "still here?"
+
+
+@pytest.mark.parametrize("callbacks", [1, 2])
+@pytest.mark.parametrize("error", [*FAILURES, SystemExit(), KeyboardInterrupt()], ids=repr)
+def test_a_callback_that_raises_on_an_actors_thread_does_not_end_the_actor(
+    error: BaseException, callbacks: int, log: Log
+) -> None:
+    """Neither if it is called with an answer, nor if with an exception."""
+
+    class Patient(Worker):
+        def wait_for(self, event: threading.Event, message: Any) -> Any:
+            assert event.wait(PATIENCE)
+            return self.on_receive(message)
+
+    (bystander,), ends = start("x")
+    ref = Patient.start("patient", ends)
+    proxy = ref.proxy()
+
+    def fail(_future: object) -> None:
+        raise error
+
+    for message in ("hello", ValueError("on purpose")):
+        may_answer = threading.Event()
+        future = proxy.wait_for(may_answer, message)
+        for _ in range(callbacks):
+            future.add_done_callback(fail)
+        may_answer.set()
+        assert ref.ask("still here?", timeout=PATIENCE) == "still here?"
+    found = log.wait_for("ERROR", "A callback of", count=2 * callbacks)
+    assert all(record.exc_info and record.exc_info[1] is error for record in found)
+    assert bystander.ask("still here?", timeout=PATIENCE) == "still here?"
+    assert ends.empty()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import random
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -203,3 +205,30 @@ def test_reports_from_many_threads_are_all_counted(
     for thread in threads:
         thread.join()
     assert letters.statistics() == dead_letters.DeadLetterStatistics(total=4000, logged=3)
+
+
+@pytest.mark.usefixtures("untraced")
+def test_a_signal_handler_may_report_at_any_time(
+    letters: DeadLetters, dead: pykka.ActorRef[Any]
+) -> None:
+    one = letter(dead)
+    chance = random.Random(0)
+    strikes = sent = 0
+
+    def handler(_signal: int, _frame: object) -> None:
+        nonlocal strikes
+        strikes += 1
+        letters.report(one)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        for _ in range(1_500):
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 80e-6))
+            for _ in range(40):
+                letters.report(one)
+                sent += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert strikes > 100
+    assert letters.statistics().total == sent + strikes

@@ -8,8 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from tests.leaks import PATIENCE
 
-from pykka import _deadline
+import pykka
+from pykka import Timeout, _deadline
 from pykka._deadline import Deadline, check_timeout
 
 
@@ -47,3 +49,20 @@ def test_a_deadline_counts_down_and_stays_at_nothing(monkeypatch: pytest.MonkeyP
 
 def test_no_timeout_is_no_deadline() -> None:
     assert Deadline(None).remaining() is None
+
+
+def test_any_kind_of_number_is_a_timeout_of_every_call() -> None:
+    class Echo(pykka.ThreadingActor):
+        def on_receive(self, message: object) -> object:
+            return message
+
+    short: Any = Decimal("0.001")
+    long: Any = Decimal(PATIENCE)
+    future: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    with pytest.raises(Timeout):
+        future.get(timeout=short)
+    with pytest.raises(Timeout):
+        future.map(str).get(timeout=short)
+    ref = Echo.start()
+    assert ref.ask("hello", timeout=long) == "hello"
+    assert ref.stop(timeout=long) is True

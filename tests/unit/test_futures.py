@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 import queue
@@ -410,3 +411,94 @@ def test_a_reply_that_cannot_be_set_is_logged_and_the_actor_lives_on(
     assert ref.ask("still there?", timeout=PATIENCE) == "still there?"
     (record,) = log.find("WARNING", "dropped")
     assert str(ref) in record.message
+
+
+def test_a_class_that_cannot_be_called_without_arguments_says_so_itself() -> None:
+    class Picky(Exception):
+        def __init__(self, code: int) -> None:
+            super().__init__(code)
+
+    future: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    with pytest.raises(TypeError, match="'code'"):
+        future.set_exception((Picky, None, None))  # type: ignore[arg-type]
+    assert not future.done()
+
+
+class ReadMeanwhile(pykka.ThreadingFuture[Any]):
+    """Somebody in another thread reads it just when it was found out that it has a hook."""
+
+    def _when_ready(self, waiter: Callable[[], object]) -> bool:
+        ready = super()._when_ready(waiter)
+        thread = threading.Thread(target=self.get)
+        thread.start()
+        thread.join(PATIENCE)
+        return ready
+
+
+def test_a_callback_that_races_the_read_of_a_hook_is_called() -> None:
+    future = ReadMeanwhile()
+    future.set_get_hook(lambda _timeout: 1)
+    called: list[object] = []
+    future.add_done_callback(called.append)
+    assert called == [future]
+
+
+class SetMeanwhile(pykka.ThreadingFuture[Any]):
+    """Is set just after somebody began to wait for it."""
+
+    is_set = False
+
+    def _when_ready(self, waiter: Callable[[], object]) -> bool:
+        ready = super()._when_ready(waiter)
+        if not self.is_set:
+            self.is_set = True
+            self.set(1)
+        return ready
+
+
+@pytest.mark.parametrize("how", ["callback", "await", "as_completed"])
+def test_a_future_joined_with_itself_is_never_missed(how: str) -> None:
+    source = SetMeanwhile()
+    joined: Any = source.join(source)
+    joined.is_set = True  # it is of the same class, and not to be set
+
+    async def read() -> object:
+        return await joined
+
+    if how == "callback":
+        called: list[object] = []
+        joined.add_done_callback(called.append)
+        assert called == [joined]
+    elif how == "await":
+        assert asyncio.run(asyncio.wait_for(read(), PATIENCE)) == [1, 1]
+    else:
+        assert list(pykka.as_completed([joined], timeout=PATIENCE)) == [joined]
+    assert joined.get(timeout=PATIENCE) == [1, 1]
+
+
+def test_a_join_that_is_served_twice_by_one_source_waits_for_the_other() -> None:
+    """A signal handler that raises may have the library serve a waiter twice."""
+    first: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    second: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    joined: Any = first.join(second)
+    seen: list[bool] = []
+    joined.add_done_callback(lambda future: seen.append(future.done()))
+    (waiter,) = first._log
+    assert callable(waiter)
+    first.set(1)
+    waiter()
+    assert seen == []
+    second.set(2)
+    assert seen == [True]
+
+
+def test_a_future_that_arrives_twice_is_yielded_once() -> None:
+    first: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    second: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    arrivals = pykka.as_completed([first, second], timeout=PATIENCE)
+    (waiter,) = first._log
+    assert callable(waiter)
+    first.set(1)
+    waiter()
+    second.set(2)
+    assert list(arrivals) == [first, second]

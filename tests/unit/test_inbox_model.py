@@ -188,3 +188,18 @@ def test_every_message_has_one_fate(make_inbox: Callable[[], Any]) -> None:
         max_examples=100, stateful_step_count=30, deadline=None, database=None
     )
     machine.TestCase("runTest").debug()
+
+
+def test_a_subclass_of_the_standard_queue_is_asked_to_give_and_not_how_long_it_is() -> None:
+    """Between the two, somebody else may have taken what there was."""
+
+    class Shared(queue.Queue[Any]):
+        def empty(self) -> bool:
+            raise AssertionError("asked how long it is")
+
+    inbox = Shared()
+    for number in range(3):
+        inbox.put(number)
+    taken: list[Any] = []
+    take_all(inbox, taken)
+    assert taken == [0, 1, 2]

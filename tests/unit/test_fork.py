@@ -1,0 +1,147 @@
+"""A child process that was made by `os.fork()` has no threads, so its parent's actors are dead."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from tests.leaks import PATIENCE
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork()")
+
+BEGIN = """
+import os, sys, threading, traceback
+import pykka
+
+class Echo(pykka.ThreadingActor):
+    def on_receive(self, message):
+        return message() if callable(message) else message
+
+def in_child(function):
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            function()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0, "the child failed"
+
+def raises_dead(function):
+    try:
+        function()
+    except pykka.ActorDeadError:
+        return True
+    return False
+
+echo = Echo.start()
+"""
+
+
+def run(program: str) -> None:
+    """Run a program, in an interpreter of its own, that prints "good" at its end."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", BEGIN + textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "good\n"), done.stderr
+
+
+def test_in_the_child_inherited_actors_are_dead_and_new_ones_live() -> None:
+    run(f"""
+    proxy = echo.proxy()
+    def child():
+        assert pykka.ActorRegistry.get_all() == []
+        assert pykka.ActorRegistry.get_by_urn(echo.actor_urn) is None
+        assert not echo.is_alive() and echo.actor_stopped.is_set()
+        assert raises_dead(lambda: echo.tell(1))
+        assert raises_dead(lambda: echo.ask(1, timeout={PATIENCE}))
+        assert raises_dead(lambda: proxy.actor_urn.get(timeout={PATIENCE}))
+        assert echo.stop(timeout={PATIENCE}) is False
+        new = Echo.start()
+        assert new.ask("hello", timeout={PATIENCE}) == "hello"
+        assert pykka.ActorRegistry.get_by_urn(new.actor_urn) == new
+        assert pykka.ActorRegistry.stop_all(timeout={PATIENCE}) == [True]
+
+    urn = echo.actor_urn
+    in_child(child)
+    assert echo.ask("the parent's lives on", timeout={PATIENCE}) == "the parent's lives on"
+    echo.stop()
+    print("good")
+    """)
+
+
+def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
+    run(f"""
+    from pykka import _address, _inbox, _waiting, dead_letters
+    from pykka._registry import home
+
+    held, may_end = threading.Event(), threading.Event()
+    def hold():
+        with _address._first_look, _inbox._one_at_a_time, _waiting._lock, home.dead_letters._lock:
+            held.set()
+            may_end.wait({PATIENCE})
+
+    class OwnInbox(list):
+        put = list.append
+        get = list.pop
+        empty = lambda self: not self
+
+    class Hungry(Echo):
+        def ask_another(self, other):
+            return other.ask("hello")
+        @staticmethod
+        def _create_actor_inbox():
+            return OwnInbox()
+        def _start_actor_loop(self):
+            pass
+
+    def child():
+        new = Echo.start()
+        assert new.actor_urn
+        asking = Echo.start()
+        assert asking.ask(lambda: new.ask("hello"), timeout={PATIENCE}) == "hello"
+        total = dead_letters.statistics().total
+        hungry = Hungry.start()
+        hungry.tell(1)
+        pykka._life.end(hungry._address, hungry._actor)
+        assert dead_letters.statistics().total == total + 1
+        pykka.ActorRegistry.stop_all(timeout={PATIENCE})
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait({PATIENCE})
+    in_child(child)
+    may_end.set()
+    echo.stop()
+    print("good")
+    """)
+
+
+def test_an_actor_that_forks_is_alive_in_the_child() -> None:
+    run(f"""
+    def fork():
+        me = pykka._waiting.current.address
+        def child():
+            assert not me.stopped
+            assert [ref._address for ref in pykka.ActorRegistry.get_all()] == [me]
+            assert raises_dead(lambda: bystander.ask(1, timeout={PATIENCE}))
+        in_child(child)
+        return "forked"
+
+    bystander = Echo.start()
+    assert echo.ask(fork, timeout={PATIENCE}) == "forked"
+    pykka.ActorRegistry.stop_all()
+    print("good")
+    """)

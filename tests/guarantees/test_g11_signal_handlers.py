@@ -296,14 +296,15 @@ def test_a_sender_that_buries_is_interrupted_everywhere() -> None:
     assert_everything_works()
 
 
-# Starting a thread is not among them: the standard library's Thread.start() does not bear it.
+# Starting a thread and setting an event are not among them: the standard library's Thread.start()
+# and Event.set() do not bear it.
 LOCKED: dict[str, Callable[[pykka.ActorRef[Recorder], DeadLetter], object]] = {
     "claim": lambda _ref, _letter: Recorder()._pykka_address.claim_life(),
     "urn": lambda _ref, _letter: Recorder().actor_urn,
     "choose urn": lambda ref, _letter: ref._address.choose_urn("urn:of:my:own"),
     "event": lambda _ref, _letter: Recorder().actor_stopped,
     "face": lambda _ref, _letter: Recorder().actor_inbox,
-    "mark stopped": lambda ref, _letter: ref.actor_stopped.set(),
+    "mark stopped": lambda _ref, _letter: Recorder()._pykka_address.mark_stopped(),
     "report": lambda _ref, letter: home.dead_letters.report(letter),
     "statistics": lambda _ref, _letter: home.dead_letters.statistics(),
 }

@@ -209,14 +209,14 @@ class Address:
         """The actor's URN; made when it is first read, and findable from then on."""
         urn = self._urn
         if urn is None:
-            fresh = _new_urn()
+            urn = fresh = _new_urn()
             for _ in held(_first_look):
+                if self._urn is None:
+                    self._urn = fresh
                 urn = self._urn
-                if urn is None:
-                    urn = self._urn = fresh
                 _first_look.release()
             self.home.enter_urn(self)
-        return urn or ""
+        return urn
 
     def choose_urn(self, urn: str) -> None:
         """Give the actor another URN."""
@@ -239,8 +239,8 @@ class Address:
         """The event that tells whether the actor is stopped."""
         event = self._event
         if event is None:
-            fresh = StoppedEvent(self)
-            event, stopped = fresh, False
+            event = fresh = StoppedEvent(self)
+            stopped = False
             for _ in held(_first_look):
                 if self._event is None:
                     self._event = fresh
@@ -258,11 +258,11 @@ class Address:
             return self.inbox
         face = self._face
         if face is None:
-            fresh = Inbox(self)
+            face = fresh = Inbox(self)
             for _ in held(_first_look):
+                if self._face is None:
+                    self._face = fresh
                 face = self._face
-                if face is None:
-                    face = self._face = fresh
                 _first_look.release()
         return face
 
@@ -305,14 +305,14 @@ class Address:
 
     def _require_stoppers(self) -> list[tuple[Any, object]]:
         """The list of those who wait for the end; it is there before the address is closed."""
-        fresh: list[tuple[Any, object]] = []
-        stoppers = self.stoppers
+        stoppers: list[tuple[Any, object]] = []
+        fresh = stoppers
         for _ in held(_first_look):
+            if self.stoppers is None:
+                self.stoppers = fresh
             stoppers = self.stoppers
-            if stoppers is None:
-                stoppers = self.stoppers = fresh
             _first_look.release()
-        return fresh if stoppers is None else stoppers
+        return stoppers
 
     def _answer_stoppers(self) -> None:
         # They stay in the list: to answer somebody twice does no harm, and to take somebody out

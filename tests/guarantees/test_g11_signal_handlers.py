@@ -47,6 +47,32 @@ class Interrupt(Exception):
     """What the signal handler raises."""
 
 
+class Fire:
+    """A signal handler that raises once each time it is armed, after some microseconds."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.armed = False
+        self._chance = chance
+
+    def __enter__(self) -> Fire:
+        self._before = signal.signal(signal.SIGALRM, self._strike)
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._before)
+
+    def arm(self) -> None:
+        """Strike soon. Until `armed` is set to False, that may be anywhere, so call it in a `try`."""
+        self.armed = True
+        signal.setitimer(signal.ITIMER_REAL, self._chance.uniform(1e-6, 60e-6))
+
+    def _strike(self, _signal: int, _frame: object) -> None:
+        if self.armed:
+            self.armed = False
+            raise Interrupt
+
+
 def assert_everything_works() -> None:
     """All shared locks are free, and a new actor lives a whole life."""
     for lock in (_first_look, _one_at_a_time, _waiting._lock, home.dead_letters._lock):
@@ -71,28 +97,18 @@ def test_10_000_tells_and_asks_under_fire() -> None:
     seed = random.randrange(1_000_000)
     print(f"seed: {seed}")
     chance = random.Random(seed)
-    armed = False
     interruptions = 0
-
-    def handler(_signal: int, _frame: object) -> None:
-        nonlocal armed
-        if armed:
-            armed = False
-            raise Interrupt
-
     refs = [Recorder.start() for _ in range(3)]
     proxies = [ref.proxy() for ref in refs]
     sent: dict[Any, bool] = {}
-    before = signal.signal(signal.SIGALRM, handler)
-    try:
+    with Fire(chance) as fire:
         for number in range(10_000):
             message = ("message", number)
             actor = number % 3
             way = chance.randrange(4)
             sent[message] = False
-            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 60e-6))
             try:
-                armed = True
+                fire.arm()
                 if way == 0:
                     refs[actor].tell(message)
                 elif way == 1:
@@ -101,14 +117,11 @@ def test_10_000_tells_and_asks_under_fire() -> None:
                     proxies[actor].record.defer(message)
                 else:
                     assert proxies[actor].record(message).get() == message
-                armed = False
+                fire.armed = False
                 sent[message] = True
             except Interrupt:
                 interruptions += 1
-            armed = False
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+            fire.armed = False
 
     print(f"{interruptions} interruptions")
     assert interruptions > 100
@@ -318,42 +331,27 @@ def test_no_lock_stays_locked_under_fire(way: str) -> None:
     """Python 3.14 runs signal handlers between the two halves of a `with` statement too."""
     seed = random.randrange(1_000_000)
     print(f"seed: {seed}")
-    chance = random.Random(seed)
-    armed = False
     interruptions = 0
-
-    def handler(_signal: int, _frame: object) -> None:
-        nonlocal armed
-        if armed:
-            armed = False
-            raise Interrupt
-
     function = LOCKED[way]
     dead = Recorder.start()
     dead.stop(timeout=PATIENCE)
     letter = DeadLetter("message", dead, "died")
     for _ in range(20):
         home.dead_letters.report(letter)  # so that no more of them are logged
-    before = signal.signal(signal.SIGALRM, handler)
-    try:
+    with Fire(random.Random(seed)) as fire:
         for _ in range(1_000):
             try:
-                armed = True
-                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 60e-6))
+                fire.arm()
                 for _ in range(100):
                     function(dead, letter)
-                armed = False
+                fire.armed = False
             except Interrupt:
                 interruptions += 1
-            armed = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            fire.armed = False
             for lock in (_first_look, home.dead_letters._lock):
                 assert lock.acquire(timeout=1), f"{lock} is held for ever"
                 lock.release()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        pykka.ActorRegistry.stop_all(timeout=PATIENCE)
+    pykka.ActorRegistry.stop_all(timeout=PATIENCE)
     print(f"{interruptions} interruptions")
     assert interruptions > 20
     assert_everything_works()

@@ -41,6 +41,12 @@ RUNTIMES = [
         future_class=pykka.ThreadingFuture,
         capabilities=frozenset({"own thread", "blocking handlers"}),
     ),
+    Runtime(
+        name="pooled",
+        actor_class=pykka.PooledActor,
+        future_class=pykka.ThreadingFuture,
+        capabilities=frozenset({"blocking handlers"}),
+    ),
 ]
 
 

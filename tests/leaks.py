@@ -6,6 +6,7 @@ import threading
 import time
 
 import pykka
+from pykka.runtimes.pool import dispatcher
 
 PATIENCE = 10.0
 """Seconds after which a test that waits for something gives up."""
@@ -22,11 +23,15 @@ class LeakCheck:
         pykka.ActorRegistry.stop_all(timeout=PATIENCE)
         deadline = time.monotonic() + PATIENCE
         for thread in set(threading.enumerate()) - self._before:
-            if thread.name.startswith("pytest_timeout"):
+            if thread.name.startswith(("pytest_timeout", "pykka-")):  # a pool keeps its threads
                 continue
             try:
                 thread.join(max(0.0, deadline - time.monotonic()))
             except RuntimeError:  # it has not been started
                 continue
             assert not thread.is_alive(), f"the test left a thread behind: {thread}"
+        for pool, _is_daemon in dispatcher._snapshot():
+            while not pool.is_quiet():
+                assert time.monotonic() < deadline, f"the test left {pool.name} at work"
+                time.sleep(0.001)
         assert pykka.ActorRegistry.get_all() == []

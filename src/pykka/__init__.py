@@ -9,6 +9,7 @@ from pykka._exceptions import (
     ActorError,
     DeadlockError,
     FutureAlreadySetError,
+    PoolExhaustedError,
     Timeout,
 )
 from pykka._future import Future, as_completed, get_all
@@ -17,6 +18,8 @@ from pykka._ref import ActorRef
 from pykka._registry import ActorRegistry
 from pykka._threading_future import ThreadingFuture
 from pykka._version import __version__ as __version__
+from pykka.runtimes.pool.actor import PooledActor
+from pykka.runtimes.pool.dispatcher import Dispatcher, DispatcherStatistics
 from pykka.runtimes.threading import ThreadingActor
 
 __all__ = [
@@ -28,8 +31,12 @@ __all__ = [
     "ActorRegistry",
     "CallableProxy",
     "DeadlockError",
+    "Dispatcher",
+    "DispatcherStatistics",
     "Future",
     "FutureAlreadySetError",
+    "PoolExhaustedError",
+    "PooledActor",
     "ThreadingActor",
     "ThreadingFuture",
     "Timeout",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka import _life
 from pykka._address import Address
 from pykka._envelope import Envelope
 from pykka._logging import logger
-from pykka._ref import ActorRef
+from pykka._ref import ref_at
 from pykka._registry import ActorRegistry, home
 from pykka._threading_future import new_threading_future
 from pykka.messages import _ActorStop
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pykka._future import Future
+    from pykka._ref import ActorRef
 
 
 class Actor:
@@ -55,6 +56,9 @@ class Actor:
         True
     """
 
+    _pykka_address_class: ClassVar[type[Address]] = Address
+    """What kind of address the runtime's actors have."""
+
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         """Make the actor's address: its inbox, its ref, its names.
 
@@ -63,13 +67,13 @@ class Actor:
         in the list of bases.
         """
         create_future = self._create_future
-        self._pykka_address = Address(
+        self._pykka_address = self._pykka_address_class(
             self,
             self._create_actor_inbox(),
             home,
             None if create_future is new_threading_future else create_future,
         )
-        self._actor_ref: ActorRef[Any] = ActorRef(self)
+        self._actor_ref: ActorRef[Any] = ref_at(self._pykka_address)
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:

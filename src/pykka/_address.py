@@ -36,9 +36,9 @@ import contextlib
 import os
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pykka._ask import Ask
+from pykka._ask import Ask, message_of
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._inbox import ActorInbox, Inbox, Letter, take_all
@@ -49,7 +49,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._actor import Actor
+    from pykka._current import ThreadState
     from pykka._future import Future
+    from pykka._ref import ActorRef
+    from pykka._threading_future import ThreadingFuture
     from pykka._waiting import Wait
 
 
@@ -78,6 +81,12 @@ class Address:
         home: The system that the actor belongs to.
         create_future: Makes the futures of asks; `None` for the library's own.
     """
+
+    can_be_run: ClassVar[bool] = False
+    """Whether a thread that waits for the actor can run it instead; see `run_for`."""
+
+    ref_class: ClassVar[type[ActorRef[Any]]]
+    """The class of the actor's ref; entered by `pykka._ref`, which stands above this module."""
 
     __slots__ = (
         "_claimed",
@@ -114,9 +123,9 @@ class Address:
         self.closed = False
         self.ending = False
         """Whether the hook that ends the life has run, or is running."""
-        self.handling: Letter | None = None
-        """What the actor is handling right now, for reports."""
-        self.waiting: Wait | None = None
+        self.handling: Any = None
+        """What the actor is handling right now, for reports: an envelope, or a bare message."""
+        self.waiting: Wait | Address | None = None
         """What the actor's handler is blocked in; see `pykka._waiting`."""
         self.stoppers: list[tuple[Any, object]] | None = None
         """Who waits for the end of the actor, and what to answer; see `close`."""
@@ -136,6 +145,13 @@ class Address:
         self.inbox.put(envelope)
         if self.closed:
             self.bury_the_rest()
+
+    def send_and_run(self, ask: Letter) -> None:
+        """Send a question whose sender is going to wait for the answer, without a limit.
+
+        It is the same as `send`, where the sender cannot run the actor himself meanwhile.
+        """
+        self.send(ask)
 
     def claim_life(self) -> bool:
         """Take it on to run the actor, or to see that it never runs; True for the first only."""
@@ -188,7 +204,7 @@ class Address:
         """
         letters: list[Letter] = []
         try:
-            take_all(self.inbox, letters)
+            self.take_all(letters)
             self._bury_all(letters)
         except BaseException:
             self._bury_all(letters)  # a signal handler raised: go on where it struck
@@ -199,6 +215,11 @@ class Address:
         self._require_stoppers().append((reply_to, answer))
         if self.actor is None:
             self._answer_stoppers()
+
+    @property
+    def handled_message(self) -> Any:
+        """The message that the actor is handling right now, for reports; `None` if none."""
+        return message_of(self.handling)
 
     def dead_error(self, reason: str) -> ActorDeadError:
         """The error for those whose message this actor will not handle."""
@@ -254,8 +275,9 @@ class Address:
     @property
     def face(self) -> Any:
         """The inbox as users see it: their own, or an `Inbox` in front of the library's."""
-        if type(self.inbox) is not SimpleQueue:
-            return self.inbox
+        theirs = self.users_inbox()
+        if theirs is not None:
+            return theirs
         face = self._face
         if face is None:
             face = fresh = Inbox(self)
@@ -266,10 +288,33 @@ class Address:
                 _first_look.release()
         return face
 
+    def users_inbox(self) -> Any:
+        """The inbox that the actor class brought; `None` if it is the library's own."""
+        return None if type(self.inbox) is SimpleQueue else self.inbox
+
+    def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
+        """Take the first envelope out of the library's own inbox."""
+        inbox: Any = self.inbox
+        return inbox.get(block, timeout)
+
+    def count(self) -> int:
+        """How many envelopes are in the library's own inbox."""
+        inbox: Any = self.inbox
+        count: int = inbox.qsize()
+        return count
+
+    def take_all(self, into: list[Any]) -> None:
+        """Move everything that is in the inbox to the end of a list."""
+        take_all(self.inbox, into)
+
     def wake_up(self) -> None:
         """Make the actor's thread look at the marks, if it can be done at no risk."""
         if type(self.inbox) is SimpleQueue:
             self.send(Envelope(_WakeUp()))
+
+    def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+        """Run the actor on this thread until it has resolved a future; False if it has not."""
+        raise NotImplementedError  # pragma: no cover (`can_be_run` says so)
 
     def _bury_all(self, letters: list[Letter]) -> None:
         raised: list[BaseException] = []

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pykka._envelope import CallEnvelope, Envelope
 from pykka._threading_future import ThreadingFuture
 from pykka.messages import ProxyCall
 
@@ -78,3 +79,14 @@ def make_ask(message: object, address: Address) -> Ask:
     ask._log = []
     ask._outcome = None
     return ask
+
+
+LETTERS: frozenset[type] = frozenset({Ask, CallAsk, CallEnvelope, Envelope})
+"""What the library itself puts into an inbox, besides bare messages; see `message_of`."""
+
+
+def message_of(item: Any) -> Any:
+    """The message of what lay in an inbox: of an envelope, or the bare message itself."""
+    if isinstance(item, (Ask, CallAsk, CallEnvelope, Envelope)):
+        return item.message  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return item

@@ -40,6 +40,14 @@ class DeadlockError(ActorError):
     """
 
 
+class PoolExhaustedError(ActorError):
+    """A wait would have taken the last thread of a dispatcher that may not start more.
+
+    All its other threads are blocked in waits of the same kind, so nobody would be left to run
+    the actors that they wait for. The text names the dispatcher and its bound.
+    """
+
+
 class FutureAlreadySetError(ActorError, queue.Full):
     """A future was given a second result.
 

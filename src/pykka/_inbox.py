@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 class Letter(Protocol):
     """What the library needs to know of an envelope."""
 
-    message: Any
+    @property
+    def message(self) -> Any:
+        """What was sent."""
 
     @property
     def reply_to(self) -> Any:
@@ -49,10 +51,15 @@ class ActorInbox(Protocol):
 class Sender(Protocol):
     """What an `Inbox` needs of an actor's address."""
 
-    inbox: ActorInbox
-
     def send(self, envelope: Letter) -> None:
         """Put an envelope into the inbox and see that it is not forgotten there."""
+
+    def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
+        """Take the first envelope out of the inbox."""
+
+    def count(self) -> int:
+        """How many envelopes are in the inbox."""
+        ...
 
 
 class Inbox:
@@ -65,10 +72,6 @@ class Inbox:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-
-    @property
-    def _queue(self) -> Any:
-        return self._sender.inbox
 
     def put(
         self,
@@ -105,7 +108,7 @@ class Inbox:
         Raises:
             queue.Empty: There is none, and none came in time.
         """
-        return self._queue.get(block, timeout)
+        return self._sender.take(block, timeout)
 
     def get_nowait(self) -> Any:
         """Take the first envelope away from the actor, if there is one.
@@ -113,12 +116,11 @@ class Inbox:
         Raises:
             queue.Empty: There is none.
         """
-        return self._queue.get_nowait()
+        return self._sender.take(False, None)  # noqa: FBT003 (as above)
 
     def empty(self) -> bool:
         """Tell whether there is nothing in the inbox."""
-        empty: bool = self._queue.empty()
-        return empty
+        return self._sender.count() == 0
 
     def full(self) -> bool:
         """Tell that there is room: the inbox has no bound."""
@@ -126,8 +128,7 @@ class Inbox:
 
     def qsize(self) -> int:
         """Tell how many messages wait; the one being handled is not among them."""
-        size: int = self._queue.qsize()
-        return size
+        return self._sender.count()
 
     def __repr__(self) -> str:
         return f"<pykka inbox with {self.qsize()} messages>"

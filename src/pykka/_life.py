@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING, Any
 
 from pykka import messages
 from pykka._ask import Ask, CallAsk
-from pykka._envelope import CallEnvelope
+from pykka._current import current
+from pykka._envelope import CallEnvelope, Envelope
 from pykka._logging import logger
 from pykka._registry import ActorRegistry
-from pykka._waiting import current
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
@@ -57,15 +57,23 @@ def live(actor: Actor) -> None:
     address = actor._pykka_address
     if not address.claim_life():
         return  # the start was interrupted, and nobody knows of the actor
-    current.address = address
+    state = current.state
+    state.address = address
     try:
         begin(address, actor)
-        handle_messages(address, address.inbox.get)
+        get = address.inbox.get
+        # "while not address.stopped" would be compiled to a loop without an unconditional jump
+        # back. Python 3.11 never specialises such a loop in a function that is called once for
+        # each thread, and it runs at less than half the speed.
+        while True:
+            if address.stopped:
+                break
+            handle(address, get())
     except BaseException as error:  # the user's inbox failed
-        _crash(address, actor, error)
+        crash(address, actor, error)
     finally:
         end(address, actor)
-        current.address = None
+        state.address = None
 
 
 def begin(address: Address, actor: Actor) -> None:
@@ -73,10 +81,10 @@ def begin(address: Address, actor: Actor) -> None:
     try:
         actor.on_start()
     except BaseException as error:
-        if _is_failure(error):
-            _crash(address, actor, error)
+        if is_failure(error):
+            crash(address, actor, error)
         else:
-            _stop_everything(address, actor, error)
+            stop_everything(address, actor, error)
 
 
 def end(address: Address, actor: Actor) -> None:
@@ -89,89 +97,111 @@ def end(address: Address, actor: Actor) -> None:
         address.close()
 
 
-def handle_messages(  # noqa: C901, PLR0912 (one function, because a call costs)
-    address: Address, get: Callable[[], Any]
+def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
+    address: Address, letter: Any
 ) -> None:
-    """Handle messages, one at a time, until the actor is stopped.
+    """Handle one message that lies in an envelope, or is a question.
 
-    This is the hot path, and most of the time of an `ask()` is two thread switches, so order
-    counts. What happens before the asker is woken makes him wait longer. What happens after it
-    costs nothing, up to half a microsecond, because waking a thread takes longer than that.
+    This is the hot path, and order counts. What happens before the asker is woken makes him wait
+    longer. What happens after it costs nothing on a thread of its own, up to half a microsecond,
+    because waking a thread takes longer than that.
     """
-    # "while not address.stopped" would be compiled to a loop without an unconditional jump back.
-    # Python 3.11 never specialises such a loop in a function that is called once for each thread,
-    # and it runs at less than half the speed.
-    while True:
-        if address.stopped:
-            return
-        envelope = get()
-        address.handling = envelope
-        actor: Any = address.actor
-        kind = type(envelope)  # pyright: ignore[reportUnknownVariableType]
-        try:
-            if kind is CallAsk:
-                result = _call(address, envelope, envelope)
-            elif kind is CallEnvelope:
-                result = _call(address, envelope, None)
-            else:
-                message = envelope.message
-                handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
-                if handler is None:
-                    result = actor.on_receive(message)
-                else:
-                    result = handler(address, envelope)
-        except BaseException as error:
-            _fail(address, actor, envelope, error)
-            if kind is Ask or kind is CallAsk:
-                envelope.let_go()
+    address.handling = letter
+    actor: Any = address.actor
+    kind = type(letter)  # pyright: ignore[reportUnknownVariableType]
+    try:
+        if kind is CallAsk:
+            result = _call(address, letter, letter)
+        elif kind is CallEnvelope:
+            result = _call(address, letter, None)
         else:
-            if (kind is Ask or kind is CallAsk) and result is not _NO_REPLY:
-                # This is Ask._try_resolve(), without its care for signal handlers, which do not
-                # run on this thread, and with a short cut for an asker who waits alone.
-                outcome: Any = (result, None)
-                log = envelope._log
-                log.append(outcome)
-                if log[0] is outcome:
-                    envelope._outcome = outcome
-                else:
-                    try:
-                        # In this order: entries may leave the log, and none comes before these.
-                        # So what is first now was so a moment ago, or it is the outcome.
-                        if log[1] is outcome:
-                            first = log[0]
-                            if first is not outcome:
-                                first()
-                            envelope._outcome = outcome
-                            if type(first) is not BuiltinFunctionType:  # not a lock's release()
-                                envelope._forget(first)
-                        else:
-                            _settle(actor, envelope, outcome)
-                    except (IndexError, TypeError):  # a waiter gave up; a get-hook or an outcome
-                        _settle(actor, envelope, outcome)
-                envelope.let_go()
-                outcome = log = first = None
-            elif envelope.reply_to is not None and result is not _NO_REPLY:
-                _reply(actor, envelope.reply_to, result)
-        # While the thread waits for the next message, it does not keep this one alive.
-        address.handling = None
-        envelope = message = result = actor = None
+            message = letter.message
+            handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
+            result = actor.on_receive(message) if handler is None else handler(address, letter)
+    except BaseException as error:
+        _fail(address, actor, getattr(letter, "reply_to", None), error)
+        if kind is Ask or kind is CallAsk:
+            letter.let_go()
+        # The exception's traceback holds this frame; do not let the frame hold the future of the
+        # answer, which holds the exception, nor the message.
+        letter = message = actor = None
+    else:
+        if (kind is Ask or kind is CallAsk) and result is not _NO_REPLY:
+            # This is Ask._try_resolve(), without its care for signal handlers (whoever runs this
+            # where they strike resolves the future once more), and with a short cut for an asker
+            # who waits alone.
+            outcome: Any = (result, None)
+            log = letter._log
+            log.append(outcome)
+            if log[0] is outcome:
+                letter._outcome = outcome
+            else:
+                try:
+                    # In this order: entries may leave the log, and none comes before these. So
+                    # what is first now was so a moment ago, or it is the outcome.
+                    if log[1] is outcome:
+                        first = log[0]
+                        if first is not outcome:
+                            first()
+                        letter._outcome = outcome
+                        if type(first) is not BuiltinFunctionType:  # not a lock's release()
+                            letter._forget(first)
+                    else:
+                        _settle(actor, letter, outcome)
+                except (IndexError, TypeError):  # a waiter gave up; a get-hook or an outcome
+                    _settle(actor, letter, outcome)
+            letter.let_go()
+        elif letter.reply_to is not None and result is not _NO_REPLY:
+            _reply(actor, letter.reply_to, result)
+    # While the thread waits for the next message, it does not keep this one alive.
+    address.handling = None
 
 
-def _fail(address: Address, actor: Actor, envelope: Letter, error: BaseException) -> None:
+def handle_told(address: Address, message: object) -> None:
+    """Handle one message that lies in the inbox as it is: nobody wants an answer."""
+    address.handling = message
+    actor: Any = address.actor
+    try:
+        handler = _handlers.get(type(message))
+        if handler is None:
+            actor.on_receive(message)
+        else:
+            handler(address, Envelope(message))
+    except BaseException as error:
+        _fail(address, actor, None, error)
+        message = actor = None  # as above
+    address.handling = None
+
+
+def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -> None:
     """End the handling of a message that raised."""
-    reply_to = getattr(envelope, "reply_to", None)
-    if not _is_failure(error):
+    if is_failure(error):
+        if reply_to is None:
+            crash(address, actor, error)
+        else:
+            log_returned(actor, error)
+            _reply_exception(actor, reply_to, error)
+    else:
         if reply_to is not None:
             _reply_exception(actor, reply_to, error)
-        _stop_everything(address, actor, error)
-    elif reply_to is None:
-        _crash(address, actor, error)
-    else:
-        logger.info("Exception returned from %s to caller:", actor, exc_info=_as_exc_info(error))
-        _reply_exception(actor, reply_to, error)
+        if reply_to is None or not is_the_callers(error):
+            stop_everything(address, actor, error)
 
 
-def _is_failure(error: BaseException) -> bool:
+def log_returned(actor: Actor, error: BaseException) -> None:
+    """Log that the exception of a question goes to its asker."""
+    logger.info("Exception returned from %s to caller:", actor, exc_info=_as_exc_info(error))
+
+
+def is_the_callers(error: BaseException) -> bool:
+    """Tell whether an exception in an actor means the caller, and not the program.
+
+    Ctrl-C reaches the main thread, and an actor runs there only for a caller who waits for it.
+    """
+    return isinstance(error, KeyboardInterrupt) and current.state.is_main
+
+
+def is_failure(error: BaseException) -> bool:
     """Tell whether an exception is about the call that raised it, and not about the program."""
     if isinstance(error, (Exception, GeneratorExit)):
         return True
@@ -189,7 +219,7 @@ def _stop(address: Address, actor: Actor) -> None:
     _run_hook(actor, actor.on_stop)
 
 
-def _crash(address: Address, actor: Actor, error: BaseException) -> None:
+def crash(address: Address, actor: Actor, error: BaseException) -> None:
     """End the life because of an exception."""
     if address.ending:
         return
@@ -205,14 +235,15 @@ def _run_hook(actor: Actor, hook: Callable[..., object], *args: object) -> None:
     try:
         hook(*args)
     except BaseException as error:
-        if _is_failure(error):
+        if is_failure(error):
             logger.error("Unhandled exception in %s:", actor, exc_info=_as_exc_info(error))
         else:
             logger.debug("%r in %s. Stopping all actors.", error, actor)
             _stop_the_others()
 
 
-def _stop_everything(address: Address, actor: Actor, error: BaseException) -> None:
+def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:
+    """Stop this actor, and then all others, because of an exception that means the program."""
     logger.debug("%r in %s. Stopping all actors.", error, actor)
     _stop(address, actor)
     _stop_the_others()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
+from pykka._address import Address
 from pykka._ask import Ask, CallAsk, make_ask
 from pykka._deadline import check_timeout
 from pykka._envelope import CallEnvelope, Envelope
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pykka._actor import Actor
-    from pykka._address import Address
     from pykka._future import Future
 
 A = TypeVar("A", bound="Actor")
@@ -56,17 +56,13 @@ class ActorRef(Generic[A]):
 
     _address: Address
 
-    def __init__(self, actor: A) -> None:
+    def __new__(cls, actor: A) -> ActorRef[A]:
         try:
-            self._address = actor._pykka_address
+            address = actor._pykka_address
         except AttributeError:
             msg = f"an ActorRef takes an actor, not {actor!r}; Actor.start() returns a ref"
             raise TypeError(msg) from None
-
-    @classmethod
-    def _at(cls, address: Address) -> ActorRef[Any]:
-        """The ref of the actor at an address."""
-        ref: ActorRef[Any] = _new(cls)
+        ref: ActorRef[A] = _new(address.ref_class if cls is ActorRef else cls)
         ref._address = address
         return ref
 
@@ -203,11 +199,10 @@ class ActorRef(Generic[A]):
             future.set_exception((type(error), error, None))
             if isinstance(envelope, Ask):
                 envelope.let_go()
+        elif block and timeout is None:
+            address.send_and_run(envelope)
         else:
-            # What follows is Address.send(), whose invariant holds here as well.
-            address.inbox.put(envelope)
-            if address.closed:
-                address.bury_the_rest()
+            address.send(envelope)
         if block:
             try:
                 return future.get(timeout=timeout)
@@ -252,6 +247,8 @@ class ActorRef(Generic[A]):
             envelope = _envelope_for(future, _ActorStop(), address)
         if address.stopped:
             future.set(False)
+        elif block and timeout is None:
+            address.send_and_run(envelope)
         else:
             address.send(envelope)
         if block:
@@ -303,8 +300,18 @@ class ActorRef(Generic[A]):
             address.bury_the_rest()
 
 
+def ref_at(address: Address) -> ActorRef[Any]:
+    """A ref of the actor at an address."""
+    ref: ActorRef[Any] = _new(address.ref_class)
+    ref._address = address
+    return ref
+
+
 def _envelope_for(future: Future[Any], message: object, address: Address) -> Envelope[Any]:
     """An envelope for a message whose answer goes into a future of the user's own."""
     if isinstance(future, ThreadingFuture):
         future._answered_by = address  # so that deadlocks are seen
     return Envelope(message, future)
+
+
+Address.ref_class = ActorRef

@@ -16,12 +16,12 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka import _address, _inbox, _waiting
+from pykka._current import current
 from pykka._dead_letters import DeadLetter, DeadLetters
 from pykka._deadline import Deadline
 from pykka._exceptions import ActorDeadError
 from pykka._logging import logger
-from pykka._ref import ActorRef
-from pykka._waiting import current
+from pykka._ref import ActorRef, ref_at
 
 if TYPE_CHECKING:
     from pykka._actor import Actor
@@ -74,7 +74,7 @@ class Home:
             self._by_urn.pop(urn, None)
 
     def bury(self, address: Address, message: object, reason: str) -> None:
-        self.dead_letters.report(DeadLetter(message, ActorRef._at(address), reason))
+        self.dead_letters.report(DeadLetter(message, ref_at(address), reason))
 
 
 home = Home()
@@ -91,7 +91,7 @@ def _after_fork() -> None:
     _waiting.renew_locks()
     home.dead_letters.renew_locks()
     for ref in home.refs():
-        if ref._address is not current.address:
+        if ref._address is not current.state.address:
             home.unregister(ref)
             ref._address.abandon()
 
@@ -234,8 +234,8 @@ class ActorRegistry:
         """
         deadline = Deadline(timeout)
         refs = cls.get_all()[::-1]
-        myself = [ref for ref in refs if ref._address is current.address]
-        others = [ref for ref in refs if ref._address is not current.address]
+        myself = [ref for ref in refs if ref._address is current.state.address]
+        others = [ref for ref in refs if ref._address is not current.state.address]
         if not block:
             return [ref.stop(block=False) for ref in others + myself]
         stopped: list[bool] = []

@@ -39,12 +39,13 @@ from threading import TIMEOUT_MAX
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
+from pykka._current import current
 from pykka._deadline import Deadline, check_timeout
 from pykka._exceptions import FutureAlreadySetError
 from pykka._future import ALREADY_SET, Future
 from pykka._lazy import Derivation, Lazy, Outcome, unwrap
 from pykka._logging import is_for_the_program, report_failure
-from pykka._waiting import acquire_for_actor, current
+from pykka._waiting import acquire_for_actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -222,24 +223,38 @@ class ThreadingFuture(Future[T]):
                 return entry  # pyright: ignore[reportUnknownVariableType, reportReturnType]
         return None
 
-    def _wait(self, timeout: float | None) -> Outcome:
+    def _wait(self, timeout: float | None) -> Outcome:  # noqa: C901 (a call costs)
         """Block until there is an outcome."""
+        state = current.state
+        if timeout is None:
+            # Perhaps this thread can run the actor that has to answer, instead of waiting for it.
+            source = self._answered_by
+            if source is not None and source.can_be_run and source.run_for(self, state):
+                outcome = self._outcome
+                if outcome is not None:
+                    return outcome
         lock = allocate_lock()
         lock.acquire()
         waiter = lock.release
         outcome = self._enter(waiter)
         if outcome is not None:
             return outcome
+        worker = state.worker
         try:
+            if worker is not None:
+                worker.will_block()
             if timeout is not None:
                 lock.acquire(timeout=min(float(timeout), TIMEOUT_MAX))
-            elif (actor := current.address) is None:
+            elif state.address is None:
                 lock.acquire()
             else:
-                acquire_for_actor(actor, self, lock)
+                acquire_for_actor(state.address, self, lock)
         except BaseException:
             self._forget(waiter)
             raise
+        finally:
+            if worker is not None:
+                worker.goes_on()
         outcome = self._outcome or self._first_outcome()
         if outcome is None:
             self._forget(waiter)

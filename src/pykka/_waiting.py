@@ -12,6 +12,9 @@ Model
     never be left. No edges: waits with a timeout (they end), waits of threads that run no actor,
     futures that no actor has to answer.
 
+    An edge is a `Wait`; or, if the thread of the one runs the other meanwhile, on top of it, the
+    address of the other (see `pykka.runtimes.pool.lending`). That costs nothing to make.
+
 Algorithm
     The graph is walked only by an actor that is about to block. It publishes its edge and then
     follows the edges. If the walk leads back to itself it looks a second time, under a lock that
@@ -19,12 +22,16 @@ Algorithm
     raises `DeadlockError`.
 
 Invariants
-    1. *No circle is missed.* Edges are published one at a time, under the lock. So the last edge
-       of a circle is published by somebody who then sees all the others.
+    1. *No circle is missed.* Waits are published one at a time, under the lock. So the last wait
+       of a circle is published by somebody who then sees all the others. An edge without a `Wait`
+       never is the last of a circle: it leads to an actor that was idle until then, so that one
+       had no edge yet.
     2. *No false alarm.* A wait is an object of its own, made for one blocking call and never
        reused. A wait that is seen in both walks was there all the time between them, and so was
        every other one of the circle: there was a moment at which all of them waited at once. A
-       future that is unresolved in the second walk was unresolved at that moment too.
+       future that is unresolved in the second walk was unresolved at that moment too. Edges
+       without a `Wait` follow on each other on the stack of one thread, and the last of them leads
+       to the actor whose `Wait` blocks that thread. While that one lasts, they do.
     3. *One victim.* The victim withdraws its edge before it lets go of the lock, so whoever
        finds the same circle at the same time does not find it again in its second walk.
 
@@ -36,6 +43,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka._exceptions import DeadlockError
@@ -44,23 +52,10 @@ from pykka._locks import held
 if TYPE_CHECKING:
     from _thread import LockType
     from collections.abc import Sequence
-    from types import FrameType
+    from types import CodeType, FrameType
 
     from pykka._address import Address
     from pykka._threading_future import ThreadingFuture
-
-
-class _CurrentActor(threading.local):
-    """The actor whose code runs on this thread.
-
-    It belongs to the thread and not to a context variable: those are inherited by threads and
-    tasks that a handler starts, and what they wait for does not hold the handler up.
-    """
-
-    address: Address | None = None
-
-
-current = _CurrentActor()
 
 
 class Place(NamedTuple):
@@ -77,20 +72,21 @@ class Place(NamedTuple):
 class Wait:
     """One blocking call of one actor: an edge of the graph."""
 
-    __slots__ = ("address", "future", "message", "place")
+    __slots__ = ("address", "future", "place", "thread")
 
     def __init__(self, address: Address, future: ThreadingFuture[Any]) -> None:
         self.address = address
         self.future = future
-        handling = address.handling
-        self.message = None if handling is None else handling.message
-        self.place = _place_of_caller()
+        self.thread = get_ident()
+        self.place = place_of(sys._getframe(1))
 
-    def __str__(self) -> str:
-        text = f"{self.address} waits for {self.future._answered_by}"
-        if self.message is not None:
-            text += f"\n    while it handles {shorten(self.message)}"
-        return f"{text}\n    {self.place}"
+
+class Edge(NamedTuple):
+    """That one actor waits for another, as seen in one walk."""
+
+    source: Address
+    wait: Wait | Address
+    target: Address
 
 
 # Guards the publication of edges and the second walk. Re-entrant, because a finaliser that blocks
@@ -124,47 +120,62 @@ def acquire_for_actor(address: Address, future: ThreadingFuture[Any], lock: Lock
         address.waiting = outer
 
 
-def _confirm(circle: Sequence[Wait], outer: Wait | None) -> bool:
+def follow(source: Address) -> Edge | None:
+    """The edge that leads from an actor, if it waits for another one right now."""
+    wait = source.waiting
+    if wait is None:
+        return None
+    if not isinstance(wait, Wait):
+        return Edge(source, wait, wait)
+    target = wait.future._answered_by
+    if target is None or wait.future._has_outcome():
+        return None
+    return Edge(source, wait, target)
+
+
+def _confirm(circle: Sequence[Edge], outer: Wait | Address | None) -> bool:
     """Look at a circle a second time; withdraw its first edge if it is still there."""
     confirmed = False
     for _ in held(_lock):
         try:
-            again = _find_circle(circle[0])
+            first: Any = circle[0].wait
+            again = _find_circle(first)
             confirmed = again is not None and _same(circle, again)
             if confirmed:
-                circle[0].address.waiting = outer
+                first.address.waiting = outer
         finally:
             _lock.release()
     return confirmed
 
 
-def _find_circle(first: Wait) -> list[Wait] | None:
+def _find_circle(first: Wait) -> list[Edge] | None:
     """Follow the edges from `first`; its circle if they lead back to it, else None."""
-    circle = [first]
-    wait = first
-    while not wait.future._has_outcome():
-        target = wait.future._answered_by
-        if target is None:
+    circle: list[Edge] = []
+    source = first.address
+    seen = {source}
+    while True:
+        edge = follow(source)
+        if edge is None:
             return None
-        if target is first.address:
+        circle.append(edge)
+        source = edge.target
+        if source is first.address:
             return circle
-        following = target.waiting
-        # A wait seen before: a circle that `first` leads to but is no part of. It has its own
+        # An actor seen before: a circle that `first` leads to but is no part of. It has its own
         # victim, whose failure will free us too.
-        if following is None or following in circle:
+        if source in seen:
             return None
-        wait = following
-        circle.append(wait)
-    return None
+        seen.add(source)
 
 
-def _same(circle: Sequence[Wait], again: Sequence[Wait]) -> bool:
+def _same(circle: Sequence[Edge], again: Sequence[Edge]) -> bool:
     return len(circle) == len(again) and all(
-        one is other for one, other in zip(circle, again, strict=True)
+        one.source is other.source and one.wait is other.wait
+        for one, other in zip(circle, again, strict=True)
     )
 
 
-def _describe(circle: Sequence[Wait]) -> str:
+def _describe(circle: Sequence[Edge]) -> str:
     if len(circle) == 1:
         text = "an actor waits for its own answer and can never give it:"
         remedy = (
@@ -177,18 +188,72 @@ def _describe(circle: Sequence[Wait]) -> str:
             "Break the circle: use tell() or defer() for one of the messages, answer later with "
             "a message of its own, or give one of the waits a timeout."
         )
-    return "\n".join([text, *(f"  {wait}" for wait in circle), remedy])
+    lines = [f"  {describe_edge([*circle[i:], *circle[:i]])}" for i in range(len(circle))]
+    return "\n".join([text, *lines, remedy])
 
 
-def _place_of_caller() -> Place:
-    """The innermost line on this thread's stack that is not the library's."""
-    frame: FrameType | None = sys._getframe(1)
+def describe_edge(edges: Sequence[Edge]) -> str:
+    """Who waits for whom, handling what, and in which line of code.
+
+    Args:
+        edges: The edge, and those that follow on it.
+    """
+    edge = edges[0]
+    text = f"{edge.source} waits for {edge.target}"
+    if edge.source.handling is not None:
+        text += f"\n    while it handles {shorten(edge.source.handled_message)}"
+    place = place_of_edge(edges)
+    return text if place is None else f"{text}\n    {place}"
+
+
+def place_of_edge(edges: Sequence[Edge]) -> Place | None:
+    """The line of code in which an actor waits, if that can be found out.
+
+    For an actor that waits for the one that its thread runs, nobody has noted that. It is found on
+    the thread's stack, below the actor that blocks the thread.
+
+    Args:
+        edges: The edge, and those that follow on it.
+    """
+    for depth, edge in enumerate(edges):
+        if isinstance(edge.wait, Wait):
+            places = [edge.wait.place, *_places_beneath(edge.wait)]
+            return places[depth] if depth < len(places) else None
+    return None  # the actor at the top is not blocked right now
+
+
+def _places_beneath(wait: Wait) -> list[Place]:
+    """Where the actors wait that lie on a thread's stack beneath the one that blocks it."""
+    frame = sys._current_frames().get(wait.thread)
+    places: list[Place] = []
+    has_passed_users = runs_another = False
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if module != "pykka" and not module.startswith("pykka."):
+        if not _is_ours(frame):
+            if runs_another:
+                places.append(place_of(frame))
+            has_passed_users, runs_another = True, False
+        elif has_passed_users and frame.f_code in running_codes:
+            runs_another = True
+        frame = frame.f_back
+    return places
+
+
+running_codes: set[CodeType] = set()
+"""The functions that run an actor on top of the one that waits for it; see `pykka.runtimes`."""
+
+
+def place_of(frame: FrameType | None) -> Place:
+    """The innermost line of a stack that is not the library's."""
+    while frame is not None:
+        if not _is_ours(frame):
             return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
         frame = frame.f_back
     return Place("<unknown>", 0, "<unknown>")  # pragma: no cover (a thread's root is not ours)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    module = frame.f_globals.get("__name__", "")
+    return bool(module == "pykka" or module.startswith("pykka."))
 
 
 def shorten(message: object, limit: int = 200) -> str:

@@ -11,7 +11,7 @@ import queue
 import random
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from tests.injection import inject
@@ -54,7 +54,7 @@ class Fire:
         self.armed = False
         self._chance = chance
 
-    def __enter__(self) -> Fire:
+    def __enter__(self) -> Self:
         self._before = signal.signal(signal.SIGALRM, self._strike)
         return self
 
@@ -63,7 +63,7 @@ class Fire:
         signal.signal(signal.SIGALRM, self._before)
 
     def arm(self) -> None:
-        """Strike soon. Until `armed` is set to False, that may be anywhere, so call it in a `try`."""
+        """Strike soon: anywhere until `armed` is False, so call it in a `try`."""
         self.armed = True
         signal.setitimer(signal.ITIMER_REAL, self._chance.uniform(1e-6, 60e-6))
 

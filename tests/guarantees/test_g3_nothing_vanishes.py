@@ -22,11 +22,11 @@ import pykka
 from pykka import _life, dead_letters
 from pykka._address import Address
 from pykka._ask import make_ask
+from pykka._current import current
 from pykka._dead_letters import DeadLetters
 from pykka._envelope import Envelope
-from pykka._ref import ActorRef
+from pykka._ref import ActorRef, ref_at
 from pykka._registry import home
-from pykka._waiting import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -83,7 +83,7 @@ class SteppedAddress(Address):
     @property
     def stopped(self) -> bool:
         value: bool = _stopped.__get__(self)
-        if current.address is self:
+        if current.state.address is self:
             return value  # the actor is the one who sets it, so for itself this is no step
         step("read stopped")
         value = _stopped.__get__(self)
@@ -130,7 +130,7 @@ class Race:
         self.queue = SteppedQueue()
         self.address = address_class(self.actor, self.queue, self, None)
         self.actor._pykka_address = self.address
-        self.ref: ActorRef[Any] = ActorRef._at(self.address)
+        self.ref: ActorRef[Any] = ref_at(self.address)
         self.actor._actor_ref = self.ref
         self.dead: list[object] = []
         self.refused: list[object] = []

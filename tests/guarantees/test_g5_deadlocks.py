@@ -145,7 +145,7 @@ def test_two_detectors_that_see_the_same_circle_have_one_victim(
     found = threading.Barrier(2)
     walked = threading.local()
 
-    def find_together(first: _waiting.Wait) -> list[_waiting.Wait] | None:
+    def find_together(first: _waiting.Wait) -> list[_waiting.Edge] | None:
         if hasattr(walked, "once"):
             return find(first)
         walked.once = True
@@ -199,11 +199,12 @@ def test_no_alarm_when_the_reply_arrives_just_then(monkeypatch: pytest.MonkeyPat
 
     a, b = A.start().proxy(), B.start().proxy()
 
-    def stale(first: _waiting.Wait) -> list[_waiting.Wait] | None:
+    def stale(first: _waiting.Wait) -> list[_waiting.Edge] | None:
         """The first walk sees a circle that is gone when it returns."""
         nonlocal walks
         walks += 1
-        return [first, first] if walks == 1 else find(first)
+        edge = _waiting.Edge(first.address, first, first.address)
+        return [edge, edge] if walks == 1 else find(first)
 
     monkeypatch.setattr(_waiting, "_find_circle", stale)
     answer = a.begin()

@@ -132,7 +132,7 @@ def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
 def test_an_actor_that_forks_is_alive_in_the_child() -> None:
     run(f"""
     def fork():
-        me = pykka._waiting.current.address
+        me = pykka._current.current.state.address
         def child():
             assert not me.stopped
             assert [ref._address for ref in pykka.ActorRegistry.get_all()] == [me]

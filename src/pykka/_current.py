@@ -1,0 +1,57 @@
+"""What the library keeps for each thread, in one object, so that one look-up finds all of it.
+
+"Current actor" belongs to the thread and not to a context variable: those are inherited by threads
+and tasks that a handler starts, and what they wait for does not hold the handler up.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from pykka._address import Address
+
+
+class Worker(Protocol):
+    """What is needed of a thread that runs actors of a pool."""
+
+    def will_block(self) -> None:
+        """Be told that the thread is about to wait for a future."""
+
+    def goes_on(self) -> None:
+        """Be told that the wait is over."""
+
+
+class ThreadState:
+    """What the library keeps for one thread."""
+
+    __slots__ = ("accepts", "address", "depth", "is_main", "push", "spare", "worker")
+
+    def __init__(self) -> None:
+        self.address: Address | None = None
+        """The actor whose code runs on this thread."""
+        self.worker: Worker | None = None
+        """The thread's worker, if it belongs to a pool."""
+        self.is_main = threading.get_ident() == threading.main_thread().ident
+        """Whether signal handlers run on this thread."""
+        self.accepts: object = None
+        """The pool whose actors may be put into the thread's own run queue; see `push`."""
+        self.push: Callable[[Any], object] | None = None
+        """Puts an address into the thread's own run queue."""
+        self.depth = 0
+        """How many frames the thread's stack had when it was last counted."""
+        self.spare: Context | None = None
+        """An empty context for an actor that runs on this thread for a caller."""
+
+
+class _Current(threading.local):
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = ThreadState()
+
+
+current = _Current()

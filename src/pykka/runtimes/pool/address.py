@@ -1,0 +1,298 @@
+"""The address of a pooled actor: its inbox, and whose turn it is to run it.
+
+Problem
+    Any thread may send to the actor, any worker may run it, and so may a thread that waits for it.
+    One thread at a time may do so (guarantee G1), no message may be left lying in the inbox with
+    nobody about to look (G3), and no lock of ours is on the way of a message. An idle actor is to
+    cost next to nothing.
+
+Three things say how it stands with the actor:
+
+inbox
+    A list. Senders append. Whoever runs the actor takes from the front; if much has come in, all
+    of it at once, into the `backlog` (which is kept back to front, so that taking from it is
+    cheap).
+turn
+    A list that holds one token if nobody runs the actor. `del turn[0]` takes the turn, or raises
+    `IndexError` if somebody else has it. It is one indivisible step, with and without the GIL,
+    and one instruction of the interpreter, after which no signal handler can strike before the
+    next: see `pykka._locks`. `turn.append(True)` gives the turn back. A lock would be twice as
+    slow, and larger. An actor that is not started, or has ended, has no
+    token: nobody can run it.
+queued
+    Whether a *hint* lies in some run queue. A hint promises that somebody will look: the one who
+    takes it out sets `queued` to False and *then* tries to take the turn.
+
+Invariant: when there is a message in the inbox of a started actor, then there is a hint in a run
+queue, or somebody has the turn, and he will look into the inbox after he has given it back; or
+the sender has not yet got to its look.
+
+Proof. A sender appends, and then looks at `queued` and at `turn`. If it finds the turn free and no
+hint, it puts a hint into a queue. If it sees a hint, then whoever takes that has still to try for
+the turn. If that fails, or if the sender has seen the turn taken, then the one who has it gives it
+back later than that, and looks into the inbox later still. "Later" is the order that the lists
+themselves make: both the sender's append and that look are operations that the list's own lock
+puts in an order, and if the look came first, then the sender sees the turn free (see `FENCE`).
+`tests/guarantees/test_g3_nothing_vanishes.py` runs this code through every interleaving.
+
+Hints are no more than that. Whoever takes one may find the turn taken or the inbox empty, and goes
+on. So in doubt, for instance when a signal handler raised in the middle of a send, one puts a
+second one into the queue (guarantee G11).
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+from contextlib import suppress
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pykka._address import Address
+from pykka._ask import LETTERS, Ask
+from pykka._current import ThreadState, current
+from pykka._envelope import Envelope
+from pykka._inbox import take_all
+from pykka.runtimes.pool import lending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from pykka._actor import Actor
+    from pykka._address import Home
+    from pykka._future import Future
+    from pykka._inbox import ActorInbox, Letter
+    from pykka._ref import ActorRef
+    from pykka._threading_future import ThreadingFuture
+    from pykka.runtimes.pool.workers import Pool
+
+NOTHING = ()
+
+# Without the GIL, the length of a list that one looks at may be older than what this thread itself
+# wrote before, on a machine whose memory is weakly ordered. An operation that takes the list's own
+# lock is not. With the GIL there is no such thing, and the look alone is enough.
+FENCE = not getattr(sys, "_is_gil_enabled", lambda: True)()
+
+_NEVER = object()
+_LOOK_EVERY = 0.001
+
+
+class PooledAddress(Address):
+    """Inbox, marks and names of an actor in a pool.
+
+    Args:
+        actor: As for `Address`.
+        inbox: A list, or an `ActorInbox` of the user's.
+        home: As for `Address`.
+        create_future: As for `Address`.
+    """
+
+    can_be_run: ClassVar[bool] = True
+    ref_class: ClassVar[type[ActorRef[Any]]]
+
+    __slots__ = ("backlog", "begun", "context", "is_direct", "lends", "pool", "queued", "turn")
+
+    inbox: Any
+
+    def __init__(
+        self,
+        actor: Actor,
+        inbox: Any,
+        home: Home,
+        create_future: Callable[[], Future[Any]] | None,
+    ) -> None:
+        if type(inbox) is not list:
+            inbox = ForeignInbox(inbox)
+        super().__init__(actor, inbox, home, create_future)  # pyright: ignore[reportUnknownArgumentType]
+        self.backlog: list[Any] | None = None
+        self.begun: bool | None = None
+        """Whether the start hook has run, or is running; `None` if the actor is not started."""
+        self.context: Context | None = None
+        """The context of the actor's code, once the actor has set a variable in it."""
+        self.lends = False
+        """Whether any thread that waits for the actor may run it."""
+        self.is_direct = False
+        """Whether a caller may run the actor without more ado; see `pykka.runtimes.pool.ref`."""
+        self.pool: Pool = actor._pykka_pool  # type: ignore[attr-defined]
+        self.queued = False
+        self.turn: list[bool] = []
+
+    def begin(self, *, has_begun: bool, caller_runs: bool) -> None:
+        """Let the actor live: from now on it can be run.
+
+        Args:
+            has_begun: There is no start hook to run.
+            caller_runs: Whether any thread that waits for the actor may run it.
+        """
+        has_own_inbox = type(self.inbox) is list  # pyright: ignore[reportUnknownMemberType]
+        self.lends = caller_runs
+        self.is_direct = caller_runs and has_begun and has_own_inbox and self.create_future is None
+        self.begun = has_begun
+        self.turn.append(True)
+        if self.inbox or not has_begun:
+            self.schedule()
+
+    def send(self, envelope: Letter) -> None:
+        try:
+            self.inbox.append(envelope)
+            # `PooledRef` holds a copy of these steps, to save the call.
+            if not self.queued:
+                if self.turn:
+                    self.schedule()
+                elif self.closed:
+                    self.bury_the_rest()
+        except BaseException:
+            self.schedule()  # a signal handler raised: in doubt, a hint too many
+            raise
+
+    def send_and_run(self, ask: Any) -> None:
+        """Send a question of somebody who will wait for the answer right away, without a limit.
+
+        If this thread can see to the answer itself, no worker is woken.
+        """
+        try:
+            self.inbox.append(ask)
+            if type(ask) is Ask and self.run_for(ask, current.state):
+                return
+            if not self.queued:
+                if self.turn:
+                    self.schedule()
+                elif self.closed:
+                    self.bury_the_rest()
+        except BaseException:
+            self.schedule()
+            raise
+
+    def schedule(self) -> None:
+        """Put a hint into a run queue: this thread's own, if it is one of the pool's workers."""
+        state = current.state
+        if state.accepts is self.pool:
+            # No signal handler can strike between these two.
+            self.queued = True
+            state.push(self)  # type: ignore[misc]
+        else:
+            self.pool.inject(self)
+
+    def give_back_turn(self) -> None:
+        """Let others run the actor, and look whether that is needed.
+
+        `PooledRef.ask` and the workers hold a copy of these steps, to save the call.
+        """
+        if self.closed:
+            return
+        try:
+            self.turn.append(True)
+            if FENCE:
+                self.inbox.extend(NOTHING)
+            if (self.inbox or self.backlog or self.stopped) and not self.queued:
+                self.schedule()
+        except BaseException:
+            self.schedule()  # as above
+            raise
+
+    def refill(self) -> list[Any]:
+        """Take over everything that is in the inbox; returns it back to front.
+
+        Only for the one who has the turn, and while the backlog is empty.
+        """
+        inbox = self.inbox
+        backlog: list[Any] = inbox[: len(inbox)]
+        del inbox[: len(backlog)]
+        backlog.reverse()
+        self.backlog = backlog
+        return backlog
+
+    def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+        return lending.run_for(self, future, state)
+
+    def claim_life(self) -> bool:
+        if self.begun is None:
+            return True
+        try:
+            del self.turn[0]
+        except IndexError:
+            return False
+        return True
+
+    def wake_up(self) -> None:
+        if self.begun is not None:
+            self.schedule()
+
+    def users_inbox(self) -> Any:
+        return None if type(self.inbox) is list else self.inbox.theirs
+
+    def count(self) -> int:
+        return len(self.inbox) + len(self.backlog or ())
+
+    def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            with suppress(IndexError):
+                return self._take_if_mine()
+            if not block or (deadline is not None and monotonic() >= deadline):
+                raise queue.Empty
+            # Whoever waits for the messages of another's actor is not worth a protocol.
+            sleep(_LOOK_EVERY)
+
+    def _take_if_mine(self) -> Any:
+        """Take the first envelope, if nobody else has the turn; IndexError if there is none."""
+        if self.begun is None or current.state.address is self:
+            return self._take_first()
+        del self.turn[0]
+        try:
+            return self._take_first()
+        finally:
+            self.give_back_turn()
+
+    def _take_first(self) -> Any:
+        item = self.backlog.pop() if self.backlog else self.inbox.pop(0)
+        return item if type(item) in LETTERS else Envelope(item)
+
+    def take_all(self, into: list[Any]) -> None:
+        theirs = self.users_inbox()
+        if theirs is not None:
+            take_all(theirs, into)
+            return
+        # The loops run in C from start to end, so no signal handler can raise between the moment
+        # an item leaves its list and the moment it is in the other.
+        with suppress(IndexError):
+            into.extend(iter((self.backlog or []).pop, _NEVER))
+        done = len(into)
+        with suppress(IndexError):
+            into.extend(iter(self.inbox.pop, _NEVER))
+        into[done:] = into[done:][::-1]
+
+    def _bury(self, letter: Any) -> None:
+        super()._bury(_as_letter(letter))
+
+
+def _as_letter(item: Any) -> Any:
+    return item if type(item) in LETTERS else Envelope(item)
+
+
+class ForeignInbox:
+    """An inbox that an actor class brought, made to look like a list.
+
+    Args:
+        theirs: What `_create_actor_inbox()` returned.
+    """
+
+    __slots__ = ("theirs",)
+
+    def __init__(self, theirs: ActorInbox) -> None:
+        self.theirs = theirs
+
+    def append(self, item: object) -> None:
+        """Put something into the inbox, in an envelope."""
+        self.theirs.put(_as_letter(item))
+
+    def extend(self, nothing: object) -> None:
+        """Do what a list does with nothing."""
+
+    def pop(self, _index: int) -> Any:
+        """Take the first envelope."""
+        return self.theirs.get()
+
+    def __len__(self) -> int:
+        return 0 if self.theirs.empty() else 1

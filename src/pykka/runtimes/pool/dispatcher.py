@@ -1,0 +1,197 @@
+"""Dispatchers: what people see of a pool, and what happens when a program ends or forks."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pykka.runtimes.pool.workers import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEFAULT_MAX_THREADS = 4096
+"""How many threads a dispatcher starts at most, if nothing else is said."""
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class DispatcherStatistics:
+    """How it stands with a dispatcher, at one moment.
+
+    The counts are taken one after the other while the dispatcher works, so they need not fit
+    together to the last one.
+    """
+
+    threads: int
+    """Threads that run actors, or wait to."""
+
+    idle: int
+    """Those of them that wait for an actor to run."""
+
+    blocked: int
+    """Those of them on which an actor waits for a future."""
+
+    ready: int
+    """Actors that wait for a thread."""
+
+    max_threads: int
+    """How many threads there may be."""
+
+
+class Dispatcher:
+    """Gives threads to pooled actors.
+
+    There is one that all pooled actors share unless they say otherwise, so you need this only to
+    keep actors apart: a class whose actors block for long gets a dispatcher of its own, and takes
+    no threads from others. (In shipbuilding and in Akka, that is a bulkhead.)
+
+    Threads are started when they are needed, sent home when they are not, and last no longer than
+    the program. There is nothing to shut down.
+
+    Args:
+        name: What the names of its threads begin with.
+        max_threads: How many threads it may start. It starts few, unless actors block: then it
+            needs one for each that does. If you state a maximum, a caller from outside never runs
+            an actor of this dispatcher on its own thread, so no more than so many run at once.
+        daemon: Whether the program ends although actors of this dispatcher are still at work.
+        caller_runs: Whether a thread that waits for an idle actor runs that actor itself; see
+            `PooledActor.caller_runs`.
+
+    Raises:
+        ValueError: `max_threads` is less than 1.
+        TypeError: `max_threads` is not a whole number.
+
+    Examples:
+        >>> import pykka
+        >>> downloads = pykka.Dispatcher(name="downloads", max_threads=8)
+        >>> class Download(pykka.PooledActor):
+        ...     dispatcher = downloads
+        ...     def fetch(self, url):
+        ...         return f"contents of {url}"
+        >>> download = Download.start().proxy()
+        >>> download.fetch("a page").get()
+        'contents of a page'
+        >>> downloads.statistics().threads
+        1
+        >>> download.stop().get()
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        max_threads: int | None = None,
+        daemon: bool = False,
+        caller_runs: bool = True,
+    ) -> None:
+        if max_threads is not None:
+            if type(max_threads) is not int:
+                msg = f"max_threads is a whole number of threads, not {max_threads!r}"
+                raise TypeError(msg)
+            if max_threads < 1:
+                msg = f"a dispatcher needs at least one thread, not {max_threads}"
+                raise ValueError(msg)
+        self._pool = Pool(
+            name if name is not None else f"pykka-dispatcher-{next(_numbers)}",
+            max_threads or DEFAULT_MAX_THREADS,
+            is_bounded=max_threads is not None,
+            caller_runs=caller_runs,
+        )
+        self._daemon = daemon
+        _pools[self._pool] = daemon
+
+    @property
+    def name(self) -> str:
+        """What the names of its threads begin with."""
+        return self._pool.name
+
+    @property
+    def max_threads(self) -> int:
+        """How many threads it may start."""
+        return self._pool.most
+
+    @property
+    def daemon(self) -> bool:
+        """Whether the program ends although its actors are still at work."""
+        return self._daemon
+
+    @property
+    def caller_runs(self) -> bool:
+        """Whether a thread that waits for an idle actor runs that actor itself."""
+        return self._pool.caller_runs
+
+    def statistics(self) -> DispatcherStatistics:
+        """Return how it stands with the threads and the run queues."""
+        pool = self._pool
+        with pool.lock:
+            return DispatcherStatistics(
+                threads=len(pool.workers),
+                idle=pool.parked,
+                blocked=pool.blocked,
+                ready=pool.injected.qsize() + sum(len(worker.local) for worker in pool.workers),
+                max_threads=pool.most,
+            )
+
+    def __repr__(self) -> str:
+        return f"<pykka.Dispatcher {self.name!r}>"
+
+
+_pools: weakref.WeakKeyDictionary[Pool, bool] = weakref.WeakKeyDictionary()
+"""All pools, and whether the program may end although they are at work."""
+
+
+def _finish() -> None:
+    """Let all pools come to rest before the program ends.
+
+    `atexit` calls this on the main thread when all threads that are no daemons have ended. From
+    then on nobody sends anything but pooled actors themselves. So a pool is at rest when all of
+    its workers have been sent home, and have left nothing in the run queues.
+
+    From some time on, which differs between the versions of Python, no thread can be started any
+    more. Then this thread does the work that is left.
+    """
+    was_at_work = True
+    while was_at_work:  # the one may have sent something to the other
+        was_at_work = False
+        for pool, is_daemon in _snapshot():
+            if not is_daemon and _finish_one(pool):
+                was_at_work = True
+
+
+def _finish_one(pool: Pool) -> bool:
+    """Wait until a pool is at rest; tells whether it was not."""
+    was_at_work = False
+    pool.is_ending = True
+    while pool.workers or not pool.injected.empty():
+        was_at_work = was_at_work or not pool.is_quiet()
+        for _ in range(pool.parked):
+            pool.put(None)
+        if pool.workers:
+            pool.ended.get()
+        elif not pool.add_worker():
+            pool.work_here()
+    return was_at_work
+
+
+def _snapshot() -> Iterator[tuple[Pool, bool]]:
+    yield from list(_pools.items())
+
+
+def _after_fork() -> None:
+    """Begin afresh in a child process: it has none of its parent's threads."""
+    for pool, _is_daemon in _snapshot():
+        pool.renew()
+
+
+atexit.register(_finish)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+default = Dispatcher("pykka-pool")
+"""The dispatcher of all actors that have no other."""

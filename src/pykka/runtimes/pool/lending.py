@@ -1,0 +1,155 @@
+"""A thread that waits for a pooled actor runs it instead.
+
+Problem
+    To ask an actor on another thread costs two switches of threads, and all the asker does
+    meanwhile is wait. If the actor is idle, the asker can as well lend it its thread: that takes a
+    microsecond or less instead of ten to eighty.
+
+Rules
+    - It adds no wait that was not there: the caller waits for everything that it runs. It runs
+      nothing but the actor that it waits for, in the order of its inbox, until it has the answer.
+    - Not if the wait has a timeout: a handler could overrun it.
+    - Not on a thread with a running event loop, which a handler could not run again.
+    - Not unless ample stack is left, so that a deep caller does not make an innocent actor fail
+      with a `RecursionError`. What counts is the depth of the whole stack, from its base.
+    - Not into a dispatcher with a stated maximum of threads, from outside of it: the maximum may
+      be there because no more than so many may use something at once.
+    - The main thread lends itself only to its own message. Signal handlers run there, and one
+      that raises (Ctrl-C) must hit no message but that of the caller it belongs to.
+    - Everything runs in the actor's own `contextvars` context. It has one of its own only once
+      it has set a variable; until then an empty one that is handed from actor to actor does.
+
+For the wait-for graph, the caller waits for the actor that it runs: `Address.waiting` of the one
+is then the address of the other; see `pykka._waiting`.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextvars import Context
+from sys import getrecursionlimit, modules
+from typing import TYPE_CHECKING, Any
+
+from pykka._life import handle
+from pykka._waiting import running_codes
+from pykka.runtimes.pool import running
+
+if TYPE_CHECKING:
+    from pykka._current import ThreadState
+    from pykka._threading_future import ThreadingFuture
+    from pykka.runtimes.pool.address import PooledAddress
+
+DEEPEST = 500
+"""So many frames may be on the stack of a thread that lends itself.
+
+Fewer, if the recursion limit is less than twice that. Each actor on top of another takes two
+frames or more, and some C stack, which the recursion limit does not know of.
+"""
+
+get_frame = sys._getframe
+
+
+def run_for(  # noqa: C901, PLR0912 (one function, because a call costs)
+    address: PooledAddress, future: ThreadingFuture[Any], state: ThreadState
+) -> bool:
+    """Run the actor that has to resolve a future, on this thread, until it has.
+
+    Returns:
+        Whether the future is resolved.
+    """
+    turn = address.turn
+    if not (turn and (address.lends or may_lend(address, state))):
+        return False
+    if "asyncio.events" in modules and in_event_loop():
+        return False
+    depth = count_frames(state)
+    if depth < 0:
+        return False
+    outer, spare = state.address, state.spare
+    before = None if outer is None else outer.waiting
+    own = address.context
+    context = own if own is not None else spare if spare is not None else Context()
+    try:
+        del turn[0]
+    except IndexError:
+        return False
+    # No signal handler can strike between taking the turn and this `try`.
+    try:
+        state.spare = None
+        state.address = address
+        if outer is not None:
+            outer.waiting = address
+        inbox = address.inbox
+        if (
+            address.begun
+            and type(inbox) is list
+            and inbox
+            and inbox[0] is future
+            and not address.backlog
+            and not address.stopped
+        ):
+            del inbox[0]
+            context.run(handle, address, future)
+            if address.stopped:  # by the message
+                context.run(running.run, address)  # type: ignore[unreachable]
+        elif not state.is_main:
+            context.run(running.run, address, running.ENDLESS, future)
+    except BaseException as error:
+        # A signal handler raised, in between the parts of our own code. The caller gets that; and
+        # nobody who waits for the same answer may wait for ever.
+        future._try_resolve((None, (error, error.__traceback__)))
+        raise
+    finally:
+        state.address = outer
+        state.depth = depth
+        if outer is not None:
+            outer.waiting = before
+        if own is not None:
+            state.spare = spare
+        elif context:  # the actor has set a variable, and keeps the context
+            address.context = context
+            address.is_direct = False
+            state.spare = None
+        else:
+            state.spare = context
+        address.give_back_turn()
+    return future._outcome is not None
+
+
+def may_lend(address: PooledAddress, state: ThreadState) -> bool:
+    """Tell whether a thread may run the actor, as far as class and dispatcher are concerned."""
+    pool = address.pool
+    return (
+        address.actor_class.caller_runs  # type: ignore[attr-defined]
+        and pool.caller_runs
+        and not (pool.is_bounded and state.accepts is not pool)
+    )
+
+
+def count_frames(state: ThreadState) -> int:
+    """Count the frames below the caller's, from the thread's base; -1 if there are too many.
+
+    To count all frames for each question would cost too much. The count of the last time is
+    usually still right, and that is easily checked: so many frames up is the base.
+    """
+    depth = state.depth
+    try:
+        frame = get_frame(depth + 1).f_back
+    except ValueError:  # the stack is not that deep
+        frame, depth = get_frame(1).f_back, 0
+    if frame is None:
+        return depth
+    limit = min(getrecursionlimit() // 2, DEEPEST)
+    while frame is not None and depth <= limit:
+        frame = frame.f_back
+        depth += 1
+    state.depth = depth
+    return depth if depth <= limit else -1
+
+
+def in_event_loop() -> bool:
+    """Tell whether an event loop of asyncio runs on this thread."""
+    return modules["asyncio.events"]._get_running_loop() is not None
+
+
+running_codes.add(run_for.__code__)

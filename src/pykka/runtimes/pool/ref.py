@@ -1,0 +1,188 @@
+"""The refs of pooled actors: the ways of a message in, each in one piece, because calls cost.
+
+What a `PooledRef` does differs from what every ref does only in how: bare messages go into the
+inbox without an envelope, and somebody has to be found who runs the actor.
+
+`ask` has the shortest way there is: if the actor is idle, the caller takes its turn and calls
+`on_receive()`, with neither an envelope nor a future. That is `lending.run_for` for a single
+message; all rules are the same.
+"""
+
+from __future__ import annotations
+
+from contextvars import Context
+from sys import modules
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pykka import messages
+from pykka._ask import LETTERS, CallAsk
+from pykka._current import current
+from pykka._envelope import CallEnvelope, Envelope
+from pykka._life import is_failure, is_the_callers, log_returned, stop_everything
+from pykka._ref import ActorRef
+from pykka._waiting import running_codes
+from pykka.messages import ProxyCall
+from pykka.runtimes.pool.address import FENCE, NOTHING
+from pykka.runtimes.pool.lending import count_frames, get_frame, in_event_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pykka._actor import Actor
+    from pykka._future import Future
+    from pykka.runtimes.pool.address import PooledAddress
+
+A = TypeVar("A", bound="Actor")
+
+_new = object.__new__
+_special = messages._handlers
+
+
+class PooledRef(ActorRef[A]):
+    """The ref of a pooled actor."""
+
+    __slots__ = ()
+
+    _address: PooledAddress  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def tell(self, message: Any) -> None:
+        address = self._address
+        if address.stopped:
+            raise address.dead_error("not found")
+        if type(message) in LETTERS:
+            message = Envelope(message)
+        # What follows is PooledAddress.send(), whose invariant holds here as well.
+        try:
+            address.inbox.append(message)
+            if not address.queued:
+                if address.turn:
+                    state = current.state
+                    if state.accepts is address.pool:
+                        address.queued = True
+                        state.push(address)  # type: ignore[misc]
+                    else:
+                        address.pool.inject(address)
+                elif address.closed:
+                    address.bury_the_rest()
+        except BaseException:
+            address.schedule()
+            raise
+
+    def ask(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
+        self, message: Any, *, block: bool = True, timeout: float | None = None
+    ) -> Any | Future[Any]:
+        address = self._address
+        if (
+            block
+            and timeout is None
+            and address.is_direct
+            and not address.stopped
+            and type(message) not in _special
+            and not ("asyncio.events" in modules and in_event_loop())
+        ):
+            state = current.state
+            context = state.spare
+            depth = state.depth
+            if context is None:
+                context = Context()
+            try:
+                has_room = get_frame(depth).f_back is None
+            except ValueError:  # the stack is not as deep as last time
+                has_room = False
+            if has_room or (depth := count_frames(state)) >= 0:
+                try:
+                    del address.turn[0]
+                except IndexError:
+                    pass
+                else:
+                    # No signal handler can strike between taking the turn and this `try`.
+                    outer = state.address
+                    before = None
+                    try:
+                        if not address.inbox and not address.backlog:
+                            state.spare = None
+                            state.address = address
+                            if outer is not None:
+                                before = outer.waiting
+                                outer.waiting = address
+                            address.handling = message
+                            return context.run(address.actor.on_receive, message)  # type: ignore[union-attr]
+                    except BaseException as error:
+                        _returned(address, error)
+                        raise
+                    finally:
+                        # Without a call, up to giving back the turn.
+                        state.address = outer
+                        state.depth = depth
+                        if outer is not None:
+                            outer.waiting = before
+                        address.handling = None
+                        if context:  # the actor has set a variable, and keeps the context
+                            address.context = context
+                            address.is_direct = False
+                        else:
+                            state.spare = context
+                        # This is PooledAddress.give_back_turn().
+                        try:
+                            address.turn.append(True)
+                            if FENCE:
+                                address.inbox.extend(NOTHING)
+                            if (
+                                address.inbox or address.backlog or address.stopped
+                            ) and not address.queued:
+                                address.schedule()
+                        except BaseException:
+                            address.schedule()
+                            raise
+        return super().ask(message, block=block, timeout=timeout)
+
+    def _call(
+        self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> Future[Any]:
+        address = self._address
+        if address.stopped or address.create_future is not None:
+            return self.ask(ProxyCall(attr_path, args, kwargs), block=False)
+        ask: Any = _new(CallAsk)  # pyright: ignore[reportUnknownVariableType]
+        ask.attr_path = attr_path
+        ask.args = args
+        ask.kwargs = kwargs or None
+        ask._answered_by = address
+        ask._log = []
+        ask._outcome = None
+        # What follows is PooledAddress.send(), whose invariant holds here as well.
+        try:
+            address.inbox.append(ask)
+            if not address.queued:
+                if address.turn:
+                    address.schedule()
+                elif address.closed:
+                    address.bury_the_rest()
+        except BaseException:
+            address.schedule()
+            raise
+        future: Future[Any] = ask
+        return future
+
+    def _defer(
+        self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> None:
+        address = self._address
+        if address.stopped:
+            raise address.dead_error("not found")
+        envelope = _new(CallEnvelope)
+        envelope.attr_path = attr_path
+        envelope.args = args
+        envelope.kwargs = kwargs or None
+        address.send(envelope)
+
+
+def _returned(address: PooledAddress, error: BaseException) -> None:
+    """See to what an exception means besides being the answer to the caller."""
+    actor: Any = address.actor
+    if is_failure(error):
+        log_returned(actor, error)
+    elif not is_the_callers(error):
+        stop_everything(address, actor, error)
+
+
+running_codes.add(PooledRef.ask.__code__)

@@ -1,0 +1,75 @@
+"""Running one actor, by whoever has its turn."""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
+
+from pykka import _life
+from pykka._ask import LETTERS
+from pykka._life import handle, handle_told
+from pykka._logging import is_for_the_program, report_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pykka._threading_future import ThreadingFuture
+    from pykka.runtimes.pool.address import PooledAddress
+
+BATCH = range(64)
+"""One item for each message that a worker handles before it turns to another actor."""
+
+MANY = 32
+"""So many messages that it is cheaper to take all of them at once than one by one."""
+
+ENDLESS: Iterable[Any] = repeat(None)
+
+
+def run(  # noqa: C901, PLR0912 (one function, because a call costs)
+    address: PooledAddress,
+    budget: Iterable[Any] = BATCH,
+    until: ThreadingFuture[Any] | None = None,
+) -> None:
+    """Handle messages of an actor, in order.
+
+    Args:
+        address: The actor. This thread has its turn, and gives it back afterwards, unless the
+            address is closed.
+        budget: One item for each message that may be handled.
+        until: Stop when this future is resolved.
+    """
+    actor: Any = address.actor
+    try:
+        if not address.begun:
+            address.begun = True
+            _life.begin(address, actor)
+        inbox = address.inbox
+        backlog = address.backlog
+        for _ in budget:
+            if address.stopped:
+                break
+            if backlog:
+                item = backlog.pop()
+            elif not inbox:
+                break
+            elif len(inbox) < MANY:
+                item = inbox.pop(0)
+            else:
+                backlog = address.refill()
+                item = backlog.pop()
+            if type(item) in LETTERS:
+                handle(address, item)
+            else:
+                handle_told(address, item)
+            item = None  # while others run, it is not kept alive here
+            if until is not None and until._outcome is not None:
+                break
+    except BaseException as error:  # the user's inbox failed
+        _life.crash(address, actor, error)
+    if address.stopped:
+        try:
+            _life.end(address, actor)
+        except BaseException as error:
+            if is_for_the_program(error):
+                raise
+            report_failure("Somebody who was told of the end of %s raised:", address)

@@ -1,0 +1,387 @@
+"""The threads of a dispatcher, and the queues in which actors wait for one of them.
+
+Run queues
+    Each worker has a run queue of its own, and all share one more, `injected`. An actor that is
+    made ready by code on a worker goes into that worker's queue, and wakes nobody: two actors
+    that play ping-pong stay on one thread. All others go into the shared queue, in which idle
+    workers sit and wait.
+
+    A worker takes from its own queue; every 64th time, and when its own is empty, from the shared
+    one, so that two that play ping-pong for ever do not keep a message from outside waiting.
+    Before it sits down it takes from the queues of others.
+
+Growing and shrinking
+    - A worker that is about to wait for a future says so (`will_block`). What waits in its own
+      queue moves to the shared one, and somebody is found who takes it.
+    - The look-out (`pykka.runtimes.pool.lookout`) sees to the rest: workers that hang in a
+      handler, workers that are too many.
+
+    Threads are started by `add_worker` only. It never happens under a lock, and never on the main
+    thread, for `Thread.start()` does not bear a signal handler that raises; there, a small thread
+    does it.
+
+Invariant: if an actor waits in the shared queue then a worker sits there or will come there before
+it sits down anywhere else, or a worker is being started, or the look-out is awake and will look.
+A sender puts its hint into the queue and *then* looks whether somebody sits there (`parked`); a
+worker counts itself in and *then* asks the queue. So one of the two sees the other.
+
+The counts are changed under a lock, by threads on which no signal handler runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import threading
+import time
+from _thread import start_new_thread
+from collections import deque
+from contextvars import Context
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from pykka._current import current
+from pykka._exceptions import PoolExhaustedError
+from pykka._logging import report_failure
+from pykka.runtimes.pool.address import FENCE, NOTHING
+from pykka.runtimes.pool.lookout import Lookout
+from pykka.runtimes.pool.running import run
+
+if TYPE_CHECKING:
+    from pykka._current import ThreadState
+    from pykka.runtimes.pool.address import PooledAddress
+
+SHARED_EVERY = 64
+"""A worker serves the shared queue first every so many times. A power of two."""
+
+FREE_THREADED = FENCE
+
+MOST_AT_ONCE_WITH_THE_GIL = 4
+
+
+def how_many_at_once() -> int:
+    """How many workers are wanted that do not block.
+
+    With the GIL only one of them runs Python code at a time; but one may be in a system call or in
+    compiled code.
+    """
+    cores = max(2, os.cpu_count() or 1)
+    return cores if FREE_THREADED else min(cores, MOST_AT_ONCE_WITH_THE_GIL)
+
+
+class Pool:
+    """The threads of one dispatcher.
+
+    Args:
+        name: What the names of its threads begin with.
+        most: How many threads there may be.
+        is_bounded: Whether the user has chosen that number.
+        caller_runs: Whether a thread that waits for an actor may run it.
+    """
+
+    def __init__(self, name: str, most: int, *, is_bounded: bool, caller_runs: bool) -> None:
+        self.name = name
+        self.most = most
+        self.is_bounded = is_bounded
+        self.caller_runs = caller_runs
+        self.at_once = min(how_many_at_once(), most)
+        self._numbers = itertools.count(1)
+        self._begin_afresh()
+
+    def _begin_afresh(self) -> None:
+        self.lock = threading.Lock()
+        self.injected: SimpleQueue[PooledAddress | None] = SimpleQueue()
+        self.put = self.injected.put
+        self.workers: list[Worker] = []
+        self.parked = 0
+        """How many workers sit at the shared queue."""
+        self.blocked = 0
+        """How many workers wait for a future."""
+        self.stuck = 0
+        """How many workers sleep in a handler, as far as the look-out knows."""
+        self.is_starting = False
+        """Whether a thread has been asked for that is not there yet."""
+        self.is_ending = False
+        """Whether the program ends, and workers do not sit down any more."""
+        self.lookout = Lookout(self)
+        self.ended: SimpleQueue[None] = SimpleQueue()
+
+    def renew(self) -> None:
+        """Begin afresh in a child process, which has none of the threads."""
+        worker: Any = current.state.worker
+        self._begin_afresh()
+        if worker is not None and worker.pool is self:  # the thread that forked
+            worker.local.clear()
+            worker.blocked = False
+            worker.state.accepts = self
+            self.workers.append(worker)
+
+    def inject(self, address: PooledAddress) -> None:
+        """Put a hint into the shared queue, and see that somebody takes it."""
+        try:
+            # No signal handler can strike between these two.
+            address.queued = True
+            self.put(address)
+        finally:
+            if not self.parked:
+                self.call_for_help()
+
+    def call_for_help(self) -> None:
+        """Have a worker started, unless enough are awake, or there are as many as there may be."""
+        total = len(self.workers)
+        if self.is_starting or total >= self.most:
+            return
+        if total - self.blocked - self.stuck >= self.at_once:
+            return
+        if not current.state.is_main:
+            self.add_worker()
+            return
+        with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
+            # No signal handler can strike between these two.
+            self.is_starting = True
+            start_new_thread(self.add_worker, ())
+
+    def add_worker(self) -> bool:
+        """Start a worker; False if there are as many as there may be, or no thread can be had."""
+        with self.lock:
+            self.is_starting = False
+            if len(self.workers) >= self.most:
+                return False
+            worker = Worker(self)
+            self.workers.append(worker)
+        try:
+            threading.Thread(
+                target=worker.main, name=f"{self.name}-{next(self._numbers)}", daemon=True
+            ).start()
+        except RuntimeError:
+            with self.lock:
+                self.workers.remove(worker)
+            return False
+        return True
+
+    def work_here(self) -> None:
+        """Be a worker on this very thread, until nothing is left to do."""
+        worker = Worker(self)
+        with self.lock:
+            self.workers.append(worker)
+        worker.main()
+
+    def is_quiet(self) -> bool:
+        """Tell whether no actor runs or waits for a worker."""
+        with self.lock:
+            return self.parked == len(self.workers) and self.injected.empty()
+
+
+class Worker:
+    """One thread of a pool."""
+
+    __slots__ = (
+        "_is_retired",
+        "blocked",
+        "clock",
+        "cpu",
+        "is_parked",
+        "is_stuck",
+        "local",
+        "picks",
+        "pool",
+        "seen",
+        "since",
+        "state",
+    )
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.local: deque[PooledAddress] = deque()
+        self.blocked = False
+        """Whether the thread waits for a future."""
+        self.is_parked = False
+        """Whether it sits at the shared queue."""
+        self.picks = 0
+        """How many actors it has taken up so far."""
+        self.state: ThreadState
+        self._is_retired = False
+        # The rest is the look-out's.
+        self.is_stuck = False
+        self.clock: int | None = None
+        self.seen = -1
+        self.cpu = 0.0
+        self.since = 0.0
+
+    def main(self) -> None:
+        """What the thread does."""
+        state = current.state
+        self.state = state
+        state.worker = self
+        state.accepts = self.pool
+        state.push = self.local.append
+        with contextlib.suppress(AttributeError, OSError):  # not on every system
+            self.clock = time.pthread_getcpuclockid(threading.get_ident())
+        self.since = time.monotonic()
+        self.pool.lookout.wake()
+        try:
+            while not self._is_retired:
+                # Actors run in an empty context. One that sets a variable keeps it as its own.
+                context = Context()
+                context.run(self._work, state, context)
+        except BaseException:  # pragma: no cover (a defect of ours)
+            report_failure("A worker of the dispatcher %s ended:", self.pool.name)
+            raise
+        finally:
+            self._leave()
+
+    def _work(  # noqa: C901, PLR0912 (one function, because a call costs)
+        self, state: ThreadState, context: Context
+    ) -> None:
+        """Run one actor after the other until this worker is superfluous, or `context` taken."""
+        local = self.local
+        picks = self.picks
+        while True:
+            picks += 1
+            self.picks = picks
+            if local and picks % SHARED_EVERY:
+                try:
+                    address = local.popleft()
+                except IndexError:  # somebody else took it
+                    continue
+            else:
+                found = self._find()
+                if found is None:
+                    return
+                address = found
+            # In this order: see pykka.runtimes.pool.address.
+            address.queued = False
+            try:
+                del address.turn[0]
+            except IndexError:
+                if address.closed:
+                    self._bury_the_rest(address)
+                continue
+            state.address = address
+            if address.context is None:
+                run(address)
+            else:
+                address.context.run(run, address)
+            state.address = None
+            if address.closed:
+                if context:
+                    return
+                continue
+            is_taken = False
+            if context and address.context is None:
+                address.context = context
+                address.is_direct = False
+                is_taken = True
+            # This is PooledAddress.give_back_turn(); no signal handlers run here.
+            address.turn.append(True)
+            if FENCE:
+                address.inbox.extend(NOTHING)
+            if (address.inbox or address.backlog or address.stopped) and not address.queued:
+                address.queued = True
+                local.append(address)
+            del address
+            if is_taken:
+                return
+
+    def _find(self) -> PooledAddress | None:
+        """Wait for an actor that is ready; `None` if this worker is not needed any more."""
+        found = self._take_shared() or self._take_own() or self._steal()
+        if found is None and not self._is_retired:
+            return self._sit_down()
+        return found
+
+    def _take_shared(self) -> PooledAddress | None:
+        injected = self.pool.injected
+        if injected.empty():
+            return None
+        try:
+            found = injected.get_nowait()
+        except Empty:
+            return None
+        if found is None:
+            self._is_retired = True
+            self.hand_over()
+        return found
+
+    def _take_own(self) -> PooledAddress | None:
+        with contextlib.suppress(IndexError):
+            return self.local.popleft()
+        return None
+
+    def _steal(self) -> PooledAddress | None:
+        """Take from the queue of another worker, the one that waits longest first."""
+        for other in self.pool.workers.copy():
+            if other.local:
+                with contextlib.suppress(IndexError):
+                    return other.local.popleft()
+        return None
+
+    def _sit_down(self) -> PooledAddress | None:
+        pool = self.pool
+        with pool.lock:
+            if pool.is_ending and pool.injected.empty():
+                self._is_retired = True
+                return None
+            pool.parked += 1
+            self.is_parked = True
+        found = pool.injected.get()
+        with pool.lock:
+            pool.parked -= 1
+            self.is_parked = False
+        if found is None:
+            self._is_retired = True
+        elif pool.lookout.is_asleep:
+            pool.lookout.wake()
+        return found
+
+    def hand_over(self) -> None:
+        """Move what waits in this worker's own queue to where others take it."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self.pool.put(self.local.popleft())
+
+    def will_block(self) -> None:
+        """Make up for this thread, which is about to wait for a future.
+
+        Raises:
+            PoolExhaustedError: All other threads wait already, and there may be no more.
+        """
+        pool = self.pool
+        with pool.lock:
+            if pool.blocked + 1 >= pool.most:
+                msg = (
+                    f"the dispatcher {pool.name!r} has its maximum of {pool.most} threads, and "
+                    "all of them wait for answers of actors that need one; let it have more with "
+                    "Dispatcher(max_threads=...), or use tell() where nobody has to wait"
+                )
+                raise PoolExhaustedError(msg)
+            pool.blocked += 1
+            self.blocked = True
+        self.state.accepts = None
+        self.hand_over()
+        if not pool.injected.empty() and not pool.parked:
+            pool.call_for_help()
+
+    def goes_on(self) -> None:
+        """Be told that the wait is over."""
+        if self.blocked:
+            with self.pool.lock:
+                self.pool.blocked -= 1
+                self.blocked = False
+            self.state.accepts = self.pool
+
+    def _bury_the_rest(self, address: PooledAddress) -> None:
+        try:
+            address.bury_the_rest()
+        except BaseException:
+            report_failure("Somebody who was told of what %s left behind raised:", address)
+
+    def _leave(self) -> None:
+        pool = self.pool
+        with pool.lock:
+            pool.workers.remove(self)
+            self.hand_over()
+        if not pool.injected.empty() and not pool.parked:
+            pool.call_for_help()
+        pool.ended.put(None)

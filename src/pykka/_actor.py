@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logging import DEBUG
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka import _life
@@ -10,7 +11,6 @@ from pykka._envelope import Envelope
 from pykka._logging import logger
 from pykka._ref import ref_at
 from pykka._registry import ActorRegistry, home
-from pykka._threading_future import new_threading_future
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
@@ -66,13 +66,7 @@ class Actor:
         any. It does not call the next `__init__()`: a mixin with one goes *before* the actor class
         in the list of bases.
         """
-        create_future = self._create_future
-        self._pykka_address = self._pykka_address_class(
-            self,
-            self._create_actor_inbox(),
-            home,
-            None if create_future is new_threading_future else create_future,
-        )
+        self._pykka_address = self._pykka_address_class(self, home)
         self._actor_ref: ActorRef[Any] = ref_at(self._pykka_address)
 
     @classmethod
@@ -103,7 +97,8 @@ class Actor:
         ref: ActorRef[Self] = actor.actor_ref
         try:
             ActorRegistry.register(ref)
-            logger.debug("Starting %s", actor)
+            if logger.isEnabledFor(DEBUG):
+                logger.debug("Starting %s", actor)
             actor._start_actor_loop()
         except BaseException:
             # Nothing stays behind: no thread could be started, or a signal handler raised.

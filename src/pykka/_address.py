@@ -43,6 +43,7 @@ from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._inbox import ActorInbox, Inbox, Letter, take_all
 from pykka._locks import held
+from pykka._threading_future import new_threading_future
 from pykka.messages import _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
@@ -77,9 +78,7 @@ class Address:
 
     Args:
         actor: The actor that takes the messages.
-        inbox: Where they wait.
         home: The system that the actor belongs to.
-        create_future: Makes the futures of asks; `None` for the library's own.
     """
 
     can_be_run: ClassVar[bool] = False
@@ -106,19 +105,18 @@ class Address:
         "waiting",
     )
 
-    def __init__(
-        self,
-        actor: Actor,
-        inbox: ActorInbox,
-        home: Home,
-        create_future: Callable[[], Future[Any]] | None,
-    ) -> None:
+    def __init__(self, actor: Actor, home: Home) -> None:
+        inbox: ActorInbox = actor._create_actor_inbox()
+        create_future = actor._create_future
         self.actor: Actor | None = actor
         """The actor object; `None` once the address is closed."""
         self.actor_class = type(actor)
         self.inbox = inbox
         self.home = home
-        self.create_future = create_future
+        self.create_future: Callable[[], Future[Any]] | None = (
+            None if create_future is new_threading_future else create_future
+        )
+        """Makes the futures of asks; `None` for the library's own."""
         self.stopped = False
         self.closed = False
         self.ending = False

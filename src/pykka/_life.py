@@ -168,9 +168,14 @@ def handle_told(address: Address, message: object) -> None:
         else:
             handler(address, Envelope(message))
     except BaseException as error:
-        _fail(address, actor, None, error)
+        fail_told(address, error)
         message = actor = None  # as above
     address.handling = None
+
+
+def fail_told(address: Address, error: BaseException) -> None:
+    """End the handling of a message that raised, and that nobody wants an answer to."""
+    _fail(address, address.actor, None, error)  # type: ignore[arg-type]
 
 
 def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -> None:

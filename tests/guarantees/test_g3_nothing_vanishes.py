@@ -128,7 +128,8 @@ class Race:
     def __init__(self, address_class: type[Address], senders: dict[str, str]) -> None:
         self.actor = Recorder()
         self.queue = SteppedQueue()
-        self.address = address_class(self.actor, self.queue, self, None)
+        self.actor._create_actor_inbox = lambda: self.queue
+        self.address = address_class(self.actor, self)
         self.actor._pykka_address = self.address
         self.ref: ActorRef[Any] = ref_at(self.address)
         self.actor._actor_ref = self.ref

@@ -16,6 +16,7 @@ from pykka._address import Address
 from pykka._ask import make_ask
 from pykka._envelope import Envelope
 from pykka._inbox import Inbox, take_all
+from pykka._threading_future import new_threading_future
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ class PlainHome:
         self.buried.append(message)
 
 
+class NoActor:
+    """What an address asks of its actor when it is made."""
+
+    def __init__(self, make_inbox: Callable[[], Any]) -> None:
+        self._create_actor_inbox = make_inbox
+        self._create_future = new_threading_future
+
+
 class InboxOfAnAddress(RuleBasedStateMachine):
     """What is sent, taken and left behind; the model is a list for each fate."""
 
@@ -62,7 +71,7 @@ class InboxOfAnAddress(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.home = PlainHome()
-        self.address = Address(_NO_ACTOR, type(self).make_inbox(), self.home, None)
+        self.address = Address(NoActor(type(self).make_inbox), self.home)
         self.number = 0
         self.waiting: list[Any] = []
         self.dead: list[object] = []
@@ -178,7 +187,7 @@ class InboxOfAnAddress(RuleBasedStateMachine):
         assert self.address.stopped or not self.closed
 
 
-_NO_ACTOR: Any = pykka.Actor.__new__(pykka.Actor)
+
 
 
 @pytest.mark.parametrize("make_inbox", [queue.SimpleQueue, queue.Queue, OwnInbox])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pykka._actor import Actor
 from pykka._threading_future import new_threading_future
 from pykka.runtimes.pool import dispatcher as dispatchers
-from pykka.runtimes.pool.address import PooledAddress
+from pykka.runtimes.pool.address import PooledAddress, new_inbox
 from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.runtimes.pool.ref import PooledRef
 
@@ -58,12 +58,13 @@ class PooledActor(Actor):
 
     _pykka_address_class: ClassVar[type[Address]] = PooledAddress
 
+    _pykka_default: ClassVar[Pool] = dispatchers.default._pool
+    """The threads of the dispatcher that all share."""
+
     @property
     def _pykka_pool(self) -> Pool:
-        """The threads of the class's dispatcher."""
-        chosen: Any = type(self).dispatcher
-        if chosen is None:
-            return dispatchers.default._pool
+        """The threads of the class's dispatcher, if it has one of its own."""
+        chosen: Any = self.dispatcher
         if isinstance(chosen, Dispatcher):
             return chosen._pool
         msg = (
@@ -72,10 +73,7 @@ class PooledActor(Actor):
         )
         raise TypeError(msg)
 
-    @staticmethod
-    def _create_actor_inbox() -> Any:
-        """Make the actor's inbox: a list for the pool's own, or what any actor may have."""
-        return []
+    _create_actor_inbox = staticmethod(new_inbox)
 
     _create_future = staticmethod(new_threading_future)
 

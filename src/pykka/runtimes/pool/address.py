@@ -9,9 +9,9 @@ Problem
 Three things say how it stands with the actor:
 
 inbox
-    A list. Senders append. Whoever runs the actor takes from the front; if much has come in, all
-    of it at once, into the `backlog` (which is kept back to front, so that taking from it is
-    cheap).
+    A list, made when it is first needed. Senders append. Whoever runs the actor takes from the
+    front; if much has come in, all of it at once, into the `backlog` (which is kept back to
+    front, so that taking from it is cheap).
 turn
     A list that holds one token if nobody runs the actor. `del turn[0]` takes the turn, or raises
     `IndexError` if somebody else has it. It is one indivisible step, with and without the GIL,
@@ -48,11 +48,14 @@ from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pykka import _address
 from pykka._address import Address
 from pykka._ask import LETTERS, Ask
 from pykka._current import ThreadState, current
 from pykka._envelope import Envelope
 from pykka._inbox import take_all
+from pykka._locks import held
+from pykka._threading_future import new_threading_future
 from pykka.runtimes.pool import lending
 
 if TYPE_CHECKING:
@@ -61,7 +64,6 @@ if TYPE_CHECKING:
 
     from pykka._actor import Actor
     from pykka._address import Home
-    from pykka._future import Future
     from pykka._inbox import ActorInbox, Letter
     from pykka._ref import ActorRef
     from pykka._threading_future import ThreadingFuture
@@ -75,6 +77,7 @@ NOTHING = ()
 FENCE = not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 _NEVER = object()
+_EMPTY: list[Any] = []
 _LOOK_EVERY = 0.001
 
 
@@ -83,28 +86,40 @@ class PooledAddress(Address):
 
     Args:
         actor: As for `Address`.
-        inbox: A list, or an `ActorInbox` of the user's.
         home: As for `Address`.
-        create_future: As for `Address`.
     """
 
     can_be_run: ClassVar[bool] = True
     ref_class: ClassVar[type[ActorRef[Any]]]
 
-    __slots__ = ("backlog", "begun", "context", "is_direct", "lends", "pool", "queued", "turn")
+    __slots__ = (
+        "backlog",
+        "begun",
+        "context",
+        "is_direct",
+        "is_plain",
+        "lends",
+        "pool",
+        "queued",
+        "turn",
+    )
 
     inbox: Any
 
-    def __init__(
-        self,
-        actor: Actor,
-        inbox: Any,
-        home: Home,
-        create_future: Callable[[], Future[Any]] | None,
-    ) -> None:
-        if type(inbox) is not list:
-            inbox = ForeignInbox(inbox)
-        super().__init__(actor, inbox, home, create_future)  # pyright: ignore[reportUnknownArgumentType]
+    def __init__(self, actor: Actor, home: Home) -> None:
+        # This is Address.__init__() and more, in one piece: there may be a million of them.
+        make_inbox = actor._create_actor_inbox
+        create_future = actor._create_future
+        self.actor = actor
+        self.actor_class = type(actor)
+        self.home = home
+        self.create_future = None if create_future is new_threading_future else create_future
+        self.inbox = first_inbox() if make_inbox is new_inbox else as_list(make_inbox())
+        self.stopped = self.closed = self.ending = self._claimed = False
+        self.handling = self.waiting = self.stoppers = None
+        self._urn = self._event = self._face = None
+        of: Any = actor
+        self.pool: Pool = of._pykka_default if of.dispatcher is None else of._pykka_pool
         self.backlog: list[Any] | None = None
         self.begun: bool | None = None
         """Whether the start hook has run, or is running; `None` if the actor is not started."""
@@ -112,9 +127,10 @@ class PooledAddress(Address):
         """The context of the actor's code, once the actor has set a variable in it."""
         self.lends = False
         """Whether any thread that waits for the actor may run it."""
+        self.is_plain = False
+        """Whether the actor has begun, in no context of its own, with an inbox of ours."""
         self.is_direct = False
         """Whether a caller may run the actor without more ado; see `pykka.runtimes.pool.ref`."""
-        self.pool: Pool = actor._pykka_pool  # type: ignore[attr-defined]
         self.queued = False
         self.turn: list[bool] = []
 
@@ -125,17 +141,36 @@ class PooledAddress(Address):
             has_begun: There is no start hook to run.
             caller_runs: Whether any thread that waits for the actor may run it.
         """
-        has_own_inbox = type(self.inbox) is list  # pyright: ignore[reportUnknownMemberType]
         self.lends = caller_runs
-        self.is_direct = caller_runs and has_begun and has_own_inbox and self.create_future is None
         self.begun = has_begun
+        if has_begun:
+            inbox = self.inbox
+            self.is_plain = inbox is None or type(inbox) is list
+            self.is_direct = self.is_plain and caller_runs and self.create_future is None
         self.turn.append(True)
         if self.inbox or not has_begun:
             self.schedule()
 
+    def settle(self) -> None:
+        """Note, after the start hook, which short cuts may be taken with the actor."""
+        self.is_plain = self.users_inbox() is None and self.context is None
+        self.is_direct = self.is_plain and self.lends and self.create_future is None
+
+    def need_inbox(self) -> Any:
+        """The inbox; made now if it has not been needed so far."""
+        inbox: Any = self.inbox
+        if inbox is None:
+            fresh: list[Any] = []
+            for _ in held(_address._first_look):
+                if self.inbox is None:
+                    self.inbox = fresh
+                inbox = self.inbox
+                _address._first_look.release()
+        return inbox
+
     def send(self, envelope: Letter) -> None:
         try:
-            self.inbox.append(envelope)
+            self.need_inbox().append(envelope)
             # `PooledRef` holds a copy of these steps, to save the call.
             if not self.queued:
                 if self.turn:
@@ -152,7 +187,7 @@ class PooledAddress(Address):
         If this thread can see to the answer itself, no worker is woken.
         """
         try:
-            self.inbox.append(ask)
+            self.need_inbox().append(ask)
             if type(ask) is Ask and self.run_for(ask, current.state):
                 return
             if not self.queued:
@@ -191,6 +226,11 @@ class PooledAddress(Address):
             self.schedule()  # as above
             raise
 
+    def adopt(self, context: Context) -> None:
+        """Keep a context, in which the actor has just set a variable."""
+        self.context = context
+        self.is_plain = self.is_direct = False
+
     def refill(self) -> list[Any]:
         """Take over everything that is in the inbox; returns it back to front.
 
@@ -220,10 +260,11 @@ class PooledAddress(Address):
             self.schedule()
 
     def users_inbox(self) -> Any:
-        return None if type(self.inbox) is list else self.inbox.theirs
+        inbox: Any = self.inbox
+        return None if inbox is None or type(inbox) is list else inbox.theirs
 
     def count(self) -> int:
-        return len(self.inbox) + len(self.backlog or ())
+        return len(self.inbox or ()) + len(self.backlog or ())
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         deadline = None if timeout is None else monotonic() + timeout
@@ -246,7 +287,8 @@ class PooledAddress(Address):
             self.give_back_turn()
 
     def _take_first(self) -> Any:
-        item = self.backlog.pop() if self.backlog else self.inbox.pop(0)
+        inbox: Any = self.inbox or _EMPTY
+        item: Any = self.backlog.pop() if self.backlog else inbox.pop(0)
         return item if type(item) in LETTERS else Envelope(item)
 
     def take_all(self, into: list[Any]) -> None:
@@ -256,11 +298,13 @@ class PooledAddress(Address):
             return
         # The loops run in C from start to end, so no signal handler can raise between the moment
         # an item leaves its list and the moment it is in the other.
-        with suppress(IndexError):
-            into.extend(iter((self.backlog or []).pop, _NEVER))
+        if self.backlog:
+            with suppress(IndexError):
+                into.extend(iter(self.backlog.pop, _NEVER))
         done = len(into)
         with suppress(IndexError):
-            into.extend(iter(self.inbox.pop, _NEVER))
+            inbox: Any = self.inbox or _EMPTY
+            into.extend(iter(inbox.pop, _NEVER))
         into[done:] = into[done:][::-1]
 
     def _bury(self, letter: Any) -> None:
@@ -269,6 +313,23 @@ class PooledAddress(Address):
 
 def _as_letter(item: Any) -> Any:
     return item if type(item) in LETTERS else Envelope(item)
+
+
+def new_inbox() -> Any:
+    """The `_create_actor_inbox()` of pooled actors that have none of their own."""
+    return []
+
+
+# An inbox is made when it is first needed. Without the GIL, it takes part in the proof above from
+# the beginning.
+first_inbox: Callable[[], list[Any] | None] = new_inbox if FENCE else lambda: None
+
+
+def as_list(inbox: Any) -> Any:
+    """What stands for an inbox that an actor class has brought."""
+    if type(inbox) is list:
+        return inbox  # pyright: ignore[reportUnknownVariableType]
+    return ForeignInbox(inbox)
 
 
 class ForeignInbox:

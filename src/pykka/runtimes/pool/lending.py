@@ -107,8 +107,7 @@ def run_for(  # noqa: C901, PLR0912 (one function, because a call costs)
         if own is not None:
             state.spare = spare
         elif context:  # the actor has set a variable, and keeps the context
-            address.context = context
-            address.is_direct = False
+            address.adopt(context)
             state.spare = None
         else:
             state.spare = context

@@ -53,7 +53,8 @@ class PooledRef(ActorRef[A]):
             message = Envelope(message)
         # What follows is PooledAddress.send(), whose invariant holds here as well.
         try:
-            address.inbox.append(message)
+            inbox = address.inbox
+            (address.need_inbox() if inbox is None else inbox).append(message)
             if not address.queued:
                 if address.turn:
                     state = current.state
@@ -119,7 +120,7 @@ class PooledRef(ActorRef[A]):
                         address.handling = None
                         if context:  # the actor has set a variable, and keeps the context
                             address.context = context
-                            address.is_direct = False
+                            address.is_plain = address.is_direct = False
                         else:
                             state.spare = context
                         # This is PooledAddress.give_back_turn().
@@ -151,7 +152,8 @@ class PooledRef(ActorRef[A]):
         ask._outcome = None
         # What follows is PooledAddress.send(), whose invariant holds here as well.
         try:
-            address.inbox.append(ask)
+            inbox = address.inbox
+            (address.need_inbox() if inbox is None else inbox).append(ask)
             if not address.queued:
                 if address.turn:
                     address.schedule()
@@ -185,4 +187,4 @@ def _returned(address: PooledAddress, error: BaseException) -> None:
         stop_everything(address, actor, error)
 
 
-running_codes.add(PooledRef.ask.__code__)
+running_codes.add(PooledRef.ask.__code__)  # pyright: ignore[reportUnknownMemberType]

@@ -43,6 +43,7 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
         if not address.begun:
             address.begun = True
             _life.begin(address, actor)
+            address.settle()
         inbox = address.inbox
         backlog = address.backlog
         for _ in budget:

@@ -41,12 +41,16 @@ from contextvars import Context
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from pykka import messages
+from pykka._ask import LETTERS
 from pykka._current import current
+from pykka._envelope import Envelope
 from pykka._exceptions import PoolExhaustedError
+from pykka._life import fail_told, handle
 from pykka._logging import report_failure
 from pykka.runtimes.pool.address import FENCE, NOTHING
 from pykka.runtimes.pool.lookout import Lookout
-from pykka.runtimes.pool.running import run
+from pykka.runtimes.pool.running import BATCH, MANY, run
 
 if TYPE_CHECKING:
     from pykka._current import ThreadState
@@ -56,6 +60,8 @@ SHARED_EVERY = 64
 """A worker serves the shared queue first every so many times. A power of two."""
 
 FREE_THREADED = FENCE
+
+handlers = messages._handlers
 
 MOST_AT_ONCE_WITH_THE_GIL = 4
 
@@ -231,7 +237,7 @@ class Worker:
         finally:
             self._leave()
 
-    def _work(  # noqa: C901, PLR0912 (one function, because a call costs)
+    def _work(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
         self, state: ThreadState, context: Context
     ) -> None:
         """Run one actor after the other until this worker is superfluous, or `context` taken."""
@@ -259,7 +265,33 @@ class Worker:
                     self._bury_the_rest(address)
                 continue
             state.address = address
-            if address.context is None:
+            if address.is_plain and not address.backlog:
+                # This is run() for the usual case, and handle_told().
+                inbox: Any = address.inbox
+                for _ in BATCH:
+                    if not inbox or address.stopped:
+                        break
+                    if len(inbox) >= MANY:
+                        run(address)
+                        break
+                    item: Any = inbox.pop(0)
+                    if type(item) in LETTERS:
+                        handle(address, item)
+                    else:
+                        address.handling = item
+                        try:
+                            handler = handlers.get(type(item))  # pyright: ignore[reportUnknownArgumentType]
+                            if handler is None:
+                                address.actor.on_receive(item)  # type: ignore[union-attr]
+                            else:
+                                handler(address, Envelope(item))
+                        except BaseException as error:
+                            fail_told(address, error)
+                        address.handling = None
+                item = None
+                if address.stopped and not address.closed:
+                    run(address)
+            elif address.context is None:
                 run(address)
             else:
                 address.context.run(run, address)
@@ -270,8 +302,7 @@ class Worker:
                 continue
             is_taken = False
             if context and address.context is None:
-                address.context = context
-                address.is_direct = False
+                address.adopt(context)
                 is_taken = True
             # This is PooledAddress.give_back_turn(); no signal handlers run here.
             address.turn.append(True)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import threading
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pykka import _wait_graph
 from pykka._logging import logger
+from pykka._wait_graph import WaitGraph, WaitingActor
 
-__all__ = ["log_thread_tracebacks"]
+if TYPE_CHECKING:
+    from typing import TextIO
+
+__all__ = [
+    "WaitGraph",
+    "WaitingActor",
+    "log_thread_tracebacks",
+    "print_wait_graph",
+    "wait_graph",
+]
 
 
 def log_thread_tracebacks(*_args: Any, **_kwargs: Any) -> None:
@@ -41,3 +54,78 @@ def log_thread_tracebacks(*_args: Any, **_kwargs: Any) -> None:
         name = names.get(ident, "?")
         stack = "".join(traceback.format_stack(frame))
         logger.critical("Current state of %s (ident: %s):\n%s", name, ident, stack)
+
+
+def wait_graph() -> WaitGraph:
+    """Look which actors wait for which others, right now.
+
+    In the graph are the actors that wait for an answer of another actor, without a timeout. That
+    is what `DeadlockError` looks at, so what it does not see is not here either: locks, events and
+    queues of the program's own, waits with a timeout, and threads that run no actor, such as the
+    main thread.
+
+    It may be called from any thread, and from a signal handler: it takes no lock that the code
+    below could hold. The program goes on meanwhile, so a wait may be over when you read of it. It
+    calls `repr()` of the messages.
+
+    Where an actor waits for one that its own thread runs (see `PooledActor.caller_runs`), thread
+    and line are read off the thread's stack. On a build of Python without the global interpreter
+    lock they may be missing.
+
+    Examples:
+        >>> import threading
+        >>> import pykka
+        >>> import pykka.debug
+        >>> class Archive(pykka.ThreadingActor):
+        ...     def find(self, name, has_begun, may_end):
+        ...         has_begun.set()
+        ...         may_end.wait()
+        >>> class Reader(pykka.ThreadingActor):
+        ...     def read(self, archive, *args):
+        ...         return archive.find(*args).get()
+        >>> has_begun, may_end = threading.Event(), threading.Event()
+        >>> archive, reader = Archive.start().proxy(), Reader.start().proxy()
+        >>> answer = reader.read(archive, "a book", has_begun, may_end)
+        >>> has_begun.wait()
+        True
+        >>> graph = pykka.debug.wait_graph()
+        >>> while not graph.waiting:  # until the reader has got as far as that
+        ...     graph = pykka.debug.wait_graph()
+        >>> [waits] = graph.waiting
+        >>> waits.actor == reader.actor_ref, waits.waits_for == archive.actor_ref
+        (True, True)
+        >>> may_end.set()
+        >>> stopped = pykka.ActorRegistry.stop_all()
+        >>> print(pykka.debug.wait_graph())
+        No actor waits for another one.
+    """
+    return _wait_graph.look()
+
+
+def print_wait_graph(*_args: Any, file: TextIO | None = None) -> None:
+    """Print which actors wait for which others.
+
+    It takes and ignores any positional arguments, so it can be used as a signal handler:
+
+        signal.signal(signal.SIGUSR2, pykka.debug.print_wait_graph)
+
+    Args:
+        file: Where to print it; the standard error output if `None`.
+
+    Examples:
+        >>> import sys
+        >>> import pykka.debug
+        >>> pykka.debug.print_wait_graph(file=sys.stdout)
+        No actor waits for another one.
+    """
+    text = f"{_wait_graph.look()}\n"
+    stream = sys.stderr if file is None else file
+    if stream is None:  # pyright: ignore[reportUnnecessaryComparison]
+        return  # a program without a console
+    try:
+        stream.write(text)
+        stream.flush()
+    except RuntimeError:
+        # The signal struck while the stream was just being written to, and it does not bear that.
+        with contextlib.suppress(OSError, ValueError):
+            os.write(stream.fileno(), text.encode("utf-8", "replace"))

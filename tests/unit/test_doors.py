@@ -101,7 +101,13 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
         ],
         "pykka.messages": ["ProxyCall", "ProxyGetAttr", "ProxySetAttr"],
         "pykka.typing": ["ActorMemberMixin", "Method", "proxy_field", "proxy_method"],
-        "pykka.debug": ["log_thread_tracebacks"],
+        "pykka.debug": [
+            "WaitGraph",
+            "WaitingActor",
+            "log_thread_tracebacks",
+            "print_wait_graph",
+            "wait_graph",
+        ],
         "pykka.dead_letters": [
             "DeadLetter",
             "DeadLetterStatistics",

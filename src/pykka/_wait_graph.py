@@ -314,11 +314,12 @@ def _cut(text: str) -> str:
 
 def _for_mermaid(text: str) -> str:
     """Write text so that Mermaid takes none of it for anything else."""
-    # It knows quotation marks, entities, HTML, Markdown, formulas and directives; the escape is
-    # its own way to write a character by its number.
+    # It knows quotation marks, entities, HTML, Markdown and directives. The escape is its own way
+    # to write a character by its number. Formulas and line ends ("$$", a backslash and an "n") it
+    # looks for after that, so a space without width comes between.
     return "".join(
         char if char.isalnum() or char in " .,:_-()/=…" else f"#{ord(char)};"
-        for char in _printable(text)
+        for char in _printable(text).replace("\\", "\\\u200b").replace("$", "$\u200b")
     )
 
 

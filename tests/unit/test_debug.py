@@ -584,7 +584,9 @@ def test_a_signal_handler_looks_at_the_thread_that_it_interrupts(gate: Gate) -> 
     def send() -> None:
         assert gate.reached.wait(PATIENCE)
         until(lambda graph: len(graph.waiting) == 2)
-        signal.pthread_kill(main, signal.SIGUSR1)
+        # A signal that comes just before a thread blocks in a lock is seen after that only.
+        while not gate.opened.wait(0.05):
+            signal.pthread_kill(main, signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, handler)
     sender = threading.Thread(target=send)
@@ -595,7 +597,7 @@ def test_a_signal_handler_looks_at_the_thread_that_it_interrupts(gate: Gate) -> 
         sender.join(PATIENCE)
         signal.signal(signal.SIGUSR1, before)
 
-    (graph,) = seen
+    graph = seen[0]
     assert as_pairs(graph) == [(first, second), (second, last)]
     assert {each.thread for each in graph.waiting} == {"MainThread"}
     if has_gil():

@@ -310,6 +310,9 @@ class Address:
         if type(self.inbox) is SimpleQueue:
             self.send(Envelope(_WakeUp()))
 
+    def refuse_hopeless_wait(self) -> None:
+        """Raise if the actor cannot get a thread, and nothing will change that."""
+
     def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
         """Run the actor on this thread until it has resolved a future; False if it has not."""
         raise NotImplementedError  # pragma: no cover (`can_be_run` says so)

@@ -223,7 +223,7 @@ class ThreadingFuture(Future[T]):
                 return entry  # pyright: ignore[reportUnknownVariableType, reportReturnType]
         return None
 
-    def _wait(self, timeout: float | None) -> Outcome:  # noqa: C901 (a call costs)
+    def _wait(self, timeout: float | None) -> Outcome:  # noqa: C901, PLR0912 (a call costs)
         """Block until there is an outcome."""
         state = current.state
         if timeout is None:
@@ -242,7 +242,9 @@ class ThreadingFuture(Future[T]):
         worker = state.worker
         try:
             if worker is not None:
-                worker.will_block()
+                worker.will_block(self._answered_by)
+            elif timeout is None and self._answered_by is not None:
+                self._answered_by.refuse_hopeless_wait()
             if timeout is not None:
                 lock.acquire(timeout=min(float(timeout), TIMEOUT_MAX))
             elif state.address is None:

@@ -243,6 +243,11 @@ class PooledAddress(Address):
         self.backlog = backlog
         return backlog
 
+    def refuse_hopeless_wait(self) -> None:
+        pool = self.pool
+        if pool.blocked >= pool.most:
+            raise pool.exhausted()
+
     def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
         return lending.run_for(self, future, state)
 

@@ -129,14 +129,14 @@ class Dispatcher:
     def statistics(self) -> DispatcherStatistics:
         """Return how it stands with the threads and the run queues."""
         pool = self._pool
-        with pool.lock:
-            return DispatcherStatistics(
-                threads=len(pool.workers),
-                idle=pool.parked,
-                blocked=pool.blocked,
-                ready=pool.injected.qsize() + sum(len(worker.local) for worker in pool.workers),
-                max_threads=pool.most,
-            )
+        workers = pool.workers.copy()
+        return DispatcherStatistics(
+            threads=len(workers),
+            idle=pool.parked,
+            blocked=pool.blocked,
+            ready=pool.injected.qsize() + sum(len(worker.local) for worker in workers),
+            max_threads=pool.most,
+        )
 
     def __repr__(self) -> str:
         return f"<pykka.Dispatcher {self.name!r}>"
@@ -156,27 +156,24 @@ def _finish() -> None:
     From some time on, which differs between the versions of Python, no thread can be started any
     more. Then this thread does the work that is left.
     """
-    was_at_work = True
-    while was_at_work:  # the one may have sent something to the other
-        was_at_work = False
+    is_at_work = True
+    while is_at_work:  # the one may have sent something to the other
+        is_at_work = False
         for pool, is_daemon in _snapshot():
-            if not is_daemon and _finish_one(pool):
-                was_at_work = True
+            if not is_daemon and (pool.workers or not pool.injected.empty()):
+                is_at_work = True
+                _finish_one(pool)
 
 
-def _finish_one(pool: Pool) -> bool:
-    """Wait until a pool is at rest; tells whether it was not."""
-    was_at_work = False
-    pool.is_ending = True
+def _finish_one(pool: Pool) -> None:
+    """Wait until a pool is at rest."""
     while pool.workers or not pool.injected.empty():
-        was_at_work = was_at_work or not pool.is_quiet()
-        for _ in range(pool.parked):
+        for _ in range(pool.begin_to_end()):
             pool.put(None)
         if pool.workers:
             pool.ended.get()
         elif not pool.add_worker():
             pool.work_here()
-    return was_at_work
 
 
 def _snapshot() -> Iterator[tuple[Pool, bool]]:

@@ -11,17 +11,21 @@ What it does, every `TICK` while somebody works
        moves to the shared queue, where idle workers take it.
     2. If actors wait in the shared queue and no worker sits there, then
        - if fewer workers than `Pool.at_once` are awake: as many are started as are missing, and
-         as many again as sleep, so that a thousand sleepers have their threads after ten ticks;
-       - otherwise all of them compute, and one more is started; for the next one, the actors have
-         to wait twice as long. That keeps them few, and leaves nobody waiting for ever.
+         as many again as sleep, so that a thousand sleepers have their threads after a few dozen
+         ticks;
+       - otherwise one more is started; for the next one, the actors have to wait twice as long.
+         That keeps those few who compute, and leaves nobody waiting for ever.
     3. Workers that were too many for `CALM` seconds are sent home. When nobody has worked for
-       `Pool.keep_alive` seconds, all are, and the look-out ends too.
+       `KEEP_ALIVE` seconds, all are, and the look-out ends too.
 
 Sleep or work?
-    The thread's CPU time tells. A thread that computes has a share of it, if a small one: with the
-    GIL, a thread gets its turn once in `sys.getswitchinterval()` times the number of those that
-    compute. So a worker sleeps if it had no CPU time for twice as long as that. Where the system
-    does not tell the CPU time of a thread, one that hangs for `HANGS` seconds is taken for asleep.
+    A worker is awake if it has taken up an actor, or has had `WORTH_MENTIONING` seconds of CPU
+    time, not long ago. "Not long" must be longer than the time in which a thread that computes has
+    its turn, which with the GIL is the switch interval times the number of those that compute;
+    but not longer than `HANGS`. If there are so many that some seem to sleep who only wait for
+    the GIL, then enough others are seen awake, and nothing follows from it. A worker of whom
+    nothing is known yet counts as awake. Where the system does not tell the CPU time of a thread,
+    one that takes up no actor for `HANGS` seconds is taken for asleep.
 
 When nothing has happened for some ticks it goes to sleep, until a worker that gets up wakes it. An
 idle pool uses no CPU.
@@ -55,6 +59,9 @@ KEEP_ALIVE = 10.0
 HANGS = 0.05
 """Seconds; see above."""
 
+WORTH_MENTIONING = 0.001
+"""Seconds of CPU time. To start a thread takes less."""
+
 
 class Lookout:
     """The look-out of a pool.
@@ -68,22 +75,23 @@ class Lookout:
         self._bell: SimpleQueue[None] = SimpleQueue()
         self.is_asleep = True
         """Whether it has to be woken."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # as that of the pool
         self._is_running = False
         self._waiting_since: float | None = None
         self._patience = TICK
-        self._computing = 0
+        self._window = TICK
         self._fewest_parked = 0
         self._calm_since = 0.0
 
     def wake(self) -> None:
         """Have it look. Not on the main thread."""
         with self._lock:
-            if not self.is_asleep:
-                return
+            was_asleep = self.is_asleep
             self.is_asleep = False
-            start = not self._is_running
+            start = was_asleep and not self._is_running
             self._is_running = True
+        if not was_asleep:
+            return
         if start:
             try:
                 threading.Thread(
@@ -97,38 +105,45 @@ class Lookout:
 
     def _main(self) -> None:
         try:
-            while self._watch() and self._sleep():
-                pass
+            while True:
+                self._watch()
+                if not self._sleep():
+                    return
         except BaseException:  # pragma: no cover (a defect of ours)
             report_failure("The look-out of the dispatcher %s ended:", self._pool.name)
             raise
 
-    def _watch(self) -> bool:
+    def _watch(self) -> None:
         """Look every tick until nothing happens any more."""
         quiet = 0
-        self._calm_since = time.monotonic()
-        self._fewest_parked = self._pool.parked
-        while quiet < QUIET_TICKS or self._are_too_many():
-            time.sleep(TICK if quiet < QUIET_TICKS else CALM / 4)
+        while quiet < QUIET_TICKS:
+            time.sleep(TICK)
             quiet = 0 if self.look(time.monotonic()) else quiet + 1
-        return True
 
     def _sleep(self) -> bool:
         """Wait until somebody works; False if that took too long, and it is the end."""
-        self.is_asleep = True
-        if not self._pool.is_quiet():  # somebody got up before he could see that
-            self.is_asleep = False
-            return True
-        try:
-            self._bell.get(timeout=KEEP_ALIVE)
-        except Empty:
+        end = time.monotonic() + KEEP_ALIVE
+        while True:
+            self.is_asleep = True
+            if not self._pool.is_quiet():  # somebody got up before he could see that
+                self.is_asleep = False
+                return True
+            now = time.monotonic()
+            are_too_many = len(self._pool.workers) > self._pool.at_once
+            try:
+                self._bell.get(timeout=CALM / 2 if are_too_many else max(0.0, end - now))
+            except Empty:
+                if are_too_many:
+                    self._send_home_the_surplus(time.monotonic())
+                    continue
+            else:
+                return True
             with self._lock:
-                if not self.is_asleep:  # somebody has just rung
+                if not self.is_asleep:  # somebody is just ringing
                     return True
                 self._is_running = False
             self._send_home(len(self._pool.workers))
             return False
-        return True
 
     def look(self, now: float) -> bool:
         """Look once; False if all workers sit and wait."""
@@ -145,37 +160,38 @@ class Lookout:
             self._waiting_since = None
             self._patience = TICK
             pool.stuck = 0
-            self._note_progress(workers, now)
+            self._note_picks(workers, now)
         self._send_home_the_surplus(now)
         return pool.parked < len(workers)
 
-    def _note_progress(self, workers: list[Worker], now: float) -> None:
+    def _note_picks(self, workers: list[Worker], now: float) -> None:
         """Remember which workers have taken up an actor since the last look."""
         for worker in workers:
             if worker.picks != worker.seen or worker.is_parked:
                 worker.seen = worker.picks
                 worker.since = now
-                worker.cpu = -1.0
-                worker.is_stuck = False
+                worker.cpu = None
 
     def _help(self, workers: list[Worker], now: float) -> None:
         """See that somebody takes what waits."""
         pool = self._pool
         if self._waiting_since is None:
             self._waiting_since = now
-        self._note_progress(workers, now)
-        window = 2 * sys.getswitchinterval() * (self._computing + 1)
-        asleep = computing = 0
+        self._note_picks(workers, now)
+        asleep = awake = working = 0
         for worker in workers:
             if worker.blocked:
                 continue
-            if self._sleeps(worker, now, window):
-                asleep += 1
+            self._note_work(worker, now)
+            if now - worker.awake <= self._window:
+                working += 1
+            if now - worker.since <= self._window:
+                awake += 1
             else:
-                computing += 1
-        self._computing = computing
+                asleep += 1
+        self._window = min(2 * sys.getswitchinterval() * (working + 1), HANGS)
         pool.stuck = asleep
-        missing = pool.at_once - computing
+        missing = pool.at_once - awake
         if missing > 0:
             for _ in range(min(missing + asleep, pool.injected.qsize())):
                 if not pool.add_worker():
@@ -185,22 +201,20 @@ class Lookout:
             self._patience *= 2
 
     @staticmethod
-    def _sleeps(worker: Worker, now: float, window: float) -> bool:
-        """Tell whether a worker hangs in a handler without computing."""
+    def _note_work(worker: Worker, now: float) -> None:
+        """Remember whether a worker has computed since its last sign of life."""
         if worker.clock is None:
-            return now - worker.since > HANGS
+            return
         try:
             cpu = time.clock_gettime(worker.clock)
         except OSError:  # the thread has just ended
-            return False
-        if cpu - worker.cpu > (now - worker.since) / 1000:
+            return
+        if worker.cpu is None:
             worker.cpu = cpu
             worker.since = now
-            return False
-        return now - worker.since > window
-
-    def _are_too_many(self) -> bool:
-        return len(self._pool.workers) > self._pool.at_once
+        elif cpu - worker.cpu >= WORTH_MENTIONING:
+            worker.cpu = cpu
+            worker.since = worker.awake = now
 
     def _send_home_the_surplus(self, now: float) -> None:
         """Send those home who were too many at every look for some time."""

@@ -25,7 +25,8 @@ it sits down anywhere else, or a worker is being started, or the look-out is awa
 A sender puts its hint into the queue and *then* looks whether somebody sits there (`parked`); a
 worker counts itself in and *then* asks the queue. So one of the two sees the other.
 
-The counts are changed under a lock, by threads on which no signal handler runs.
+The counts are changed under a lock, by threads on which no signal handler runs. It is re-entrant,
+for a finaliser that sends something may run in the middle of it.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from pykka._current import current
 from pykka._envelope import Envelope
 from pykka._exceptions import PoolExhaustedError
 from pykka._life import fail_told, handle
+from pykka._locks import held
 from pykka._logging import report_failure
 from pykka.runtimes.pool.address import FENCE, NOTHING
 from pykka.runtimes.pool.lookout import Lookout
@@ -96,7 +98,7 @@ class Pool:
         self._begin_afresh()
 
     def _begin_afresh(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.injected: SimpleQueue[PooledAddress | None] = SimpleQueue()
         self.put = self.injected.put
         self.workers: list[Worker] = []
@@ -118,9 +120,10 @@ class Pool:
         worker: Any = current.state.worker
         self._begin_afresh()
         if worker is not None and worker.pool is self:  # the thread that forked
+            # It goes on with its actor, and then leaves; there are others for what is new.
             worker.local.clear()
             worker.blocked = False
-            worker.state.accepts = self
+            worker.retire()
             self.workers.append(worker)
 
     def inject(self, address: PooledAddress) -> None:
@@ -150,11 +153,11 @@ class Pool:
 
     def add_worker(self) -> bool:
         """Start a worker; False if there are as many as there may be, or no thread can be had."""
+        worker = Worker(self)
         with self.lock:
             self.is_starting = False
             if len(self.workers) >= self.most:
                 return False
-            worker = Worker(self)
             self.workers.append(worker)
         try:
             threading.Thread(
@@ -163,8 +166,28 @@ class Pool:
         except RuntimeError:
             with self.lock:
                 self.workers.remove(worker)
+            if not self.is_ending:
+                report_failure("The dispatcher %s cannot start a thread:", self.name)
             return False
         return True
+
+    def begin_to_end(self) -> int:
+        """Have workers leave instead of sitting down; returns how many sit already."""
+        parked = 0
+        for _ in held(self.lock):
+            self.is_ending = True
+            parked = self.parked
+            self.lock.release()
+        return parked
+
+    def exhausted(self) -> PoolExhaustedError:
+        """The error for who waits for an actor that cannot get a thread."""
+        return PoolExhaustedError(
+            f"the dispatcher {self.name!r} has its maximum of {self.most} threads, and all of "
+            "them wait for answers, so none is left for the actor that this answer has to come "
+            "from; let it have more with Dispatcher(max_threads=...), or use tell() where nobody "
+            "has to wait"
+        )
 
     def work_here(self) -> None:
         """Be a worker on this very thread, until nothing is left to do."""
@@ -184,11 +207,11 @@ class Worker:
 
     __slots__ = (
         "_is_retired",
+        "awake",
         "blocked",
         "clock",
         "cpu",
         "is_parked",
-        "is_stuck",
         "local",
         "picks",
         "pool",
@@ -209,11 +232,14 @@ class Worker:
         self.state: ThreadState
         self._is_retired = False
         # The rest is the look-out's.
-        self.is_stuck = False
         self.clock: int | None = None
         self.seen = -1
-        self.cpu = 0.0
+        self.cpu: float | None = None
+        """The thread's CPU time at its last sign of life, if it is known."""
         self.since = 0.0
+        """When it gave the last sign of life, or was looked at for the first time."""
+        self.awake = -1.0
+        """When it was last seen to use the processor."""
 
     def main(self) -> None:
         """What the thread does."""
@@ -235,6 +261,7 @@ class Worker:
             report_failure("A worker of the dispatcher %s ended:", self.pool.name)
             raise
         finally:
+            state.worker = state.accepts = state.push = None
             self._leave()
 
     def _work(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
@@ -351,11 +378,13 @@ class Worker:
     def _sit_down(self) -> PooledAddress | None:
         pool = self.pool
         with pool.lock:
-            if pool.is_ending and pool.injected.empty():
-                self._is_retired = True
-                return None
-            pool.parked += 1
-            self.is_parked = True
+            stays = not (pool.is_ending and pool.injected.empty())
+            if stays:
+                pool.parked += 1
+                self.is_parked = True
+        if not stays:
+            self._is_retired = True
+            return None
         found = pool.injected.get()
         with pool.lock:
             pool.parked -= 1
@@ -366,31 +395,38 @@ class Worker:
             pool.lookout.wake()
         return found
 
+    def retire(self) -> None:
+        """Leave after the current actor."""
+        self._is_retired = True
+        self.state.accepts = None
+
     def hand_over(self) -> None:
         """Move what waits in this worker's own queue to where others take it."""
         with contextlib.suppress(IndexError):
             while True:
                 self.pool.put(self.local.popleft())
 
-    def will_block(self) -> None:
+    def will_block(self, source: object) -> None:
         """Make up for this thread, which is about to wait for a future.
 
+        Args:
+            source: The actor that has to resolve it, if it is known.
+
         Raises:
-            PoolExhaustedError: All other threads wait already, and there may be no more.
+            PoolExhaustedError: All other threads wait already, and there may be no more; but
+                somebody needs one, such as the actor that has to resolve the future.
         """
         pool = self.pool
-        with pool.lock:
-            if pool.blocked + 1 >= pool.most:
-                msg = (
-                    f"the dispatcher {pool.name!r} has its maximum of {pool.most} threads, and "
-                    "all of them wait for answers of actors that need one; let it have more with "
-                    "Dispatcher(max_threads=...), or use tell() where nobody has to wait"
-                )
-                raise PoolExhaustedError(msg)
-            pool.blocked += 1
-            self.blocked = True
         self.state.accepts = None
         self.hand_over()
+        needs_another = getattr(source, "pool", None) is pool or not pool.injected.empty()
+        with pool.lock:
+            is_last = pool.blocked + 1 >= pool.most
+            if not (is_last and needs_another):
+                pool.blocked += 1
+                self.blocked = True
+        if not self.blocked:
+            raise pool.exhausted()
         if not pool.injected.empty() and not pool.parked:
             pool.call_for_help()
 
@@ -400,7 +436,7 @@ class Worker:
             with self.pool.lock:
                 self.pool.blocked -= 1
                 self.blocked = False
-            self.state.accepts = self.pool
+        self.state.accepts = self.pool
 
     def _bury_the_rest(self, address: PooledAddress) -> None:
         try:

@@ -1,13 +1,18 @@
 """Raises an exception at every place where a signal handler could.
 
 Python runs signal handlers on the main thread, between two instructions, and only at some places:
-when a function begins, when a loop jumps back, and when a call returns. If the handler raises, the
-exception appears there. `inject()` runs a function again and again and raises at the first such
-place, then at the second, and so on, until the function gets through.
+when a function begins, when a loop jumps back, and when a call of something written in C returns.
+If the handler raises, the exception appears there, as that of the very instruction. `inject()`
+runs a function again and again and raises at the first such place, then at the second, and so on,
+until the function gets through.
 
-The places are found with `sys.settrace`, in the functions of the package only. Each run has a
-thread of its own: what is raised between two instructions of an `except` block leaves the block's
-exception behind as the thread's current one, and it would turn up in the tests that follow.
+The places are found with `sys.settrace` and `sys.setprofile`, in the functions of the package
+only. Each run has a thread of its own: what is raised between two instructions of an `except`
+block leaves the block's exception behind as the thread's current one, and it would turn up in the
+tests that follow.
+
+Neither hook sees all calls return; there, the exception is raised before the next instruction. If
+that belongs to another `try`, the place is left out.
 """
 
 from __future__ import annotations
@@ -21,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 import pykka
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
+    from collections.abc import Callable
+    from types import CodeType, FrameType
 
 _PACKAGE = pykka.__file__.removesuffix("__init__.py")
 
@@ -31,12 +36,24 @@ class Interrupted(BaseException):
     """What the imagined signal handler raises."""
 
 
-def inject(prepare: Callable[[], tuple[Callable[[], object], Callable[[bool], object]]]) -> int:
+class Alarm(Interrupted, Exception):
+    """What a signal handler raises that means the call it strikes in."""
+
+
+class CtrlC(Interrupted, KeyboardInterrupt):
+    """What a signal handler raises that means the program."""
+
+
+def inject(
+    prepare: Callable[[], tuple[Callable[[], object], Callable[[bool], object]]],
+    error: type[Interrupted] = Interrupted,
+) -> int:
     """Run a function once for each place at which it can be interrupted.
 
     Args:
         prepare: Makes a fresh pair for each run: the function to interrupt, and a function that
             checks the state afterwards and is told whether the first was interrupted.
+        error: What to raise.
 
     Returns:
         The number of places.
@@ -44,22 +61,27 @@ def inject(prepare: Callable[[], tuple[Callable[[], object], Callable[[bool], ob
     place = 0
     while True:
         function, check = prepare()
-        with ThreadPoolExecutor(1) as thread:
-            interrupted = thread.submit(_run, function, place).result()
-        check(interrupted)
+        tracer = _Tracer(place, error)
+        try:
+            with ThreadPoolExecutor(1) as thread:
+                interrupted = thread.submit(_run, function, tracer).result()
+            check(interrupted)
+        except BaseException as failure:
+            failure.add_note(f"interrupted at place {place}: {tracer.where}")
+            raise
         if not interrupted:
             return place
         place += 1
 
 
-def _run(function: Callable[[], object], place: int) -> bool:
-    tracer = _Tracer(place)
+def _run(function: Callable[[], object], tracer: _Tracer) -> bool:
     # Signals come on the main thread only, and this stands for it.
     main_thread = threading.main_thread
     threading.main_thread = threading.current_thread
-    before = sys.gettrace()
+    before, profile = sys.gettrace(), sys.getprofile()
     # Python 3.12 looks in settrace() whether anybody has asked for instructions so far.
     sys._getframe().f_trace_opcodes = True
+    sys.setprofile(tracer.profile)
     sys.settrace(tracer.call)
     try:
         function()
@@ -67,17 +89,21 @@ def _run(function: Callable[[], object], place: int) -> bool:
         return True
     finally:
         sys.settrace(before)
+        sys.setprofile(profile)
         threading.main_thread = main_thread
     assert not tracer.raised, "the function has swallowed the exception"
     return False
 
 
 class _Tracer:
-    def __init__(self, place: int) -> None:
+    def __init__(self, place: int, error: type[Interrupted]) -> None:
         self.place = place
+        self.error = error
         self.passed = 0
         self.raised = False
-        self._may_check: dict[FrameType, bool] = {}
+        self.where = "nowhere"
+        self._called: dict[FrameType, int] = {}
+        """Where a frame calls something whose return nothing tells of."""
 
     def call(self, frame: FrameType, event: str, _arg: object) -> Any:
         if not frame.f_code.co_filename.startswith(_PACKAGE):
@@ -85,36 +111,58 @@ class _Tracer:
         frame.f_trace = self.step  # or Python 3.13 and newer forget the next line
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
-        self._may_check[frame] = True
+        self._pass_by(frame)
         return self.step
+
+    def profile(self, frame: FrameType, event: str, _arg: object) -> None:
+        if event == "c_return" and self._called.pop(frame, None) is not None:
+            self._pass_by(frame)
 
     def step(self, frame: FrameType, event: str, _arg: object) -> Any:
         if event == "opcode":
-            name = _names(frame.f_code)[frame.f_lasti]
-            here = self._may_check.get(frame, False)
-            self._may_check[frame] = name.startswith(("CALL", "JUMP_BACKWARD", "RESUME"))
-            if here and not self.raised:
-                if self.passed == self.place:
-                    self.raised = True
-                    raise Interrupted
-                self.passed += 1
-        elif event == "exception":
-            self._may_check[frame] = False  # a call that raises is not followed by a check
-        elif event == "return":
-            self._may_check.pop(frame, None)
+            names, handlers = _look_up(frame.f_code)
+            here = frame.f_lasti
+            call = self._called.pop(frame, None)
+            if call is not None and _same_handler(handlers, call, here):
+                self._pass_by(frame)
+            name = names[here]
+            if name == "JUMP_BACKWARD":
+                self._pass_by(frame)
+            elif name.startswith("CALL"):
+                self._called[frame] = here
+        elif event in {"exception", "return"}:
+            self._called.pop(frame, None)  # a call that raises is not followed by a check
         return self.step
 
+    def _pass_by(self, frame: FrameType) -> None:
+        """Come to a place where a signal handler may run."""
+        if self.raised:
+            return
+        if self.passed == self.place:
+            self.raised = True
+            code = frame.f_code
+            self.where = f"{code.co_filename}:{frame.f_lineno} in {code.co_name}"
+            raise self.error
+        self.passed += 1
 
-_cache: dict[Any, dict[int, str]] = {}
+
+_cache: dict[CodeType, tuple[dict[int, str], list[Any]]] = {}
 
 
-def _names(code: Any) -> dict[int, str]:
-    names = _cache.get(code)
-    if names is None:
-        names = _cache[code] = dict(_instructions(code))
-    return names
+def _look_up(code: CodeType) -> tuple[dict[int, str], list[Any]]:
+    """The names of a function's instructions, and where its `try` blocks are."""
+    found = _cache.get(code)
+    if found is None:
+        bytecode = dis.Bytecode(code)
+        names = {instruction.offset: instruction.opname for instruction in bytecode}
+        found = _cache[code] = names, list(bytecode.exception_entries)  # type: ignore[attr-defined]
+    return found
 
 
-def _instructions(code: Any) -> Iterator[tuple[int, str]]:
-    for instruction in dis.get_instructions(code, show_caches=False):
-        yield instruction.offset, instruction.opname
+def _same_handler(handlers: list[Any], one: int, other: int) -> bool:
+    """Tell whether what two instructions raise goes to the same place."""
+    targets = [
+        [entry.target for entry in handlers if entry.start <= offset < entry.end]
+        for offset in (one, other)
+    ]
+    return targets[0] == targets[1]

@@ -22,8 +22,9 @@ class LeakCheck:
         """Stop all actors, wait for the threads that are new, and fail if one does not end."""
         pykka.ActorRegistry.stop_all(timeout=PATIENCE)
         deadline = time.monotonic() + PATIENCE
+        pools = [f"{pool.name}-" for pool, _is_daemon in dispatcher._snapshot()]
         for thread in set(threading.enumerate()) - self._before:
-            if thread.name.startswith(("pytest_timeout", "pykka-")):  # a pool keeps its threads
+            if thread.name.startswith(("pytest_timeout", *pools)):  # a pool keeps its threads
                 continue
             try:
                 thread.join(max(0.0, deadline - time.monotonic()))

@@ -13,6 +13,7 @@ from benchmarks.adapters import ADAPTERS
 from benchmarks.environments import HOME, ROOT, Site, make_all
 from benchmarks.plan import UnknownNameError, make_plan
 from benchmarks.progress import show
+from benchmarks.report import was_measured
 from benchmarks.results import Run
 from benchmarks.runner import Runner, begin, steps
 from benchmarks.workloads import WORKLOADS
@@ -187,7 +188,9 @@ def _show(options: argparse.Namespace) -> int:
 def _print(run: Run) -> None:
     print("\n".join(report.describe(run)))
     print(f"\n{report.comparison(run).as_text()}")
-    others = report.everybody(run, ("feel", "savina", "curve"))
+    if was_measured(run, run.pooled):
+        print(f"\n{report.pooled(run).as_text()}")
+    others = report.everybody(run, report.EVERYTHING)
     print(f"\nMedians of all implementations:\n\n{others.as_text()}")
     for each in run.curves:
         if report.curve_points(run, each["workload"]):

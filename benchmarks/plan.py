@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from benchmarks.adapters import ADAPTERS, FLOOR, OURS, PEER
+from benchmarks.adapters import ADAPTERS, ERLANG, FLOOR, NEWEST, OURS, PEER, POOLED
 from benchmarks.curves import CURVES
 from benchmarks.workload import Group, scale
 from benchmarks.workloads import WORKLOADS
@@ -14,9 +14,14 @@ from benchmarks.workloads import WORKLOADS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from benchmarks.workload import Workload
+
 SHORT_ROUNDS = 5
-FULL_ROUNDS = 9
+FULL_ROUNDS = 7
 CURVE_ROUNDS = 3
+HEAVY_ROUNDS = 3
+HEAVY_SHORT_ROUNDS = 2
+"""For workloads that take long, in the full and in the short form."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def make_plan(
         if (workload.group is not Group.CURVE and (full or only or workload.short)) or (
             workload.group is Group.CURVE and only and not full
         ):
-            tasks.append(Task(name, {**workload.parameters, **used}, present, times))
+            tasks.append(_task(workload, used, present, times, full=full, stated=bool(rounds)))
     if unused:
         msg = f"no workload has a parameter {', '.join(sorted(unused))}"
         raise UnknownNameError(msg)
@@ -105,6 +110,23 @@ def make_plan(
     return tasks
 
 
+def _task(
+    workload: Workload,
+    settings: Mapping[str, int],
+    adapters: tuple[str, ...],
+    rounds: int,
+    *,
+    full: bool,
+    stated: bool,
+) -> Task:
+    """What is measured at one point."""
+    if workload.heavy:
+        adapters = tuple(name for name in adapters if ADAPTERS[name].scale >= 1)
+        if not stated:
+            rounds = min(rounds, HEAVY_ROUNDS if full else HEAVY_SHORT_ROUNDS)
+    return Task(workload.name, {**workload.parameters, **settings}, adapters, rounds)
+
+
 def select(patterns: Sequence[str], names: Iterable[str], what: str) -> list[str]:
     """The names that fit a pattern, in their own order; all if there is no pattern."""
     known = list(names)
@@ -124,7 +146,8 @@ def order(adapters: Sequence[str], number: int) -> list[str]:
     round begins with another one and goes the other way round, so that nobody is always the one
     that runs on a warm, or on a hot, processor.
     """
-    first = [name for name in (PEER, OURS, FLOOR) if name in adapters]
+    matter = (ERLANG, POOLED, NEWEST, PEER, OURS, FLOOR)
+    first = [name for name in matter if name in adapters]
     ring = first + [name for name in adapters if name not in first]
     start = number % len(ring) if ring else 0
     turned = ring[start:] + ring[:start]

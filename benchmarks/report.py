@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import percent, quantity, ratio
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.results import Measurement, Run
+    from benchmarks.targets import Target
 
 NOTHING = "–"
 
@@ -103,27 +105,39 @@ def rows(run: Run, group: str) -> Iterator[Row]:
             yield Row(name, metric, f"{workload['title']}{addition}", measurements)
 
 
-def comparison(run: Run, groups: Sequence[str] = ("feel", "savina", "curve")) -> Table:
+EVERYTHING = ("feel", "savina", "curve")
+
+
+def comparison(run: Run, groups: Sequence[str] = EVERYTHING) -> Table:
     """Ours against the peers and the floor, with ratios."""
-    others = [
-        name
-        for name in (run.peer, *(each for each in run.adapters if each.startswith("pykka-")))
-        if was_measured(run, name)
-    ]
-    others = list(dict.fromkeys(others))
-    head = ["", title_of(run, run.reference)]
+    peers = [run.peer, *(each for each in run.adapters if each.startswith("pykka-"))]
+    return _side_by_side(run, groups, run.reference, peers, run.floor)
+
+
+def pooled(run: Run, groups: Sequence[str] = EVERYTHING) -> Table:
+    """Our pool against those that it is compared with, and against our actors on threads."""
+    return _side_by_side(run, groups, run.pooled, [*run.pooled_against, run.reference])
+
+
+def _side_by_side(
+    run: Run, groups: Sequence[str], ours: str, others: Sequence[str], floor: str = ""
+) -> Table:
+    others = [name for name in dict.fromkeys(others) if was_measured(run, name)]
+    if not was_measured(run, floor):
+        floor = ""
+    head = ["", title_of(run, ours)]
     for name in others:
         head += [title_of(run, name), "ours is better by"]
-    if was_measured(run, run.floor):
-        head += [title_of(run, run.floor), "ours costs"]
+    if floor:
+        head += [title_of(run, floor), "ours costs"]
     table = Table(head, [])
     for group in groups:
         for row in rows(run, group):
-            cells = [f"{row.title}, {_unit(row)}", figure(row, run.reference)]
+            cells = [f"{row.title}, {_unit(row)}", figure(row, ours)]
             for name in others:
-                cells += [figure(row, name), _times(row.advantage(run.reference, name))]
-            if was_measured(run, run.floor):
-                cells += [figure(row, run.floor), _times(row.cost(run.reference, run.floor))]
+                cells += [figure(row, name), _times(row.advantage(ours, name))]
+            if floor:
+                cells += [figure(row, floor), _times(row.cost(ours, floor))]
             table.rows.append(cells)
     return table
 
@@ -143,24 +157,45 @@ def targets(run: Run) -> Table:
     """The targets, with what was measured."""
     table = Table(["target", "wanted", "measured", "quartiles", ""], [])
     for target in TARGETS:
-        if target.workload not in run.workloads:
+        figures = [target.ours, *([target.theirs] if target.theirs else [])]
+        if any(each.workload not in run.workloads for each in figures):
             continue
-        title = run.workloads[target.workload]["title"]
-        if target.at_least is not None:
-            text = f"{title}: times better than {title_of(run, target.against)}"
-            wanted = f"≥ {target.at_least:g}"
-        else:
-            text = f"{title}: times the cost of {title_of(run, target.against)}"
-            wanted = f"≤ {target.at_most:g}"
+        show = partial(_shown, run, target)
+        wanted = target.at_most if target.at_least is None else target.at_least
+        cells = [
+            _goal(run, target),
+            f"{'≤' if target.at_least is None else '≥'} {show(wanted or 0, is_wanted=True)}",
+        ]
         found = target.measured(run)
         if found is None:
-            table.rows.append([text, wanted, NOTHING, NOTHING, "not measured"])
-            continue
-        low, high = sorted((found.low, found.high))
-        quartiles = f"{low:.2f} to {high:.2f}"
-        cells = [text, wanted, f"{found.median:.2f}", quartiles, target.verdict(found)]
+            cells += [NOTHING, NOTHING, "not measured"]
+        else:
+            low, high = sorted((found.low, found.high))
+            cells += [show(found.median), f"{show(low)} to {show(high)}", target.verdict(found)]
         table.rows.append(cells)
     return table
+
+
+def _goal(run: Run, target: Target) -> str:
+    """What a target is about: "ours, PooledActor, tell: times better than Pykka 4.5.0"."""
+    what = f"{title_of(run, target.ours.adapter)}, {target.ours.title(run)}"
+    theirs = target.theirs
+    if theirs is None:
+        return what
+    other = title_of(run, theirs.adapter)
+    if theirs.workload != target.ours.workload or theirs.at != target.ours.at:
+        scale = ", ".join(
+            f"{v:,} {k}" for k, v in run.workloads[theirs.workload]["parameters"].items()
+        )
+        other = f"{other}, {theirs.title(run)} ({scale})"
+    return f"{what}: times {'the cost of' if target.at_least is None else 'better than'} {other}"
+
+
+def _shown(run: Run, target: Target, value: float, *, is_wanted: bool = False) -> str:
+    """How a figure of a target is written."""
+    if target.theirs is None:
+        return quantity(value, target.ours.described(run)["unit"])
+    return f"{value:g}" if is_wanted else f"{value:.2f}"
 
 
 def curve(run: Run, workload: str, parameter: str, metric: dict[str, Any]) -> Table:
@@ -231,16 +266,17 @@ _PHRASES = {
 }
 
 
-def standings(run: Run, groups: Sequence[str] = ("feel", "savina")) -> Table:
+def standings(run: Run, groups: Sequence[str] = ("feel", "savina"), *, ours: str = "") -> Table:
     """Against each of the others: how often ours is better or worse, and by how much on average.
 
     Better and worse are what the quartiles of the ratio agree on.
     """
+    ours = ours or run.reference
     head = ["ours against", "better in", "worse in", "no clear difference", "geometric mean"]
     table = Table(head, [])
     for name in run.adapters:
-        found = [spread for _, spread in _advantages(run, name, groups)]
-        if found and name != run.reference:
+        found = [spread for _, spread in _advantages(run, ours, name, groups)]
+        if found and name != ours:
             better = sum(verdict(each) > 0 for each in found)
             worse = sum(verdict(each) < 0 for each in found)
             mean = math.exp(statistics.fmean(math.log(each.median) for each in found))
@@ -249,16 +285,17 @@ def standings(run: Run, groups: Sequence[str] = ("feel", "savina")) -> Table:
     return table
 
 
-def losses(run: Run, groups: Sequence[str] = ("feel", "savina")) -> Table:
+def losses(run: Run, groups: Sequence[str] = ("feel", "savina"), *, ours: str = "") -> Table:
     """Where each of the others is better than ours, the worst for us first."""
+    reference = ours or run.reference
     table = Table(["is better than ours", "in (how many times better)"], [])
     for name in run.adapters:
         found = [
             (other.median, row.title)
-            for row, ours in _advantages(run, name, groups)
-            if verdict(ours) < 0 and (other := row.advantage(name, run.reference))
+            for row, advantage in _advantages(run, reference, name, groups)
+            if verdict(advantage) < 0 and (other := row.advantage(name, reference))
         ]
-        if found and name != run.reference:
+        if found and name != reference:
             found.sort(reverse=True)
             where = "; ".join(f"{title} {ratio(times)}" for times, title in found)
             table.rows.append([title_of(run, name), where])
@@ -271,11 +308,13 @@ def verdict(found: Spread) -> int:
     return (low > 1) - (high < 1)
 
 
-def _advantages(run: Run, other: str, groups: Sequence[str]) -> Iterator[tuple[Row, Spread]]:
+def _advantages(
+    run: Run, ours: str, other: str, groups: Sequence[str]
+) -> Iterator[tuple[Row, Spread]]:
     """How many times better ours is than another, row by row."""
     for group in groups:
         for row in rows(run, group):
-            found = row.advantage(run.reference, other)
+            found = row.advantage(ours, other)
             if found is not None:
                 yield row, found
 

@@ -70,6 +70,10 @@ class Run:
     """The adapter that ratios are given to."""
     floor: str = ""
     """The adapter that stands for the least that can be paid."""
+    pooled: str = ""
+    """The adapter of our other runtime."""
+    pooled_against: list[str] = field(default_factory=list)
+    """The adapters that this one is compared with."""
     machine: dict[str, Any] = field(default_factory=dict)
     python: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, Any] = field(default_factory=dict)
@@ -94,13 +98,18 @@ class Run:
         self.measurements.append(new)
         return new
 
-    def row(self, workload: str) -> dict[str, Measurement]:
-        """Adapter → measurement of a workload with the parameters of the table."""
-        default = self.workloads[workload]["parameters"]
+    def row(self, workload: str, at: Mapping[str, int] | None = None) -> dict[str, Measurement]:
+        """Adapter → measurement of a workload.
+
+        Args:
+            workload: Its name.
+            at: The parameters that are not those of the table.
+        """
+        wanted = {**self.workloads[workload]["parameters"], **(at or {})}
         return {
             found.adapter: found
             for found in self.measurements
-            if found.workload == workload and found.parameters == default
+            if found.workload == workload and found.parameters == wanted
         }
 
     def curve(self, workload: str, parameter: str) -> Iterator[tuple[str, dict[int, Measurement]]]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import machine, measure
-from benchmarks.adapters import ADAPTERS, FLOOR, OURS, PEER
+from benchmarks.adapters import ADAPTERS, ERLANG, FLOOR, NEWEST, OURS, PEER, POOLED
 from benchmarks.curves import CURVES
 from benchmarks.environments import ENVIRONMENTS
 from benchmarks.plan import order
@@ -35,6 +35,8 @@ def begin(site: Site, form: str) -> Run:
         reference=OURS,
         peer=PEER,
         floor=FLOOR,
+        pooled=POOLED,
+        pooled_against=[NEWEST, ERLANG],
         machine=machine.describe_machine(),
         sources=machine.describe_sources(),
         workloads=describe_workloads(),

@@ -58,6 +58,8 @@ class System(ABC):
     """How many actors may be started, out of courtesy to the machine."""
     module: str = ""
     """What a user imports."""
+    blocks_others: bool = False
+    """Whether a handler that sleeps keeps all other actors from running."""
 
     def __init__(self) -> None:
         self._results: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
@@ -102,6 +104,20 @@ class System(ABC):
         """Ask, wait for the answer, ask again."""
         del ref, messages
         unsupported("it has no ask")
+
+    def ask_each_within(self, ref: Ref, messages: Sequence[Any], seconds: float) -> list[Any]:
+        """Ask, wait for the answer for so long at most, ask again."""
+        del ref, messages, seconds
+        unsupported("it has no ask with a timeout")
+
+    def ask_busy(self, ref: Ref, messages: Sequence[Any]) -> list[Any]:
+        """Ask, wait and ask again, an actor that `benchmarks.workloads.ask.Busy` describes."""
+        return self.ask_each(ref, messages)
+
+    def ask_from_actor(self, ref: Ref, messages: Sequence[Any]) -> list[Any]:
+        """Have an actor ask another, wait for the answer inside its handler, and ask again."""
+        del ref, messages
+        unsupported("its handlers do not ask and wait")
 
     def ask_all(self, ref: Ref, messages: Sequence[Any]) -> list[Any]:
         """Ask everything, and only then collect the answers."""
@@ -150,6 +166,28 @@ class System(ABC):
         """Start actors that do nothing, each able to receive, and return what holds them."""
         del count
         unsupported("it has no actors that are idle")
+
+    def start_many(self, count: int) -> Sequence[Any]:
+        """Start actors, each with its number in an attribute, and return them.
+
+        An actor answers an ask with its number.
+        """
+        del count
+        unsupported("what it takes to start an actor is not told apart from the rest")
+
+    def ask_every(self, actors: Sequence[Any]) -> int:
+        """Ask each of the actors of `start_many()` in turn, and return the sum of the answers."""
+        del actors
+        unsupported("it has no ask")
+
+    def start_and_tell(self, count: int) -> int:
+        """Start actors and tell each something as soon as it is started.
+
+        Returns:
+            The sum of their numbers, as they reported them, when the last has.
+        """
+        del count
+        unsupported("what it takes to start an actor is not told apart from the rest")
 
     # --- implementations that cannot run a Behaviour ---------------------------------------------
 

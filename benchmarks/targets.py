@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.adapters import FLOOR, PEER
+from benchmarks.adapters import ERLANG, FLOOR, NEWEST, OURS, PEER, POOLED
 from benchmarks.stats import Spread, paired_ratios, spread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from benchmarks.results import Run
 
 
 @dataclass(frozen=True)
-class Target:
-    """At least, or at most, so many times another implementation."""
+class Figure:
+    """One metric of one workload, on one implementation."""
 
     workload: str
     metric: str
-    against: str
+    adapter: str
+    at: Mapping[str, int] = field(default_factory=dict)
+    """The parameters that are not those of the table: a point of a curve."""
+
+    def values(self, run: Run) -> dict[int, float]:
+        """The values by round; none if it has failed even once."""
+        measurement = run.row(self.workload, self.at).get(self.adapter)
+        if measurement is None or measurement.problems:
+            return {}
+        return measurement.values.get(self.metric, {})
+
+    def described(self, run: Run) -> dict[str, Any]:
+        """What the file of results says of the metric."""
+        metrics: list[dict[str, Any]] = run.workloads[self.workload]["metrics"]
+        return next(metric for metric in metrics if metric["name"] == self.metric)
+
+    def title(self, run: Run) -> str:
+        """The title of the row, with the point if it is not that of the table."""
+        parts = [run.workloads[self.workload]["title"], self.described(run)["title"]]
+        parts += [f"{value:,} {name}" for name, value in self.at.items()]
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Target:
+    """At least, or at most, so much; or so many times what another implementation has."""
+
+    ours: Figure
+    theirs: Figure | None = None
+    """Without one, what is wanted is an absolute figure, in the unit of the metric."""
     at_least: float | None = None
     """How many times better we want to be."""
     at_most: float | None = None
-    """How many times what the other needs we may need."""
+    """How many times what the other needs we may need; or how much."""
 
     def measured(self, run: Run) -> Spread | None:
-        """The ratio, or None if it was not measured, or one of the two has failed."""
-        row = run.row(self.workload)
-        if any(row[name].problems for name in (run.reference, self.against) if name in row):
-            return None
-        values = [
-            row[name].values.get(self.metric, {}) if name in row else {}
-            for name in (run.reference, self.against)
-        ]
-        metrics = {metric["name"]: metric for metric in run.workloads[self.workload]["metrics"]}
-        better = paired_ratios(*values, better=metrics[self.metric]["better"])
+        """The ratio or the figure; None if it was not measured, or has failed."""
+        values = self.ours.values(run)
+        if self.theirs is None:
+            return spread(list(values.values())) if values else None
+        better = paired_ratios(
+            values, self.theirs.values(run), better=self.ours.described(run)["better"]
+        )
         if not better:
             return None
         return spread(better if self.at_most is None else [1 / each for each in better])
@@ -45,17 +73,54 @@ class Target:
         is_clear = self._is_met(found.low) == is_met == self._is_met(found.high)
         return f"{'met' if is_met else 'missed'}{'' if is_clear else ', not clearly'}"
 
-    def _is_met(self, ratio: float) -> bool:
+    def _is_met(self, value: float) -> bool:
         if self.at_least is not None:
-            return ratio >= self.at_least
-        return self.at_most is None or ratio <= self.at_most
+            return value >= self.at_least
+        return self.at_most is None or value <= self.at_most
+
+
+def versus(
+    workload: str,
+    metric: str,
+    against: str,
+    *,
+    ours: str = OURS,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Target:
+    """Ours against another implementation, in the same workload."""
+    one, other = (Figure(workload, metric, adapter) for adapter in (ours, against))
+    return Target(one, other, at_least, at_most)
 
 
 TARGETS = (
-    Target("tell", "rate", PEER, at_least=8),
-    Target("defer", "rate", PEER, at_least=5),
-    Target("outstanding-asks", "time", PEER, at_least=5),
-    Target("proxy-making", "time", PEER, at_least=10),
-    Target("ask", "time", FLOOR, at_most=1.1),
-    Target("proxied-call", "time", FLOOR, at_most=1.1),
+    versus("tell", "rate", PEER, at_least=8),
+    versus("defer", "rate", PEER, at_least=5),
+    versus("outstanding-asks", "time", PEER, at_least=5),
+    versus("proxy-making", "time", PEER, at_least=10),
+    versus("ask", "time", FLOOR, at_most=1.1),
+    versus("proxied-call", "time", FLOOR, at_most=1.1),
+    # The pool against the newest Pykka's actors on threads
+    versus("ask", "time", NEWEST, ours=POOLED, at_least=30),
+    versus("proxied-call", "time", NEWEST, ours=POOLED, at_least=30),
+    versus("ping-pong", "rate", NEWEST, ours=POOLED, at_least=25),
+    versus("thread-ring", "rate", NEWEST, ours=POOLED, at_least=25),
+    versus("tell", "rate", NEWEST, ours=POOLED, at_least=10),
+    versus("start", "time", NEWEST, ours=POOLED, at_least=50),
+    # Pykka cannot start a million: a thread for each is too many. So the comparison is with what
+    # an actor costs it at 10,000.
+    Target(Figure("million", "start", POOLED), Figure("start", "time", NEWEST), at_least=25),
+    # The pool against Erlang
+    versus("tell", "rate", ERLANG, ours=POOLED, at_most=3),
+    versus("thread-ring", "rate", ERLANG, ours=POOLED, at_most=3),
+    versus("ask", "time", ERLANG, ours=POOLED, at_most=5),
+    versus("start", "time", ERLANG, ours=POOLED, at_least=2),
+    versus("start-and-tell", "time", ERLANG, ours=POOLED, at_least=2),
+    versus("million", "start", ERLANG, ours=POOLED, at_least=2),
+    versus("million", "memory", ERLANG, ours=POOLED, at_least=4),
+    # The pool by itself
+    Target(Figure("million", "memory", POOLED), at_most=650),
+    Target(Figure("million", "total", POOLED), at_most=10),
+    Target(Figure("sleepers", "behind", POOLED), at_most=0.05),
+    Target(Figure("sleepers", "among", POOLED), at_most=0.05),
 )

@@ -36,6 +36,7 @@ class Unit(StrEnum):
     SECONDS = "s"
     PER_SECOND = "1/s"
     BYTES = "B"
+    TIMES = "×"
 
 
 class Group(StrEnum):
@@ -60,7 +61,7 @@ class Metric:
     @property
     def better(self) -> str:
         """Whether "more" or "less" is better."""
-        return "more" if self.unit is Unit.PER_SECOND else "less"
+        return "more" if self.unit in {Unit.PER_SECOND, Unit.TIMES} else "less"
 
 
 class Workload(ABC):
@@ -78,6 +79,8 @@ class Workload(ABC):
     """Which parameters say how long it goes on; a slow implementation does less of it."""
     short: ClassVar[bool] = True
     """Whether the short form of the benchmarks has it."""
+    heavy: ClassVar[bool] = False
+    """Whether it takes so long that few rounds must do, and that those who are slow are spared."""
 
     def live(self, parameters: Parameters) -> int:
         """How many actors live at the same time, at most."""

@@ -42,7 +42,7 @@ class Adapter:
         return made
 
 
-def _ours(actor_class: str, *, threads: bool = False) -> Adapter:
+def _ours(actor_class: str, *, threads: bool = False, scale: float = 1.0) -> Adapter:
     """One runtime of this library."""
     return Adapter(
         name=actor_class,
@@ -50,19 +50,25 @@ def _ours(actor_class: str, *, threads: bool = False) -> Adapter:
         environment="ours",
         system="pykka_api:PykkaSystem",
         options={"actor_class": actor_class, "threads": threads},
+        scale=scale,
         ours=True,
     )
 
 
 OURS = "ThreadingActor"
 """What the others are compared with."""
+POOLED = "PooledActor"
+"""Our other runtime, which is compared with the newest of its peers and with Erlang."""
 PEER = "pykka-4.0.2"
+NEWEST = "pykka-newest"
+ERLANG = "erlang"
 FLOOR = "thread"
 
 ADAPTERS: dict[str, Adapter] = {
     adapter.name: adapter
     for adapter in (
         _ours("ThreadingActor", threads=True),
+        _ours("PooledActor", scale=5),
         Adapter(
             name="pykka-4.0.2",
             title="Pykka 4.0.2",

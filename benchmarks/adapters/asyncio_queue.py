@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.adapters.event_loop import LoopSystem
 from benchmarks.behaviour import Behaviour, embody
+from benchmarks.system import unsupported
+from benchmarks.workloads.echo import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,11 +125,31 @@ class AsyncioSystem(LoopSystem):
 
     def ask_each(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Ask with a future in the message."""
+        return self.run(self._ask_each(ref, messages))
 
-        async def ask_each() -> list[Any]:
-            return [await self._ask(ref, message) for message in messages]
+    def ask_each_within(self, ref: Any, messages: Sequence[Any], seconds: float) -> list[Any]:
+        """Ask within `asyncio.timeout()`."""
 
-        return self.run(ask_each())
+        async def ask_each_within() -> list[Any]:
+            answers = []
+            for message in messages:
+                async with asyncio.timeout(seconds):
+                    answers.append(await self._ask(ref, message))
+            return answers
+
+        return self.run(ask_each_within())
+
+    def ask_busy(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """Not to be had: `Queue.get()` does not give way to others while there is something."""
+        del ref, messages
+        unsupported("a task whose queue is never empty never lets another one run")
+
+    def ask_from_actor(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """A task that asks another, while the main program awaits it."""
+        return self.run(asyncio.wait_for(self.loop.create_task(self._ask_each(ref, messages)), 60))
+
+    async def _ask_each(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        return [await self._ask(ref, message) for message in messages]
 
     def ask_all(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Ask everything, then await everything."""
@@ -178,6 +200,29 @@ class AsyncioSystem(LoopSystem):
                 await actor.task
 
         self.run(start_and_stop())
+
+    def start_many(self, count: int) -> Sequence[Any]:
+        """Start a task for each."""
+        return [self.spawn(Cell, number) for number in range(count)]
+
+    def ask_every(self, actors: Sequence[Any]) -> int:
+        """Ask each."""
+
+        async def ask_every() -> int:
+            return sum([await self._ask(actor, None) for actor in actors])
+
+        return self.run(ask_every())
+
+    def start_and_tell(self, count: int) -> int:
+        """Start and tell."""
+        reports: asyncio.Queue[int] = asyncio.Queue()
+
+        async def start_and_tell() -> int:
+            for number in range(count):
+                self.spawn(Cell, number).tell(reports.put_nowait)
+            return sum([await reports.get() for _ in range(count)])
+
+        return self.run(start_and_tell())
 
     def start_idle(self, count: int) -> object:
         """Start, and hear from each."""

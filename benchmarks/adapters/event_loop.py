@@ -16,6 +16,8 @@ T = TypeVar("T")
 class LoopSystem(System):
     """A system whose actors run on the main thread, while something is waited for."""
 
+    blocks_others = True
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()

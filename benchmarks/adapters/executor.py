@@ -6,10 +6,12 @@ What many programs use for an object that is to be used by one thread only.
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.behaviour import Behaviour, embody
 from benchmarks.system import System, most_threads
+from benchmarks.workloads.echo import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +91,16 @@ class ExecutorSystem(System):
         submit, receive = ref.executor.submit, ref.receive
         return [submit(receive, message).result() for message in messages]
 
+    def ask_each_within(self, ref: Any, messages: Sequence[Any], seconds: float) -> list[Any]:
+        """Submit, and wait for the result with a timeout."""
+        submit, receive = ref.executor.submit, ref.receive
+        return [submit(receive, message).result(seconds) for message in messages]
+
+    def ask_from_actor(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """Submit and wait, on the thread of another executor."""
+        with ThreadPoolExecutor(max_workers=1) as executor:
+            return executor.submit(self.ask_each, ref, messages).result()
+
     def ask_all(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Submit everything, then wait."""
         submit, receive = ref.executor.submit, ref.receive
@@ -121,6 +133,24 @@ class ExecutorSystem(System):
         for _ in range(count):
             with ThreadPoolExecutor(max_workers=1) as executor:
                 executor.submit(_nothing)
+
+    def start_many(self, count: int) -> Sequence[Any]:
+        """Start an executor with its thread for each."""
+        actors = [self.spawn(Cell, number) for number in range(count)]
+        for actor in actors:  # it starts its thread when it is needed
+            actor.executor.submit(_nothing)
+        return actors
+
+    def ask_every(self, actors: Sequence[Any]) -> int:
+        """Submit and wait."""
+        return sum([actor.executor.submit(actor.receive, None).result() for actor in actors])
+
+    def start_and_tell(self, count: int) -> int:
+        """Start and submit."""
+        reports: SimpleQueue[int] = SimpleQueue()
+        for number in range(count):
+            self.spawn(Cell, number).tell(reports.put)
+        return sum([reports.get() for _ in range(count)])
 
     def start_idle(self, count: int) -> object:
         """Start, and hear from each."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pykka
 from benchmarks.behaviour import embody
 from benchmarks.system import System, most_threads
+from benchmarks.workload import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from benchmarks.behaviour import Behaviour
 
@@ -29,47 +31,9 @@ class PykkaSystem(System):
         if threads:
             self.most_actors = most_threads()
         base: Any = getattr(pykka, actor_class)
-        system = self
-
-        class Host(base):  # type: ignore[misc]
-            """An actor that runs a behaviour."""
-
-            def __init__(self, behaviour: type[Behaviour], args: tuple[Any, ...]) -> None:
-                super().__init__()
-                self.me = self.actor_ref
-                self.on_receive = embody(self, behaviour, args).receive
-
-            def spawn(self, behaviour: type[Behaviour], *args: Any) -> Any:
-                return Host.start(behaviour, args)
-
-            def finish(self, result: Any) -> None:
-                system.finish(result)
-
-            def on_failure(self, kind: Any, error: Any, traceback: Any) -> None:
-                del kind, traceback
-                system.fail(error)
-
-        class Adder(base):  # type: ignore[misc]
-            """The actor whose methods are called."""
-
-            def __init__(self) -> None:
-                super().__init__()
-                self.sum = 0
-                self.value = 42
-
-            def add(self, number: int) -> int:
-                self.sum += number
-                return self.sum
-
-        class Idle(base):  # type: ignore[misc]
-            """An actor that does nothing but answer."""
-
-            def on_receive(self, message: Any) -> Any:
-                return message
-
-        self._host: Any = Host
-        self._adder: Any = Adder
-        self._idle: Any = Idle
+        self._host = _host(base, self)
+        self._asker = _asker(base, self)
+        self._adder, self._idle, self._cell = _adder(base), _idle(base), _cell(base)
 
     def spawn(self, behaviour: type[Behaviour], *args: Any) -> Any:
         """Start an actor."""
@@ -83,6 +47,17 @@ class PykkaSystem(System):
         """Ask."""
         ask = ref.ask
         return [ask(message) for message in messages]
+
+    def ask_each_within(self, ref: Any, messages: Sequence[Any], seconds: float) -> list[Any]:
+        """Ask with `timeout=`."""
+        ask = ref.ask
+        return [ask(message, timeout=seconds) for message in messages]
+
+    def ask_from_actor(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """Ask inside a handler. The asker is told, so that nobody lends it a thread."""
+        self._asker.start().tell((ref, messages))
+        answers: list[Any] = self.wait(PATIENCE)
+        return answers
 
     def ask_all(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Ask with `block=False`."""
@@ -118,9 +93,115 @@ class PykkaSystem(System):
         for _ in range(count):
             self._idle.start().stop()
 
+    def start_many(self, count: int) -> Sequence[Any]:
+        """Start."""
+        start = self._cell.start
+        return [start(number) for number in range(count)]
+
+    def ask_every(self, actors: Sequence[Any]) -> int:
+        """Ask each."""
+        return sum([actor.ask(None) for actor in actors])
+
+    def start_and_tell(self, count: int) -> int:
+        """Start and tell."""
+        reports: SimpleQueue[int] = SimpleQueue()
+        start, report, get = self._cell.start, reports.put, reports.get
+        for number in range(count):
+            start(number).tell(report)
+        return sum([get(timeout=PATIENCE) for _ in range(count)])
+
     def start_idle(self, count: int) -> object:
         """Start, and hear from each."""
         refs = [self._idle.start() for _ in range(count)]
         for ref in refs:
             ref.ask(None)
         return refs
+
+
+def _host(base: Any, system: PykkaSystem) -> Any:
+    """The actor that runs a behaviour."""
+
+    class Host(base):  # type: ignore[misc]
+        """An actor that runs a behaviour."""
+
+        def __init__(self, behaviour: type[Behaviour], args: tuple[Any, ...]) -> None:
+            super().__init__()
+            self.me = self.actor_ref
+            self.on_receive = embody(self, behaviour, args).receive
+
+        def spawn(self, behaviour: type[Behaviour], *args: Any) -> Any:
+            return Host.start(behaviour, args)
+
+        def finish(self, result: Any) -> None:
+            system.finish(result)
+
+        def on_failure(self, kind: Any, error: Any, traceback: Any) -> None:
+            del kind, traceback
+            system.fail(error)
+
+    return Host
+
+
+def _asker(base: Any, system: PykkaSystem) -> Any:
+    """The actor that asks another."""
+
+    class Asker(base):  # type: ignore[misc]
+        """An actor that asks another and waits, again and again."""
+
+        def on_receive(self, message: tuple[Any, Sequence[Any]]) -> None:
+            ask = message[0].ask
+            system.finish([ask(question) for question in message[1]])
+
+        def on_failure(self, kind: Any, error: Any, traceback: Any) -> None:
+            del kind, traceback
+            system.fail(error)
+
+    return Asker
+
+
+def _adder(base: Any) -> Any:
+    """The actor whose methods are called."""
+
+    class Adder(base):  # type: ignore[misc]
+        """The actor whose methods are called."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.sum = 0
+            self.value = 42
+
+        def add(self, number: int) -> int:
+            self.sum += number
+            return self.sum
+
+    return Adder
+
+
+def _idle(base: Any) -> Any:
+    """The actor that does nothing."""
+
+    class Idle(base):  # type: ignore[misc]
+        """An actor that does nothing but answer."""
+
+        def on_receive(self, message: Any) -> Any:
+            return message
+
+    return Idle
+
+
+def _cell(base: Any) -> Any:
+    """The actor with one attribute."""
+
+    class Cell(base):  # type: ignore[misc]
+        """An actor with one plain attribute."""
+
+        def __init__(self, value: int) -> None:
+            super().__init__()
+            self.value = value
+
+        def on_receive(self, message: Callable[[int], object] | None) -> int:
+            if message is not None:
+                message(self.value)
+            return self.value
+
+    return Cell

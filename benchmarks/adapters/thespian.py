@@ -136,6 +136,7 @@ class ThespianSystem(System):
     ) -> None:
         super().__init__()
         self.most_actors = most_actors
+        self.blocks_others = not concurrent
         self._concurrent = concurrent
         capabilities = {"Admin Port": _free_port()} if concurrent else {}
         self._system: Any = ActorSystem(base, capabilities, transientUnique=True)
@@ -172,8 +173,21 @@ class ThespianSystem(System):
 
     def ask_each(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Ask from outside."""
-        ask, address, patience = self._system.ask, ref.address, timedelta(seconds=PATIENCE)
+        return self.ask_each_within(ref, messages, PATIENCE)
+
+    def ask_each_within(self, ref: Any, messages: Sequence[Any], seconds: float) -> list[Any]:
+        """Ask from outside, which always has a timeout."""
+        ask, address, patience = self._system.ask, ref.address, timedelta(seconds=seconds)
         return [ask(address, message, patience) for message in messages]
+
+    def ask_busy(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """Ask from outside."""
+        if not self._concurrent:
+            unsupported(
+                "it runs all actors in the thread of the caller: an actor that is always "
+                "busy would never let it go on"
+            )
+        return super().ask_busy(ref, messages)
 
     def ask_all(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Tell everything, then listen for the answers."""

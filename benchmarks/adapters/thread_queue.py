@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _STOP = object()
+_AGAIN = object()
 
 
 class ThreadRef:
@@ -69,6 +70,14 @@ class _Idle(Behaviour):
         message.put(None)
 
 
+class _Cell(Behaviour):
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def receive(self, message: SimpleQueue[int]) -> None:
+        message.put(self.value)
+
+
 class ThreadSystem(System):
     """Threads that read queues."""
 
@@ -115,6 +124,51 @@ class ThreadSystem(System):
             put(message)
             answers.append(get())
         return answers
+
+    def ask_each_within(self, ref: Any, messages: Sequence[Any], seconds: float) -> list[Any]:
+        """A bare round trip with a timeout for each message."""
+        del ref
+        requests, replies = self._start_echo()
+        put, get = requests.put, replies.get
+        answers = []
+        for message in messages:
+            put(message)
+            answers.append(get(timeout=seconds))
+        return answers
+
+    def ask_busy(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """A round trip to a thread that puts something into its own queue all the time."""
+        del ref
+        requests: SimpleQueue[Any] = SimpleQueue()
+        replies: SimpleQueue[Any] = SimpleQueue()
+
+        def work() -> None:
+            get, put = requests.get, requests.put
+            while (message := get()) is not _STOP:
+                if message is _AGAIN:
+                    put(_AGAIN)
+                else:
+                    replies.put(message)
+
+        threading.Thread(target=work, daemon=True).start()
+        put, get = requests.put, replies.get
+        put(_AGAIN)
+        answers = []
+        for message in messages:
+            put(message)
+            answers.append(get())
+        put(_STOP)
+        return answers
+
+    def ask_from_actor(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """Bare round trips between two threads, neither of which is the main one."""
+        result: SimpleQueue[list[Any]] = SimpleQueue()
+
+        def ask() -> None:
+            result.put(self.ask_each(ref, messages))
+
+        threading.Thread(target=ask, daemon=True).start()
+        return result.get()
 
     def ask_all(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Put everything, then get everything."""
@@ -183,6 +237,26 @@ class ThreadSystem(System):
             actor = ThreadActor(self, _Idle, ())
             actor.stop()
             actor.thread.join()
+
+    def start_many(self, count: int) -> Sequence[Any]:
+        """Start a thread with a queue for each."""
+        return [self.spawn(_Cell, number) for number in range(count)]
+
+    def ask_every(self, actors: Sequence[Any]) -> int:
+        """Tell each where to put its number, and get that."""
+        replies: SimpleQueue[int] = SimpleQueue()
+        total = 0
+        for actor in actors:
+            actor.tell(replies)
+            total += replies.get()
+        return total
+
+    def start_and_tell(self, count: int) -> int:
+        """Start and tell."""
+        reports: SimpleQueue[int] = SimpleQueue()
+        for number in range(count):
+            self.spawn(_Cell, number).tell(reports)
+        return sum([reports.get() for _ in range(count)])
 
     def start_idle(self, count: int) -> object:
         """Start, and hear from each."""

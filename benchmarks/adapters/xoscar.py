@@ -156,6 +156,19 @@ class XoscarSystem(LoopSystem):
 
         return self.run(ask_each())
 
+    def ask_each_within(self, ref: Any, messages: Sequence[Any], seconds: float) -> list[Any]:
+        """Call a method within `asyncio.timeout()`."""
+
+        async def ask_each_within() -> list[Any]:
+            receive = ref.receive
+            answers = []
+            for message in messages:
+                async with asyncio.timeout(seconds):
+                    answers.append(await receive(message))
+            return answers
+
+        return self.run(ask_each_within())
+
     def ask_all(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Call a method, awaiting all together."""
 

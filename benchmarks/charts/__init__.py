@@ -16,7 +16,7 @@ import matplotlib as mpl
 from benchmarks.chart_names import curve_name
 from benchmarks.charts import bars, curves
 from benchmarks.charts.everybody import everybody, measured_on
-from benchmarks.charts.latency import WORKLOAD, latency, percentiles
+from benchmarks.charts.latency import WORKLOADS, latency, percentiles
 from benchmarks.charts.style import DPI, THEMES, settings
 
 if TYPE_CHECKING:
@@ -48,14 +48,22 @@ def draw_all(run: Run, folder: Path) -> list[Path]:
 
 def charts(run: Run) -> Iterator[tuple[str, Callable[[Theme], Figure]]]:
     """The names of all charts that there is data for, with what draws them."""
-    if bars.has_ratios(run, run.peer):
-        yield "against-pykka", partial(bars.against_peer, run)
-    if bars.has_ratios(run, run.floor):
-        yield "against-floor", partial(bars.against_floor, run)
-    if any(bars.has_ratios(run, name) for name in measured_on(run) if name != run.reference):
+    for name, ours, other, draw_bars in (
+        ("against-pykka", run.reference, run.peer, bars.against_peer),
+        ("pooled-against-pykka", run.pooled, "".join(run.pooled_against[:1]), bars.pooled),
+        ("against-floor", run.reference, run.floor, bars.against_floor),
+    ):
+        if bars.has_ratios(run, ours, other):
+            yield name, partial(draw_bars, run)
+    if any(
+        bars.has_ratios(run, run.reference, name)
+        for name in measured_on(run)
+        if name != run.reference
+    ):
         yield "everybody", partial(everybody, run)
-    if WORKLOAD in run.workloads and percentiles(run):
-        yield "latency", partial(latency, run)
+    for workload in WORKLOADS:
+        if workload in run.workloads and percentiles(run, workload):
+            yield workload, partial(latency, run, workload=workload)
     for curve in run.curves:
         for metric in run.workloads[curve["workload"]]["metrics"]:
             lines = curves.lines_of(run, curve, metric)

@@ -60,28 +60,34 @@ class Look:
     """The legend, without the markers."""
 
 
-def has_ratios(run: Run, other: str) -> bool:
+def has_ratios(run: Run, ours: str, other: str) -> bool:
     """Tell whether there is anything to compare ours with another in."""
-    return any(row.advantage(run.reference, other) for group in GROUPS for row in rows(run, group))
+    return any(row.advantage(ours, other) for group in GROUPS for row in rows(run, group))
 
 
 def against_peer(run: Run, theme: Theme) -> Figure:
     """How many times better ours is than Pykka."""
-    newer = [
-        name
-        for name in run.adapters
-        if name.startswith("pykka-") and name != run.peer and was_measured(run, name)
-    ]
+    newer = [name for name in run.adapters if name.startswith("pykka-") and name != run.peer]
+    return _against(run, theme, run.reference, run.peer, newer)
+
+
+def pooled(run: Run, theme: Theme) -> Figure:
+    """How many times better our pool is than those that it is compared with."""
+    return _against(run, theme, run.pooled, run.pooled_against[0], run.pooled_against[1:])
+
+
+def _against(run: Run, theme: Theme, ours: str, peer: str, more: Sequence[str]) -> Figure:
+    more = [name for name in more if was_measured(run, name)]
 
     def make(row: Row) -> Bar | None:
-        dots = tuple(row.advantage(run.reference, name) for name in newer)
-        return _bar(row, row.advantage(run.reference, run.peer), (run.reference, run.peer), dots)
+        dots = tuple(row.advantage(ours, name) for name in more)
+        return _bar(row, row.advantage(ours, peer), (ours, peer), dots)
 
     words = ("better", theme.better), ("worse", theme.worse), ("no clear difference", theme.muted)
     look = Look(
-        title=f"How many times better than {title_of(run, run.peer)}",
+        title=f"How many times better than {title_of(run, peer)}: {title_of(run, ours)}",
         subtitle="Further right is better. Median of the ratios of all rounds, with quartiles.",
-        dots=[f"against {title_of(run, name)}" for name in newer],
+        dots=[f"against {title_of(run, name)}" for name in more],
         colours=(theme.worse, theme.muted, theme.better),
         handles=[Patch(color=colour, label=word) for word, colour in words],
     )

@@ -17,21 +17,22 @@ if TYPE_CHECKING:
     from benchmarks.charts.style import Theme
     from benchmarks.results import Run
 
-WORKLOAD = "latency"
+WORKLOADS = ("latency", "latency-crowded")
 SHAPES = "osD"
 """For the percentiles, in ascending order."""
 HEIGHT = 0.42
 """Inches for an implementation."""
 
 
-def latency(run: Run, theme: Theme) -> Figure:
+def latency(run: Run, theme: Theme, *, workload: str) -> Figure:
     """A line from the median ask to the slowest of a thousand, for each implementation."""
-    workload = run.workloads[WORKLOAD]
-    measured = percentiles(run)
+    described = run.workloads[workload]
+    measured = percentiles(run, workload)
+    busy = 2 * described["parameters"]["pairs"]
     names = sorted(measured, key=lambda name: measured[name][-1])
     figure, axes = canvas(
         theme,
-        f"How long an ask takes while {2 * workload['parameters']['pairs']} other actors are busy",
+        f"How long an ask takes while {busy} other actors are busy",
         "Further to the left is better. Half of all asks are faster than the circle, "
         "999 of 1,000 faster than the diamond.",
         (len(names) + 0.6) * HEIGHT,
@@ -64,20 +65,20 @@ def latency(run: Run, theme: Theme) -> Figure:
             [], [], color=theme.muted, marker=shape, linestyle="none", markersize=7,
             label=metric["title"],
         )
-        for metric, shape in zip(workload["metrics"], SHAPES, strict=True)
+        for metric, shape in zip(described["metrics"], SHAPES, strict=True)
     ]  # fmt: skip
     draw_legend(figure, handles)
     return figure
 
 
-def percentiles(run: Run) -> dict[str, list[float]]:
+def percentiles(run: Run, workload: str) -> dict[str, list[float]]:
     """The medians of all percentiles, of the implementations that have them all."""
-    measurements = run.row(WORKLOAD)
+    measurements = run.row(workload)
     found = {}
     for name in measured_on(run):
         spreads = [
-            Row(WORKLOAD, metric, "", measurements).spread(name)
-            for metric in run.workloads[WORKLOAD]["metrics"]
+            Row(workload, metric, "", measurements).spread(name)
+            for metric in run.workloads[workload]["metrics"]
         ]
         known = [each.median for each in spreads if each]
         if len(known) == len(spreads):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.workloads.ask import Ask, OutstandingAsks
+from benchmarks.workloads.ask import Ask, AskBusy, AskFromActor, AskWithTimeout, OutstandingAsks
 from benchmarks.workloads.bank_transaction import BankTransaction
 from benchmarks.workloads.big import Big
 from benchmarks.workloads.bounded_buffer import BoundedBuffer
@@ -15,17 +15,20 @@ from benchmarks.workloads.fibonacci import FibonacciTree
 from benchmarks.workloads.fork_join_create import ForkJoinCreate
 from benchmarks.workloads.fork_join_throughput import ForkJoinThroughput
 from benchmarks.workloads.import_time import ImportTime
-from benchmarks.workloads.latency import Latency
+from benchmarks.workloads.latency import CrowdedLatency, Latency
 from benchmarks.workloads.logistic_map import LogisticMap
 from benchmarks.workloads.many_actors import ManyActors
 from benchmarks.workloads.many_senders import ManySenders
 from benchmarks.workloads.message_size import MessageSize
 from benchmarks.workloads.philosophers import Philosophers
 from benchmarks.workloads.ping_pong import PingPong
+from benchmarks.workloads.sleepers import Sleepers
+from benchmarks.workloads.start import Million, Start, StartAndTell
 from benchmarks.workloads.start_stop import IdleMemory, StartStop
 from benchmarks.workloads.tell import Tell
 from benchmarks.workloads.thread_ring import ThreadRing
 from benchmarks.workloads.trapezoid import Trapezoid
+from benchmarks.workloads.two_cores import TwoCores
 
 if TYPE_CHECKING:
     from benchmarks.workload import Workload
@@ -36,14 +39,23 @@ WORKLOADS: dict[str, Workload] = {
         # what users feel
         Tell(),
         Ask(),
+        AskFromActor(),
+        AskWithTimeout(),
+        AskBusy(),
         ProxiedCall(),
         Defer(),
         AttributeRead(),
         OutstandingAsks(),
         ProxyMaking(),
+        Start(),
+        StartAndTell(),
         StartStop(),
         Latency(),
+        CrowdedLatency(),
+        Sleepers(),
+        TwoCores(),
         IdleMemory(),
+        Million(),
         ImportTime(),
         # Savina
         PingPong(),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.behaviour import Behaviour
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Echo(Behaviour):
@@ -13,6 +16,19 @@ class Echo(Behaviour):
     def receive(self, message: Any) -> Any:
         """Answer."""
         return message
+
+
+class Cell(Behaviour):
+    """Has one plain attribute; answers with it, and reports it to whoever is in a message."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def receive(self, message: Callable[[int], object] | None) -> int:
+        """Report, or only answer."""
+        if message is not None:
+            message(self.value)
+        return self.value
 
 
 class Sink(Behaviour):

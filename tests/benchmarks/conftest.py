@@ -29,6 +29,8 @@ def make_run(**values: Mapping[str, Sequence[float]]) -> Run:
         reference="ThreadingActor",
         peer="pykka-4.0.2",
         floor="thread",
+        pooled="PooledActor",
+        pooled_against=["pykka-newest", "erlang"],
         machine={
             "processor": "abacus", "cores": 2, "memory_bytes": 2**30, "distribution": "none",
             "system": "Linux", "kernel": "6", "load_at_start": 0.5,

@@ -24,8 +24,16 @@ THREE = [1.0, 1.1, 1.2]
 def run() -> Run:
     """A bit of everything."""
     made = make_run(
-        ask={"ThreadingActor": THREE, "pykka-4.0.2": [3.0, 3.1, 3.2], "thread": THREE},
+        ask={
+            "ThreadingActor": THREE,
+            "PooledActor": THREE,
+            "pykka-4.0.2": [3.0, 3.1, 3.2],
+            "pykka-newest": [2.0, 2.1, 2.2],
+            "thread": THREE,
+            "erlang": THREE,
+        },
         latency={"ThreadingActor": THREE, "thread": THREE},
+        latency_crowded={"ThreadingActor": THREE, "PooledActor": THREE},
     )
     for nodes in (2, 8):
         enter(made, "thread-ring", {"ThreadingActor": THREE, "thread": THREE}, nodes=nodes)
@@ -37,7 +45,8 @@ def run() -> Run:
 
 def test_there_is_a_chart_for_everything_that_was_measured(run: Run) -> None:
     assert [name for name, _ in charts.charts(run)] == [
-        "against-pykka", "against-floor", "everybody", "latency", "curve-rings",
+        "against-pykka", "pooled-against-pykka", "against-floor", "everybody",
+        "latency", "latency-crowded", "curve-rings",
     ]  # fmt: skip
 
 
@@ -47,12 +56,18 @@ def test_there_is_none_for_what_was_not() -> None:
 
 
 def test_each_chart_comes_in_light_and_dark_as_svg_and_png(run: Run, tmp_path: Path) -> None:
-    del run.measurements[3:]  # one chart is enough to see this
+    del run.measurements[6:]  # a few charts are enough to see this
     files = charts.draw_all(run, tmp_path)
 
     expected = {
         f"{name}-{theme}.{kind}"
-        for name in ("against-pykka", "against-floor", "everybody", "latency")
+        for name in (
+            "against-pykka",
+            "pooled-against-pykka",
+            "against-floor",
+            "everybody",
+            "latency",
+        )
         for theme in ("light", "dark")
         for kind in ("svg", "png")
     }
@@ -65,7 +80,7 @@ def test_each_chart_comes_in_light_and_dark_as_svg_and_png(run: Run, tmp_path: P
 
 
 def test_the_same_results_give_the_same_files(run: Run, tmp_path: Path) -> None:
-    del run.measurements[3:]
+    del run.measurements[6:]
     one = charts.draw_all(run, tmp_path / "one")
     other = charts.draw_all(run, tmp_path / "other")
 
@@ -73,7 +88,7 @@ def test_the_same_results_give_the_same_files(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_curve_is_drawn_although_one_line_ends_early(run: Run, tmp_path: Path) -> None:
-    del run.measurements[:5]
+    del run.measurements[:10]
 
     files = charts.draw_all(run, tmp_path)
 

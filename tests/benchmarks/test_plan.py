@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from benchmarks.adapters import ADAPTERS, FLOOR, OURS, PEER
+from benchmarks.adapters import ADAPTERS, ERLANG, FLOOR, NEWEST, OURS, PEER, POOLED
 from benchmarks.curves import CURVES
-from benchmarks.plan import SHORT_ROUNDS, UnknownNameError, make_plan, order
+from benchmarks.plan import HEAVY_ROUNDS, SHORT_ROUNDS, UnknownNameError, make_plan, order
 from benchmarks.runner import steps
+from benchmarks.targets import TARGETS
 from benchmarks.workload import Group
 from benchmarks.workloads import WORKLOADS
 
@@ -17,10 +18,28 @@ def test_the_short_form_has_at_least_five_rounds_and_no_curves() -> None:
     tasks = make_plan()
 
     assert SHORT_ROUNDS >= 5
-    assert {task.rounds for task in tasks} == {SHORT_ROUNDS}
+    assert {t.rounds for t in tasks if not WORKLOADS[t.workload].heavy} == {SHORT_ROUNDS}
     assert not any(task.ladder for task in tasks)
     assert {"tell", "ask", "proxied-call", "ping-pong"} <= {task.workload for task in tasks}
-    assert all({OURS, PEER, FLOOR} <= set(task.adapters) for task in tasks)
+    assert all({OURS, PEER, FLOOR, POOLED, NEWEST, ERLANG} <= set(task.adapters) for task in tasks)
+
+
+def test_both_forms_measure_whatever_there_is_a_target_for() -> None:
+    for tasks in (make_plan(), make_plan(full=True)):
+        measured = {(t.workload, adapter) for t in tasks for adapter in t.adapters}
+        for target in TARGETS:
+            figures = [target.ours, *([target.theirs] if target.theirs else [])]
+            assert {(figure.workload, figure.adapter) for figure in figures} <= measured
+
+
+def test_what_is_heavy_takes_few_rounds_and_spares_the_slow() -> None:
+    [task] = [t for t in make_plan(full=True) if t.workload == "million"]
+
+    assert task.rounds == HEAVY_ROUNDS
+    assert POOLED in task.adapters
+    assert "thespian" not in task.adapters
+    [task] = make_plan(only=["million"], rounds=9)
+    assert task.rounds == 9
 
 
 def test_the_full_form_has_everything() -> None:
@@ -28,7 +47,8 @@ def test_the_full_form_has_everything() -> None:
 
     points = {task.workload for task in tasks if not task.ladder}
     assert points == {w.name for w in WORKLOADS.values() if w.group is not Group.CURVE}
-    assert all(set(task.adapters) == set(ADAPTERS) for task in tasks)
+    light = [task for task in tasks if not WORKLOADS[task.workload].heavy]
+    assert all(set(task.adapters) == set(ADAPTERS) for task in light)
     for curve in CURVES:
         found = [t.parameters[curve.parameter] for t in tasks if t.workload == curve.workload]
         assert set(curve.points) <= set(found)
@@ -48,7 +68,7 @@ def test_names_and_patterns_choose() -> None:
 
     assert [task.workload for task in tasks] == ["tell", "ask"]
     assert {task.rounds for task in tasks} == {2}
-    assert tasks[0].adapters == (OURS, "pykka-4.0.2", "pykka-newest")
+    assert tasks[0].adapters == (OURS, POOLED, "pykka-4.0.2", "pykka-newest")
 
 
 def test_settings_replace_the_defaults_where_they_fit() -> None:
@@ -104,7 +124,7 @@ def test_those_whose_ratio_matters_are_neighbours() -> None:
     ring = order(list(ADAPTERS), 0)
     for number in range(9):
         turned = order(list(ADAPTERS), number)
-        for one, other in ((PEER, OURS), (OURS, FLOOR)):
+        for one, other in ((PEER, OURS), (OURS, FLOOR), (POOLED, NEWEST), (POOLED, ERLANG)):
             distance = abs(turned.index(one) - turned.index(other))
             assert distance in {1, len(ring) - 1}
 
@@ -112,4 +132,4 @@ def test_those_whose_ratio_matters_are_neighbours() -> None:
 def test_the_steps_are_what_a_plan_measures() -> None:
     tasks = make_plan(only=["tell", "ask"], against=["pykka-4.0.2"], rounds=3)
 
-    assert steps(tasks) == 2 * 3 * 2
+    assert steps(tasks) == 2 * 3 * 3  # ours on two runtimes, and the other

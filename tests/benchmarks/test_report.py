@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from benchmarks.comparison import as_text, compare
 from benchmarks.results import Measurement, Problem
-from benchmarks.targets import TARGETS
+from benchmarks.targets import TARGETS, Figure, Target
 from tests.benchmarks.conftest import enter, make_run
 
 from benchmarks import page, report
@@ -138,7 +138,12 @@ def test_a_curve_has_a_line_for_each_implementation_and_says_where_it_ends() -> 
 
 
 def test_the_targets_of_the_library() -> None:
-    assert {(t.workload, t.against, t.at_least or t.at_most) for t in TARGETS} == {
+    on_threads = [t for t in TARGETS if t.ours.adapter == "ThreadingActor" and t.theirs]
+    assert {
+        (t.ours.workload, t.theirs.adapter, t.at_least or t.at_most)
+        for t in on_threads
+        if t.theirs
+    } == {
         ("tell", "pykka-4.0.2", 8),
         ("defer", "pykka-4.0.2", 5),
         ("outstanding-asks", "pykka-4.0.2", 5),
@@ -146,6 +151,97 @@ def test_the_targets_of_the_library() -> None:
         ("ask", "thread", 1.1),
         ("proxied-call", "thread", 1.1),
     }
+
+
+def test_the_targets_of_the_pool() -> None:
+    pooled = [t for t in TARGETS if t.ours.adapter == "PooledActor"]
+    assert {
+        (t.ours.workload, t.theirs.adapter, t.at_least or -(t.at_most or 0))
+        for t in pooled
+        if t.theirs
+    } == {
+        ("ask", "pykka-newest", 30),
+        ("proxied-call", "pykka-newest", 30),
+        ("ping-pong", "pykka-newest", 25),
+        ("thread-ring", "pykka-newest", 25),
+        ("tell", "pykka-newest", 10),
+        ("start", "pykka-newest", 50),
+        ("million", "pykka-newest", 25),
+        ("tell", "erlang", -3),
+        ("thread-ring", "erlang", -3),
+        ("ask", "erlang", -5),
+        ("start", "erlang", 2),
+        ("start-and-tell", "erlang", 2),
+        ("million", "erlang", 2),
+        ("million", "erlang", 4),
+    }
+    assert {(t.ours.workload, t.ours.metric, t.at_most) for t in pooled if not t.theirs} == {
+        ("million", "memory", 650),
+        ("million", "total", 10),
+        ("sleepers", "behind", 0.05),
+        ("sleepers", "among", 0.05),
+    }
+
+
+def goals(run: Run) -> dict[str, list[str]]:
+    """The other cells of the targets that were measured, by what they are about."""
+    return {row[0]: row[1:] for row in report.targets(run).rows if row[4] != "not measured"}
+
+
+def test_a_target_may_be_about_the_pool_and_about_other_points() -> None:
+    run = make_run(start={"PooledActor": [2e-6, 2e-6], "pykka-newest": [9e-5, 9e-5]})
+    pooled = Measurement("million", "PooledActor", {"actors": 1_000_000})
+    pooled.values = {
+        "total": {0: 10.5, 1: 10.5}, "start": {0: 3e-6, 1: 3e-6}, "memory": {0: 640.0, 1: 640.0},
+    }  # fmt: skip
+    run.measurements.append(pooled)
+
+    assert goals(run) == {
+        "ours, PooledActor, start: times better than newest Pykka": [
+            "≥ 50", "45.00", "45.00 to 45.00", "missed",
+        ],
+        "ours, PooledActor, a million actors, start: times better than newest Pykka, start "
+        "(10,000 actors)": ["≥ 25", "30.00", "30.00 to 30.00", "met"],
+        "ours, PooledActor, a million actors, memory": [
+            "≤ 650 B", "640 B", "640 B to 640 B", "met",
+        ],
+        "ours, PooledActor, a million actors, all of them": [
+            "≤ 10.0 s", "10.5 s", "10.5 s to 10.5 s", "missed",
+        ],
+    }  # fmt: skip
+
+
+def test_a_point_of_a_curve_can_be_a_target() -> None:
+    run = make_run()
+    enter(run, "many-actors", {"PooledActor": [5.0, 5.0]}, actors=10)
+
+    target = Target(Figure("many-actors", "memory", "PooledActor", {"actors": 10}), at_most=4)
+
+    found = target.measured(run)
+    assert found is not None
+    assert target.verdict(found) == "missed"
+    assert target.ours.title(run) == "many actors, memory, 10 actors"
+
+
+def test_the_pool_is_compared_with_its_peers_and_with_actors_on_threads() -> None:
+    run = make_run(
+        ask={
+            "ThreadingActor": [8e-6],
+            "PooledActor": [1e-6],
+            "pykka-newest": [40e-6],
+            "erlang": [5e-7],
+        }
+    )
+
+    table = report.pooled(run)
+
+    assert table.head[1::2] == ["ours, PooledActor", *["ours is better by"] * 3]
+    assert table.head[2::2] == ["newest Pykka", "Erlang/OTP", "ours, ThreadingActor"]
+    assert table.rows[0][3::2] == ["40.0×", "0.50×", "8.0×"]
+    assert report.losses(run, ours="PooledActor").rows == [["Erlang/OTP", "ask 2.0×"]]
+    assert [row[0] for row in report.standings(run, ours="PooledActor").rows] == [
+        "ours, ThreadingActor", "newest Pykka", "Erlang/OTP",
+    ]  # fmt: skip
 
 
 def test_targets_are_met_or_missed() -> None:
@@ -159,9 +255,10 @@ def test_targets_are_met_or_missed() -> None:
     verdicts = [(row[2], row[4]) for row in report.targets(run).rows]
 
     nothing = (report.NOTHING, "not measured")
-    assert verdicts == [
+    assert verdicts[:6] == [
         ("8.00", "met"), ("4.90", "missed"), nothing, nothing, ("1.10", "met"), ("1.12", "missed"),
     ]  # fmt: skip
+    assert set(verdicts[6:]) == {nothing}
 
 
 def test_a_target_whose_quartiles_disagree_is_not_clear() -> None:

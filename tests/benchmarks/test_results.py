@@ -110,7 +110,7 @@ def go(run: Run, tasks: list[Task], file: Path) -> None:
     Runner(site, run, tasks, Lines(runner.steps(tasks)), lambda run: run.save(file)).go()
 
 
-PAIR = ["ThreadingActor", "thread"]
+THREE = ["PooledActor", "ThreadingActor", "thread"]
 
 
 def test_implementations_are_interleaved_round_by_round(fake: FakeMeasure, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_implementations_are_interleaved_round_by_round(fake: FakeMeasure, tmp_p
     go(run, tasks, tmp_path / "file.json")
 
     names = [name for _, name, _ in fake.done]
-    assert sorted(names[:2]) == sorted(names[2:]) == PAIR
+    assert sorted(names[:3]) == sorted(names[3:]) == THREE
     assert run.complete
     assert Run.load(tmp_path / "file.json") == run
 
@@ -132,7 +132,7 @@ def test_an_interrupted_run_goes_on_and_measures_nothing_twice(
     tasks = make_plan(only=["tell", "ask"], against=["thread"], rounds=3)
     run = make_run()
     run.complete = False
-    fake.break_after = 6
+    fake.break_after = 9
     with pytest.raises(KeyboardInterrupt):
         go(run, tasks, file)
 
@@ -144,9 +144,9 @@ def test_an_interrupted_run_goes_on_and_measures_nothing_twice(
 
     assert Run.load(file).complete
     assert all(m.rounds() == {0, 1, 2} for m in again.measurements)
-    assert len(again.measurements) == 4
+    assert len(again.measurements) == 6
     # What was measured before it was interrupted, but not saved, is measured again.
-    assert len(fake.done) == 6 + 8
+    assert len(fake.done) == 9 + 12
 
 
 def test_what_cannot_be_had_is_asked_for_once(fake: FakeMeasure, tmp_path: Path) -> None:

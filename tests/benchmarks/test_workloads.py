@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 TINY = {
     "accounts": 3, "actors": 3, "asks": 20, "bytes": 10, "calls": 5, "consumers": 2,
     "creatures": 3, "hops": 7, "imports": 1, "increments": 10, "items": 4, "meals": 3,
-    "meetings": 5, "messages": 10, "n": 4, "nodes": 3, "pairs": 1, "philosophers": 3, "pieces": 5,
-    "pings": 5, "producers": 2, "proxies": 3, "reads": 3, "senders": 3, "series": 2, "size": 2,
-    "terms": 4, "transactions": 5, "workers": 3,
+    "meetings": 5, "messages": 10, "milliseconds": 5, "n": 4, "nodes": 3, "pairs": 1,
+    "philosophers": 3, "pieces": 5, "pings": 5, "producers": 2, "proxies": 3, "reads": 3,
+    "senders": 3, "series": 2, "size": 2, "steps": 100, "terms": 4, "transactions": 5,
+    "workers": 3,
 }  # fmt: skip
 WORKLOADS_WITH_ACTORS = [w.name for w in WORKLOADS.values() if isinstance(w, ActorWorkload)]
 
@@ -40,8 +41,14 @@ def ours() -> System:
     return PykkaSystem("ThreadingActor", threads=True)
 
 
+def pooled() -> System:
+    """This library's actors on a pool."""
+    return PykkaSystem("PooledActor", threads=False)
+
+
 SYSTEMS: dict[str, Callable[[], System]] = {
     "ours": ours,
+    "pooled": pooled,
     "thread": ThreadSystem,
     "asyncio": AsyncioSystem,
     "futures": ExecutorSystem,
@@ -56,10 +63,10 @@ def system(request: pytest.FixtureRequest) -> Iterator[System]:
     made.close()
 
 
-@pytest.fixture
-def our_system() -> Iterator[System]:
+@pytest.fixture(params=["ours", "pooled"])
+def our_system(request: pytest.FixtureRequest) -> Iterator[System]:
     """This library's."""
-    made = ours()
+    made = SYSTEMS[request.param]()
     yield made
     made.close()
 
@@ -97,6 +104,59 @@ def test_the_warm_up_and_the_slow_get_less_of_the_same(name: str) -> None:
         assert less.keys() == parameters.keys()
         assert all(1 <= less[key] <= parameters[key] for key in parameters)
     assert set(workload.scaled) <= set(workload.parameters)
+
+
+ASKS = ["ask", "ask-from-actor", "ask-with-timeout", "ask-busy", "outstanding-asks"]
+STARTS = ["start", "start-and-tell", "million", "two-cores"]
+
+
+@pytest.mark.parametrize("name", [*ASKS, *STARTS])
+def test_what_most_implementations_can_do_works_on_all(name: str, system: System) -> None:
+    if name in {*ASKS} - {"ask-busy"} and isinstance(system, ThreadSystem):
+        pytest.skip("its echo threads have no end")
+    if name == "ask-busy" and isinstance(system, AsyncioSystem):
+        with pytest.raises(UnsupportedError, match="never lets another one run"):
+            WORKLOADS[name].run(system, tiny(name))
+        return
+
+    values = WORKLOADS[name].run(system, tiny(name))
+
+    assert values.keys() == {metric.name for metric in WORKLOADS[name].metrics}
+
+
+def test_who_runs_all_actors_on_one_thread_is_not_put_to_sleep() -> None:
+    system = AsyncioSystem()
+    try:
+        with pytest.raises(UnsupportedError, match="holds all actors up"):
+            WORKLOADS["sleepers"].run(system, tiny("sleepers"))
+    finally:
+        system.close()
+
+
+def test_sleepers_that_do_not_sleep_are_noticed(
+    our_system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.workloads.sleepers.time.sleep", lambda seconds: None)
+
+    with pytest.raises(WrongResultError, match="should have slept"):
+        WORKLOADS["sleepers"].run(our_system, {"actors": 1, "milliseconds": 10_000})
+
+
+def test_whoever_answers_fast_is_asked_for_as_long_as_the_others(
+    our_system: System,
+) -> None:
+    asked: list[int] = []
+
+    def time_asks(ref: Any, messages: Any) -> list[float]:
+        asked.append(len(messages))
+        return [1.0] * len(messages)
+
+    our_system.time_asks = time_asks  # type: ignore[method-assign]
+    WORKLOADS["latency-crowded"].run(our_system, {"pairs": 1, "asks": 3, "milliseconds": 20})
+
+    assert asked[0] == 1
+    assert len(asked) > 2
+    assert set(asked[1:]) == {3}
 
 
 class Lossy(PykkaSystem):
@@ -182,8 +242,9 @@ def test_messages_of_a_sender_that_overtake_each_other_are_noticed(our_system: S
 
 def test_wrong_answers_are_noticed(our_system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.workloads.echo.Echo.receive", lambda self, message: 0)
+    monkeypatch.setattr("benchmarks.workloads.ask.Busy.receive", lambda self, message: 0)
 
-    for name in ("ask", "outstanding-asks"):
+    for name in ASKS:
         with pytest.raises(WrongResultError):
             WORKLOADS[name].run(our_system, tiny(name))
 

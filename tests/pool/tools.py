@@ -1,0 +1,75 @@
+"""What the tests of the pool share."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from tests.leaks import PATIENCE
+
+import pykka
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Wait for something that nobody announces, such as the number of a pool's threads."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"it never came to pass that {what}"
+        time.sleep(0.001)
+
+
+class Agent(pykka.PooledActor):
+    """Calls what it is sent, if it can, and answers what comes of it."""
+
+    def on_receive(self, message: Any) -> Any:
+        return message() if callable(message) else message
+
+    def run(self, function: Callable[[], Any]) -> Any:
+        return function()
+
+
+class ThreadAgent(pykka.ThreadingActor):
+    """Does the same on a thread of its own."""
+
+    def on_receive(self, message: Any) -> Any:
+        return message() if callable(message) else message
+
+
+def agents_of(dispatcher: pykka.Dispatcher) -> type[Agent]:
+    """A class of agents that have their threads from a dispatcher."""
+    return type("Agent", (Agent,), {"dispatcher": dispatcher})
+
+
+def no_lookout(dispatcher: pykka.Dispatcher) -> None:
+    """Take the look-out away from a dispatcher, so that a test sees what happens without."""
+    dispatcher._pool.lookout.is_asleep = False  # so nobody wakes it
+
+
+def run_program(
+    begin: str, program: str, *, timeout: float = 2 * PATIENCE
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in an interpreter of its own."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", begin + textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def in_new_thread(function: Callable[[], Any]) -> Any:
+    """Call a function on a thread that has never done anything, and return what it returns."""
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join(PATIENCE)
+    assert results, "the thread did not get through"
+    return results[0]

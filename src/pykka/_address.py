@@ -38,12 +38,12 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pykka._ask import Ask, message_of
+from pykka._ask import Ask, CallAsk, message_of
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._inbox import ActorInbox, Inbox, Letter, take_all
 from pykka._locks import held
-from pykka._threading_future import new_threading_future
+from pykka._threading_future import ThreadingFuture, new_threading_future
 from pykka.messages import _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from pykka._actor import Actor
     from pykka._current import ThreadState
     from pykka._future import Future
+    from pykka._lazy import Outcome
     from pykka._ref import ActorRef
-    from pykka._threading_future import ThreadingFuture
     from pykka._waiting import Wait
 
 
@@ -343,9 +343,7 @@ class Address:
         elif reply_to is None:
             self.home.bury(self, message, reason)
         else:
-            error = self.dead_error(reason)
-            with contextlib.suppress(Exception):  # the asker has set it and wants no answer
-                reply_to.set_exception((type(error), error, None))
+            _answer(reply_to, (None, (self.dead_error(reason), None)))
             if isinstance(letter, Ask):
                 letter.let_go()
 
@@ -364,9 +362,24 @@ class Address:
         # They stay in the list: to answer somebody twice does no harm, and to take somebody out
         # and be interrupted then would.
         for reply_to, answer in (self.stoppers or _NOBODY).copy():
-            with contextlib.suppress(Exception):  # the asker has set it, or has been answered
-                reply_to.set(answer)
+            _answer(reply_to, (answer, None))
 
+
+def _answer(reply_to: Any, outcome: Outcome) -> None:
+    """Resolve a future, unless somebody else has set it."""
+    if type(reply_to) in _OUR_FUTURES:
+        # It does not raise, so nothing is swallowed here that a signal handler raises.
+        reply_to._try_resolve(outcome)
+        return
+    value, raised = outcome
+    with contextlib.suppress(Exception):
+        if raised is None:
+            reply_to.set(value)
+        else:
+            reply_to.set_exception((type(raised[0]), raised[0], None))
+
+
+_OUR_FUTURES = frozenset({Ask, CallAsk, ThreadingFuture})
 
 _NOBODY: list[tuple[Any, object]] = []
 

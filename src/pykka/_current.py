@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Worker(Protocol):
     """What is needed of a thread that runs actors of a pool."""
 
-    def will_block(self, source: object) -> None:
+    def will_block(self, source: object, *, for_ever: bool) -> None:
         """Be told that the thread is about to wait for a future, which `source` resolves."""
 
     def goes_on(self) -> None:

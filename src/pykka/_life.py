@@ -217,11 +217,15 @@ def is_failure(error: BaseException) -> bool:
 
 def _stop(address: Address, actor: Actor) -> None:
     """End the life in an orderly way."""
+    _mark_stopped(address, actor)
+    _run_hook(actor, actor.on_stop)
+
+
+def _mark_stopped(address: Address, actor: Actor) -> None:
     address.ending = True
     ActorRegistry.unregister(actor.actor_ref)
     address.mark_stopped()
     logger.debug("Stopped %s", actor)
-    _run_hook(actor, actor.on_stop)
 
 
 def crash(address: Address, actor: Actor, error: BaseException) -> None:
@@ -305,6 +309,16 @@ def _on_stop_message(address: Address, envelope: Letter) -> object:
         address.answer_when_ended(envelope.reply_to, answer=True)
     _stop(address, address.actor)  # type: ignore[arg-type]
     return _NO_REPLY
+
+
+def stop_without_hook(address: Address, actor: Actor, reply_to: Any) -> None:
+    """End the life of an actor that has no stop hook, and answer somebody who has asked for it.
+
+    To do it twice does no harm.
+    """
+    address.answer_when_ended(reply_to, answer=True)
+    _mark_stopped(address, actor)
+    end(address, actor)
 
 
 def _on_wake_up(_address: Address, _envelope: Letter) -> object:

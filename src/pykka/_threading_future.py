@@ -45,7 +45,7 @@ from pykka._exceptions import FutureAlreadySetError
 from pykka._future import ALREADY_SET, Future
 from pykka._lazy import Derivation, Lazy, Outcome, unwrap
 from pykka._logging import is_for_the_program, report_failure
-from pykka._waiting import acquire_for_actor
+from pykka._waiting import acquire_for_actor, prepare_to_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -223,7 +223,7 @@ class ThreadingFuture(Future[T]):
                 return entry  # pyright: ignore[reportUnknownVariableType, reportReturnType]
         return None
 
-    def _wait(self, timeout: float | None) -> Outcome:  # noqa: C901, PLR0912 (a call costs)
+    def _wait(self, timeout: float | None) -> Outcome:  # noqa: C901 (a call costs)
         """Block until there is an outcome."""
         state = current.state
         if timeout is None:
@@ -241,16 +241,15 @@ class ThreadingFuture(Future[T]):
             return outcome
         worker = state.worker
         try:
-            if worker is not None:
-                worker.will_block(self._answered_by)
-            elif timeout is None and self._answered_by is not None:
-                self._answered_by.refuse_hopeless_wait()
             if timeout is not None:
+                if worker is not None:
+                    worker.will_block(self._answered_by, for_ever=False)
                 lock.acquire(timeout=min(float(timeout), TIMEOUT_MAX))
             elif state.address is None:
+                prepare_to_block(self, worker)
                 lock.acquire()
             else:
-                acquire_for_actor(state.address, self, lock)
+                acquire_for_actor(state.address, self, lock, worker)
         except BaseException:
             self._forget(waiter)
             raise

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
     from pykka._address import Address
+    from pykka._current import Worker
     from pykka._threading_future import ThreadingFuture
 
 
@@ -100,11 +101,14 @@ def renew_locks() -> None:
     _lock = threading.RLock()
 
 
-def acquire_for_actor(address: Address, future: ThreadingFuture[Any], lock: LockType) -> None:
+def acquire_for_actor(
+    address: Address, future: ThreadingFuture[Any], lock: LockType, worker: Worker | None
+) -> None:
     """Block `address`, whose code runs on this thread, until `lock` is released by `future`.
 
     Raises:
         DeadlockError: The wait closes a circle.
+        PoolExhaustedError: See `prepare_to_block`.
     """
     wait = Wait(address, future)
     outer = address.waiting
@@ -115,9 +119,26 @@ def acquire_for_actor(address: Address, future: ThreadingFuture[Any], lock: Lock
         circle = _find_circle(wait)
         if circle is not None and _confirm(circle, outer):
             raise DeadlockError(_describe(circle))
+        prepare_to_block(future, worker)
         lock.acquire()
     finally:
         address.waiting = outer
+
+
+def prepare_to_block(future: ThreadingFuture[Any], worker: Worker | None) -> None:
+    """See to it that a future can be resolved while this thread waits for it.
+
+    Args:
+        future: The future.
+        worker: This thread, if it belongs to a pool.
+
+    Raises:
+        PoolExhaustedError: The actor that has to resolve it cannot get a thread.
+    """
+    if worker is not None:
+        worker.will_block(future._answered_by, for_ever=True)
+    elif future._answered_by is not None:
+        future._answered_by.refuse_hopeless_wait()
 
 
 def follow(source: Address) -> Edge | None:
@@ -225,6 +246,9 @@ def place_of_edge(edges: Sequence[Edge]) -> Place | None:
 def _places_beneath(wait: Wait) -> list[Place]:
     """Where the actors wait that lie on a thread's stack beneath the one that blocks it."""
     frame = sys._current_frames().get(wait.thread)
+    # A signal handler or a finaliser may be running on top of the wait.
+    while frame is not None and frame.f_code is not acquire_for_actor.__code__:
+        frame = frame.f_back
     places: list[Place] = []
     has_passed_users = runs_another = False
     while frame is not None:

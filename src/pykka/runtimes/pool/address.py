@@ -43,7 +43,6 @@ second one into the queue (guarantee G11).
 from __future__ import annotations
 
 import queue
-import sys
 from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -57,6 +56,7 @@ from pykka._inbox import take_all
 from pykka._locks import held
 from pykka._threading_future import new_threading_future
 from pykka.runtimes.pool import lending
+from pykka.runtimes.pool.fence import FENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,13 +68,6 @@ if TYPE_CHECKING:
     from pykka._ref import ActorRef
     from pykka._threading_future import ThreadingFuture
     from pykka.runtimes.pool.workers import Pool
-
-NOTHING = ()
-
-# Without the GIL, the length of a list that one looks at may be older than what this thread itself
-# wrote before, on a machine whose memory is weakly ordered. An operation that takes the list's own
-# lock is not. With the GIL there is no such thing, and the look alone is enough.
-FENCE = not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 _NEVER = object()
 _EMPTY: list[Any] = []
@@ -148,7 +141,7 @@ class PooledAddress(Address):
             self.is_plain = inbox is None or type(inbox) is list
             self.is_direct = self.is_plain and caller_runs and self.create_future is None
         self.turn.append(True)
-        if self.inbox or not has_begun:
+        if self.inbox or self.stopped or not has_begun:
             self.schedule()
 
     def settle(self) -> None:
@@ -209,28 +202,6 @@ class PooledAddress(Address):
         else:
             self.pool.inject(self)
 
-    def give_back_turn(self) -> None:
-        """Let others run the actor, and look whether that is needed.
-
-        `PooledRef.ask` and the workers hold a copy of these steps, to save the call.
-        """
-        if self.closed:
-            return
-        try:
-            self.turn.append(True)
-            if FENCE:
-                self.inbox.extend(NOTHING)
-            if (self.inbox or self.backlog or self.stopped) and not self.queued:
-                self.schedule()
-        except BaseException:
-            self.schedule()  # as above
-            raise
-
-    def adopt(self, context: Context) -> None:
-        """Keep a context, in which the actor has just set a variable."""
-        self.context = context
-        self.is_plain = self.is_direct = False
-
     def refill(self) -> list[Any]:
         """Take over everything that is in the inbox; returns it back to front.
 
@@ -289,7 +260,8 @@ class PooledAddress(Address):
         try:
             return self._take_first()
         finally:
-            self.give_back_turn()
+            self.turn.append(True)
+            self.schedule()  # perhaps for nothing
 
     def _take_first(self) -> Any:
         inbox: Any = self.inbox or _EMPTY

@@ -14,8 +14,9 @@ Rules
       with a `RecursionError`. What counts is the depth of the whole stack, from its base.
     - Not into a dispatcher with a stated maximum of threads, from outside of it: the maximum may
       be there because no more than so many may use something at once.
-    - The main thread lends itself only to its own message. Signal handlers run there, and one
-      that raises (Ctrl-C) must hit no message but that of the caller it belongs to.
+    - The main thread lends itself only to its own message, and to no stop hook. Signal handlers
+      run there, and one that raises (Ctrl-C) must hit no message but that of the caller it belongs
+      to, and no actor in the middle of its end.
     - Everything runs in the actor's own `contextvars` context. It has one of its own only once
       it has set a variable; until then an empty one that is handed from actor to actor does.
 
@@ -30,9 +31,13 @@ from contextvars import Context
 from sys import getrecursionlimit, modules
 from typing import TYPE_CHECKING, Any
 
-from pykka._life import handle
+from pykka._actor import Actor
+from pykka._ask import Ask
+from pykka._life import handle, stop_without_hook
 from pykka._waiting import running_codes
+from pykka.messages import _ActorStop
 from pykka.runtimes.pool import running
+from pykka.runtimes.pool.fence import FENCE, NOTHING
 
 if TYPE_CHECKING:
     from pykka._current import ThreadState
@@ -49,7 +54,7 @@ frames or more, and some C stack, which the recursion limit does not know of.
 get_frame = sys._getframe
 
 
-def run_for(  # noqa: C901, PLR0912 (one function, because a call costs)
+def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
     address: PooledAddress, future: ThreadingFuture[Any], state: ThreadState
 ) -> bool:
     """Run the actor that has to resolve a future, on this thread, until it has.
@@ -88,6 +93,8 @@ def run_for(  # noqa: C901, PLR0912 (one function, because a call costs)
             and not address.backlog
             and not address.stopped
         ):
+            if state.is_main and type(future) is Ask and type(future.message) is _ActorStop:
+                return _stop_on_main_thread(address, future)
             del inbox[0]
             context.run(handle, address, future)
             if address.stopped:  # by the message
@@ -100,6 +107,7 @@ def run_for(  # noqa: C901, PLR0912 (one function, because a call costs)
         future._try_resolve((None, (error, error.__traceback__)))
         raise
     finally:
+        # Without a call, up to giving back the turn.
         state.address = outer
         state.depth = depth
         if outer is not None:
@@ -107,12 +115,38 @@ def run_for(  # noqa: C901, PLR0912 (one function, because a call costs)
         if own is not None:
             state.spare = spare
         elif context:  # the actor has set a variable, and keeps the context
-            address.adopt(context)
+            address.context = context
+            address.is_plain = address.is_direct = False
             state.spare = None
         else:
             state.spare = context
-        address.give_back_turn()
+        # This is PooledAddress.give_back_turn().
+        try:
+            if not address.closed:
+                turn.append(True)
+                if FENCE:
+                    address.inbox.extend(NOTHING)
+                if (address.inbox or address.backlog or address.stopped) and not address.queued:
+                    address.schedule()
+        except BaseException:
+            address.schedule()  # a signal handler raised: in doubt, a hint too many
+            raise
     return future._outcome is not None
+
+
+def _stop_on_main_thread(address: PooledAddress, future: ThreadingFuture[Any]) -> bool:
+    """End an actor for its caller, if there is no stop hook to run."""
+    actor: Any = address.actor
+    if getattr(actor.on_stop, "__func__", None) is not Actor.on_stop:
+        return False
+    del address.inbox[0]
+    try:
+        stop_without_hook(address, actor, future)
+    except BaseException:
+        # A signal handler raised. All of it can be done again from the start.
+        stop_without_hook(address, actor, future)
+        raise
+    return True
 
 
 def may_lend(address: PooledAddress, state: ThreadState) -> bool:

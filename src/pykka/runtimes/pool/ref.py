@@ -22,7 +22,7 @@ from pykka._life import is_failure, is_the_callers, log_returned, stop_everythin
 from pykka._ref import ActorRef
 from pykka._waiting import running_codes
 from pykka.messages import ProxyCall
-from pykka.runtimes.pool.address import FENCE, NOTHING
+from pykka.runtimes.pool.fence import FENCE, NOTHING
 from pykka.runtimes.pool.lending import count_frames, get_frame, in_event_loop
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class PooledRef(ActorRef[A]):
                             address.is_plain = address.is_direct = False
                         else:
                             state.spare = context
-                        # This is PooledAddress.give_back_turn().
+                        # This is how the turn is given back everywhere; see the proof.
                         try:
                             address.turn.append(True)
                             if FENCE:

@@ -50,7 +50,7 @@ from pykka._exceptions import PoolExhaustedError
 from pykka._life import fail_told, handle
 from pykka._locks import held
 from pykka._logging import report_failure
-from pykka.runtimes.pool.address import FENCE, NOTHING
+from pykka.runtimes.pool.fence import FENCE, NOTHING
 from pykka.runtimes.pool.lookout import Lookout
 from pykka.runtimes.pool.running import BATCH, MANY, run
 
@@ -146,10 +146,12 @@ class Pool:
         if not current.state.is_main:
             self.add_worker()
             return
-        with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
+        try:
             # No signal handler can strike between these two.
             self.is_starting = True
             start_new_thread(self.add_worker, ())
+        except RuntimeError:  # no thread to be had, or the interpreter is shutting down
+            self.is_starting = False
 
     def add_worker(self) -> bool:
         """Start a worker; False if there are as many as there may be, or no thread can be had."""
@@ -329,9 +331,10 @@ class Worker:
                 continue
             is_taken = False
             if context and address.context is None:
-                address.adopt(context)
+                address.context = context
+                address.is_plain = address.is_direct = False
                 is_taken = True
-            # This is PooledAddress.give_back_turn(); no signal handlers run here.
+            # No signal handlers run here, so this may stop at nothing.
             address.turn.append(True)
             if FENCE:
                 address.inbox.extend(NOTHING)
@@ -406,11 +409,12 @@ class Worker:
             while True:
                 self.pool.put(self.local.popleft())
 
-    def will_block(self, source: object) -> None:
+    def will_block(self, source: object, *, for_ever: bool) -> None:
         """Make up for this thread, which is about to wait for a future.
 
         Args:
             source: The actor that has to resolve it, if it is known.
+            for_ever: Whether the wait has no limit.
 
         Raises:
             PoolExhaustedError: All other threads wait already, and there may be no more; but
@@ -422,10 +426,11 @@ class Worker:
         needs_another = getattr(source, "pool", None) is pool or not pool.injected.empty()
         with pool.lock:
             is_last = pool.blocked + 1 >= pool.most
-            if not (is_last and needs_another):
+            if not (is_last and needs_another and for_ever):
                 pool.blocked += 1
                 self.blocked = True
         if not self.blocked:
+            self.state.accepts = pool
             raise pool.exhausted()
         if not pool.injected.empty() and not pool.parked:
             pool.call_for_help()

@@ -1,0 +1,16 @@
+"""What a look at a list needs without the GIL, and with it does not.
+
+Without the GIL, the length of a list that a thread looks at may be older than what this thread
+itself wrote before, on a machine whose memory is weakly ordered. An operation that takes the
+list's own lock, such as extending it by nothing, is not. With the GIL there is no such thing, and
+the look alone is enough.
+"""
+
+from __future__ import annotations
+
+import sys
+
+FENCE = not getattr(sys, "_is_gil_enabled", lambda: True)()
+"""Whether a list must be extended by `NOTHING` before its length is looked at."""
+
+NOTHING = ()

@@ -11,7 +11,7 @@ INSTALL = $(PIP) install --require-hashes -r requirements/build.txt && \
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-only check format docs docs-serve bench-peers bench bench-full stress wheel lock clean
+.PHONY: help demo test test-only check format docs docs-serve bench-peers bench bench-full bench-free-threaded stress wheel lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,7 +57,11 @@ bench: $(VENV)/ready-bench ## the benchmarks, in about two minutes
 
 bench-full: $(VENV)/ready-bench-full ## the benchmarks with all peers and curves; refreshes docs/performance.md
 	$(BIN)/python -m benchmarks run --full --resume --out benchmarks/results/full.json
+	$(BIN)/python -m benchmarks free-threaded --if-found
 	$(BIN)/python -m benchmarks page benchmarks/results/full.json
+
+bench-free-threaded: $(VENV)/ready-bench ## a few benchmarks without the GIL and with it: make bench-free-threaded FREE_THREADED=…
+	$(BIN)/python -m benchmarks free-threaded $(if $(FREE_THREADED),--python $(FREE_THREADED))
 
 wheel: $(VENV)/ready-dev ## build the wheel into dist/
 	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import comparison, machine, report
+from benchmarks import comparison, free_threaded, machine, report
 from benchmarks.adapters import ADAPTERS
 from benchmarks.environments import HOME, ROOT, Site, make_all
 from benchmarks.plan import UnknownNameError, make_plan
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 RESULTS = ROOT / "benchmarks" / "results" / "full.json"
 """The results that the documentation shows."""
+FREE_THREADED = RESULTS.with_name("free-threaded.json")
+"""And what it shows of running without the GIL."""
 PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"
 
@@ -82,6 +84,19 @@ def parser() -> argparse.ArgumentParser:
             "--python", default=sys.executable, help="the interpreter to measure with"
         )
 
+    free = commands.add_parser(
+        "free-threaded", help="measure a few workloads without the GIL, and with it"
+    )
+    free.set_defaults(do=_free_threaded)
+    free.add_argument(
+        "--python", default="", help="a free-threaded interpreter; the first on the path if none"
+    )
+    free.add_argument("--rounds", type=_positive, default=free_threaded.ROUNDS)
+    free.add_argument("--out", type=Path, metavar="FILE", default=FREE_THREADED)
+    free.add_argument(
+        "--if-found", action="store_true", help="do nothing if there is no such interpreter"
+    )
+
     show_command = commands.add_parser("show", help="print the tables of a file of results")
     show_command.set_defaults(do=_show)
     show_command.add_argument("file", type=Path, nargs="?", default=RESULTS)
@@ -89,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
     page = commands.add_parser("page", help="refresh the documentation from results")
     page.set_defaults(do=_page)
     page.add_argument("file", type=Path, nargs="?", default=RESULTS)
+    page.add_argument("--free-threaded", type=Path, default=FREE_THREADED)
     page.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
     page.add_argument("--images", type=Path, default=IMAGES, help="where the charts go")
 
@@ -151,6 +167,23 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _free_threaded(options: argparse.Namespace) -> int:
+    python = options.python or free_threaded.find()
+    if not python:
+        print("There is no free-threaded Python on the path; name one with --python.")
+        return 0 if options.if_found else 2
+    if not free_threaded.is_free_threaded(shutil.which(python) or python):
+        print(f"{python} is not a free-threaded Python, 3.13 or newer.", file=sys.stderr)
+        return 2
+    pair = free_threaded.measure(Site(python), Site(), options.out, options.rounds, show)
+    print(free_threaded.as_text(pair))
+    for run in pair:
+        for problem in report.problems(run):
+            print(f"  {problem}")
+    print(f"\nResults: {options.out}", file=sys.stderr)
+    return 0
+
+
 def open_run(
     site: Site, form: str, out: Path, options: argparse.Namespace
 ) -> tuple[Run, list[Task]]:
@@ -207,7 +240,7 @@ def _page(options: argparse.Namespace) -> int:
 
     run = Run.load(options.file)
     charts.draw_all(run, options.images)
-    page.refresh(run, options.page)
+    page.refresh(run, options.page, free_threaded.load(options.free_threaded))
     return 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from benchmarks import report
+from benchmarks import free_threaded, report
 from benchmarks.chart_names import curve_name, image
 
 if TYPE_CHECKING:
@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 BEGIN = re.compile(r"^<!-- begin ([\w-]+) -->$", re.MULTILINE)
 
 
-def refresh(run: Run, page: Path) -> None:
+def refresh(run: Run, page: Path, free: tuple[Run, Run] | None = None) -> None:
     """Replace what is between the markers of a page.
+
+    Args:
+        run: The results.
+        page: The page.
+        free: The results without and with the GIL.
 
     Raises:
         ValueError: A marker has no end, or a name that is not known, or a block is missing.
     """
-    page.write_text(replaced(page.read_text(), blocks(run)))
+    page.write_text(replaced(page.read_text(), blocks(run, free)))
 
 
 def replaced(text: str, made: dict[str, str]) -> str:
@@ -48,7 +53,7 @@ def replaced(text: str, made: dict[str, str]) -> str:
     return text
 
 
-def blocks(run: Run) -> dict[str, str]:
+def blocks(run: Run, free: tuple[Run, Run] | None = None) -> dict[str, str]:
     """All blocks, by name."""
     make: dict[str, Callable[[Run], str]] = {
         "machine": lambda run: _listed(report.describe(run)),
@@ -69,7 +74,8 @@ def blocks(run: Run) -> dict[str, str]:
         "workloads-curve": lambda run: report.workloads(run, "curve").as_markdown(),
         "problems": lambda run: _listed(report.problems(run)),
     }
-    return {name: function(run) for name, function in make.items()}
+    made = {name: function(run) for name, function in make.items()}
+    return {**made, "free-threaded": free_threaded.as_markdown(free)}
 
 
 def _listed(lines: list[str]) -> str:

@@ -16,7 +16,7 @@ from benchmarks.results import Run
 from benchmarks.workloads import WORKLOADS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from benchmarks.environments import Site
     from benchmarks.plan import Task
@@ -27,8 +27,8 @@ ONCE_IS_ENOUGH = 10.0
 """Seconds after which a point of a curve is not measured again."""
 
 
-def begin(site: Site, form: str) -> Run:
-    """Find out what there is, and open a run."""
+def begin(site: Site, form: str, names: Collection[str] = ADAPTERS) -> Run:
+    """Find out what there is of some implementations, and open a run."""
     run = Run(
         form=form,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -44,6 +44,8 @@ def begin(site: Site, form: str) -> Run:
     )
     absent = site.absent()
     for adapter in ADAPTERS.values():
+        if adapter.name not in names:
+            continue
         run.adapters[adapter.name] = found = {
             "title": adapter.title,
             "version": "",

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Worker(Protocol):
     """What is needed of a thread that runs actors of a pool."""
 
-    def will_block(self, source: object, *, for_ever: bool) -> None:
-        """Be told that the thread is about to wait for a future, which `source` resolves."""
+    def will_block(self, *, for_ever: bool) -> None:
+        """Be told that the thread is about to wait for a future."""
 
     def goes_on(self) -> None:
         """Be told that the wait is over."""

@@ -243,7 +243,7 @@ class ThreadingFuture(Future[T]):
         try:
             if timeout is not None:
                 if worker is not None:
-                    worker.will_block(self._answered_by, for_ever=False)
+                    worker.will_block(for_ever=False)
                 lock.acquire(timeout=min(float(timeout), TIMEOUT_MAX))
             elif state.address is None:
                 prepare_to_block(self, worker)

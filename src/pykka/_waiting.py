@@ -136,7 +136,7 @@ def prepare_to_block(future: ThreadingFuture[Any], worker: Worker | None) -> Non
         PoolExhaustedError: The actor that has to resolve it cannot get a thread.
     """
     if worker is not None:
-        worker.will_block(future._answered_by, for_ever=True)
+        worker.will_block(for_ever=True)
     elif future._answered_by is not None:
         future._answered_by.refuse_hopeless_wait()
 

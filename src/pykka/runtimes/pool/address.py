@@ -216,7 +216,7 @@ class PooledAddress(Address):
 
     def refuse_hopeless_wait(self) -> None:
         pool = self.pool
-        if pool.blocked >= pool.most:
+        if pool.blocked_for_ever >= pool.most and self.turn and pool.is_hopeless():
             raise pool.exhausted()
 
     def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:

@@ -50,6 +50,7 @@ from pykka._exceptions import PoolExhaustedError
 from pykka._life import fail_told, handle
 from pykka._locks import held
 from pykka._logging import report_failure
+from pykka._waiting import follow
 from pykka.runtimes.pool.fence import FENCE, NOTHING
 from pykka.runtimes.pool.lookout import Lookout
 from pykka.runtimes.pool.running import BATCH, MANY, run
@@ -106,6 +107,8 @@ class Pool:
         """How many workers sit at the shared queue."""
         self.blocked = 0
         """How many workers wait for a future."""
+        self.blocked_for_ever = 0
+        """Those of them that wait without a limit."""
         self.stuck = 0
         """How many workers sleep in a handler, as far as the look-out knows."""
         self.is_starting = False
@@ -182,6 +185,32 @@ class Pool:
             self.lock.release()
         return parked
 
+    def is_hopeless(self) -> bool:
+        """Tell whether nobody in the pool can go on until it has one more thread.
+
+        That is so if there are as many threads as there may be, and all of them wait, without a
+        limit and perhaps by way of others, for actors that are not running and would need one.
+
+        Whoever blocks makes that known, in `Address.waiting` and in the counts, and *then* asks
+        this. So the last one to do so sees all the others.
+        """
+        if self.blocked_for_ever < self.most:
+            return False
+        return all(self._waits_for_a_thread(worker) for worker in self.workers.copy())
+
+    def _waits_for_a_thread(self, worker: Worker) -> bool:
+        address: Any = worker.state.address
+        seen: set[Any] = set()
+        while address is not None and address not in seen:
+            seen.add(address)
+            edge = follow(address)
+            if edge is None:
+                return False
+            address = edge.target
+            if getattr(address, "pool", None) is self and address.turn:
+                return True
+        return False
+
     def exhausted(self) -> PoolExhaustedError:
         """The error for who waits for an actor that cannot get a thread."""
         return PoolExhaustedError(
@@ -208,6 +237,7 @@ class Worker:
     """One thread of a pool."""
 
     __slots__ = (
+        "_for_ever",
         "_is_retired",
         "awake",
         "blocked",
@@ -232,6 +262,7 @@ class Worker:
         self.picks = 0
         """How many actors it has taken up so far."""
         self.state: ThreadState
+        self._for_ever = False
         self._is_retired = False
         # The rest is the look-out's.
         self.clock: int | None = None
@@ -409,28 +440,25 @@ class Worker:
             while True:
                 self.pool.put(self.local.popleft())
 
-    def will_block(self, source: object, *, for_ever: bool) -> None:
+    def will_block(self, *, for_ever: bool) -> None:
         """Make up for this thread, which is about to wait for a future.
 
         Args:
-            source: The actor that has to resolve it, if it is known.
             for_ever: Whether the wait has no limit.
 
         Raises:
-            PoolExhaustedError: All other threads wait already, and there may be no more; but
-                somebody needs one, such as the actor that has to resolve the future.
+            PoolExhaustedError: See `Pool.is_hopeless`.
         """
         pool = self.pool
         self.state.accepts = None
-        self.hand_over()
-        needs_another = getattr(source, "pool", None) is pool or not pool.injected.empty()
         with pool.lock:
-            is_last = pool.blocked + 1 >= pool.most
-            if not (is_last and needs_another and for_ever):
-                pool.blocked += 1
-                self.blocked = True
-        if not self.blocked:
-            self.state.accepts = pool
+            self.blocked = True
+            self._for_ever = for_ever
+            pool.blocked += 1
+            pool.blocked_for_ever += for_ever
+        self.hand_over()
+        if for_ever and pool.is_hopeless():
+            self.goes_on()
             raise pool.exhausted()
         if not pool.injected.empty() and not pool.parked:
             pool.call_for_help()
@@ -438,10 +466,12 @@ class Worker:
     def goes_on(self) -> None:
         """Be told that the wait is over."""
         if self.blocked:
-            with self.pool.lock:
-                self.pool.blocked -= 1
+            pool = self.pool
+            with pool.lock:
                 self.blocked = False
-        self.state.accepts = self.pool
+                pool.blocked -= 1
+                pool.blocked_for_ever -= self._for_ever
+            self.state.accepts = None if self._is_retired else pool
 
     def _bury_the_rest(self, address: PooledAddress) -> None:
         try:

@@ -137,6 +137,8 @@ class Lookout:
                     self._send_home_the_surplus(time.monotonic())
                     continue
             else:
+                if self.is_asleep:  # the bell rang for an earlier sleep
+                    continue
                 return True
             with self._lock:
                 if not self.is_asleep:  # somebody is just ringing

@@ -273,9 +273,7 @@ def test_an_idle_pool_uses_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = dispatcher._pool
     wait_until(lambda: pool.is_quiet() and pool.lookout.is_asleep, "the look-out sleeps")
     look = pool.lookout.look
-    monkeypatch.setattr(
-        lookout.Lookout, "look", lambda self, now: (looks.append(now), look(now))[1]
-    )
+    monkeypatch.setattr(pool.lookout, "look", lambda now: (looks.append(now), look(now))[1])
     before = time.process_time()
     threading.Event().wait(0.2)
     used = time.process_time() - before

@@ -167,11 +167,13 @@ def _finish() -> None:
 
 def _finish_one(pool: Pool) -> None:
     """Wait until a pool is at rest."""
-    while pool.workers or not pool.injected.empty():
+    while True:
         for _ in range(pool.begin_to_end()):
             pool.put(None)
         if pool.workers:
             pool.ended.get()
+        elif not pool.has_work():
+            return
         elif not pool.add_worker():
             pool.work_here()
 

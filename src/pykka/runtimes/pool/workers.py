@@ -211,6 +211,16 @@ class Pool:
                 return True
         return False
 
+    def has_work(self) -> bool:
+        """Tell whether an actor waits in the shared queue. Only while there are no workers."""
+        with contextlib.suppress(Empty):
+            while True:
+                found = self.injected.get_nowait()
+                if found is not None:
+                    self.put(found)
+                    return True
+        return False
+
     def exhausted(self) -> PoolExhaustedError:
         """The error for who waits for an actor that cannot get a thread."""
         return PoolExhaustedError(
@@ -423,6 +433,8 @@ class Worker:
         with pool.lock:
             pool.parked -= 1
             self.is_parked = False
+            if found is None:
+                pool.workers.remove(self)
         if found is None:
             self._is_retired = True
         elif pool.lookout.is_asleep:
@@ -482,8 +494,9 @@ class Worker:
     def _leave(self) -> None:
         pool = self.pool
         with pool.lock:
-            pool.workers.remove(self)
-            self.hand_over()
+            if self in pool.workers:
+                pool.workers.remove(self)
+        self.hand_over()
         if not pool.injected.empty() and not pool.parked:
             pool.call_for_help()
         pool.ended.put(None)

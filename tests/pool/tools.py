@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.leaks import PATIENCE
@@ -14,7 +15,7 @@ from tests.leaks import PATIENCE
 import pykka
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -45,6 +46,20 @@ class ThreadAgent(pykka.ThreadingActor):
 def agents_of(dispatcher: pykka.Dispatcher) -> type[Agent]:
     """A class of agents that have their threads from a dispatcher."""
     return type("Agent", (Agent,), {"dispatcher": dispatcher})
+
+
+@contextmanager
+def no_workers(dispatcher: pykka.Dispatcher) -> Iterator[None]:
+    """Call no worker for what is sent meanwhile; only who waits for an actor can run it."""
+    pool = dispatcher._pool
+    waiting: list[Any] = []
+    pool.inject = waiting.append  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del pool.inject
+    for address in waiting:
+        pool.inject(address)
 
 
 def no_lookout(dispatcher: pykka.Dispatcher) -> None:

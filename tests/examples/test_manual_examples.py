@@ -327,6 +327,7 @@ def test_every_example_is_run_by_a_test() -> None:
     elsewhere = {
         "actor_with_proxy.py",
         "deadlock_debugging.py",
+        "forest_fire.py",
         "logging_setup.py",
         "resolver.py",
         "stdlib_census.py",

@@ -168,14 +168,18 @@ def _finish() -> None:
 def _finish_one(pool: Pool) -> None:
     """Wait until a pool is at rest."""
     while True:
-        for _ in range(pool.begin_to_end()):
+        # Whoever sits in the shared queue gets something out of it.
+        for _ in range(pool.begin_to_end() - pool.injected.qsize()):
             pool.put(None)
-        if pool.workers:
-            pool.ended.get()
+        if pool.lacks_threads:
+            pool.lacks_threads = False
+            pool.work_here()
+        elif pool.workers:
+            pool.news.get()
         elif not pool.has_work():
             return
-        elif not pool.add_worker():
-            pool.work_here()
+        else:
+            pool.add_worker()
 
 
 def _snapshot() -> Iterator[tuple[Pool, bool]]:

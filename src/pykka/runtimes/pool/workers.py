@@ -116,7 +116,10 @@ class Pool:
         self.is_ending = False
         """Whether the program ends, and workers do not sit down any more."""
         self.lookout = Lookout(self)
-        self.ended: SimpleQueue[None] = SimpleQueue()
+        self.lacks_threads = False
+        """Whether a thread could not be started when the program ends."""
+        self.news: SimpleQueue[None] = SimpleQueue()
+        """Rings, when the program ends, when a worker has left or cannot be started."""
 
     def renew(self) -> None:
         """Begin afresh in a child process, which has none of the threads."""
@@ -153,8 +156,9 @@ class Pool:
             # No signal handler can strike between these two.
             self.is_starting = True
             start_new_thread(self.add_worker, ())
-        except RuntimeError:  # no thread to be had, or the interpreter is shutting down
+        except RuntimeError:
             self.is_starting = False
+            report_failure("The dispatcher %s cannot start a thread:", self.name)
 
     def add_worker(self) -> bool:
         """Start a worker; False if there are as many as there may be, or no thread can be had."""
@@ -171,19 +175,23 @@ class Pool:
         except RuntimeError:
             with self.lock:
                 self.workers.remove(worker)
-            if not self.is_ending:
+            if self.is_ending:
+                self.lacks_threads = True
+                self.news.put(None)
+            else:
                 report_failure("The dispatcher %s cannot start a thread:", self.name)
             return False
         return True
 
     def begin_to_end(self) -> int:
-        """Have workers leave instead of sitting down; returns how many sit already."""
+        """Have workers leave when all sit; returns how many are to be sent home, if all do."""
         parked = 0
+        workers = len(self.workers)
         for _ in held(self.lock):
             self.is_ending = True
             parked = self.parked
             self.lock.release()
-        return parked
+        return parked if parked >= workers else 0
 
     def is_hopeless(self) -> bool:
         """Tell whether nobody in the pool can go on until it has one more thread.
@@ -421,14 +429,15 @@ class Worker:
 
     def _sit_down(self) -> PooledAddress | None:
         pool = self.pool
+        all_of_them = 0
         with pool.lock:
-            stays = not (pool.is_ending and pool.injected.empty())
-            if stays:
-                pool.parked += 1
-                self.is_parked = True
-        if not stays:
-            self._is_retired = True
-            return None
+            pool.parked += 1
+            self.is_parked = True
+            # When the program ends, the last one to sit down sends all home, itself included.
+            if pool.is_ending and pool.parked == len(pool.workers) and pool.injected.empty():
+                all_of_them = pool.parked
+        for _ in range(all_of_them):
+            pool.put(None)
         found = pool.injected.get()
         with pool.lock:
             pool.parked -= 1
@@ -499,4 +508,5 @@ class Worker:
         self.hand_over()
         if not pool.injected.empty() and not pool.parked:
             pool.call_for_help()
-        pool.ended.put(None)
+        if pool.is_ending:
+            pool.news.put(None)

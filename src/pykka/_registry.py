@@ -87,6 +87,7 @@ def _after_fork() -> None:
 
     The actor that forked, if it was one, is just running, so it is left alone.
     """
+    current.state.is_main = True
     _address.renew_locks()
     _inbox.renew_locks()
     _waiting.renew_locks()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import os
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pykka.runtimes.pool.workers import Pool
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DEFAULT_MAX_THREADS = 4096
 """How many threads a dispatcher starts at most, if nothing else is said."""
@@ -182,8 +179,10 @@ def _finish_one(pool: Pool) -> None:
             pool.add_worker()
 
 
-def _snapshot() -> Iterator[tuple[Pool, bool]]:
-    yield from list(_pools.items())
+def _snapshot() -> list[tuple[Pool, bool]]:
+    while True:
+        with contextlib.suppress(RuntimeError):  # another thread has just made one
+            return list(_pools.items())
 
 
 def _after_fork() -> None:

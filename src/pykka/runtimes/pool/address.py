@@ -50,7 +50,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pykka import _address
 from pykka._address import Address
 from pykka._ask import LETTERS, Ask
-from pykka._current import ThreadState, current
+from pykka._current import current
 from pykka._envelope import Envelope
 from pykka._inbox import take_all
 from pykka._locks import held
@@ -66,7 +66,6 @@ if TYPE_CHECKING:
     from pykka._address import Home
     from pykka._inbox import ActorInbox, Letter
     from pykka._ref import ActorRef
-    from pykka._threading_future import ThreadingFuture
     from pykka.runtimes.pool.workers import Pool
 
 _NEVER = object()
@@ -219,8 +218,7 @@ class PooledAddress(Address):
         if pool.blocked_for_ever >= pool.most and self.turn and pool.is_hopeless():
             raise pool.exhausted()
 
-    def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
-        return lending.run_for(self, future, state)
+    run_for = lending.run_for  # pyright: ignore[reportAssignmentType]
 
     def claim_life(self) -> bool:
         if self.begun is None:

@@ -67,8 +67,12 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         return False
     if "asyncio.events" in modules and in_event_loop():
         return False
-    depth = count_frames(state)
-    if depth < 0:
+    depth = state.depth
+    try:
+        has_room = get_frame(depth).f_back is None
+    except ValueError:  # the stack is not as deep as last time
+        has_room = False
+    if not has_room and (depth := count_frames(state)) < 0:
         return False
     outer, spare = state.address, state.spare
     before = None if outer is None else outer.waiting

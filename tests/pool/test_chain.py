@@ -68,9 +68,10 @@ def test_a_line_that_needs_more_threads_than_there_may_be(*, caller_runs: bool) 
     with pytest.raises(pykka.PoolExhaustedError, match="maximum of 4 threads"):
         first.ask(0, timeout=PATIENCE)
     assert first.is_alive()
+    statistics = Here.dispatcher.statistics
+    wait_until(lambda: statistics().blocked + statistics().ready == 0, "all is handled")
     assert line_of(Here, 3).ask(0, timeout=PATIENCE) == 2
-    wait_until(lambda: Here.dispatcher.statistics().blocked == 0, "all questions are handled")
-    assert Here.dispatcher.statistics().threads <= 4
+    assert statistics().threads <= 4
     pykka.ActorRegistry.stop_all()
 
 

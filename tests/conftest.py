@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from tests.leaks import PATIENCE, LeakCheck
@@ -32,6 +32,10 @@ class Runtime(NamedTuple):
     future_class: type[pykka.Future]
     capabilities: frozenset[str]
     """Promises that not every runtime can make; a test asks for those it checks."""
+
+    def run(self, actor_class: type[pykka.Actor]) -> Any:
+        """Derive a class that this runtime runs from one that says nothing of a runtime."""
+        return type(actor_class.__name__, (actor_class, self.actor_class), {})
 
 
 RUNTIMES = [

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import pykka
 from pykka.runtimes.pool import dispatcher
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PATIENCE = 10.0
 """Seconds after which a test that waits for something gives up."""
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Wait for something that nobody announces, such as the end of an actor."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"it never came to pass that {what}"
+        time.sleep(0.001)
 
 
 class LeakCheck:

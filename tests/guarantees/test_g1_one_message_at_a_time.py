@@ -11,10 +11,12 @@ import pykka
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.conftest import Runtime
+
 import pytest
 
-SENDERS = 8
-EACH = 500
+SENDERS = 12
+EACH = 300
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def eager_switches() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
-class Counter(pykka.ThreadingActor):
+class Counter(pykka.Actor):
     """Counts in a way that goes wrong when two do it at the same time."""
 
     def __init__(self) -> None:
@@ -53,21 +55,23 @@ class Counter(pykka.ThreadingActor):
 
 
 @pytest.mark.usefixtures("eager_switches")
-def test_handlers_do_not_overlap_whatever_way_messages_come() -> None:
-    ref = Counter.start()
+def test_handlers_do_not_overlap_whatever_way_messages_come(runtime: Runtime) -> None:
+    ref = runtime.run(Counter).start()
     proxy = ref.proxy()
     ways: list[Callable[[], object]] = [
         lambda: ref.tell("go"),
         lambda: ref.ask("go", block=False),
         proxy.add,
         proxy.add.defer,
+        lambda: ref.ask("go"),
+        lambda: proxy.add().get(),
     ]
 
     def send(way: Callable[[], object]) -> None:
         for _ in range(EACH):
             way()
 
-    threads = [threading.Thread(target=send, args=(ways[i % 4],)) for i in range(SENDERS)]
+    threads = [threading.Thread(target=send, args=(ways[i % len(ways)],)) for i in range(SENDERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -77,10 +81,10 @@ def test_handlers_do_not_overlap_whatever_way_messages_come() -> None:
     assert proxy.overlaps.get() == 0
 
 
-def test_the_hooks_do_not_overlap_with_handlers() -> None:
+def test_the_hooks_do_not_overlap_with_handlers(runtime: Runtime) -> None:
     order: list[str] = []
 
-    class Ordered(pykka.ThreadingActor):
+    class Ordered(runtime.actor_class):
         def on_start(self) -> None:
             order.append("start begins")
             order.append("start ends")

@@ -18,7 +18,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.leaks import PATIENCE
+from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka import dead_letters
@@ -28,8 +28,10 @@ from pykka._envelope import Envelope
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.conftest import Runtime
 
-class Recorder(pykka.ThreadingActor):
+
+class Recorder(pykka.Actor):
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[Any] = []
@@ -40,14 +42,14 @@ class Recorder(pykka.ThreadingActor):
 
 
 @pytest.fixture
-def recorder() -> pykka.ActorRef[Recorder]:
-    return Recorder.start()
+def recorder(runtime: Runtime) -> pykka.ActorRef[Recorder]:
+    return runtime.run(Recorder).start()  # type: ignore[no-any-return]
 
 
-def test_tell_does_not_wait_for_a_busy_actor() -> None:
+def test_tell_does_not_wait_for_a_busy_actor(runtime: Runtime) -> None:
     may_end = threading.Event()
 
-    class Busy(pykka.ThreadingActor):
+    class Busy(runtime.actor_class):
         def on_receive(self, message: object) -> None:
             assert may_end.wait(PATIENCE)
 
@@ -101,10 +103,10 @@ def test_finalisers_and_weak_references_may_send(recorder: pykka.ActorRef[Record
 
 
 @pytest.mark.usefixtures("eager_collector")
-def test_finalisers_may_send_to_an_actor_that_ends() -> None:
+def test_finalisers_may_send_to_an_actor_that_ends(runtime: Runtime) -> None:
     """The finalisers run in the middle of closing, burying and reporting."""
     for _ in range(50):
-        recorder = Recorder.start()
+        recorder = runtime.run(Recorder).start()
 
         class Cycle:
             def __init__(self, ref: pykka.ActorRef[Recorder]) -> None:
@@ -128,20 +130,23 @@ def test_signal_handlers_may_send(recorder: pykka.ActorRef[Recorder]) -> None:
     print(f"seed: {seed}")
     chance = random.Random(seed)
     sent = 0
+    is_over = False
 
     def handler(_signal: int, _frame: object) -> None:
         nonlocal sent
         recorder.tell("from a signal handler")
         sent += 1
-        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 50e-6))
+        if not is_over:
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 50e-6))
 
     before = signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 1e-6)
     try:
         for number in range(2_000):
             recorder.tell(number)
-            recorder.ask(number, block=False)
+            recorder.ask(number, block=number % 50 == 0)
     finally:
+        is_over = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
@@ -179,12 +184,12 @@ def all_records() -> Iterator[logging.Logger]:
 
 
 def test_log_handlers_may_send(
-    recorder: pykka.ActorRef[Recorder], all_records: logging.Logger
+    recorder: pykka.ActorRef[Recorder], all_records: logging.Logger, runtime: Runtime
 ) -> None:
     handler = SendingHandler(recorder)
     all_records.addHandler(handler)
 
-    class Failing(pykka.ThreadingActor):
+    class Failing(runtime.actor_class):
         def on_receive(self, message: object) -> None:
             raise ValueError(message)
 
@@ -200,15 +205,14 @@ def test_log_handlers_may_send(
 
 def test_a_log_handler_may_send_to_the_actor_that_the_dead_letter_was_for(
     all_records: logging.Logger,
+    runtime: Runtime,
 ) -> None:
     """The record of a dead letter becomes a dead letter itself, and there it must end."""
     may_end = threading.Event()
     ending = threading.Event()
-    ended: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
 
     class Target(Recorder):
         def on_stop(self) -> None:
-            ended.put(threading.current_thread())
             ending.set()
             assert may_end.wait(PATIENCE)
 
@@ -218,7 +222,7 @@ def test_a_log_handler_may_send_to_the_actor_that_the_dead_letter_was_for(
                 self.ref.actor_inbox.put(Envelope(record.getMessage()))
                 self.sent += 1
 
-    ref = Target.start()
+    ref = runtime.run(Target).start()
     handler = Echo(ref)
     all_records.addHandler(handler)
     before = dead_letters.statistics()
@@ -226,16 +230,16 @@ def test_a_log_handler_may_send_to_the_actor_that_the_dead_letter_was_for(
     assert ending.wait(PATIENCE)
     ref.actor_inbox.put(Envelope("too late"))
     may_end.set()
-    ended.get(timeout=PATIENCE).join(PATIENCE)
+    wait_until(lambda: ref._actor is None, "the actor has ended")
     after = dead_letters.statistics()
 
     assert handler.sent == after.logged - before.logged
     assert after.total - before.total == 1 + handler.sent
 
 
-def test_subscribers_to_dead_letters_may_send_and_may_fail() -> None:
+def test_subscribers_to_dead_letters_may_send_and_may_fail(runtime: Runtime) -> None:
     office = DeadLetters()
-    ref = Recorder.start()
+    ref = runtime.run(Recorder).start()
     told: queue.SimpleQueue[object] = queue.SimpleQueue()
 
     def resend(letter: DeadLetter) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import sys
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-from tests.leaks import PATIENCE
+from tests.leaks import PATIENCE, wait_until
 
 import pykka
 
+if TYPE_CHECKING:
+    from tests.conftest import Runtime
 
-class Hooked(pykka.ThreadingActor):
+
+class Hooked(pykka.Actor):
     """Notes which hooks ran; its on_stop takes as long as the test wants."""
 
     def __init__(self) -> None:
@@ -22,10 +27,6 @@ class Hooked(pykka.ThreadingActor):
         self.stopping = threading.Event()
         self.may_end = threading.Event()
         self.may_end.set()
-        self.ended: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
-
-    def on_start(self) -> None:
-        self.ended.put(threading.current_thread())
 
     def on_receive(self, message: Any) -> Any:
         if isinstance(message, BaseException):
@@ -44,37 +45,43 @@ class Hooked(pykka.ThreadingActor):
         self.hooks.append((exception_type, exception_value, traceback is not None))
 
 
+Start: TypeAlias = Callable[[], tuple[pykka.ActorRef[Hooked], Hooked]]
+
 STOPPED = ["stop", "stop ends"]
 
 
-def start() -> tuple[pykka.ActorRef[Hooked], Hooked]:
-    ref = Hooked.start()
+@pytest.fixture
+def start(runtime: Runtime) -> Start:
+    """Starts an actor."""
+    return functools.partial(start_hooked, runtime.run(Hooked))
+
+
+def start_hooked(hooked_class: type[Hooked]) -> tuple[pykka.ActorRef[Hooked], Hooked]:
+    ref = hooked_class.start()
     actor = ref._actor
     assert actor is not None
     return ref, actor
 
 
 def wait_for_end(actor: Hooked) -> None:
-    thread = actor.ended.get(timeout=PATIENCE)
-    thread.join(PATIENCE)
-    assert not thread.is_alive()
+    wait_until(lambda: actor._pykka_address.actor is None, "the actor has ended")
 
 
-def test_an_orderly_stop() -> None:
+def test_an_orderly_stop(start: Start) -> None:
     ref, actor = start()
     assert ref.stop() is True
     assert actor.hooks == STOPPED
     assert ref.stop() is False
 
 
-def test_a_stop_from_within() -> None:
+def test_a_stop_from_within(start: Start) -> None:
     ref, actor = start()
     ref.tell(lambda self: (self.stop(), self.stop()))
     wait_for_end(actor)
     assert actor.hooks == STOPPED
 
 
-def test_a_crash() -> None:
+def test_a_crash(start: Start) -> None:
     ref, actor = start()
     error = ValueError("on purpose")
     ref.tell(error)
@@ -82,7 +89,7 @@ def test_a_crash() -> None:
     assert actor.hooks == [(ValueError, error, True)]
 
 
-def test_a_crash_with_a_stop_already_in_the_inbox() -> None:
+def test_a_crash_with_a_stop_already_in_the_inbox(start: Start) -> None:
     ref, actor = start()
     may_crash = threading.Event()
 
@@ -102,7 +109,7 @@ def test_a_crash_with_a_stop_already_in_the_inbox() -> None:
 
 
 @pytest.mark.parametrize("how", ["tell", "ask"])
-def test_a_base_exception_is_an_orderly_stop(how: str) -> None:
+def test_a_base_exception_is_an_orderly_stop(how: str, start: Start) -> None:
     ref, actor = start()
     if how == "tell":
         ref.tell(KeyboardInterrupt())
@@ -113,10 +120,10 @@ def test_a_base_exception_is_an_orderly_stop(how: str) -> None:
     assert actor.hooks == STOPPED
 
 
-def test_a_failing_start() -> None:
+def test_a_failing_start(runtime: Runtime) -> None:
     hooks: queue.SimpleQueue[object] = queue.SimpleQueue()
 
-    class Failing(pykka.ThreadingActor):
+    class Failing(runtime.actor_class):
         def on_start(self) -> None:
             raise ValueError("on purpose")
 
@@ -134,7 +141,7 @@ def test_a_failing_start() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("on purpose"), SystemExit(1)], ids=repr)
-def test_a_failing_stop_hook_is_not_run_again(error: BaseException) -> None:
+def test_a_failing_stop_hook_is_not_run_again(error: BaseException, runtime: Runtime) -> None:
     runs: list[str] = []
 
     class Failing(Hooked):
@@ -142,7 +149,7 @@ def test_a_failing_stop_hook_is_not_run_again(error: BaseException) -> None:
             runs.append("stop")
             raise error
 
-    ref = Failing.start()
+    ref = runtime.run(Failing).start()
     actor = ref._actor
     assert actor is not None
     assert ref.stop(timeout=PATIENCE) is True
@@ -152,7 +159,7 @@ def test_a_failing_stop_hook_is_not_run_again(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("on purpose"), SystemExit(1)], ids=repr)
-def test_a_failing_failure_hook_is_not_run_again(error: BaseException) -> None:
+def test_a_failing_failure_hook_is_not_run_again(error: BaseException, runtime: Runtime) -> None:
     runs: list[str] = []
 
     class Failing(Hooked):
@@ -160,7 +167,7 @@ def test_a_failing_failure_hook_is_not_run_again(error: BaseException) -> None:
             runs.append("failure")
             raise error
 
-    ref = Failing.start()
+    ref = runtime.run(Failing).start()
     actor = ref._actor
     assert actor is not None
     ref.tell(ValueError("the first"))
@@ -169,7 +176,7 @@ def test_a_failing_failure_hook_is_not_run_again(error: BaseException) -> None:
     assert actor.hooks == []
 
 
-def test_an_accepted_stop_is_answered_after_the_hook_a_late_one_at_once() -> None:
+def test_an_accepted_stop_is_answered_after_the_hook_a_late_one_at_once(start: Start) -> None:
     ref, actor = start()
     actor.may_end.clear()
     accepted = [ref.stop(block=False) for _ in range(3)]
@@ -186,7 +193,7 @@ def test_an_accepted_stop_is_answered_after_the_hook_a_late_one_at_once() -> Non
     assert actor.hooks == STOPPED
 
 
-def test_a_proxied_stop_is_answered_after_the_hook() -> None:
+def test_a_proxied_stop_is_answered_after_the_hook(start: Start) -> None:
     ref, actor = start()
     actor.may_end.clear()
     stopped = ref.proxy().stop()
@@ -197,11 +204,11 @@ def test_a_proxied_stop_is_answered_after_the_hook() -> None:
     assert actor.hooks == STOPPED
 
 
-def test_many_stops_at_once() -> None:
+def test_many_stops_at_once(start: Start) -> None:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        for _ in range(50):
+        for number in range(50):
             ref, actor = start()
             barrier = threading.Barrier(6)
             answers: queue.SimpleQueue[tuple[bool, list[object]]] = queue.SimpleQueue()
@@ -211,9 +218,10 @@ def test_many_stops_at_once() -> None:
                 actor: Hooked = actor,
                 barrier: threading.Barrier = barrier,
                 answers: queue.SimpleQueue[tuple[bool, list[object]]] = answers,
+                timeout: float | None = None if number % 2 else PATIENCE,
             ) -> None:
                 barrier.wait(PATIENCE)
-                accepted = ref.stop(timeout=PATIENCE)
+                accepted = ref.stop(timeout=timeout)
                 answers.put((accepted, actor.hooks.copy()))
 
             for _ in range(6):
@@ -227,7 +235,7 @@ def test_many_stops_at_once() -> None:
         sys.setswitchinterval(interval)
 
 
-def test_setting_the_stopped_event_by_hand_runs_no_hook() -> None:
+def test_setting_the_stopped_event_by_hand_runs_no_hook(start: Start) -> None:
     ref, actor = start()
     assert ref.ask("hello", timeout=PATIENCE) == "hello"
     ref.actor_stopped.set()

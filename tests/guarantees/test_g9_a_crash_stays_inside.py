@@ -6,7 +6,8 @@ import asyncio
 import concurrent.futures
 import queue
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from tests.leaks import PATIENCE
@@ -14,10 +15,10 @@ from tests.leaks import PATIENCE
 import pykka
 
 if TYPE_CHECKING:
-    from tests.conftest import Log
+    from tests.conftest import Log, Runtime
 
 
-class Worker(pykka.ThreadingActor):
+class Worker(pykka.Actor):
     """Raises what it is sent; tells which thread stopped it, and how."""
 
     ends: queue.SimpleQueue[tuple[str, str]]
@@ -39,9 +40,19 @@ class Worker(pykka.ThreadingActor):
         self.ends.put((self.name, "failure"))
 
 
-def start(names: str) -> tuple[list[pykka.ActorRef[Worker]], queue.SimpleQueue[tuple[str, str]]]:
-    ends: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
-    return [Worker.start(name, ends) for name in names], ends
+Ends: TypeAlias = queue.SimpleQueue[tuple[str, str]]
+Start: TypeAlias = Callable[[str], tuple[list[pykka.ActorRef[Worker]], Ends]]
+
+
+@pytest.fixture
+def start(runtime: Runtime) -> Start:
+    """Starts a worker for each letter of a string."""
+
+    def start(names: str) -> tuple[list[pykka.ActorRef[Worker]], Ends]:
+        ends: Ends = queue.SimpleQueue()
+        return [runtime.run(Worker).start(name, ends) for name in names], ends
+
+    return start
 
 
 FAILURES = [
@@ -54,7 +65,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-def test_a_failing_tell_ends_one_actor(error: BaseException) -> None:
+def test_a_failing_tell_ends_one_actor(error: BaseException, start: Start) -> None:
     (a, b, c), ends = start("abc")
     b.tell(error)
     assert ends.get(timeout=PATIENCE) == ("b", "failure")
@@ -64,10 +75,13 @@ def test_a_failing_tell_ends_one_actor(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-def test_a_failing_ask_ends_none(error: BaseException) -> None:
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+def test_a_failing_ask_ends_none(
+    error: BaseException, timeout: float | None, start: Start
+) -> None:
     (a, b), _ends = start("ab")
     with pytest.raises(type(error)) as caught:
-        a.ask(error, timeout=PATIENCE)
+        a.ask(error, timeout=timeout)
     assert caught.value is error
     assert a.ask("still here?", timeout=PATIENCE) == "still here?"
     assert pykka.ActorRegistry.get_all() == [a, b]
@@ -76,7 +90,7 @@ def test_a_failing_ask_ends_none(error: BaseException) -> None:
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
 @pytest.mark.parametrize("how", ["tell", "ask"])
 def test_what_means_the_program_stops_all_the_last_started_first(
-    error: BaseException, how: str
+    error: BaseException, how: str, start: Start
 ) -> None:
     (_a, b, _c, _d), ends = start("abcd")
     if how == "tell":
@@ -93,7 +107,9 @@ def test_what_means_the_program_stops_all_the_last_started_first(
     ]
 
 
-def test_all_are_stopped_although_one_of_them_waits_for_the_one_that_raised() -> None:
+def test_all_are_stopped_although_one_of_them_waits_for_the_one_that_raised(
+    runtime: Runtime,
+) -> None:
     """Done by the raising actor's own thread, this would be a circle of waiting actors."""
     ends: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
     asked = threading.Event()
@@ -112,21 +128,21 @@ def test_all_are_stopped_although_one_of_them_waits_for_the_one_that_raised() ->
             except pykka.ActorDeadError:
                 return "it is dead"
 
-    raiser = Raiser.start("raiser", ends)
-    waiter = Waiter.start("waiter", ends)
+    raiser = runtime.run(Raiser).start("raiser", ends)
+    waiter = runtime.run(Waiter).start("waiter", ends)
     raiser.tell("raise")
     assert waiter.ask(raiser, timeout=PATIENCE) == "it is dead"
     assert {ends.get(timeout=PATIENCE)[0] for _ in range(2)} == {"raiser", "waiter"}
 
 
 @pytest.mark.parametrize("hook", ["on_start", "on_stop", "on_failure"])
-def test_it_stops_all_from_a_hook_too(hook: str) -> None:
+def test_it_stops_all_from_a_hook_too(hook: str, start: Start, runtime: Runtime) -> None:
     (bystander,), ends = start("x")
 
     def interrupt(*_args: Any) -> None:
         raise KeyboardInterrupt
 
-    raiser = type("Raiser", (Worker,), {hook: interrupt}).start("raiser", ends)
+    raiser = type("Raiser", (runtime.run(Worker),), {hook: interrupt}).start("raiser", ends)
     if hook == "on_stop":
         assert raiser.stop(timeout=PATIENCE) is True
     elif hook == "on_failure":
@@ -139,7 +155,7 @@ def test_it_stops_all_from_a_hook_too(hook: str) -> None:
     assert bystander.actor_stopped.is_set()
 
 
-def test_a_failing_inbox_ends_one_actor() -> None:
+def test_a_failing_inbox_ends_one_actor(start: Start, runtime: Runtime) -> None:
     """An inbox of the user's may raise; it is the actor's own code then."""
 
     class Broken(queue.SimpleQueue[Any]):
@@ -153,7 +169,7 @@ def test_a_failing_inbox_ends_one_actor() -> None:
             return Broken()
 
     (bystander,), ends = start("x")
-    fragile = Fragile.start("fragile", ends)
+    fragile = runtime.run(Fragile).start("fragile", ends)
     answer = fragile.ask("lost in the broken inbox", block=False)
     assert ends.get(timeout=PATIENCE) == ("fragile", "failure")
     assert not answer.done()
@@ -163,7 +179,7 @@ def test_a_failing_inbox_ends_one_actor() -> None:
 @pytest.mark.parametrize("callbacks", [1, 2])
 @pytest.mark.parametrize("error", [*FAILURES, SystemExit(), KeyboardInterrupt()], ids=repr)
 def test_a_callback_that_raises_on_an_actors_thread_does_not_end_the_actor(
-    error: BaseException, callbacks: int, log: Log
+    error: BaseException, callbacks: int, log: Log, start: Start, runtime: Runtime
 ) -> None:
     """Neither if it is called with an answer, nor if with an exception."""
 
@@ -173,7 +189,7 @@ def test_a_callback_that_raises_on_an_actors_thread_does_not_end_the_actor(
             return self.on_receive(message)
 
     (bystander,), ends = start("x")
-    ref = Patient.start("patient", ends)
+    ref = runtime.run(Patient).start("patient", ends)
     proxy = ref.proxy()
 
     def fail(_future: object) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.leaks import PATIENCE
-from tests.pool.tools import wait_until
+from tests.leaks import PATIENCE, wait_until
 
 import pykka
 

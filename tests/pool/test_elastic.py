@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from tests.conformance.agents import Gate
-from tests.leaks import PATIENCE
-from tests.pool.tools import Agent, ThreadAgent, agents_of, no_lookout, wait_until
+from tests.leaks import PATIENCE, wait_until
+from tests.pool.tools import Agent, ThreadAgent, agents_of, no_lookout
 
 import pykka
 from pykka.runtimes.pool import lookout

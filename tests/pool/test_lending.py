@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conformance.agents import Gate
-from tests.leaks import PATIENCE
+from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import (
     Agent,
     ThreadAgent,
@@ -21,7 +21,6 @@ from tests.pool.tools import (
     in_new_thread,
     no_lookout,
     no_workers,
-    wait_until,
 )
 
 import pykka

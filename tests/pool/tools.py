@@ -6,7 +6,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,6 @@ import pykka
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Wait for something that nobody announces, such as the number of a pool's threads."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"it never came to pass that {what}"
-        time.sleep(0.001)
 
 
 class Agent(pykka.PooledActor):

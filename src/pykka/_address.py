@@ -85,6 +85,12 @@ class Address:
     can_be_run: ClassVar[bool] = False
     """Whether a thread that waits for the actor can run it instead; see `run_for`."""
 
+    task: Any = None
+    """The asyncio task that runs the actor, if one does."""
+
+    held_up_by: Address | None = None
+    """The actor that blocks the event loop in which this one lives, if one does right now."""
+
     ref_class: ClassVar[type[ActorRef[Any]]]
     """The class of the actor's ref; entered by `pykka._ref`, which stands above this module."""
 

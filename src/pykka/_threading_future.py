@@ -39,16 +39,17 @@ from threading import TIMEOUT_MAX
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
+from pykka._awaiting import suspend
 from pykka._current import current
 from pykka._deadline import Deadline, check_timeout
 from pykka._exceptions import FutureAlreadySetError
 from pykka._future import ALREADY_SET, Future
 from pykka._lazy import Derivation, Lazy, Outcome, unwrap
 from pykka._logging import is_for_the_program, report_failure
-from pykka._waiting import acquire_for_actor
+from pykka._waiting import acquire_for_actor, awaiting_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from types import TracebackType
 
     from pykka._address import Address
@@ -103,6 +104,11 @@ class ThreadingFuture(Future[T]):
         finally:
             # The exception's traceback holds this frame; do not let the frame hold it in turn.
             del self, outcome
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if self._outcome is None and not self.done():
+            return (yield from suspend(self))
+        return self.get()
 
     def set(self, value: T | None = None) -> None:
         self._resolve((value, None))
@@ -299,6 +305,9 @@ class ThreadingFuture(Future[T]):
         if self._first_outcome() is not None:
             raise FutureAlreadySetError(ALREADY_SET)
         self._lazy = lazy
+
+
+awaiting_codes.add(ThreadingFuture.__await__.__code__)
 
 
 def _when_all_ready(futures: Sequence[Future[Any]], waiter: Waiter) -> bool:

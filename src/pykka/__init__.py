@@ -3,6 +3,8 @@
 Start with `ThreadingActor`. The documentation has a tutorial, guides and a reference.
 """
 
+from typing import TYPE_CHECKING
+
 from pykka._actor import Actor
 from pykka._exceptions import (
     ActorDeadError,
@@ -22,6 +24,9 @@ from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher, DispatcherStatistics
 from pykka.runtimes.threading import ThreadingActor
 
+if TYPE_CHECKING:
+    from pykka.runtimes.asyncio.actor import AsyncioActor
+
 __all__ = [
     "Actor",
     "ActorDeadError",
@@ -29,6 +34,7 @@ __all__ = [
     "ActorProxy",
     "ActorRef",
     "ActorRegistry",
+    "AsyncioActor",
     "CallableProxy",
     "DeadlockError",
     "Dispatcher",
@@ -44,3 +50,18 @@ __all__ = [
     "get_all",
     "traversable",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs `asyncio` when somebody asks for it: that takes 30 ms."""
+    if name == "AsyncioActor":
+        from pykka.runtimes.asyncio.actor import AsyncioActor  # noqa: PLC0415
+
+        globals()[name] = AsyncioActor
+        return AsyncioActor
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

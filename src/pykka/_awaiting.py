@@ -73,12 +73,12 @@ def suspend(future: Future[Any]) -> Generator[Any, Any, Any]:
 
 def _suspend(future: Future[Any], waiter: Any) -> Generator[Any, Any, Any]:
     try:
-        lazy = future._lazy
+        lazy: Any = future._lazy
         if isinstance(lazy, Derivation) and lazy.outcome is None:
-            if not (yield from _suspend_for_sources(lazy)):
-                return (yield from waiter.run_elsewhere(future.get))
+            if not (yield from _suspend_for_sources(lazy)):  # pyright: ignore[reportUnknownArgumentType]
+                return (yield from waiter.run_elsewhere(future.get))  # pyright: ignore[reportUnknownVariableType]
         elif lazy is not None or not future._when_ready(waiter):
-            return (yield from waiter.run_elsewhere(future.get))
+            return (yield from waiter.run_elsewhere(future.get))  # pyright: ignore[reportUnknownVariableType]
         else:
             wait = None
             try:

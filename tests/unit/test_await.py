@@ -308,7 +308,7 @@ def test_a_timeout_ends_the_wait_and_not_the_work(way: str) -> None:
 
     async def main() -> str:
         future = Slow.start().proxy().work()
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError):  # noqa: PT012
             if way == "timeout":
                 async with asyncio.timeout(0):
                     await future
@@ -423,7 +423,7 @@ def test_under_trio() -> None:
         both = future.join(hooked)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(tick)
-            while ticks < 3:  # noqa: ASYNC110 - others have to go on
+            while ticks < 3:
                 await trio.lowlevel.checkpoint()
             thread = resolve_later(future)
             assert await future == "value"

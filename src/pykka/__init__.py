@@ -18,6 +18,7 @@ from pykka._future import Future, as_completed, get_all
 from pykka._proxy import ActorProxy, CallableProxy, traversable
 from pykka._ref import ActorRef
 from pykka._registry import ActorRegistry
+from pykka._scope import ActorScope
 from pykka._threading_future import ThreadingFuture
 from pykka._version import __version__ as __version__
 from pykka.runtimes.pool.actor import PooledActor
@@ -34,6 +35,7 @@ __all__ = [
     "ActorProxy",
     "ActorRef",
     "ActorRegistry",
+    "ActorScope",
     "AsyncioActor",
     "CallableProxy",
     "DeadlockError",

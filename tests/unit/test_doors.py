@@ -84,6 +84,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "ActorProxy",
             "ActorRef",
             "ActorRegistry",
+            "ActorScope",
             "AsyncioActor",
             "CallableProxy",
             "DeadlockError",

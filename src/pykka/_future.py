@@ -10,6 +10,7 @@ import functools
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 
+from pykka import _waiting
 from pykka._awaiting import suspend
 from pykka._deadline import Deadline
 from pykka._exceptions import FutureAlreadySetError
@@ -302,11 +303,12 @@ class Future(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         if not self.done():
-            return (yield from suspend(self))
+            value: T = yield from suspend(self)
+            return value
         return self.get()
 
 
-awaiting_codes.add(Future.__await__.__code__)
+awaiting_codes.add(cast("Any", Future).__await__.__code__)
 
 
 def get_all(futures: Iterable[Future[T]], *, timeout: float | None = None) -> Iterable[T]:
@@ -395,6 +397,8 @@ def _arrivals(
 ) -> Iterator[Future[T]]:
     try:
         while waiting:
+            if _waiting.before_blocking is not None and arrived.empty():
+                _waiting.before_blocking()
             try:
                 future = arrived.get(timeout=deadline.remaining())
             except Empty:

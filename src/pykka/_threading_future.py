@@ -39,6 +39,7 @@ from threading import TIMEOUT_MAX
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
+from pykka import _waiting
 from pykka._awaiting import suspend
 from pykka._current import current
 from pykka._deadline import Deadline, check_timeout
@@ -107,7 +108,8 @@ class ThreadingFuture(Future[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         if self._outcome is None and not self.done():
-            return (yield from suspend(self))
+            value: T = yield from suspend(self)
+            return value
         return self.get()
 
     def set(self, value: T | None = None) -> None:
@@ -229,8 +231,12 @@ class ThreadingFuture(Future[T]):
                 return entry  # pyright: ignore[reportUnknownVariableType, reportReturnType]
         return None
 
-    def _wait(self, timeout: float | None) -> Outcome:  # noqa: C901 (a call costs)
+    def _wait(  # noqa: C901, PLR0912 (one function, because a call costs)
+        self, timeout: float | None
+    ) -> Outcome:
         """Block until there is an outcome."""
+        if _waiting.before_blocking is not None:
+            _waiting.before_blocking()
         state = current.state
         if timeout is None:
             # Perhaps this thread can run the actor that has to answer, instead of waiting for it.
@@ -307,7 +313,7 @@ class ThreadingFuture(Future[T]):
         self._lazy = lazy
 
 
-awaiting_codes.add(ThreadingFuture.__await__.__code__)
+awaiting_codes.add(cast("Any", ThreadingFuture).__await__.__code__)
 
 
 def _when_all_ready(futures: Sequence[Future[Any]], waiter: Waiter) -> bool:

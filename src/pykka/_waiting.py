@@ -63,11 +63,15 @@ from pykka._locks import held
 
 if TYPE_CHECKING:
     from _thread import LockType
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import CodeType, FrameType
 
     from pykka._address import Address
     from pykka._threading_future import ThreadingFuture
+
+
+before_blocking: Callable[[], object] | None = None
+"""Called when a thread is about to block in a future; entered by `pykka.debug`."""
 
 
 class Place(NamedTuple):
@@ -271,9 +275,7 @@ def _edges(source: Address) -> Iterator[Edge]:
 
 def _will_end(circle: Sequence[Edge]) -> bool:
     """Tell whether something will end one of the waits of a circle."""
-    return any(
-        isinstance(edge.wait, Await) and has_deadline(edge.wait.task) for edge in circle
-    )
+    return any(isinstance(edge.wait, Await) and has_deadline(edge.wait.task) for edge in circle)
 
 
 def has_deadline(task: Any) -> bool:
@@ -285,9 +287,9 @@ def has_deadline(task: Any) -> bool:
     It sees `asyncio.timeout()`, hence `asyncio.wait_for()`, and what anyio and `async_timeout`
     have in their place.
     """
-    owners = list(gc.get_referrers(task))
+    owners: list[Any] = list(gc.get_referrers(task))
     # The collector may see the dictionary of an object instead of the object itself.
-    dicts = [owner for owner in owners if type(owner) is dict]
+    dicts: list[Any] = [owner for owner in owners if type(owner) is dict]
     owners += [owner for each in dicts for owner in gc.get_referrers(each)]
     return any(_deadline_of(owner) < math.inf for owner in owners)
 
@@ -335,6 +337,8 @@ def describe_edge(edges: Sequence[Edge]) -> str:
     """
     edge = edges[0]
     text = f"{edge.source} waits for {edge.target}"
+    if edge.wait is edge.target and edge.source.task is not None:
+        return f"{text}, which blocks the event loop that both live in"
     if edge.source.handling is not None:
         text += f"\n    while it handles {shorten(edge.source.handled_message)}"
     place = place_of_edge(edges)

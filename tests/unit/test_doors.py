@@ -99,7 +99,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
         ],
         "pykka.messages": ["ProxyCall", "ProxyGetAttr", "ProxySetAttr"],
         "pykka.typing": ["ActorMemberMixin", "Method", "proxy_field", "proxy_method"],
-        "pykka.debug": ["log_thread_tracebacks"],
+        "pykka.debug": ["log_thread_tracebacks", "warn_about_blocking"],
         "pykka.dead_letters": [
             "DeadLetter",
             "DeadLetterStatistics",

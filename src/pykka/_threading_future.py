@@ -235,8 +235,6 @@ class ThreadingFuture(Future[T]):
         self, timeout: float | None
     ) -> Outcome:
         """Block until there is an outcome."""
-        if _waiting.before_blocking is not None:
-            _waiting.before_blocking()
         state = current.state
         if timeout is None:
             # Perhaps this thread can run the actor that has to answer, instead of waiting for it.
@@ -253,6 +251,8 @@ class ThreadingFuture(Future[T]):
             return outcome
         worker = state.worker
         try:
+            if _waiting.before_blocking is not None:
+                _waiting.before_blocking()
             if worker is not None:
                 worker.will_block()
             if timeout is not None:

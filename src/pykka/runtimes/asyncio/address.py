@@ -234,8 +234,11 @@ class AsyncioAddress(Address):
 
         An actor whose handler does that is left to the wait-for graph, which can say more.
         """
-        del future
-        if state.address is None and running_loop() is self.loop is not None:
+        if (
+            state.address is None
+            and running_loop() is self.loop is not None
+            and not future._has_outcome()  # whoever resolves it may not have told us yet
+        ):
             raise DeadlockError(self._describe_block())
         return False
 

@@ -91,12 +91,13 @@ class LoopInbox:
         address: The owner's address.
     """
 
-    __slots__ = ("_address", "queue", "sleeper")
+    __slots__ = ("_address", "is_ours", "queue", "sleeper")
 
     nothing = NOTHING
 
     def __init__(self, queue: ActorInbox, address: AsyncioAddress) -> None:
         self.queue = queue
+        self.is_ours = type(queue) is SimpleQueue  # pyright: ignore[reportUnknownArgumentType]
         self.sleeper: Sleeper | None = None
         self._address = address
 
@@ -126,11 +127,11 @@ class LoopInbox:
     def get_nowait(self) -> Any:
         """Take the first envelope, or `NOTHING`; for the actor's task only."""
         queue: Any = self.queue
-        try:
-            if type(queue) is SimpleQueue:
-                return queue.get_nowait()  # pyright: ignore[reportUnknownVariableType]
-        except Empty:
-            return NOTHING
+        if self.is_ours:
+            try:
+                return queue.get_nowait()
+            except Empty:
+                return NOTHING
         return NOTHING if queue.empty() else queue.get()
 
     def get_nowait_or_sleep(self, loop: asyncio.AbstractEventLoop) -> Any:
@@ -267,7 +268,7 @@ class AsyncioAddress(Address):
 
     def users_inbox(self) -> Any:
         theirs = self.inbox.queue
-        return None if type(theirs) is SimpleQueue else theirs
+        return None if self.inbox.is_ours else theirs
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         return self.inbox.queue.get(block, timeout)

@@ -24,6 +24,7 @@ Cancellation
 from __future__ import annotations
 
 import asyncio
+from queue import Empty
 from types import coroutine as generator_based
 from typing import TYPE_CHECKING, Any
 
@@ -81,11 +82,16 @@ async def _handle_messages(address: AsyncioAddress) -> None:
     house: Any = address.house
     now = loop.time
     nothing = inbox.nothing
+    is_empty = inbox.queue.empty
+    get_nowait = inbox.queue.get_nowait if inbox.is_ours else inbox.get_nowait
     budget = BATCH
     turn_ends = now() + SLICE
     while not address.stopped:
         # To ask an empty queue costs an exception; so this looks first. The look does not count.
-        letter = nothing if inbox.empty() else inbox.get_nowait()
+        try:
+            letter = nothing if is_empty() else get_nowait()
+        except Empty:  # somebody else has taken it
+            letter = nothing
         if letter is nothing:
             letter = inbox.get_nowait_or_sleep(loop)
             if letter is nothing:

@@ -51,6 +51,14 @@ RUNTIMES = [
         future_class=pykka.ThreadingFuture,
         capabilities=frozenset({"blocking handlers"}),
     ),
+    Runtime(
+        name="asyncio",
+        actor_class=pykka.AsyncioActor,
+        future_class=pykka.ThreadingFuture,
+        # All actors of a loop share its thread. So none may block, and a thread that waits for an
+        # actor while all others go on is something that a test cannot have.
+        capabilities=frozenset(),
+    ),
 ]
 
 

@@ -3,6 +3,8 @@
 Start with `ThreadingActor`. The documentation has a tutorial, guides and a reference.
 """
 
+from typing import TYPE_CHECKING
+
 from pykka._actor import Actor
 from pykka._exceptions import (
     ActorDeadError,
@@ -16,11 +18,15 @@ from pykka._future import Future, as_completed, get_all
 from pykka._proxy import ActorProxy, CallableProxy, traversable
 from pykka._ref import ActorRef
 from pykka._registry import ActorRegistry
+from pykka._scope import ActorScope
 from pykka._threading_future import ThreadingFuture
 from pykka._version import __version__ as __version__
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher, DispatcherStatistics
 from pykka.runtimes.threading import ThreadingActor
+
+if TYPE_CHECKING:
+    from pykka.runtimes.asyncio.actor import AsyncioActor
 
 __all__ = [
     "Actor",
@@ -29,6 +35,8 @@ __all__ = [
     "ActorProxy",
     "ActorRef",
     "ActorRegistry",
+    "ActorScope",
+    "AsyncioActor",
     "CallableProxy",
     "DeadlockError",
     "Dispatcher",
@@ -44,3 +52,18 @@ __all__ = [
     "get_all",
     "traversable",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs `asyncio` when somebody asks for it: that takes 30 ms."""
+    if name == "AsyncioActor":
+        from pykka.runtimes.asyncio.actor import AsyncioActor  # noqa: PLC0415
+
+        globals()[name] = AsyncioActor
+        return AsyncioActor
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

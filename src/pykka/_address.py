@@ -84,6 +84,12 @@ class Address:
     can_be_run: ClassVar[bool] = False
     """Whether a thread that waits for the actor can run it instead; see `run_for`."""
 
+    task: Any = None
+    """The asyncio task that runs the actor, if one does."""
+
+    held_up_by: Address | None = None
+    """The actor that blocks the event loop in which this one lives, if one does right now."""
+
     ref_class: ClassVar[type[ActorRef[Any]]]
     """The class of the actor's ref; entered by `pykka._ref`, which stands above this module."""
 
@@ -316,6 +322,31 @@ class Address:
     def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
         """Run the actor on this thread until it has resolved a future; False if it has not."""
         raise NotImplementedError  # pragma: no cover (`can_be_run` says so)
+
+    def take_over(
+        self, coroutine: Any, end: Callable[[Address, Any, BaseException | None], None]
+    ) -> None:
+        """See to a coroutine that the actor's code has returned.
+
+        Args:
+            coroutine: What is to be awaited.
+            end: What is to be called at its end, with the address and its value or its exception.
+
+        Raises:
+            TypeError: Nobody awaits anything where this actor runs.
+        """
+        del end
+        name = getattr(coroutine, "__qualname__", repr(coroutine))
+        coroutine.close()
+        msg = (
+            f"{name}() is async def (it returned a coroutine), and {self.actor_class.__name__} "
+            "does not run in an event loop, so nobody would await it. Derive the class from "
+            "pykka.AsyncioActor, or make it a plain def that calls asyncio.run()."
+        )
+        raise TypeError(msg)
+
+    def cancel(self) -> None:
+        """Interrupt what the actor awaits, if it runs in an event loop, and have it stop."""
 
     def _bury_all(self, letters: list[Letter]) -> None:
         raised: list[BaseException] = []

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import functools
-import sys
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 
+from pykka import _waiting
+from pykka._awaiting import suspend
 from pykka._deadline import Deadline
 from pykka._exceptions import FutureAlreadySetError
 from pykka._lazy import Derivation, GetHook, Lazy
-from pykka._logging import logger
+from pykka._waiting import awaiting_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -301,35 +302,13 @@ class Future(Generic[T]):
         return self.__await__()
 
     def __await__(self) -> Generator[Any, None, T]:
-        if self.done():
-            return self.get()
-        # Whoever never imported asyncio runs no event loop of it. Importing it here would cost
-        # each program that uses futures 30 ms at start-up.
-        asyncio = sys.modules.get("asyncio")
-        loop = asyncio and asyncio._get_running_loop()
-        if loop is None:
-            return self.get()
-        waiting = loop.create_future()
+        if not self.done():
+            value: T = yield from suspend(self)
+            return value
+        return self.get()
 
-        def resume() -> None:
-            if not waiting.done():
-                waiting.set_result(None)
 
-        def waiter() -> None:
-            try:
-                loop.call_soon_threadsafe(resume)
-            except RuntimeError:
-                # The loop was closed meanwhile, so nobody awaits us any more.
-                logger.debug("%r came too late for %r", self, loop)
-
-        if self._when_ready(waiter):
-            try:
-                yield from waiting
-            finally:
-                self._forget(waiter)
-            return self.get()
-        in_executor: Generator[Any, None, T] = loop.run_in_executor(None, self.get).__await__()
-        return (yield from in_executor)
+awaiting_codes.add(cast("Any", Future).__await__.__code__)
 
 
 def get_all(futures: Iterable[Future[T]], *, timeout: float | None = None) -> Iterable[T]:
@@ -418,6 +397,8 @@ def _arrivals(
 ) -> Iterator[Future[T]]:
     try:
         while waiting:
+            if _waiting.before_blocking is not None and arrived.empty():
+                _waiting.before_blocking()
             try:
                 future = arrived.get(timeout=deadline.remaining())
             except Empty:

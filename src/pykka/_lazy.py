@@ -114,6 +114,10 @@ class Derivation(Lazy[T]):
             # An exception's traceback holds this frame; do not let the frame hold it in turn.
             del self, publish, outcome
 
+    def is_busy(self) -> bool:
+        """Tell whether some reader computes the value right now, so that another would wait."""
+        return bool(self._turns)
+
     def _make(self, values: Sequence[Any], deadline: Deadline) -> Outcome:
         turns, turn = self._turns, Turn()
         outcome = None

@@ -3,6 +3,12 @@
 This is the one implementation of "handle a message", for all runtimes. A runtime decides only
 *when and where* it runs.
 
+A handler or a hook that is `async def` returns a coroutine. `Address.take_over` is then given the
+coroutine and what is to be done at its end: `end_of_start`, `end_of_message` or `end_of_hook`. In
+an event loop, the runtime awaits the one and calls the other. So what comes before an `await` and
+what comes after it is the same code as for all others. Other runtimes have nobody to await it,
+so they refuse it: that is an error in place of an answer that nobody can use.
+
 What happens when something goes wrong is decided here, too:
 
 - A failing *ask* goes to its asker, and the actor lives on.
@@ -24,7 +30,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from types import BuiltinFunctionType
+from types import BuiltinFunctionType, CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
@@ -79,12 +85,22 @@ def live(actor: Actor) -> None:
 def begin(address: Address, actor: Actor) -> None:
     """Run the start hook."""
     try:
-        actor.on_start()
+        result: Any = actor.on_start()  # type: ignore[func-returns-value]
+        if type(result) is CoroutineType:
+            address.take_over(result, end_of_start)  # pyright: ignore[reportUnknownArgumentType]
     except BaseException as error:
-        if is_failure(error):
-            crash(address, actor, error)
-        else:
-            stop_everything(address, actor, error)
+        end_of_start(address, None, error)
+
+
+def end_of_start(address: Address, _result: object, error: BaseException | None) -> None:
+    """See to what the start hook has raised."""
+    actor: Any = address.actor
+    if error is None:
+        return
+    if is_failure(error):
+        crash(address, actor, error)
+    else:
+        stop_everything(address, actor, error)
 
 
 def end(address: Address, actor: Actor) -> None:
@@ -126,6 +142,10 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
         # answer, which holds the exception, nor the message.
         letter = message = actor = None
     else:
+        # From here on, this is end_of_message(), to save the call.
+        if type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
+            _take_over(address, result)
+            return
         if (kind is Ask or kind is CallAsk) and result is not _NO_REPLY:
             # This is Ask._try_resolve(), without its care for signal handlers (whoever runs this
             # where they strike resolves the future once more), and with a short cut for an asker
@@ -164,9 +184,12 @@ def handle_told(address: Address, message: object) -> None:
     try:
         handler = _handlers.get(type(message))
         if handler is None:
-            actor.on_receive(message)
+            result = actor.on_receive(message)
         else:
-            handler(address, Envelope(message))
+            result = handler(address, Envelope(message))
+        if type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
+            address.take_over(result, end_of_message)
+            return
     except BaseException as error:
         fail_told(address, error)
         message = actor = None  # as above
@@ -176,6 +199,34 @@ def handle_told(address: Address, message: object) -> None:
 def fail_told(address: Address, error: BaseException) -> None:
     """End the handling of a message that raised, and that nobody wants an answer to."""
     _fail(address, address.actor, None, error)  # type: ignore[arg-type]
+
+
+def _take_over(address: Address, coroutine: Any) -> None:
+    """Have the runtime see to the coroutine that a handler has returned."""
+    try:
+        address.take_over(coroutine, end_of_message)
+    except TypeError as error:
+        end_of_message(address, None, error)
+
+
+def end_of_message(address: Address, result: object, error: BaseException | None) -> None:
+    """End the handling of the message that the actor is handling."""
+    letter, actor = address.handling, address.actor
+    if actor is None:
+        return  # its loop was closed under it, and everybody is answered
+    reply_to = getattr(letter, "reply_to", None)
+    if error is not None:
+        _fail(address, actor, reply_to, error)
+    elif isinstance(letter, Ask):
+        outcome: Outcome = (result, None)
+        letter._log.append(outcome)
+        _settle(actor, letter, outcome)
+    elif reply_to is not None:
+        _reply(actor, reply_to, result)
+    if isinstance(letter, Ask):
+        letter.let_go()
+    letter = reply_to = error = None  # as in handle()
+    address.handling = None
 
 
 def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -> None:
@@ -218,7 +269,7 @@ def is_failure(error: BaseException) -> bool:
 def _stop(address: Address, actor: Actor) -> None:
     """End the life in an orderly way."""
     _mark_stopped(address, actor)
-    _run_hook(actor, actor.on_stop)
+    _run_hook(address, actor.on_stop)
 
 
 def _mark_stopped(address: Address, actor: Actor) -> None:
@@ -236,19 +287,68 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     logger.error("Unhandled exception in %s:", actor, exc_info=_as_exc_info(error))
     ActorRegistry.unregister(actor.actor_ref)
     address.mark_stopped()
-    _run_hook(actor, actor.on_failure, type(error), error, error.__traceback__)
+    _run_hook(address, actor.on_failure, type(error), error, error.__traceback__)
 
 
-def _run_hook(actor: Actor, hook: Callable[..., object], *args: object) -> None:
+def evict(address: Address) -> None:
+    """End the life from outside, without a hook: there is nobody left who could run it."""
+    actor = address.actor
+    if actor is None:
+        return
+    reply_to = getattr(address.handling, "reply_to", None)
+    if not address.ending:
+        logger.warning(
+            "The event loop of %s was closed before the actor had stopped; no hook is run. "
+            "asyncio.run() sees to that, and so does `async with pykka.ActorScope()`.",
+            actor,
+        )
+    address.stopped = True
+    if reply_to is not None:
+        _reply_exception(actor, reply_to, address.dead_error("lost its event loop"))
+    address.handling = None
+    end(address, actor)
+
+
+def claim_and_end(address: Address) -> None:
+    """End the life of an actor that has never begun."""
+    actor = address.actor
+    if actor is not None and address.claim_life():
+        end(address, actor)
+
+
+def _run_hook(address: Address, hook: Callable[..., object], *args: object) -> None:
     """Run one of the hooks at the end of a life. There is nothing left for it to end."""
     try:
-        hook(*args)
+        result: Any = hook(*args)
+        if type(result) is CoroutineType:
+            address.take_over(result, end_of_hook)  # pyright: ignore[reportUnknownArgumentType]
     except BaseException as error:
-        if is_failure(error):
-            logger.error("Unhandled exception in %s:", actor, exc_info=_as_exc_info(error))
-        else:
-            logger.debug("%r in %s. Stopping all actors.", error, actor)
-            _stop_the_others()
+        end_of_hook(address, None, error)
+
+
+def end_of_hook(address: Address, _result: object, error: BaseException | None) -> None:
+    """See to what a hook at the end of a life has raised."""
+    actor = address.actor
+    if error is None:
+        return
+    if is_failure(error):
+        logger.error("Unhandled exception in %s:", actor, exc_info=_as_exc_info(error))
+    else:
+        logger.debug("%r in %s. Stopping all actors.", error, actor)
+        _stop_the_others()
+
+
+def interrupt(address: Address, actor: Actor, reason: str) -> None:
+    """End the life in an orderly way in the middle of a message, whose sender is told so."""
+    letter = address.handling
+    reply_to = getattr(letter, "reply_to", None)
+    if reply_to is not None:
+        _reply_exception(actor, reply_to, address.dead_error(reason))
+        if isinstance(letter, Ask):
+            letter.let_go()
+    address.handling = None
+    if not address.ending:
+        _stop(address, actor)
 
 
 def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:

@@ -39,16 +39,18 @@ from threading import TIMEOUT_MAX
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
+from pykka import _waiting
+from pykka._awaiting import suspend
 from pykka._current import current
 from pykka._deadline import Deadline, check_timeout
 from pykka._exceptions import FutureAlreadySetError
 from pykka._future import ALREADY_SET, Future
 from pykka._lazy import Derivation, Lazy, Outcome, unwrap
 from pykka._logging import is_for_the_program, report_failure
-from pykka._waiting import acquire_for_actor, prepare_to_block
+from pykka._waiting import acquire_for_actor, awaiting_codes, prepare_to_block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from types import TracebackType
 
     from pykka._address import Address
@@ -103,6 +105,12 @@ class ThreadingFuture(Future[T]):
         finally:
             # The exception's traceback holds this frame; do not let the frame hold it in turn.
             del self, outcome
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if self._outcome is None and not self.done():
+            value: T = yield from suspend(self)
+            return value
+        return self.get()
 
     def set(self, value: T | None = None) -> None:
         self._resolve((value, None))
@@ -223,7 +231,9 @@ class ThreadingFuture(Future[T]):
                 return entry  # pyright: ignore[reportUnknownVariableType, reportReturnType]
         return None
 
-    def _wait(self, timeout: float | None) -> Outcome:  # noqa: C901 (a call costs)
+    def _wait(  # noqa: C901, PLR0912 (one function, because a call costs)
+        self, timeout: float | None
+    ) -> Outcome:
         """Block until there is an outcome."""
         state = current.state
         if timeout is None:
@@ -241,6 +251,8 @@ class ThreadingFuture(Future[T]):
             return outcome
         worker = state.worker
         try:
+            if _waiting.before_blocking is not None:
+                _waiting.before_blocking()
             if timeout is not None:
                 if worker is not None:
                     worker.will_block(for_ever=False)
@@ -300,6 +312,9 @@ class ThreadingFuture(Future[T]):
         if self._first_outcome() is not None:
             raise FutureAlreadySetError(ALREADY_SET)
         self._lazy = lazy
+
+
+awaiting_codes.add(cast("Any", ThreadingFuture).__await__.__code__)
 
 
 def _when_all_ready(futures: Sequence[Future[Any]], waiter: Waiter) -> bool:

@@ -15,23 +15,32 @@ Model
     An edge is a `Wait`; or, if the thread of the one runs the other meanwhile, on top of it, the
     address of the other (see `pykka.runtimes.pool.lending`). That costs nothing to make.
 
+    An actor in an event loop waits if its handler *awaits* such a future in the actor's own task.
+    It may have a second edge: while one actor of a loop blocks the loop's thread, all others that
+    live there wait for it, too. An actor with two edges needs both of them to go on, so each of
+    them can close a circle, and a walk follows both.
+
 Algorithm
     The graph is walked only by an actor that is about to block. It publishes its edge and then
     follows the edges. If the walk leads back to itself it looks a second time, under a lock that
     detectors share; if it finds the very same waits, still unresolved, it withdraws its edge and
     raises `DeadlockError`.
 
+    An await that something else will end, such as `asyncio.timeout()`, is no edge. That cannot be
+    seen on the wait itself, so it is looked for when a circle is found; see `has_deadline`.
+
 Invariants
     1. *No circle is missed.* Waits are published one at a time, under the lock. So the last wait
        of a circle is published by somebody who then sees all the others. An edge without a `Wait`
        never is the last of a circle: it leads to an actor that was idle until then, so that one
-       had no edge yet.
+       had no edge yet; or, in a loop, to an actor that goes on to publish the wait that blocks it.
     2. *No false alarm.* A wait is an object of its own, made for one blocking call and never
        reused. A wait that is seen in both walks was there all the time between them, and so was
        every other one of the circle: there was a moment at which all of them waited at once. A
        future that is unresolved in the second walk was unresolved at that moment too. Edges
        without a `Wait` follow on each other on the stack of one thread, and the last of them leads
-       to the actor whose `Wait` blocks that thread. While that one lasts, they do.
+       to the actor whose `Wait` blocks that thread. While that one lasts, they do. The same goes
+       for the edges of those who live in a loop to the one whose `Wait` blocks the loop.
     3. *One victim.* The victim withdraws its edge before it lets go of the lock, so whoever
        finds the same circle at the same time does not find it again in its second walk.
 
@@ -41,22 +50,29 @@ is wrong, reports late, and cannot raise in the actor that is at fault.
 
 from __future__ import annotations
 
+import gc
+import math
 import sys
 import threading
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pykka._current import current
 from pykka._exceptions import DeadlockError
 from pykka._locks import held
 
 if TYPE_CHECKING:
     from _thread import LockType
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import CodeType, FrameType
 
     from pykka._address import Address
     from pykka._current import Worker
     from pykka._threading_future import ThreadingFuture
+
+
+before_blocking: Callable[[], object] | None = None
+"""Called when a thread is about to block in a future; entered by `pykka.debug`."""
 
 
 class Place(NamedTuple):
@@ -75,11 +91,35 @@ class Wait:
 
     __slots__ = ("address", "future", "place", "thread")
 
+    task: Any = None
+    """The task that is suspended, if this is not a blocking call but an `await`."""
+
     def __init__(self, address: Address, future: ThreadingFuture[Any]) -> None:
         self.address = address
         self.future = future
         self.thread = get_ident()
         self.place = place_of(sys._getframe(1))
+
+
+class Await(Wait):
+    """One `await` of the task that runs an actor.
+
+    The place is looked up when it is asked for: the frame stays at its line while it is suspended.
+    """
+
+    __slots__ = ("_frame", "task")
+
+    def __init__(self, address: Address, future: Any, task: Any, frame: Any) -> None:  # pyright: ignore[reportMissingSuperCall]
+        self.address = address
+        self.future = future
+        self.thread = get_ident()
+        self.task = task
+        self._frame = frame
+
+    @property
+    def place(self) -> Place:  # type: ignore[override]
+        """The line of the user's code that awaits."""
+        return place_of(self._frame)
 
 
 class Edge(NamedTuple):
@@ -113,12 +153,7 @@ def acquire_for_actor(
     wait = Wait(address, future)
     outer = address.waiting
     try:
-        for _ in held(_lock):
-            address.waiting = wait
-            _lock.release()
-        circle = _find_circle(wait)
-        if circle is not None and _confirm(circle, outer):
-            raise DeadlockError(_describe(circle))
+        _publish(wait, outer)
         prepare_to_block(future, worker)
         lock.acquire()
     finally:
@@ -139,6 +174,45 @@ def prepare_to_block(future: ThreadingFuture[Any], worker: Worker | None) -> Non
         worker.will_block(for_ever=True)
     elif future._answered_by is not None:
         future._answered_by.refuse_hopeless_wait()
+
+
+def begin_await(future: Any, task: Any) -> Await | None:
+    """Note that a task is about to be suspended until a future is resolved.
+
+    Returns:
+        The wait, if the task runs an actor. `end_await` ends it.
+
+    Raises:
+        DeadlockError: The wait closes a circle.
+    """
+    address = current.state.address
+    if address is None or task is None or address.task is not task:
+        return None
+    frame: Any = sys._getframe(1)
+    while frame.f_code in awaiting_codes:
+        frame = frame.f_back
+    wait = Await(address, future, task, frame)
+    try:
+        _publish(wait, None)
+    except BaseException:
+        address.waiting = None
+        raise
+    return wait
+
+
+def end_await(wait: Await) -> None:
+    """Note that a task goes on."""
+    wait.address.waiting = None
+
+
+def _publish(wait: Wait, outer: Wait | Address | None) -> None:
+    """Make an edge known, and raise if it closes a circle."""
+    for _ in held(_lock):
+        wait.address.waiting = wait
+        _lock.release()
+    circle = _find_circle(wait)
+    if circle is not None and not _will_end(circle) and _confirm(circle, outer):
+        raise DeadlockError(_describe(circle))
 
 
 def follow(source: Address) -> Edge | None:
@@ -174,7 +248,7 @@ def _find_circle(first: Wait) -> list[Edge] | None:
     circle: list[Edge] = []
     source = first.address
     seen = {source}
-    while True:
+    while source.held_up_by is None:
         edge = follow(source)
         if edge is None:
             return None
@@ -187,6 +261,69 @@ def _find_circle(first: Wait) -> list[Edge] | None:
         if source in seen:
             return None
         seen.add(source)
+    return _find_circle_with_branches(first.address)
+
+
+def _find_circle_with_branches(start: Address) -> list[Edge] | None:
+    """Do the same where actors may have several edges."""
+    path: list[Edge] = []
+    seen = {start}
+    branches = [_edges(start)]
+    while branches:
+        edge = next(branches[-1], None)
+        if edge is None:
+            branches.pop()
+            if path:
+                path.pop()
+        elif edge.target is start:
+            return [*path, edge]
+        elif edge.target not in seen:
+            seen.add(edge.target)
+            path.append(edge)
+            branches.append(_edges(edge.target))
+    return None
+
+
+def _edges(source: Address) -> Iterator[Edge]:
+    """The edges that lead from an actor right now."""
+    edge = follow(source)
+    if edge is not None:
+        yield edge
+    holder = source.held_up_by
+    if holder is not None:
+        yield Edge(source, holder, holder)
+
+
+def _will_end(circle: Sequence[Edge]) -> bool:
+    """Tell whether something will end one of the waits of a circle."""
+    return any(isinstance(edge.wait, Await) and has_deadline(edge.wait.task) for edge in circle)
+
+
+def has_deadline(task: Any) -> bool:
+    """Tell whether a task is in a block that will interrupt it after some time.
+
+    Such a block knows the task, and the task does not know the block. So this asks the garbage
+    collector who knows the task. That takes long, and is done for nothing but a circle.
+
+    It sees `asyncio.timeout()`, hence `asyncio.wait_for()`, and what anyio and `async_timeout`
+    have in their place.
+    """
+    owners: list[Any] = list(gc.get_referrers(task))
+    # The collector may see the dictionary of an object instead of the object itself.
+    dicts: list[Any] = [owner for owner in owners if type(owner) is dict]
+    owners += [owner for each in dicts for owner in gc.get_referrers(each)]
+    return any(_deadline_of(owner) < math.inf for owner in owners)
+
+
+def _deadline_of(owner: Any) -> float:
+    try:
+        if "asyncio" in sys.modules and isinstance(owner, sys.modules["asyncio"].Timeout):
+            deadline = owner.when()
+        else:
+            deadline = getattr(owner, "_deadline", None)
+        return math.inf if deadline is None else float(deadline)
+    except Exception:
+        return math.inf  # it is something else
 
 
 def _same(circle: Sequence[Edge], again: Sequence[Edge]) -> bool:
@@ -221,6 +358,8 @@ def describe_edge(edges: Sequence[Edge]) -> str:
     """
     edge = edges[0]
     text = f"{edge.source} waits for {edge.target}"
+    if edge.wait is edge.target and edge.source.task is not None:
+        return f"{text}, which blocks the event loop that both live in"
     if edge.source.handling is not None:
         text += f"\n    while it handles {shorten(edge.source.handled_message)}"
     place = place_of_edge(edges)
@@ -264,6 +403,9 @@ def _places_beneath(wait: Wait) -> list[Place]:
 
 running_codes: set[CodeType] = set()
 """The functions that run an actor on top of the one that waits for it; see `pykka.runtimes`."""
+
+awaiting_codes: set[CodeType] = set()
+"""The functions that lie between an `await` and `begin_await`; entered by `pykka._future`."""
 
 
 def place_of(frame: FrameType | None) -> Place:

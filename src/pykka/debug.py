@@ -7,9 +7,10 @@ import os
 import sys
 import threading
 import traceback
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from pykka import _wait_graph
+from pykka import _awaiting, _wait_graph, _waiting
 from pykka._logging import logger
 from pykka._wait_graph import WaitGraph, WaitingActor
 
@@ -22,6 +23,7 @@ __all__ = [
     "log_thread_tracebacks",
     "print_wait_graph",
     "wait_graph",
+    "warn_about_blocking",
 ]
 
 
@@ -129,3 +131,54 @@ def print_wait_graph(*_args: Any, file: TextIO | None = None) -> None:
         # The signal struck while the stream was just being written to, and it does not bear that.
         with contextlib.suppress(OSError, ValueError):
             os.write(stream.fileno(), text.encode("utf-8", "replace"))
+
+
+def warn_about_blocking(*, enabled: bool = True) -> None:
+    """Warn when a thread that runs an event loop blocks in a future.
+
+    From then on, each `get()`, blocking `ask()` or `stop()`, and assignment through a proxy that
+    has to wait on such a thread gives a `RuntimeWarning`, which names the line of code. While it
+    waits, no task of the loop goes on. Python shows each line once, and with `-W error` the
+    warning is an exception.
+
+    It is off until it is switched on, and for all of the process.
+
+    Args:
+        enabled: Whether to warn.
+
+    Examples:
+        >>> import asyncio, warnings
+        >>> import pykka, pykka.debug
+        >>> class Echo(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         return message
+        >>> async def main():
+        ...     return Echo.start().ask("hello")  # should be: await ….ask("hello", block=False)
+        >>> pykka.debug.warn_about_blocking()
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     answer = asyncio.run(main())
+        >>> print(caught[0].message)  # doctest: +ELLIPSIS
+        main() blocks the event loop of its thread until a future is there; ...
+        >>> pykka.debug.warn_about_blocking(enabled=False)
+        >>> stopped = pykka.ActorRegistry.stop_all()
+    """
+    _waiting.before_blocking = _warn_in_event_loop if enabled else None
+
+
+_warned: dict[Any, Any] = {}
+"""Where `warnings` notes what it has shown."""
+
+
+def _warn_in_event_loop() -> None:
+    if _awaiting.running_loop() is None:
+        return
+    place = _waiting.place_of(sys._getframe(1))
+    warnings.warn_explicit(
+        f"{place.function}() blocks the event loop of its thread until a future is there; "
+        "await the future, and use block=False",
+        RuntimeWarning,
+        place.filename,
+        place.line,
+        registry=_warned,
+    )

@@ -9,7 +9,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conformance.agents import failing
+from tests.conformance.agents import failing, needs
 from tests.leaks import PATIENCE
 
 import pykka
@@ -554,6 +554,7 @@ def test_any_number_of_threads_may_get(agent: Any, gate: Gate) -> None:
     assert [got.get(timeout=PATIENCE) for _ in range(4)] == ["opened"] * 4
 
 
+@needs("blocking handlers")
 def test_an_actor_may_wait_for_another_actor(agent: Any) -> None:
     one, other = agent.start(), agent.start().proxy()
 

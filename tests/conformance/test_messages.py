@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conformance.agents import failing
+from tests.conformance.agents import failing, needs
 from tests.leaks import PATIENCE
 
 import pykka
@@ -463,6 +463,7 @@ def test_an_actor_that_asks_itself_with_a_timeout_gets_timeout(agent: Any) -> No
     assert ref.ask("still there?") == "still there?"
 
 
+@needs("blocking handlers")
 def test_a_circle_of_waiting_actors_gets_a_deadlock_error(agent: Any) -> None:
     refs = [agent.start() for _ in range(3)]
     everybody_waits = threading.Barrier(3)

@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.conformance.agents import needs
 from tests.leaks import PATIENCE
 
 import pykka
@@ -84,6 +85,7 @@ def test_is_alive_until_stopped(agent: Any, gate: Gate) -> None:
     assert not ref.is_alive()
 
 
+@needs("blocking handlers")
 def test_a_ref_may_be_passed_around(agent: Any) -> None:
     one, other = agent.start(), agent.start()
 

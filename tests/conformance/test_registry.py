@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
+from tests.conformance.agents import needs
 from tests.leaks import PATIENCE
 
 import pykka
@@ -287,6 +288,7 @@ def test_stop_all_without_blocking_returns_futures(
     assert sorted(stopped) == ["first", "second", "third"]
 
 
+@needs("blocking handlers")
 @pytest.mark.parametrize("block", [True, False])
 def test_stop_all_inside_an_actor_stops_the_others_and_itself_last(
     crew: tuple[list[Any], list[str]], block: bool

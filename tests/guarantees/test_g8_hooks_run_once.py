@@ -179,8 +179,8 @@ def test_a_failing_failure_hook_is_not_run_again(error: BaseException, runtime: 
 def test_an_accepted_stop_is_answered_after_the_hook_a_late_one_at_once(start: Start) -> None:
     ref, actor = start()
     actor.may_end.clear()
+    by_proxy = ref.proxy()
     accepted = [ref.stop(block=False) for _ in range(3)]
-    by_proxy = ref.proxy()  # still alive, perhaps; a proxied stop that was accepted counts too
     assert actor.stopping.wait(PATIENCE)
 
     assert ref.stop() is False  # the actor is marked stopped; this does not wait

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
+from pykka import _awaiting
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -157,11 +159,10 @@ def test_a_derived_future_needs_no_thread() -> None:
     async def main() -> int:
         task = asyncio.ensure_future(read())
         await wait_for_waiter(first)
-        await wait_for_waiter(second)
-        second.set(2)
-        await asyncio.sleep(0)
-        assert not task.done()
         first.set(1)
+        await wait_for_waiter(second)
+        assert not task.done()
+        second.set(2)
         return await task
 
     before = threading.active_count()
@@ -194,6 +195,287 @@ def test_a_get_hook_runs_in_the_loops_executor(*, derived: bool) -> None:
         return await task
 
     assert "asyncio_0" in asyncio.run(main()).lower()
+
+
+def test_a_hook_among_the_sources_is_all_that_needs_a_thread() -> None:
+    plain: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+    hooked: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+    hooked.set_get_hook(lambda _timeout: threading.current_thread().name)
+    computed_on: list[threading.Thread] = []
+
+    def note(values: Any) -> list[str]:
+        computed_on.append(threading.current_thread())
+        return list(values)
+
+    both = plain.join(hooked).map(note)
+
+    async def read() -> list[str]:
+        return await both
+
+    async def main() -> list[str]:
+        task = asyncio.ensure_future(read())
+        await wait_for_waiter(plain)
+        plain.set("plain")
+        return await task
+
+    first, second = asyncio.run(main())
+    assert first == "plain"
+    assert "asyncio_0" in second
+    assert computed_on == [threading.current_thread()]
+
+
+def test_a_derived_future_that_another_thread_computes_does_not_block_the_loop() -> None:
+    source: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+    computing, go_on = threading.Event(), threading.Event()
+
+    def slow(value: str) -> str:
+        computing.set()
+        assert go_on.wait(PATIENCE)
+        return value.upper()
+
+    derived = source.map(slow)
+    source.set("value")
+    reader = threading.Thread(target=derived.get)
+    reader.start()
+    assert computing.wait(PATIENCE)
+    lazy: Any = derived._lazy
+    assert lazy.is_busy()
+
+    async def main() -> str:
+        # Its sources are done, so this is as far as it goes without a thread.
+        task = asyncio.ensure_future(asyncio.to_thread(derived.get))
+        await asyncio.sleep(0)
+        go_on.set()
+        assert await task == "VALUE"
+        return await derived
+
+    assert asyncio.run(main()) == "VALUE"
+    reader.join(PATIENCE)
+
+
+def test_the_first_source_that_fails_ends_the_wait() -> None:
+    first: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    never: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(first.set_exception, ValueError("no"))
+        with pytest.raises(ValueError, match="no"):
+            await first.join(never)
+
+    asyncio.run(main())
+
+
+def test_a_future_that_is_nothing_but_a_get_is_read_on_a_thread() -> None:
+    class Remote(pykka.Future[str]):
+        def get(self, *, timeout: float | None = None) -> str:
+            return threading.current_thread().name
+
+    async def main() -> str:
+        return await Remote()
+
+    assert "asyncio_0" in asyncio.run(main())
+
+
+# --- asyncio's own ways to wait -----------------------------------------------------------------
+
+
+def test_gather_and_task_group() -> None:
+    futures: list[pykka.ThreadingFuture[int]] = [pykka.ThreadingFuture() for _ in range(4)]
+
+    async def read(future: pykka.Future[int]) -> int:
+        return await future
+
+    async def main() -> tuple[list[int], list[int]]:
+        loop = asyncio.get_running_loop()
+        for number, future in enumerate(futures):
+            loop.call_soon(future.set, number)
+        gathered = await asyncio.gather(*futures[:2])
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(read(future)) for future in futures[2:]]
+        return gathered, [task.result() for task in tasks]
+
+    assert asyncio.run(main()) == ([0, 1], [2, 3])
+
+
+@pytest.mark.parametrize("way", ["timeout", "wait_for"])
+def test_a_timeout_ends_the_wait_and_not_the_work(way: str) -> None:
+    go_on = threading.Event()
+
+    class Slow(pykka.ThreadingActor):
+        def work(self) -> str:
+            assert go_on.wait(PATIENCE)
+            return "done"
+
+    async def main() -> str:
+        future = Slow.start().proxy().work()
+        with pytest.raises(TimeoutError):  # noqa: PT012
+            if way == "timeout":
+                async with asyncio.timeout(0):
+                    await future
+            else:
+                await asyncio.wait_for(future, 0.001)
+        go_on.set()
+        return await future
+
+    assert asyncio.run(main()) == "done"
+
+
+def test_one_of_several_waiters_may_be_cancelled() -> None:
+    future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+
+    async def read() -> str:
+        return await future
+
+    async def main() -> list[Any]:
+        tasks = [asyncio.ensure_future(read()) for _ in range(3)]
+        while len(future._log) < 3:  # noqa: ASYNC110 - no event says so
+            await asyncio.sleep(0)
+        tasks[1].cancel()
+        await asyncio.sleep(0)
+        future.set("value")
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, second, third = asyncio.run(main())
+    assert (first, third) == ("value", "value")
+    assert isinstance(second, asyncio.CancelledError)
+
+
+def test_a_reply_from_the_same_loop_costs_no_system_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+
+    async def read() -> str:
+        return await future
+
+    async def main() -> str:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(read())
+        await wait_for_waiter(future)
+        monkeypatch.setattr(loop, "call_soon_threadsafe", None)
+        future.set("value")  # by a task of the loop
+        value = await task
+        monkeypatch.undo()
+        return value
+
+    assert asyncio.run(main()) == "value"
+
+
+def test_a_signal_handler_that_resolves_the_future_wakes_a_sleeping_loop(untraced: None) -> None:
+    """On top of a loop that sleeps, `call_soon()` alone would not be noticed."""
+    future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+    before = signal.signal(signal.SIGUSR1, lambda *_args: future.set("from the handler"))
+
+    async def main() -> str:
+        me = threading.get_ident()
+        timer = threading.Timer(0.05, signal.pthread_kill, args=(me, signal.SIGUSR1))
+        timer.start()
+        try:
+            return await asyncio.wait_for(future, PATIENCE)
+        finally:
+            timer.join()
+
+    try:
+        assert asyncio.run(main()) == "from the handler"
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+# --- other frameworks ---------------------------------------------------------------------------
+
+
+def resolve_later(future: pykka.ThreadingFuture[str]) -> threading.Thread:
+    thread = threading.Thread(target=future.set, args=("value",))
+    thread.start()
+    return thread
+
+
+def test_under_uvloop() -> None:
+    uvloop = pytest.importorskip("uvloop", reason="uvloop has no wheel for this Python")
+
+    async def main() -> tuple[str, str]:
+        future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+        hooked: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+        hooked.set_get_hook(lambda _timeout: "hooked")
+        thread = resolve_later(future)
+        values = await asyncio.gather(future, hooked)
+        thread.join()
+        return values[0], values[1]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(main()) == ("value", "hooked")
+
+
+def test_under_trio() -> None:
+    trio = pytest.importorskip("trio")
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await trio.lowlevel.checkpoint()
+
+    async def main() -> None:
+        future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+        hooked: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+        hooked.set_get_hook(lambda _timeout: threading.current_thread().name)
+        both = future.join(hooked)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tick)
+            while ticks < 3:
+                await trio.lowlevel.checkpoint()
+            thread = resolve_later(future)
+            assert await future == "value"
+            value, thread_name = await both
+            assert value == "value"
+            assert thread_name != threading.current_thread().name
+            thread.join()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert ticks > 3
+
+
+def test_a_task_of_trio_may_give_up() -> None:
+    trio = pytest.importorskip("trio")
+    future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+
+    async def main() -> None:
+        with trio.move_on_after(0.001):
+            await future
+        assert future._log == []
+
+    trio.run(main)
+
+
+def test_a_value_that_comes_after_trio_has_ended_is_no_error(log: Log) -> None:
+    trio = pytest.importorskip("trio")
+
+    async def main() -> Any:
+        return _awaiting._TrioWaiter(trio)
+
+    trio.run(main)()
+    assert log.find("DEBUG", "came too late")
+
+
+def test_under_an_unknown_framework_it_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    sniffio = pytest.importorskip("sniffio")
+    future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+
+    async def read() -> str:
+        return await future
+
+    before = sniffio.thread_local.name
+    sniffio.thread_local.name = "curio"
+    try:
+        with pytest.raises(RuntimeError, match="asyncio and trio, and not in curio"):
+            read().send(None)
+    finally:
+        sniffio.thread_local.name = before
+
+
+# --- actors -------------------------------------------------------------------------------------
 
 
 def test_many_tasks_await_many_actors() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import io
@@ -602,3 +603,83 @@ def test_a_signal_handler_looks_at_the_thread_that_it_interrupts(gate: Gate) -> 
     assert {each.thread for each in graph.waiting} == {"MainThread"}
     if has_gil():
         assert {(each.line, each.function) for each in graph.waiting} == {(HERE, "on_receive")}
+
+
+# --- blocking an event loop ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def warns_about_blocking() -> Iterator[None]:
+    debug.warn_about_blocking()
+    debug._warned.clear()
+    yield
+    debug.warn_about_blocking(enabled=False)
+
+
+class Echo(pykka.ThreadingActor):
+    attribute = 0
+
+    def on_receive(self, message: object) -> object:
+        return message
+
+    def echo(self) -> object:
+        return self
+
+
+@pytest.mark.usefixtures("warns_about_blocking")
+@pytest.mark.parametrize(
+    "block",
+    [
+        lambda ref: ref.ask("hello"),
+        lambda ref: ref.ask("hello", timeout=PATIENCE),
+        lambda ref: ref.proxy().echo().get(),
+        lambda ref: ref.proxy().echo().map(str).get(),
+        lambda ref: setattr(ref.proxy(), "attribute", 1),
+        lambda ref: ref.stop(),
+        lambda ref: list(pykka.as_completed([ref.proxy().slow(), ref.proxy().slow()])),
+    ],
+    ids=["ask", "with timeout", "get", "derived", "attribute", "stop", "as_completed"],
+)
+def test_a_blocking_call_in_a_loop_is_warned_about(
+    block: Callable[[pykka.ActorRef[Echo]], object],
+) -> None:
+    class Slow(Echo):
+        def slow(self) -> None:
+            assert go_on.wait(PATIENCE)
+
+    go_on = threading.Event()
+
+    async def blocker() -> None:
+        ref = Slow.start()
+        ref.proxy().slow.defer()  # so that none of the calls finds its answer already there
+        timer = threading.Timer(0.01, go_on.set)
+        timer.start()
+        block(ref)
+        timer.join()
+
+    with pytest.warns(RuntimeWarning, match="blocks the event loop of its thread") as caught:
+        asyncio.run(blocker())
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.usefixtures("warns_about_blocking")
+def test_what_does_not_block_a_loop_is_not_warned_about() -> None:
+    async def main() -> None:
+        ref = Echo.start()
+        assert await ref.ask("hello", block=False) == "hello"
+        future = ref.ask("hello", block=False)
+        await future
+        assert future.get() == "hello"
+        ref.tell("hello")
+        assert await asyncio.to_thread(ref.ask, "hello") == "hello"
+        await ref.stop(block=False)
+
+    asyncio.run(main())
+    assert Echo.start().ask("no loop here") == "no loop here"
+
+
+def test_it_is_off_until_it_is_switched_on() -> None:
+    async def main() -> object:
+        return Echo.start().ask("hello")
+
+    assert asyncio.run(main()) == "hello"

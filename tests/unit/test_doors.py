@@ -84,6 +84,8 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "ActorProxy",
             "ActorRef",
             "ActorRegistry",
+            "ActorScope",
+            "AsyncioActor",
             "CallableProxy",
             "DeadlockError",
             "Dispatcher",
@@ -107,6 +109,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "log_thread_tracebacks",
             "print_wait_graph",
             "wait_graph",
+            "warn_about_blocking",
         ],
         "pykka.dead_letters": [
             "DeadLetter",

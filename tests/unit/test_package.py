@@ -97,3 +97,20 @@ def test_importing_the_package_imports_little() -> None:
     )
     heavy = {"asyncio", "concurrent.futures", "multiprocessing", "ssl", "socket"}
     assert not heavy & set(completed.stdout.split())
+
+
+def test_asking_for_the_actor_of_asyncio_imports_it_and_finds_it_the_next_time() -> None:
+    program = """if True:
+        import sys, pykka
+        assert "AsyncioActor" in dir(pykka)
+        assert "asyncio" not in sys.modules
+        first = pykka.AsyncioActor
+        assert first is pykka.AsyncioActor is vars(pykka)["AsyncioActor"]
+        assert "asyncio" in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'pykka' has no attribute 'Nothing'"):
+        _ = pykka.Nothing

@@ -12,13 +12,20 @@ from __future__ import annotations
 
 from contextvars import Context
 from sys import modules
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka import messages
 from pykka._ask import LETTERS, CallAsk
 from pykka._current import current
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._life import is_failure, is_the_callers, log_returned, stop_everything
+from pykka._life import (
+    end_of_message,
+    is_failure,
+    is_the_callers,
+    log_returned,
+    stop_everything,
+)
 from pykka._ref import ActorRef
 from pykka._waiting import running_codes
 from pykka.messages import ProxyCall
@@ -107,7 +114,10 @@ class PooledRef(ActorRef[A]):
                                 before = outer.waiting
                                 outer.waiting = address
                             address.handling = message
-                            return context.run(address.actor.on_receive, message)  # type: ignore[union-attr]
+                            result: Any = context.run(address.actor.on_receive, message)  # type: ignore[union-attr]
+                            if type(result) is CoroutineType:
+                                address.take_over(result, end_of_message)  # raises
+                            return result  # pyright: ignore[reportUnknownVariableType]
                     except BaseException as error:
                         _returned(address, error)
                         raise

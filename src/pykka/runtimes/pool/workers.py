@@ -40,6 +40,7 @@ from _thread import start_new_thread
 from collections import deque
 from contextvars import Context
 from queue import Empty, SimpleQueue
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
@@ -47,7 +48,7 @@ from pykka._ask import LETTERS
 from pykka._current import current
 from pykka._envelope import Envelope
 from pykka._exceptions import PoolExhaustedError
-from pykka._life import fail_told, handle
+from pykka._life import end_of_message, fail_told, handle
 from pykka._locks import held
 from pykka._logging import report_failure
 from pykka._waiting import follow
@@ -360,13 +361,15 @@ class Worker:
                         try:
                             handler = handlers.get(type(item))  # pyright: ignore[reportUnknownArgumentType]
                             if handler is None:
-                                address.actor.on_receive(item)  # type: ignore[union-attr]
+                                result: Any = address.actor.on_receive(item)  # type: ignore[union-attr]
+                                if type(result) is CoroutineType:
+                                    address.take_over(result, end_of_message)  # raises
                             else:
                                 handler(address, Envelope(item))
                         except BaseException as error:
                             fail_told(address, error)
                         address.handling = None
-                item = None
+                item = result = None
                 if address.stopped and not address.closed:
                     run(address)
             elif address.context is None:

@@ -1,0 +1,212 @@
+"""What `await future` does: the task is suspended, whatever runs it, and nobody blocks.
+
+Who runs the coroutine is found out when it matters, from modules that somebody has imported. To
+import `asyncio` here would cost each program that uses futures 30 ms at start-up, and whoever has
+never imported it runs no event loop of it.
+
+| The coroutine is run by | so it waits |
+|---|---|
+| asyncio, or a loop that replaces its loop, such as uvloop's | for a future of that loop |
+| trio | for an event of trio |
+| a framework that only `sniffio` knows | not at all: it is an error that says what to do |
+| nobody, by hand | as `get()` does |
+
+A future made by `map()` and its sisters waits for those that it is made from, one after the other,
+as `get()` does. A future with a get-hook does its waiting inside the hook, so the hook is run on a
+thread of the loop's executor. That is also the way for futures of a user's own that are nothing
+but a `get()`.
+
+Invariants
+    1. *Each waiter is woken.* `Future._when_ready` calls the waiter once the future is resolved,
+       also if that has happened before. The waiter is called on any thread, on top of anything.
+    2. *Waking is idempotent,* for a waiter may be called twice, and after the task is cancelled.
+    3. *A loop that is closed has nobody who waits,* so to find it closed is no error.
+    4. *The wait-for graph gets an edge* only if the wait holds an actor up: the task that is
+       suspended is the one that runs the actor's handlers, and no other. A task that a handler has
+       started is another one, also if it runs its first step on top of the handler.
+
+Waking costs a system call if it comes from another thread, and nothing of the kind if a task of
+the same loop does it: its loop looks at what is ready when the task has run its step. So
+`resume_soon` asks whether a *task* is running and not whether the loop is: a signal handler may
+run on top of a loop that sleeps, and then the loop has to be woken.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pykka._lazy import Derivation
+from pykka._logging import logger
+from pykka._waiting import awaiting_codes, begin_await, end_await
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from pykka._future import Future
+
+modules = sys.modules
+
+
+def suspend(future: Future[Any]) -> Generator[Any, Any, Any]:
+    """Suspend the running task until a future is resolved, and return its value.
+
+    Raises:
+        DeadlockError: The task runs an actor, and the wait closes a circle.
+        RuntimeError: An unknown framework runs the coroutine.
+        Exception: Whatever the future ended with.
+    """
+    try:
+        trio = modules.get("trio")
+        if trio is not None and trio.lowlevel.in_trio_task():
+            return (yield from _suspend(future, _TrioWaiter(trio)))
+        asyncio = modules.get("asyncio")
+        loop = asyncio and asyncio._get_running_loop()
+        if loop is not None:
+            return (yield from _suspend(future, _AsyncioWaiter(asyncio, loop)))
+        _refuse_unknown_framework()
+        return future.get()
+    finally:
+        # An exception's traceback holds this frame; do not let the frame hold it in turn.
+        del future
+
+
+def _suspend(future: Future[Any], waiter: Any) -> Generator[Any, Any, Any]:
+    try:
+        lazy: Any = future._lazy
+        if isinstance(lazy, Derivation) and lazy.outcome is None:
+            if not (yield from _suspend_for_sources(lazy)):  # pyright: ignore[reportUnknownArgumentType]
+                return (yield from waiter.run_elsewhere(future.get))  # pyright: ignore[reportUnknownVariableType]
+        elif lazy is not None or not future._when_ready(waiter):
+            return (yield from waiter.run_elsewhere(future.get))  # pyright: ignore[reportUnknownVariableType]
+        else:
+            wait = None
+            try:
+                wait = begin_await(future, waiter.task)
+                yield from waiter.wait()
+            except BaseException:
+                future._forget(waiter)
+                raise
+            finally:
+                if wait is not None:
+                    end_await(wait)
+        return future.get()
+    finally:
+        del future, waiter  # as above
+
+
+def _suspend_for_sources(lazy: Derivation[Any]) -> Generator[Any, Any, bool]:
+    """Suspend until the sources are there; False if `get()` would have to wait all the same."""
+    for source in lazy.sources:
+        if not hasattr(source, "__await__"):
+            return False  # it is nothing but a get()
+        yield from source.__await__()
+    return not lazy.is_busy()
+
+
+class _AsyncioWaiter:
+    """Suspends a task of asyncio, and is called when it is to go on.
+
+    Args:
+        asyncio: The module.
+        loop: The running loop.
+    """
+
+    __slots__ = ("_asyncio", "_loop", "_waiting")
+
+    def __init__(self, asyncio: Any, loop: Any) -> None:
+        self._asyncio = asyncio
+        self._loop = loop
+        self._waiting: Any = loop.create_future()
+
+    @property
+    def task(self) -> Any:
+        """The task that is suspended."""
+        return self._asyncio.current_task(self._loop)
+
+    def wait(self) -> Generator[Any, Any, object]:
+        """Suspend the task until this is called."""
+        return self._waiting.__await__()  # type: ignore[no-any-return]
+
+    def __call__(self) -> None:
+        try:
+            resume_soon(self._asyncio, self._loop, self._resume)
+        except RuntimeError:
+            # The loop was closed meanwhile, so nobody awaits us any more.
+            logger.debug("The future of a task came too late for %r", self._loop)
+
+    def _resume(self) -> None:
+        if not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def run_elsewhere(self, function: Callable[[], object]) -> Generator[Any, Any, object]:
+        """Run something that blocks on a thread of the loop's executor."""
+        return self._loop.run_in_executor(None, function).__await__()  # type: ignore[no-any-return]
+
+
+class _TrioWaiter:
+    """Suspends a task of trio, and is called when it is to go on.
+
+    Args:
+        trio: The module.
+    """
+
+    __slots__ = ("_event", "_token", "_trio")
+
+    task = None
+
+    def __init__(self, trio: Any) -> None:
+        self._trio = trio
+        self._token = trio.lowlevel.current_trio_token()
+        self._event = trio.Event()
+
+    def wait(self) -> Generator[Any, Any, object]:
+        """Suspend the task until this is called."""
+        return self._event.wait().__await__()  # type: ignore[no-any-return]
+
+    def __call__(self) -> None:
+        try:
+            self._token.run_sync_soon(self._event.set, idempotent=True)
+        except self._trio.RunFinishedError:  # as above
+            logger.debug("The future of a task came too late for %r", self._token)
+
+    def run_elsewhere(self, function: Callable[[], object]) -> Generator[Any, Any, object]:
+        """Run something that blocks on a thread of trio's."""
+        run_sync = self._trio.to_thread.run_sync
+        return run_sync(function, abandon_on_cancel=True).__await__()  # type: ignore[no-any-return]
+
+
+def resume_soon(asyncio: Any, loop: Any, function: Callable[[], object]) -> None:
+    """Call a function that makes a task of a loop go on, from any thread and from anywhere.
+
+    Raises:
+        RuntimeError: The loop is closed.
+    """
+    if asyncio._get_running_loop() is loop and asyncio.current_task(loop) is not None:
+        function()
+    else:
+        loop.call_soon_threadsafe(function)
+
+
+def running_loop() -> Any:
+    """The event loop of asyncio that runs on this thread; None if there is none."""
+    asyncio = modules.get("asyncio.events")
+    return None if asyncio is None else asyncio._get_running_loop()
+
+
+def _refuse_unknown_framework() -> None:
+    sniffio = modules.get("sniffio")
+    if sniffio is None:
+        return
+    try:
+        name = sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        return
+    msg = (
+        f"a future of pykka can be awaited in asyncio and trio, and not in {name}, where this "
+        "would block all tasks; call future.get() on a thread, by what the framework has for that"
+    )
+    raise RuntimeError(msg)
+
+
+awaiting_codes |= {suspend.__code__, _suspend.__code__, _suspend_for_sources.__code__}

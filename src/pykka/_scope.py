@@ -1,0 +1,163 @@
+"""Scopes: actors that end where the block ends in which they were started.
+
+A scope gives actors the lifetime of a block, as `asyncio.TaskGroup` does for tasks.
+
+Invariants
+    1. *Nobody survives.* Whatever ends the block, it is left only when all its actors have ended,
+       their last hooks included. They end one after the other, the one started last first, so
+       that each may use, to its very end, those that were started before it.
+    2. *A cancellation is not lost, and does not win.* One that comes while the scope waits is
+       raised when all have ended. Until then, it makes the scope hurry: all actors that are left
+       are asked to stop at once, and those in an event loop are interrupted.
+    3. An actor that ends by itself is forgotten at the end only; it is no error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pykka._threading_future import ThreadingFuture
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+    from typing import Self
+
+    from pykka._actor import Actor
+    from pykka._ref import ActorRef
+
+A = TypeVar("A", bound="Actor")
+
+
+class ActorScope:
+    """Stops the actors that were started in an `async with` block when the block ends.
+
+    They are stopped in the reverse order of their start, whichever runtime they have, and the
+    block is left when all of them have ended. That is so if it ends by itself, and also if an
+    exception ends it. Each handles what is in its inbox before it stops.
+
+    If the task is cancelled, the actors stop as well, and the cancellation goes on when they have.
+    Those that live in an event loop are cancelled too, so that nobody waits for what they await.
+
+    The idea is that of `asyncio.TaskGroup` and of the nurseries of trio.
+
+    Examples:
+        >>> import asyncio
+        >>> import pykka
+        >>> class Echo(pykka.AsyncioActor):
+        ...     async def on_receive(self, message):
+        ...         return message
+        >>> async def main():
+        ...     async with pykka.ActorScope() as scope:
+        ...         echo = scope.start(Echo)
+        ...         print(await echo.ask("hello", block=False))
+        ...     return echo.is_alive()
+        >>> asyncio.run(main())
+        hello
+        False
+    """
+
+    def __init__(self) -> None:
+        self._refs: list[ActorRef[Any]] = []
+        self._state = "new"
+
+    def start(self, actor_class: type[A], /, *args: Any, **kwargs: Any) -> ActorRef[A]:
+        """Start an actor that ends with the block.
+
+        Args:
+            actor_class: The class of the actor.
+            *args: Arguments for its `__init__()`.
+            **kwargs: Keyword arguments for its `__init__()`.
+
+        Returns:
+            The ref of the actor, as from `Actor.start`.
+
+        Raises:
+            RuntimeError: The block has not begun, or has ended.
+        """
+        self._require_open()
+        ref = actor_class.start(*args, **kwargs)
+        self._refs.append(ref)
+        return ref
+
+    def enter(self, ref: ActorRef[A]) -> ActorRef[A]:
+        """Have an actor that is started already end with the block.
+
+        Args:
+            ref: The ref of the actor.
+
+        Returns:
+            The same ref.
+
+        Raises:
+            RuntimeError: The block has not begun, or has ended.
+        """
+        self._require_open()
+        self._refs.append(ref)
+        return ref
+
+    async def __aenter__(self) -> Self:
+        if self._state != "new":
+            msg = "an ActorScope can be entered once; make a new one"
+            raise RuntimeError(msg)
+        self._state = "open"
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        hurry = exception is not None and _is_cancellation(exception)
+        interruption: BaseException | None = None
+        # Whoever is started while this waits is stopped too, before those that are left.
+        while self._refs:
+            ref = self._refs.pop()
+            ended: ThreadingFuture[None] = ThreadingFuture()
+            ended._answered_by = ref._address
+            ref._address.answer_when_ended(ended, answer=None)
+            ref.stop(block=False)
+            if hurry:
+                ref._address.cancel()
+            while not ended.done():
+                try:
+                    with _shield():
+                        await ended
+                except BaseException as error:
+                    if not _is_cancellation(error):
+                        raise
+                    interruption = error
+                    hurry = True
+                    for each in [*self._refs, ref][::-1]:
+                        each.stop(block=False)
+                        each._address.cancel()
+        self._state = "closed"
+        if interruption is not None:
+            raise interruption
+
+    def _require_open(self) -> None:
+        if self._state != "open":
+            msg = (
+                "actors can be started in an ActorScope only inside of its block: "
+                "async with pykka.ActorScope() as scope: …"
+            )
+            raise RuntimeError(msg)
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
+    return (asyncio is not None and isinstance(error, asyncio.CancelledError)) or (
+        trio is not None and isinstance(error, trio.Cancelled)
+    )
+
+
+def _shield() -> AbstractContextManager[object]:
+    """Keep trio from raising its `Cancelled` again and again; asyncio raises its own once."""
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        shield: AbstractContextManager[object] = trio.CancelScope(shield=True)
+        return shield
+    return contextlib.nullcontext()

@@ -1,0 +1,86 @@
+"""Actors whose code awaits."""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pykka._actor import Actor
+from pykka._threading_future import new_threading_future
+from pykka.runtimes.asyncio.address import AsyncioAddress
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from pykka._address import Address
+
+
+class AsyncioActor(Actor):
+    """An actor that lives in an event loop of asyncio.
+
+    Its methods and hooks may be `async def`, or plain `def`, as each of them likes. It handles one
+    message at a time, also while a handler awaits; the loop goes on with everything else. Others
+    reach it as they reach any actor, from any thread.
+
+    It lives in the loop that is running where `start()` is called. If none is, it lives in a loop
+    that all such actors share, on a daemon thread that is started with the first of them. All its
+    code but `__init__()` runs in one task of its own, so `asyncio.timeout()` and the like work,
+    and in a `contextvars` context of its own, which is empty at first.
+
+    It has to leave the loop its turns. So it must not block; in a coroutine of the same loop, a
+    blocking `ask()` is a `DeadlockError`. See the guide on asyncio.
+
+    If its task is cancelled, for instance because `asyncio.run()` ends, it stops in an orderly
+    way: what it awaits is interrupted, and `on_stop()` runs. Whoever waits for an answer gets
+    `ActorDeadError`.
+
+    Examples:
+        >>> import asyncio
+        >>> import pykka
+        >>> class Clerk(pykka.AsyncioActor):
+        ...     async def on_start(self):
+        ...         self.greeting = await self.look_up("greeting")
+        ...     async def look_up(self, key):
+        ...         await asyncio.sleep(0)
+        ...         return {"greeting": "Good morning"}[key]
+        ...     def greet(self, name):
+        ...         return f"{self.greeting}, {name}!"
+        >>> async def main():
+        ...     clerk = Clerk.start().proxy()
+        ...     text = await clerk.greet("Ada")
+        ...     await clerk.stop()
+        ...     return text
+        >>> asyncio.run(main())
+        'Good morning, Ada!'
+
+        Without a running loop it is used like any other actor:
+
+        >>> clerk = Clerk.start().proxy()
+        >>> clerk.look_up("greeting").get()
+        'Good morning'
+        >>> clerk.stop().get()
+    """
+
+    _pykka_address_class: ClassVar[type[Address]] = AsyncioAddress
+
+    if TYPE_CHECKING:
+        # What is `async def` returns a coroutine, in place of nothing.
+        def on_start(self) -> Any: ...  # noqa: D102 (see Actor)
+        def on_stop(self) -> Any: ...  # noqa: D102
+        def on_failure(  # noqa: D102
+            self,
+            exception_type: type[BaseException] | None,
+            exception_value: BaseException | None,
+            traceback: TracebackType | None,
+        ) -> Any: ...
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        inbox: SimpleQueue[Any] = SimpleQueue()
+        return inbox
+
+    _create_future = staticmethod(new_threading_future)
+
+    def _start_actor_loop(self) -> None:
+        address: Any = self._pykka_address
+        address.begin()

@@ -1,0 +1,273 @@
+"""The address of an actor in an event loop: its inbox, its loop, its task.
+
+Problem
+    Any thread may send at any time, also on top of other code of its own (guarantee G4), and the
+    actor is to be woken only if it sleeps: that takes a system call, and a message does not.
+
+Who wakes whom
+    A sender puts the message into the queue, and *then* looks at `sleeper`. The actor enters its
+    `sleeper`, and *then* asks the queue for a message; only if there is none does it go to sleep.
+
+    Invariant: when there is a message in the queue, the actor is awake, or has a sleeper that is
+    woken or about to be, or the sender has not yet got to its look. Proof: the queue's lock orders
+    the sender's `put` and the actor's last `get_nowait`. If that came first and found nothing,
+    then the sleeper had been entered before, and the sender, who looks later, sees it.
+
+    To wake a sleeper twice does no harm. So the mark `woken`, which spares all but the first of
+    many senders the system call, is set *after* the call; and in doubt, for instance when a
+    signal handler raised in the middle of a send, one wakes it once more (guarantee G11).
+
+    A sleeper is used for one sleep only. If it were used again, a late `woken = True` of a slow
+    sender would keep the actor from being woken the next time.
+
+    `tests/guarantees/test_g3_nothing_vanishes.py` runs this code through every interleaving.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextvars import Context
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pykka._address import Address
+from pykka._awaiting import resume_soon, running_loop
+from pykka._exceptions import DeadlockError
+from pykka._inbox import take_all
+from pykka._life import claim_and_end
+from pykka._waiting import Await, place_of
+from pykka.runtimes.asyncio.living import live
+from pykka.runtimes.asyncio.loops import house_of, shared_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._actor import Actor
+    from pykka._address import Home
+    from pykka._current import ThreadState
+    from pykka._inbox import ActorInbox
+    from pykka._threading_future import ThreadingFuture
+    from pykka.runtimes.asyncio.loops import House
+
+NOTHING = object()
+"""What an empty inbox gives."""
+
+
+class Sleeper:
+    """The sleep of an actor that has nothing to do.
+
+    Args:
+        loop: The actor's event loop.
+    """
+
+    __slots__ = ("_loop", "waiting", "woken")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.waiting = loop.create_future()
+        self.woken = False
+
+    def wake(self) -> None:
+        """Have the actor go on, from any thread.
+
+        Raises:
+            RuntimeError: The loop is closed.
+        """
+        resume_soon(asyncio, self._loop, self._resume)
+        self.woken = True
+
+    def _resume(self) -> None:
+        if not self.waiting.done():
+            self.waiting.set_result(None)
+
+
+class LoopInbox:
+    """An inbox whose owner is woken when something comes in.
+
+    Args:
+        queue: What holds the envelopes: the library's `SimpleQueue`, or an inbox of the user's.
+        address: The owner's address.
+    """
+
+    __slots__ = ("_address", "is_ours", "queue", "sleeper")
+
+    nothing = NOTHING
+
+    def __init__(self, queue: ActorInbox, address: AsyncioAddress) -> None:
+        self.queue = queue
+        self.is_ours = type(queue) is SimpleQueue  # pyright: ignore[reportUnknownArgumentType]
+        self.sleeper: Sleeper | None = None
+        self._address = address
+
+    def put(self, envelope: Any) -> None:
+        """Put an envelope in, and wake the actor if it sleeps."""
+        try:
+            self.queue.put(envelope)
+            sleeper = self.sleeper
+            if sleeper is not None and not sleeper.woken:
+                self.rouse()
+        except BaseException:
+            self.rouse()  # a signal handler raised: in doubt, once too often
+            raise
+
+    def rouse(self) -> None:
+        """Wake the actor, whether anything is in or not."""
+        sleeper = self.sleeper
+        if sleeper is None:
+            return
+        try:
+            sleeper.wake()
+        except RuntimeError:  # the loop is closed, and this is the first to notice
+            house = self._address.house
+            if house is not None:
+                house.evict()
+
+    def get_nowait(self) -> Any:
+        """Take the first envelope, or `NOTHING`; for the actor's task only."""
+        queue: Any = self.queue
+        if self.is_ours:
+            try:
+                return queue.get_nowait()
+            except Empty:
+                return NOTHING
+        return NOTHING if queue.empty() else queue.get()
+
+    def get_nowait_or_sleep(self, loop: asyncio.AbstractEventLoop) -> Any:
+        """Do the same, and enter a sleeper if there is none; see the head of this file."""
+        self.sleeper = Sleeper(loop)
+        item = self.get_nowait()
+        if item is not NOTHING:
+            self.sleeper = None
+        return item
+
+    def get(self) -> Any:
+        """Take the first envelope; there is one."""
+        return self.queue.get()
+
+    def empty(self) -> bool:
+        """Tell whether there is nothing in it."""
+        return self.queue.empty()
+
+
+class AsyncioAddress(Address):
+    """Inbox, marks and names of an actor in an event loop.
+
+    Args:
+        actor: As for `Address`.
+        home: As for `Address`.
+    """
+
+    can_be_run: ClassVar[bool] = True  # it never can; but see `run_for`
+
+    __slots__ = ("house", "loop", "task", "unfinished")
+
+    inbox: Any
+
+    def __init__(self, actor: Actor, home: Home) -> None:
+        super().__init__(actor, home)
+        self.inbox = LoopInbox(self.inbox, self)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.house: House | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.unfinished: Any = None
+        """What the actor's code has returned to be awaited, and what is to be called then."""
+
+    def begin(self) -> None:
+        """Let the actor live, in the running loop or in the shared one."""
+        loop = running_loop()
+        if loop is not None:
+            self._move_in(loop)
+            self._begin_here()
+            return
+        loop = shared_loop()
+        self._move_in(loop)
+        loop.call_soon_threadsafe(self._begin_here)
+
+    def _move_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.house = house_of(loop)
+        self.house.enter(self)
+
+    def _begin_here(self) -> None:
+        """Make the task. It is not left to the loop's task factory, which may start it at once."""
+        if self.closed:
+            return  # the start was interrupted
+        loop: Any = self.loop
+        self.task = asyncio.Task(
+            live(self), loop=loop, name=f"pykka {self.actor_class.__name__}", context=Context()
+        )
+        self.task.add_done_callback(self._task_is_done)
+
+    def _task_is_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            task.exception()  # it is logged
+        # A task that is cancelled before its first step never runs any code.
+        claim_and_end(self)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            if self.house is not None:
+                self.house.leave(self)
+
+    def take_over(
+        self, coroutine: Any, end: Callable[[Address, Any, BaseException | None], None]
+    ) -> None:
+        self.unfinished = (coroutine, end)
+
+    def cancel(self) -> None:
+        loop, task = self.loop, self.task
+        if loop is not None and task is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+        """Refuse to block the thread on which the actor lives.
+
+        An actor whose handler does that is left to the wait-for graph, which can say more.
+        """
+        if (
+            state.address is None
+            and running_loop() is self.loop is not None
+            and not future._has_outcome()  # whoever resolves it may not have told us yet
+        ):
+            raise DeadlockError(self._describe_block())
+        return False
+
+    def _describe_block(self) -> str:
+        place = place_of(sys._getframe(1))
+        return (
+            f"{self} lives in the event loop of this thread, so it cannot answer while the thread "
+            f"waits for it:\n    {place}\n"
+            "Use `await` in place of get(), and `await ref.ask(…, block=False)` in place of "
+            "ask(…); or tell() or defer(), which do not wait."
+        )
+
+    @property
+    def held_up_by(self) -> Address | None:  # type: ignore[override]
+        """The actor that blocks the thread of this one's loop, if there is one."""
+        house = self.house
+        state = None if house is None else house.state
+        holder = None if state is None else state.address
+        if holder is None or holder is self:
+            return None
+        wait = holder.waiting
+        return None if wait is None or isinstance(wait, Await) else holder
+
+    def wake_up(self) -> None:
+        self.inbox.rouse()
+
+    def users_inbox(self) -> Any:
+        theirs = self.inbox.queue
+        return None if self.inbox.is_ours else theirs
+
+    def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
+        return self.inbox.queue.get(block, timeout)
+
+    def count(self) -> int:
+        count: int = self.inbox.queue.qsize()
+        return count
+
+    def take_all(self, into: list[Any]) -> None:
+        take_all(self.inbox.queue, into)

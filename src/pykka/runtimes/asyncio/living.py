@@ -1,0 +1,187 @@
+"""The task of an actor in an event loop: one message after the other.
+
+What a message means, and what becomes of its answer, is decided in `pykka._life`, as for all
+runtimes. This task sleeps, takes the next message, has it handled, and awaits what the handler
+has returned if that is a coroutine.
+
+Whose step it is
+    Many actors share a thread, and their steps alternate. So "the actor that runs on this thread"
+    (`ThreadState.address`) is entered for each step of this task and taken out after it: in
+    `_run`, and for coroutines in `drive`. Another task that a handler starts is not the actor's,
+    and what it waits for does not hold the actor up.
+
+Turns
+    Handlers that never suspend would leave the loop no turn while messages are there. So the task
+    suspends itself after some messages, and after a millisecond.
+
+Cancellation
+    If the task is cancelled, that is a stop in the middle of a message: what the actor awaits
+    raises `CancelledError`, whoever asked gets `ActorDeadError`, and `on_stop()` runs. From then
+    on the task counts as not cancelled, so that the hook may await, with timeouts. What asyncio's
+    own means cancel and count off again (`timeout()`, `TaskGroup`) ends inside the handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from queue import Empty
+from types import coroutine as generator_based
+from typing import TYPE_CHECKING, Any
+
+from pykka import _life
+from pykka._current import current
+from pykka._life import end_of_hook, handle
+from pykka._logging import is_for_the_program, report_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from pykka._actor import Actor
+    from pykka.runtimes.asyncio.address import AsyncioAddress
+
+BATCH = 64
+"""So many messages are handled before all others in the loop get a turn."""
+
+SLICE = 0.001
+"""Seconds after which they get one in any case."""
+
+CANCELLED = "was cancelled while it handled the message"
+
+
+async def live(address: AsyncioAddress) -> None:
+    """Run an actor in this task, from its start to its end."""
+    actor: Any = address.actor
+    if actor is None or not address.claim_life():
+        return  # the start was interrupted, or the loop is closed
+    house: Any = address.house
+    house.state = current.state
+    try:
+        try:
+            _run(address, _life.begin, address, actor)
+            await _complete(address)
+            await _handle_messages(address)
+        except asyncio.CancelledError:
+            _interrupt(address, actor)
+        except GeneratorExit:
+            raise  # the loop is gone, and nothing can be awaited any more
+        except BaseException as error:  # the user's inbox failed
+            _run(address, _life.crash, address, actor, error)
+        await _complete(address)
+    finally:
+        try:
+            _life.end(address, actor)
+        except BaseException as error:
+            if is_for_the_program(error):
+                raise
+            report_failure("Somebody who was told of the end of %s raised:", address)
+
+
+async def _handle_messages(address: AsyncioAddress) -> None:
+    inbox = address.inbox
+    loop: Any = address.loop
+    house: Any = address.house
+    now = loop.time
+    nothing = inbox.nothing
+    is_empty = inbox.queue.empty
+    get_nowait = inbox.queue.get_nowait if inbox.is_ours else inbox.get_nowait
+    budget = BATCH
+    turn_ends = now() + SLICE
+    while not address.stopped:
+        # To ask an empty queue costs an exception; so this looks first. The look does not count.
+        try:
+            letter = nothing if is_empty() else get_nowait()
+        except Empty:  # somebody else has taken it
+            letter = nothing
+        if letter is nothing:
+            letter = inbox.get_nowait_or_sleep(loop)
+            if letter is nothing:
+                sleeper: Any = inbox.sleeper
+                await sleeper.waiting
+                inbox.sleeper = None
+                house.state = current.state
+                budget = BATCH
+                turn_ends = now() + SLICE
+                continue
+        # This is _run(), to save the call.
+        state = current.state
+        outer = state.address
+        state.address = address
+        try:
+            handle(address, letter)
+        finally:
+            state.address = outer
+        letter = None
+        if address.unfinished is not None:
+            await _complete(address)
+        budget -= 1
+        if budget <= 0 or now() > turn_ends:
+            await asyncio.sleep(0)
+            budget = BATCH
+            turn_ends = now() + SLICE
+
+
+async def _complete(address: AsyncioAddress) -> None:
+    """Await the coroutines that the actor's code has returned, and end what they belong to."""
+    task: Any = address.task
+    while address.unfinished is not None:
+        coroutine, end = address.unfinished
+        address.unfinished = None
+        result = error = None
+        try:
+            result = await drive(address, coroutine)
+        except GeneratorExit:
+            raise
+        except BaseException as raised:
+            error = raised
+        actor = address.actor
+        if actor is None:
+            return  # the loop was closed meanwhile; see `pykka.runtimes.asyncio.loops`
+        if end is not end_of_hook and task.cancelling():
+            if not isinstance(error, asyncio.CancelledError):
+                _run(address, end, address, result, error)
+            _interrupt(address, actor)
+        else:
+            _run(address, end, address, result, error)
+        result = error = None
+
+
+def _interrupt(address: AsyncioAddress, actor: Actor) -> None:
+    """Turn the cancellation of the task into a stop of the actor."""
+    task: Any = address.task
+    while task.cancelling():
+        task.uncancel()
+    _run(address, _life.interrupt, address, actor, CANCELLED)
+
+
+def _run(address: AsyncioAddress, function: Callable[..., object], *args: object) -> None:
+    """Call something as a step of the actor."""
+    state = current.state
+    outer = state.address
+    state.address = address
+    try:
+        function(*args)
+    finally:
+        state.address = outer
+
+
+@generator_based
+def drive(address: AsyncioAddress, coroutine: Any) -> Generator[Any, Any, Any]:
+    """Await a coroutine, each step of which is a step of the actor."""
+    step: Callable[[Any], Any] = coroutine.send
+    argument: Any = None
+    while True:
+        state = current.state
+        outer = state.address
+        state.address = address
+        try:
+            awaited = step(argument)
+        except StopIteration as end:
+            return end.value
+        finally:
+            state.address = outer
+        try:
+            argument = yield awaited
+            step = coroutine.send
+        except BaseException as error:
+            argument = error
+            step = coroutine.throw

@@ -1,0 +1,167 @@
+"""The loops that actors live in, and the one that the library makes itself.
+
+House
+    All actors of one loop. It is kept in an attribute of the loop.
+
+When a loop is closed
+    `asyncio.run()` cancels all tasks before it closes its loop, so its actors stop in order. A
+    loop that is closed without that takes its tasks away in the middle. Nobody is told: there is
+    no hook for it. So `close()` is replaced, on that one loop, with a function that calls it and
+    then *evicts* the actors: they end without a hook, since nothing can be awaited any more, and
+    whoever waits for them gets `ActorDeadError`. A loop that is merely stopped can run again, so
+    its actors wait for that.
+
+The shared loop
+    For actors that are started where no loop runs. Its thread is made with the first of them. It
+    is a daemon thread, so that the program can end. When all threads that are no daemons have
+    ended, `atexit` has the actors in it stop, in the reverse order of their start: they handle
+    what is in their inboxes, and run `on_stop()`. The program waits for that. In a child process
+    made by `os.fork()` the thread does not exist, and the next actor makes a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pykka._life import evict
+from pykka._locks import held
+from pykka._ref import ref_at
+from pykka._threading_future import ThreadingFuture
+
+if TYPE_CHECKING:
+    from pykka._current import ThreadState
+    from pykka.runtimes.asyncio.address import AsyncioAddress
+
+_ATTRIBUTE = "_pykka_house"
+
+
+class House:
+    """The actors that live in one loop."""
+
+    __slots__ = ("residents", "state")
+
+    def __init__(self) -> None:
+        self.residents: dict[AsyncioAddress, None] = {}
+        self.state: ThreadState | None = None
+        """What the library keeps for the thread that runs the loop."""
+
+    def enter(self, address: AsyncioAddress) -> None:
+        """Note that an actor lives here."""
+        self.residents[address] = None
+
+    def leave(self, address: AsyncioAddress) -> None:
+        """Note that an actor lives here no longer."""
+        self.residents.pop(address, None)
+
+    def evict(self) -> None:
+        """End all actors, because the loop is closed. It may be done twice."""
+        for address in list(self.residents):
+            if address.task is not None:
+                address.task._log_destroy_pending = False  # type: ignore[attr-defined]
+            evict(address)
+            self.leave(address)
+
+
+def house_of(loop: asyncio.AbstractEventLoop) -> House:
+    """The house of a loop; made when the first actor moves in, by whoever runs the loop."""
+    house: House | None = getattr(loop, _ATTRIBUTE, None)
+    if house is None:
+        house = House()
+        with contextlib.suppress(AttributeError):  # a loop with __slots__; nobody has seen one
+            setattr(loop, _ATTRIBUTE, house)
+            _watch_close(loop, house)
+    return house
+
+
+def _watch_close(loop: Any, house: House) -> None:
+    close = loop.close
+
+    def close_and_evict() -> None:
+        close()
+        if loop.is_closed():
+            house.evict()
+
+    loop.close = close_and_evict
+
+
+_lock = threading.RLock()
+_shared: SharedLoop | None = None
+
+
+class SharedLoop:
+    """A loop on a daemon thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.house = house_of(self.loop)
+        self._is_ending = False
+        self._thread = threading.Thread(target=self._run, name="pykka-asyncio", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        while not self._is_ending:
+            self.loop.run_forever()  # again, if an actor has stopped it
+        self.loop.close()
+
+    def finish(self) -> None:
+        """Stop all actors, and end the thread."""
+        while self.house.residents:
+            stops = [ref_at(each).stop(block=False) for each in list(self.house.residents)[::-1]]
+            for stop in stops:
+                stop.get()
+            # A stop that finds an actor ending is not told when the last hook has run.
+            for address in list(self.house.residents):
+                ended: ThreadingFuture[None] = ThreadingFuture()
+                address.answer_when_ended(ended, answer=None)
+                ended.get()
+        self._is_ending = True
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+
+
+def shared_loop() -> asyncio.AbstractEventLoop:
+    """The loop for actors that are started where none runs.
+
+    Raises:
+        RuntimeError: No thread can be started.
+    """
+    global _shared  # noqa: PLW0603
+    for _ in held(_lock):
+        try:
+            if _shared is None:
+                shared = SharedLoop()
+                shared.start()
+                _shared = shared
+            return _shared.loop
+        finally:
+            _lock.release()
+    raise AssertionError  # pragma: no cover (the lock is held once)
+
+
+def _finish() -> None:
+    """End the shared loop, before the program ends."""
+    global _shared
+    shared, _shared = _shared, None
+    if shared is not None:
+        shared.finish()
+
+
+def _after_fork() -> None:
+    """Begin afresh in a child process: it has none of its parent's threads."""
+    global _lock, _shared  # noqa: PLW0603
+    _lock = threading.RLock()
+    _shared = None
+
+
+atexit.register(_finish)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -63,6 +63,7 @@ ADAPTERS: dict[str, Adapter] = {
     adapter.name: adapter
     for adapter in (
         _ours("ThreadingActor", threads=True),
+        _ours("AsyncioActor"),
         Adapter(
             name="pykka-4.0.2",
             title="Pykka 4.0.2",

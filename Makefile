@@ -25,7 +25,7 @@ test: $(VENV)/ready-dev ## run the tests, with coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-only: $(VENV)/ready-test ## run the tests on another Python: make test-only PYTHON=… VENV=…
+test-only: $(VENV)/ready-examples ## run the tests on another Python: make test-only PYTHON=… VENV=…
 	$(BIN)/python -m pytest --ignore tests/types
 
 check: $(VENV)/ready-dev ## format, lint, types, import contracts, docs
@@ -79,6 +79,13 @@ $(BIN)/python:
 	@echo "Making $(VENV) with $(PYTHON) …"
 	@"$(PYTHON)" -m venv "$(VENV)" || { rm -rf "$(VENV)"; \
 		echo "$(PYTHON) cannot make a virtual environment; install its venv module (python3-venv)" >&2; exit 1; }
+
+# Some of what the examples need has no wheels for free-threaded builds. There, the tests that need
+# it are skipped.
+$(VENV)/ready-examples: requirements/examples.txt $(VENV)/ready-test
+	@$(BIN)/python -c "import sysconfig; exit(bool(sysconfig.get_config_var('Py_GIL_DISABLED')))" || \
+		{ touch $@; exit 0; }; \
+	echo "Installing $< …"; $(PIP) install --require-hashes -r $< && touch $@
 
 $(VENV)/ready-%: requirements/%.txt requirements/build.txt pyproject.toml src/pykka/_version.py | $(BIN)/python
 	@echo "Installing $< …"

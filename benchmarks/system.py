@@ -124,6 +124,16 @@ class System(ABC):
         del ref, messages
         unsupported("it has no ask")
 
+    def await_each(self, behaviour: type[Behaviour], messages: Sequence[Any]) -> list[Any]:
+        """Start an actor in an event loop, and ask it: await the answer, ask again."""
+        del behaviour, messages
+        unsupported("its answers cannot be awaited")
+
+    def await_between(self, messages: Sequence[Any]) -> list[Any]:
+        """Have an actor ask another one in the same loop: await the answer, ask again."""
+        del messages
+        unsupported("its actors cannot await")
+
     def time_asks(self, ref: Ref, messages: Sequence[Any]) -> list[float]:
         """Ask one after the other, and return the seconds that each took."""
         seconds = []

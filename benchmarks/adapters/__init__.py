@@ -69,6 +69,7 @@ ADAPTERS: dict[str, Adapter] = {
     for adapter in (
         _ours("ThreadingActor", threads=True),
         _ours("PooledActor", scale=5),
+        _ours("AsyncioActor"),
         Adapter(
             name="pykka-4.0.2",
             title="Pykka 4.0.2",

@@ -151,6 +151,28 @@ class AsyncioSystem(LoopSystem):
     async def _ask_each(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         return [await self._ask(ref, message) for message in messages]
 
+    def await_each(self, behaviour: type[Behaviour], messages: Sequence[Any]) -> list[Any]:
+        """Ask with a future in the message."""
+        return self.ask_each(self.spawn(behaviour), messages)
+
+    def await_between(self, messages: Sequence[Any]) -> list[Any]:
+        """Have a task that reads a queue ask another one."""
+        ref = self.spawn(_Idle)
+        asked: asyncio.Queue[asyncio.Future[list[Any]]] = asyncio.Queue()
+
+        async def asker() -> None:
+            answer_to = await asked.get()
+            answer_to.set_result([await self._ask(ref, message) for message in messages])
+
+        async def main() -> list[Any]:
+            task = asyncio.create_task(asker())
+            answers: asyncio.Future[list[Any]] = self.loop.create_future()
+            asked.put_nowait(answers)
+            await task
+            return await answers
+
+        return self.run(main())
+
     def ask_all(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Ask everything, then await everything."""
 

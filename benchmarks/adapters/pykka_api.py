@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pykka
 from benchmarks.behaviour import embody
-from benchmarks.system import System, most_threads
+from benchmarks.system import System, most_threads, unsupported
 from benchmarks.workload import PATIENCE
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class PykkaSystem(System):
 
     def __init__(self, actor_class: str, *, threads: bool) -> None:
         super().__init__()
+        self._actor_class = actor_class
         if threads:
             self.most_actors = most_threads()
         base: Any = getattr(pykka, actor_class)
@@ -63,6 +65,34 @@ class PykkaSystem(System):
         """Ask with `block=False`."""
         ask = ref.ask
         return list(pykka.get_all([ask(message, block=False) for message in messages]))
+
+    def await_each(self, behaviour: type[Behaviour], messages: Sequence[Any]) -> list[Any]:
+        """Await each `ask()` with `block=False`."""
+
+        async def main() -> list[Any]:
+            ref = self._host.start(behaviour, ())
+            answers = [await ref.ask(message, block=False) for message in messages]
+            await ref.stop(block=False)
+            return answers
+
+        return asyncio.run(main())
+
+    def await_between(self, messages: Sequence[Any]) -> list[Any]:
+        """Have an actor whose method is `async def` do it."""
+        if self._actor_class != "AsyncioActor":
+            unsupported("its methods cannot be async def")
+
+        class Asker(pykka.AsyncioActor):
+            async def ask_each(self, ref: Any) -> list[Any]:
+                return [await ref.ask(message, block=False) for message in messages]
+
+        async def main() -> list[Any]:
+            async with pykka.ActorScope() as scope:
+                answerer, asker = scope.start(self._idle), scope.start(Asker)
+                answers: list[Any] = await asker.proxy().ask_each(answerer)
+                return answers
+
+        return asyncio.run(main())
 
     def call_each(self, numbers: Sequence[int]) -> list[int]:
         """Call through a proxy."""

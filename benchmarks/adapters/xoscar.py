@@ -86,6 +86,22 @@ class Adder(xoscar.Actor):  # type: ignore[misc]
         return self.sum
 
 
+class Answerer(xoscar.Actor):  # type: ignore[misc]
+    """An actor that answers what it is asked."""
+
+    def receive(self, message: Any) -> Any:
+        """Answer."""
+        return message
+
+
+class Asker(xoscar.Actor):  # type: ignore[misc]
+    """An actor that asks another one."""
+
+    async def ask_each(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
+        """Ask, await the answer, ask again."""
+        return [await ref.receive(message) for message in messages]
+
+
 class XoscarSystem(LoopSystem):
     """Actors of xoscar, in one process."""
 
@@ -168,6 +184,26 @@ class XoscarSystem(LoopSystem):
             return answers
 
         return self.run(ask_each_within())
+
+    def await_each(self, behaviour: type[Behaviour], messages: Sequence[Any]) -> list[Any]:
+        """Call the method of an actor."""
+        return self.ask_each(self.spawn(behaviour), messages)
+
+    def await_between(self, messages: Sequence[Any]) -> list[Any]:
+        """Have an actor call the method of another one."""
+
+        async def main() -> list[Any]:
+            create = xoscar.create_actor
+            answerer = await create(Answerer, address=self._address, uid=b"answerer")
+            asker = await create(Asker, address=self._address, uid=b"asker")
+            try:
+                answers: list[Any] = await asker.ask_each(answerer, messages)
+                return answers
+            finally:
+                await xoscar.destroy_actor(asker)
+                await xoscar.destroy_actor(answerer)
+
+        return self.run(main())
 
     def ask_all(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Call a method, awaiting all together."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.workloads.ask import Ask, AskBusy, AskFromActor, AskWithTimeout, OutstandingAsks
+from benchmarks.workloads.await_ask import AwaitAsk, AwaitBetweenActors
 from benchmarks.workloads.bank_transaction import BankTransaction
 from benchmarks.workloads.big import Big
 from benchmarks.workloads.bounded_buffer import BoundedBuffer
@@ -57,6 +58,8 @@ WORKLOADS: dict[str, Workload] = {
         IdleMemory(),
         Million(),
         ImportTime(),
+        AwaitAsk(),
+        AwaitBetweenActors(),
         # Savina
         PingPong(),
         Counting(),

@@ -159,7 +159,7 @@ def warn_about_blocking(*, enabled: bool = True) -> None:
         ...     warnings.simplefilter("always")
         ...     answer = asyncio.run(main())
         >>> print(caught[0].message)  # doctest: +ELLIPSIS
-        main() blocks the event loop of its thread until a future is there; ...
+        ...() blocks the event loop of its thread until a future is there; ...
         >>> pykka.debug.warn_about_blocking(enabled=False)
         >>> stopped = pykka.ActorRegistry.stop_all()
     """

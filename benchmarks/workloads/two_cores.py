@@ -49,6 +49,7 @@ class TwoCores(Workload):
         Metric("within", Unit.TIMES, "speed-up", "told by the other"),
     )
     parameters = {"steps": 1_000_000}
+    heavy = True
 
     def run(self, system: System, parameters: Parameters) -> Values:
         """Compute twice in a row, then side by side."""

@@ -20,7 +20,7 @@ SHORT_ROUNDS = 5
 FULL_ROUNDS = 7
 CURVE_ROUNDS = 3
 HEAVY_ROUNDS = 3
-HEAVY_SHORT_ROUNDS = 2
+HEAVY_SHORT_ROUNDS = 1
 """For workloads that take long, in the full and in the short form."""
 
 

@@ -116,6 +116,8 @@ def comparison(run: Run, groups: Sequence[str] = EVERYTHING) -> Table:
 
 def pooled(run: Run, groups: Sequence[str] = EVERYTHING) -> Table:
     """Our pool against those that it is compared with, and against our actors on threads."""
+    if not was_measured(run, run.pooled):
+        return Table(["not measured"], [])
     return _side_by_side(run, groups, run.pooled, [*run.pooled_against, run.reference])
 
 
@@ -158,7 +160,10 @@ def targets(run: Run) -> Table:
     table = Table(["target", "wanted", "measured", "quartiles", ""], [])
     for target in TARGETS:
         figures = [target.ours, *([target.theirs] if target.theirs else [])]
-        if any(each.workload not in run.workloads for each in figures):
+        if any(
+            each.workload not in run.workloads or each.adapter not in run.adapters
+            for each in figures
+        ):
             continue
         show = partial(_shown, run, target)
         wanted = target.at_most if target.at_least is None else target.at_least

@@ -108,6 +108,7 @@ ADAPTERS: dict[str, Adapter] = {
                 "threads: one blocking handler stops all; no tell from other threads; no errors "
                 "that come back, no names, no registry, no proxies"
             ),
+            short=False,
         ),
         Adapter(
             name="futures",

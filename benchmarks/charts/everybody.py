@@ -38,6 +38,9 @@ def measured_on(run: Run) -> list[str]:
 def everybody(run: Run, theme: Theme) -> Figure:
     """For each workload, where everybody is, with ours at 1."""
     groups = [(title, list(rows(run, group))) for group, title in GROUPS.items()]
+    groups = [
+        (title, [row for row in found if _is_comparable(run, row)]) for title, found in groups
+    ]
     groups = [(title, found) for title, found in groups if found]
     lines = sum(len(found) + 1.4 for _, found in groups)
     ours, others = (
@@ -75,6 +78,12 @@ def everybody(run: Run, theme: Theme) -> Figure:
     ]
     draw_legend(figure, [Line2D([], [], label=ours, **line), *dots], columns=5)
     return figure
+
+
+def _is_comparable(run: Run, row: Row) -> bool:
+    """Tell whether ours and anybody else have the row."""
+    others = (name for name in measured_on(run) if name != run.reference)
+    return any(row.advantage(name, run.reference) for name in others)
 
 
 def _draw(run: Run, theme: Theme, axes: Axes, y: float, row: Row) -> list[float]:

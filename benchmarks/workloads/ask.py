@@ -88,7 +88,7 @@ class OutstandingAsks(_Asks):
     name = "outstanding-asks"
     title = "outstanding asks"
     about = "The main program asks everything without waiting, and then collects all answers."
-    parameters = {"asks": 100_000}
+    parameters = {"asks": 30_000}
 
     def ask(self, system: System, echo: Ref, questions: Sequence[int]) -> list[Any]:
         """Ask everything, collect everything."""
@@ -126,7 +126,7 @@ class AskBusy(Workload):
     )
     group = Group.FEEL
     metrics = (Metric("time", Unit.SECONDS, "ask"),)
-    parameters = {"asks": 100}
+    parameters = {"asks": 40}
 
     def run(self, system: System, parameters: Parameters) -> Values:
         """Make it busy, ask, let it rest."""

@@ -103,6 +103,7 @@ class BankTransaction(ActorWorkload):
     metrics = (Metric("rate", Unit.PER_SECOND, "transaction"),)
     parameters = {"accounts": 100, "transactions": 4_000}
     scaled = ("transactions",)
+    short = False
     main = Teller
 
     def live(self, parameters: Parameters) -> int:

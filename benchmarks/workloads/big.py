@@ -75,6 +75,7 @@ class Big(ActorWorkload):
     metrics = (Metric("rate", Unit.PER_SECOND, "message"),)
     parameters = {"actors": 60, "pings": 100}
     scaled = ("pings",)
+    short = False
     main = Main
 
     def live(self, parameters: Parameters) -> int:

@@ -118,6 +118,7 @@ class BoundedBuffer(ActorWorkload):
     metrics = (Metric("rate", Unit.PER_SECOND, "item"),)
     parameters = {"size": 20, "producers": 20, "consumers": 20, "items": 100}
     scaled = ("items",)
+    short = False
     main = Manager
 
     def live(self, parameters: Parameters) -> int:

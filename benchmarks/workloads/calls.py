@@ -67,6 +67,7 @@ class AttributeRead(Workload):
     metrics = (Metric("time", Unit.SECONDS, "read"),)
     parameters = {"reads": 10_000}
     scaled = ("reads",)
+    short = False
 
     def run(self, system: System, parameters: Parameters) -> Values:
         """Read and read again."""

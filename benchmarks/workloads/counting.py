@@ -56,6 +56,7 @@ class Counting(ActorWorkload):
     metrics = (Metric("rate", Unit.PER_SECOND, "message"),)
     parameters = {"increments": 50_000}
     scaled = ("increments",)
+    short = False
     main = Producer
 
     def operations(self, parameters: Parameters) -> int:

@@ -52,6 +52,7 @@ class ForkJoinCreate(ActorWorkload):
     metrics = (Metric("rate", Unit.PER_SECOND, "actor"),)
     parameters = {"actors": 1_000}
     scaled = ("actors",)
+    short = False
     main = Main
 
     def live(self, parameters: Parameters) -> int:

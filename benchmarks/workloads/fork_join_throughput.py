@@ -61,6 +61,7 @@ class ForkJoinThroughput(ActorWorkload):
     metrics = (Metric("rate", Unit.PER_SECOND, "message"),)
     parameters = {"workers": 60, "messages": 500}
     scaled = ("messages",)
+    short = False
     main = Main
 
     def live(self, parameters: Parameters) -> int:

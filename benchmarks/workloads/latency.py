@@ -62,6 +62,7 @@ class Latency(Workload):
         Metric("p99.9", Unit.SECONDS, "ask", "p99.9"),
     )
     parameters = {"pairs": 2, "asks": 4_000}
+    short = False
 
     def warm_up(self, parameters: Parameters) -> dict[str, int]:
         """Fewer asks. The measurement itself is never cut short: p99.9 needs its thousands."""
@@ -108,6 +109,8 @@ class CrowdedLatency(Latency):
         "times, and for half a second at least."
     )
     parameters = {"pairs": 50, "asks": 1_000, "milliseconds": 500}
+    short = True
+    heavy = True
 
     def warm_up(self, parameters: Parameters) -> dict[str, int]:
         """As many pairs, so that all that they need is there; and a few asks."""

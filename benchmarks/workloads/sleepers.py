@@ -39,7 +39,7 @@ class Sleepers(Workload):
     """Something to do, while a thousand sleep."""
 
     name = "sleepers"
-    title = "among sleepers"
+    title = "1,000 sleep"
     about = (
         "1,000 actors are told to sleep inside their handlers for a second, and somebody else is "
         "told something: right after them, and once more when the last of them has fallen asleep. "
@@ -47,8 +47,8 @@ class Sleepers(Workload):
     )
     group = Group.FEEL
     metrics = (
-        Metric("behind", Unit.SECONDS, "start", "told right after them"),
-        Metric("among", Unit.SECONDS, "start", "told when all sleep"),
+        Metric("behind", Unit.SECONDS, "start", "told after them"),
+        Metric("among", Unit.SECONDS, "start", "told among them"),
         Metric("done", Unit.SECONDS, "thousand", "all done"),
     )
     parameters = {"actors": 1_000, "milliseconds": 1_000}

@@ -43,6 +43,7 @@ class IdleMemory(Workload):
     metrics = (Metric("memory", Unit.BYTES, "actor"),)
     parameters = {"actors": 1_000}
     scaled = ("actors",)
+    short = False
 
     def warm_up(self, parameters: Parameters) -> dict[str, int]:
         """Only a few, because memory that was used before would be used again."""

@@ -80,6 +80,7 @@ class Trapezoid(ActorWorkload):
     metrics = (Metric("rate", Unit.PER_SECOND, "piece"),)
     parameters = {"workers": 20, "pieces": 10_000}
     scaled = ("pieces",)
+    short = False
     main = Main
 
     def live(self, parameters: Parameters) -> int:

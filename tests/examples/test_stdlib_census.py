@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -23,9 +24,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def census(load: Callable[[str], ModuleType]) -> ModuleType:
+def census(load: Callable[[str], ModuleType]) -> Iterator[ModuleType]:
     """The program, imported."""
-    return load("stdlib_census")
+    # CPython 3.11 has one counter for all threads that parse. If Python code runs in the middle,
+    # threads may be switched, and it raises a SystemError: "AST constructor recursion depth
+    # mismatch". Hypothesis, once another test has used it, runs some at each garbage collection.
+    callbacks = gc.callbacks.copy()
+    gc.callbacks.clear()
+    yield load("stdlib_census")
+    gc.callbacks[:] = callbacks
 
 
 # --- what is found out about a file --------------------------------------------------------------

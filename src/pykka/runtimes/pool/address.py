@@ -134,11 +134,12 @@ class PooledAddress(Address):
             caller_runs: Whether any thread that waits for the actor may run it.
         """
         self.lends = caller_runs
-        self.begun = has_begun
         if has_begun:
             inbox = self.inbox
             self.is_plain = inbox is None or type(inbox) is list
             self.is_direct = self.is_plain and caller_runs and self.create_future is None
+        # No signal handler can strike between these two.
+        self.begun = has_begun
         self.turn.append(True)
         if self.inbox or self.stopped or not has_begun:
             self.schedule()

@@ -158,8 +158,8 @@ def warn_about_blocking(*, enabled: bool = True) -> None:
         >>> with warnings.catch_warnings(record=True) as caught:
         ...     warnings.simplefilter("always")
         ...     answer = asyncio.run(main())
-        >>> print(caught[0].message)  # doctest: +ELLIPSIS
-        ...() blocks the event loop of its thread until a future is there; ...
+        >>> "blocks the event loop of its thread" in str(caught[0].message)
+        True
         >>> pykka.debug.warn_about_blocking(enabled=False)
         >>> stopped = pykka.ActorRegistry.stop_all()
     """

@@ -46,6 +46,10 @@ class UnknownNameError(Exception):
     """Nothing is called so."""
 
 
+SLOW = 0.1
+"""Who is given less of the work than this is spared what is heavy."""
+
+
 def make_plan(
     *,
     full: bool = False,
@@ -121,7 +125,7 @@ def _task(
 ) -> Task:
     """What is measured at one point."""
     if workload.heavy:
-        adapters = tuple(name for name in adapters if ADAPTERS[name].scale >= 1)
+        adapters = tuple(name for name in adapters if ADAPTERS[name].scale >= SLOW)
         if not stated:
             rounds = min(rounds, HEAVY_ROUNDS if full else HEAVY_SHORT_ROUNDS)
     return Task(workload.name, {**workload.parameters, **settings}, adapters, rounds)

@@ -80,7 +80,7 @@ class Workload(ABC):
     short: ClassVar[bool] = True
     """Whether the short form of the benchmarks has it."""
     heavy: ClassVar[bool] = False
-    """Whether it takes so long that few rounds must do, and that those who are slow are spared."""
+    """Whether it takes so long that few rounds must do, and that the slowest are spared."""
 
     def live(self, parameters: Parameters) -> int:
         """How many actors live at the same time, at most."""

@@ -148,13 +148,27 @@ def saw(value: Hashable) -> None:
         _local.task.seen.append(value)
 
 
+def begin_anew() -> None:
+    """Note that what the running task has seen so far makes no difference to what it will do."""
+    if _local.task is not None:
+        _local.task.seen.clear()
+
+
+def fate(future: Any) -> Hashable:
+    """What has become of a question."""
+    outcome = future._first_outcome()
+    if outcome is None or outcome[1] is None:
+        return outcome
+    return type(outcome[1][0]).__name__
+
+
 @dataclass
 class Scenario:
     """What to explore; made anew for each run."""
 
     tasks: dict[str, Callable[[], object]]
     state: Callable[[], Hashable]
-    """The shared state, as far as it can differ while all tasks have seen the same."""
+    """The shared state, as far as it can differ while all unfinished tasks have seen the same."""
     check: Callable[[], object]
     """Called at the end of each complete run; raises if something is wrong."""
 
@@ -168,8 +182,17 @@ class Report:
     states: set[Hashable] = field(default_factory=set)
 
 
-def explore(make: Callable[[], Scenario], *, at_most: int = 1_000_000) -> Report:
-    """Try every interleaving of a scenario; raises what the first wrong one raises."""
+def explore(
+    make: Callable[[], Scenario], *, at_most: int = 1_000_000, preemptions: int | None = None
+) -> Report:
+    """Try every interleaving of a scenario; raises what the first wrong one raises.
+
+    Args:
+        make: Makes the scenario.
+        at_most: How many runs it may take.
+        preemptions: How often, at most, a task that could go on has to wait for another one in an
+            interleaving; `None` for any number. Nearly all mistakes show themselves with two.
+    """
     report = Report()
     to_do: list[list[str]] = [[]]
     threads = Threads()
@@ -178,7 +201,7 @@ def explore(make: Callable[[], Scenario], *, at_most: int = 1_000_000) -> Report
             prefix = to_do.pop()
             report.runs += 1
             assert report.runs <= at_most, "there are more interleavings than expected"
-            _run(make(), prefix, to_do, report, threads)
+            _run(make(), prefix, to_do, report, threads, preemptions=preemptions)
     finally:
         threads.end()
     return report
@@ -190,24 +213,35 @@ def _run(
     to_do: list[list[str]],
     report: Report,
     threads: Threads,
+    *,
+    preemptions: int | None,
 ) -> None:
     tasks = {name: Task(name, function) for name, function in scenario.tasks.items()}
     schedule: list[str] = []
+    last, preempted = "", 0
     try:
         for task in tasks.values():
             task.begin(threads)
         while unfinished := [task for task in tasks.values() if not task.finished]:
             enabled = [task.name for task in unfinished if task.ready()]
             assert enabled, f"nobody can go on after {schedule}: {_where(unfinished)}"
+            can_go_on = last in enabled
             if len(schedule) < len(prefix):
                 name = prefix[len(schedule)]
             else:
-                key = (_key(tasks), scenario.state())
+                key = (
+                    _key(tasks),
+                    scenario.state(),
+                    None if preemptions is None else (last, preempted),
+                )
                 if key in report.states:
                     return
                 report.states.add(key)
-                name, *others = enabled
-                to_do.extend([*schedule, other] for other in others)
+                name = last if can_go_on else enabled[0]
+                if preemptions is None or not can_go_on or preempted < preemptions:
+                    to_do.extend([*schedule, other] for other in enabled if other != name)
+            preempted += can_go_on and name != last
+            last = name
             tasks[name].advance()
             schedule.append(name)
         for task in tasks.values():
@@ -225,7 +259,9 @@ def _run(
 
 
 def _key(tasks: dict[str, Task]) -> Hashable:
-    return tuple((name, tuple(task.seen), task.finished) for name, task in tasks.items())
+    return tuple(
+        (name, None if task.finished else tuple(task.seen)) for name, task in tasks.items()
+    )
 
 
 def _where(tasks: list[Task]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _STOP = object()
+MANY = 200_000
 
 
 class TaskRef:
@@ -225,6 +226,8 @@ class AsyncioSystem(LoopSystem):
 
     def start_many(self, count: int) -> Sequence[Any]:
         """Start a task for each."""
+        if count > MANY:
+            unsupported("so many tasks take more than 4 GiB, or more than a minute: see the curve")
         return [self.spawn(Cell, number) for number in range(count)]
 
     def ask_every(self, actors: Sequence[Any]) -> int:

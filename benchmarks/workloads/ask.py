@@ -132,6 +132,7 @@ class AskBusy(Workload):
         """Make it busy, ask, let it rest."""
         questions = range(parameters["asks"])
         busy = system.spawn(Busy)
+        system.ask_busy(busy, [])  # a system that cannot do it says so now
         system.tell_each(busy, [START])
         started = time.perf_counter()
         answers = system.ask_busy(busy, questions)

@@ -63,6 +63,7 @@ class Latency(Workload):
     )
     parameters = {"pairs": 2, "asks": 4_000}
     short = False
+    heavy = True
 
     def warm_up(self, parameters: Parameters) -> dict[str, int]:
         """Fewer asks. The measurement itself is never cut short: p99.9 needs its thousands."""
@@ -110,7 +111,6 @@ class CrowdedLatency(Latency):
     )
     parameters = {"pairs": 50, "asks": 1_000, "milliseconds": 500}
     short = True
-    heavy = True
 
     def warm_up(self, parameters: Parameters) -> dict[str, int]:
         """As many pairs, so that all that they need is there; and a few asks."""

@@ -41,10 +41,10 @@ class DeadlockError(ActorError):
 
 
 class PoolExhaustedError(ActorError):
-    """A wait would have taken the last thread of a dispatcher that may not start more.
+    """All threads of a dispatcher would wait for actors that need one of them.
 
-    All its other threads are blocked in waits of the same kind, so nobody would be left to run
-    the actors that they wait for. The text names the dispatcher and its bound.
+    The dispatcher has as many threads as it may, so none of them could ever go on. Raised in the
+    actor whose wait would be the last. The text names the dispatcher and its bound.
     """
 
 

@@ -28,11 +28,10 @@ def census(load: Callable[[str], ModuleType]) -> Iterator[ModuleType]:
     """The program, imported."""
     # CPython 3.11 has one counter for all threads that parse. If Python code runs in the middle,
     # threads may be switched, and it raises a SystemError: "AST constructor recursion depth
-    # mismatch". Hypothesis, once another test has used it, runs some at each garbage collection.
-    callbacks = gc.callbacks.copy()
-    gc.callbacks.clear()
+    # mismatch". A garbage collection may run some, for what other tests have left behind.
+    gc.disable()
     yield load("stdlib_census")
-    gc.callbacks[:] = callbacks
+    gc.enable()
 
 
 # --- what is found out about a file --------------------------------------------------------------

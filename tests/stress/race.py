@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import random
 import sys
 import threading
@@ -10,13 +9,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.leaks import PATIENCE
+from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka import dead_letters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.conftest import Runtime
 
     from pykka.dead_letters import DeadLetter
 
@@ -60,16 +61,12 @@ class Books:
         )
 
 
-class _Target(pykka.ThreadingActor):
+class Target(pykka.Actor):
     """Handles messages, until one says how to end."""
 
     def __init__(self) -> None:
         super().__init__()
         self.handled: list[Any] = []
-        self.threads: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
-
-    def on_start(self) -> None:
-        self.threads.put(threading.current_thread())
 
     def on_receive(self, message: Any) -> Any:
         self.handled.append(message)
@@ -85,6 +82,7 @@ class _CrashError(Exception):
 
 
 def race(
+    runtime: Runtime,
     *,
     asks: int,
     seed: int,
@@ -100,12 +98,13 @@ def race(
     """
     print(f"seed: {seed}")
     chance = random.Random(seed)
+    target_class = runtime.run(Target)
     books = Books()
     dead: list[Any] = []
 
     def collect(letter: DeadLetter) -> None:
         dead.append(letter.message)
-        if not threading.current_thread().name.startswith("_Target"):
+        if not threading.current_thread().name.startswith(("Target", "pykka-")):
             books.dead_by_senders += 1  # one round at a time, and seldom: a lost update is no harm
 
     interval = sys.getswitchinterval()
@@ -113,7 +112,7 @@ def race(
     dead_letters.subscribe(collect)
     try:
         while books.asks < asks:
-            _round(books, chance, threads, burst, dead)
+            _round(target_class.start(), books, chance, burst=burst, dead=dead, threads=threads)
             report(books)
     finally:
         dead_letters.unsubscribe(collect)
@@ -121,8 +120,15 @@ def race(
     return books
 
 
-def _round(books: Books, chance: random.Random, threads: int, burst: int, dead: list[Any]) -> None:
-    actor = _Target.start()
+def _round(
+    actor: pykka.ActorRef[Target],
+    books: Books,
+    chance: random.Random,
+    *,
+    threads: int,
+    burst: int,
+    dead: list[Any],
+) -> None:
     target = actor.proxy()._actor
     assert target is not None
     handled = target.handled
@@ -157,7 +163,7 @@ def _round(books: Books, chance: random.Random, threads: int, burst: int, dead: 
         sender.start()
     for sender in senders:
         sender.join(PATIENCE)
-    target.threads.get(timeout=PATIENCE).join(PATIENCE)
+    wait_until(lambda: actor._actor is None, "the actor has ended")
     _count(books, handled, dead, asked, refused)
 
 

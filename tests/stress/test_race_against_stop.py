@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 import time
+from typing import TYPE_CHECKING
 
 from tests.stress.race import Books, race
 
+if TYPE_CHECKING:
+    from tests.conftest import Runtime
 
-def test_a_million_asks_race_a_stop() -> None:
+
+def test_a_million_asks_race_a_stop(runtime: Runtime) -> None:
     last = time.monotonic()
 
     def report(books: Books) -> None:
@@ -20,7 +24,7 @@ def test_a_million_asks_race_a_stop() -> None:
                 f"{books.drained_in_round[-10:]}"
             )
 
-    books = race(asks=1_000_000, seed=random.randrange(1_000_000), report=report)
+    books = race(runtime, asks=1_000_000, seed=random.randrange(1_000_000), report=report)
     print(books)
     print(f"{sum(map(bool, books.drained_in_round))} of {books.rounds} rounds had such asks.")
     books.check()

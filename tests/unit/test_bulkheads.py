@@ -19,6 +19,9 @@ def actor_class(of: pykka.Dispatcher, **attributes: Any) -> type[Any]:
     class Member(pykka.PooledActor):
         dispatcher = of
 
+        def on_receive(self, message: object) -> str:
+            return threading.current_thread().name
+
         def thread(self) -> str:
             return threading.current_thread().name
 
@@ -113,14 +116,14 @@ def test_a_class_without_a_dispatcher_shares_the_default_one() -> None:
 def test_who_runs_an_actor_that_somebody_waits_for(
     arguments: dict[str, Any], expected: bool
 ) -> None:
-    proxy = actor_class(pykka.Dispatcher("pykka-who", **arguments)).start().proxy()
+    ref = actor_class(pykka.Dispatcher("pykka-who", **arguments)).start()
 
     here = threading.current_thread().name
-    assert (proxy.thread().get() == here) is expected
-    assert proxy.thread().get(timeout=PATIENCE) != here
+    assert (ref.ask("who?") == here) is expected
+    assert ref.ask("who?", timeout=PATIENCE) != here
 
 
 def test_a_class_says_that_no_caller_runs_its_actors() -> None:
     cls = actor_class(pykka.Dispatcher("pykka-apart"), caller_runs=False)
 
-    assert cls.start().proxy().thread().get() != threading.current_thread().name
+    assert cls.start().ask("who?") != threading.current_thread().name

@@ -85,7 +85,7 @@ def live(actor: Actor) -> None:
 def begin(address: Address, actor: Actor) -> None:
     """Run the start hook."""
     try:
-        result: Any = actor.on_start()  # type: ignore[func-returns-value]
+        result: Any = actor.on_start()
         if type(result) is CoroutineType:
             address.take_over(result, end_of_start)  # pyright: ignore[reportUnknownArgumentType]
     except BaseException as error:

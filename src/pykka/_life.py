@@ -143,7 +143,7 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
         letter = message = actor = None
     else:
         # From here on, this is end_of_message(), to save the call.
-        if type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
+        if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
             _take_over(address, result)
             return
         if (kind is Ask or kind is CallAsk) and result is not _NO_REPLY:
@@ -187,7 +187,7 @@ def handle_told(address: Address, message: object) -> None:
             result = actor.on_receive(message)
         else:
             result = handler(address, Envelope(message))
-        if type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
+        if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
             _take_over(address, result)
             return
     except BaseException as error:

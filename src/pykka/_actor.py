@@ -15,6 +15,7 @@ from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Awaitable
     from types import TracebackType
     from typing import Self
 
@@ -168,13 +169,13 @@ class Actor:
         if not address.stopped:
             address.send(Envelope(_ActorStop()))
 
-    def on_start(self) -> None:
+    def on_start(self) -> Awaitable[None] | None:
         """Hook: the actor begins to live, in its own thread, before its first message.
 
         If it raises, the exception is logged, the actor ends, and `on_failure()` is called.
         """
 
-    def on_stop(self) -> None:
+    def on_stop(self) -> Awaitable[None] | None:
         """Hook: the actor ends in an orderly way, after its last message, in its own thread.
 
         It is not called if an exception ends the actor; `on_failure()` is called then. If it
@@ -186,7 +187,7 @@ class Actor:
         exception_type: type[BaseException] | None,
         exception_value: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
+    ) -> Awaitable[None] | None:
         """Hook: an unhandled exception ends the actor, in its own thread.
 
         If it raises in turn, that exception is logged.

@@ -85,7 +85,7 @@ def live(actor: Actor) -> None:
 def begin(address: Address, actor: Actor) -> None:
     """Run the start hook."""
     try:
-        result: Any = actor.on_start()  # type: ignore[func-returns-value]
+        result: Any = actor.on_start()
         if type(result) is CoroutineType:
             address.take_over(result, end_of_start)  # pyright: ignore[reportUnknownArgumentType]
     except BaseException as error:
@@ -143,7 +143,7 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
         letter = message = actor = None
     else:
         # From here on, this is end_of_message(), to save the call.
-        if type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
+        if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
             _take_over(address, result)
             return
         if (kind is Ask or kind is CallAsk) and result is not _NO_REPLY:
@@ -187,7 +187,7 @@ def handle_told(address: Address, message: object) -> None:
             result = actor.on_receive(message)
         else:
             result = handler(address, Envelope(message))
-        if type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
+        if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
             address.take_over(result, end_of_message)
             return
     except BaseException as error:

@@ -305,8 +305,7 @@ def has_deadline(task: Any) -> bool:
     Such a block knows the task, and the task does not know the block. So this asks the garbage
     collector who knows the task. That takes long, and is done for nothing but a circle.
 
-    It sees `asyncio.timeout()`, hence `asyncio.wait_for()`, and what anyio and `async_timeout`
-    have in their place.
+    It sees `asyncio.timeout()`, hence `asyncio.wait_for()`, and the scopes of anyio.
     """
     owners: list[Any] = list(gc.get_referrers(task))
     # The collector may see the dictionary of an object instead of the object itself.
@@ -316,14 +315,15 @@ def has_deadline(task: Any) -> bool:
 
 
 def _deadline_of(owner: Any) -> float:
-    try:
-        if "asyncio" in sys.modules and isinstance(owner, sys.modules["asyncio"].Timeout):
+    """When a block ends, if it is one, and is one that has begun and not ended."""
+    asyncio, anyio = sys.modules.get("asyncio"), sys.modules.get("anyio")
+    deadline = None
+    if asyncio is not None and isinstance(owner, asyncio.Timeout):
+        if "[active]" in repr(owner) or "[expiring]" in repr(owner):
             deadline = owner.when()
-        else:
-            deadline = getattr(owner, "_deadline", None)
-        return math.inf if deadline is None else float(deadline)
-    except Exception:
-        return math.inf  # it is something else
+    elif anyio is not None and isinstance(owner, anyio.CancelScope):
+        deadline = owner.deadline
+    return math.inf if deadline is None else deadline
 
 
 def _same(circle: Sequence[Edge], again: Sequence[Edge]) -> bool:

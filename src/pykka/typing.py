@@ -21,12 +21,13 @@ them. These helpers let you describe a proxy in a class that the checker can rea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from pykka._actor import Actor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from types import TracebackType
 
     from pykka._future import Future
 
@@ -57,11 +58,17 @@ def proxy_field(field: T) -> Future[T]:
     return field  # type: ignore[return-value]
 
 
-def proxy_method(field: Callable[Concatenate[Any, P], T]) -> Method[P, Future[T]]:
+@overload
+def proxy_method(
+    field: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+) -> Method[P, Future[T]]: ...
+@overload
+def proxy_method(field: Callable[Concatenate[Any, P], T]) -> Method[P, Future[T]]: ...
+def proxy_method(field: Callable[Concatenate[Any, P], Any]) -> Method[P, Future[Any]]:
     """Give a method on a proxy its type.
 
     Args:
-        field: The method of the actor class.
+        field: The method of the actor class; it may be `async def`.
 
     Returns:
         The same method, to a checker one that returns a future.
@@ -69,11 +76,18 @@ def proxy_method(field: Callable[Concatenate[Any, P], T]) -> Method[P, Future[T]
     return field  # type: ignore[return-value]
 
 
+def _any(field: Any) -> Any:
+    """Give something a type that is written beside it."""
+    return field
+
+
 class ActorMemberMixin:
     """Gives the methods that all actors have their types on a proxy."""
 
     stop = proxy_method(Actor.stop)
-    on_start = proxy_method(Actor.on_start)
-    on_stop = proxy_method(Actor.on_stop)
-    on_failure = proxy_method(Actor.on_failure)
+    on_start: Method[[], Future[None]] = _any(Actor.on_start)
+    on_stop: Method[[], Future[None]] = _any(Actor.on_stop)
+    on_failure: Method[
+        [type[BaseException] | None, BaseException | None, TracebackType | None], Future[None]
+    ] = _any(Actor.on_failure)
     on_receive = proxy_method(Actor.on_receive)

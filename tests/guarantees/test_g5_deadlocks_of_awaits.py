@@ -75,6 +75,21 @@ class Asker(pykka.AsyncioActor):
         except TimeoutError:
             return "timed out"
 
+    async def await_after_a_timeout(self) -> object:
+        async with asyncio.timeout(PATIENCE) as over:
+            await asyncio.sleep(0)
+        async with asyncio.timeout(None) as endless:
+            await self.await_oneself()
+        return over, endless
+
+    async def await_in_a_scope_of_anyio(self) -> object:
+        import anyio  # noqa: PLC0415 (only where it is installed)
+
+        own = self.actor_ref.proxy().hello()
+        with anyio.move_on_after(0.01):
+            return await own
+        return "timed out"
+
     async def hello(self) -> str:
         return "hello"
 
@@ -240,6 +255,17 @@ def test_an_await_with_a_timeout_ends_by_itself(way: str) -> None:
     proxy = Asker.start().proxy()
     assert proxy.await_with_timeout(way).get(timeout=PATIENCE) == "timed out"
     assert proxy.hello().get(timeout=PATIENCE) == "hello"
+
+
+def test_a_timeout_that_is_over_or_endless_does_not_count() -> None:
+    with pytest.raises(pykka.DeadlockError):
+        Asker.start().proxy().await_after_a_timeout().get(timeout=PATIENCE)
+
+
+def test_a_scope_of_anyio_is_a_timeout() -> None:
+    pytest.importorskip("anyio")
+    proxy = Asker.start().proxy()
+    assert proxy.await_in_a_scope_of_anyio().get(timeout=PATIENCE) == "timed out"
 
 
 def test_a_timeout_anywhere_in_the_circle_counts() -> None:

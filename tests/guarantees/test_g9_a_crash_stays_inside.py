@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+from tests.conformance.agents import needs
 from tests.leaks import PATIENCE
 
 import pykka
@@ -107,6 +108,7 @@ def test_what_means_the_program_stops_all_the_last_started_first(
     ]
 
 
+@needs("blocking handlers")
 def test_all_are_stopped_although_one_of_them_waits_for_the_one_that_raised(
     runtime: Runtime,
 ) -> None:

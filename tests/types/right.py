@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, assert_type, cast
+from typing import TYPE_CHECKING, Any, assert_type, cast
 
 import pykka
 from pykka import dead_letters, debug, messages
 from pykka.typing import ActorMemberMixin, proxy_field, proxy_method
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 class Account(pykka.ThreadingActor):
@@ -29,6 +32,45 @@ class Account(pykka.ThreadingActor):
 class AccountProxy(ActorMemberMixin, pykka.ActorProxy[Account]):
     currency = proxy_field(Account.currency)
     deposit = proxy_method(Account.deposit)
+
+
+class Clerk(pykka.AsyncioActor):
+    async def on_start(self) -> None:
+        self.greeting = "Hello"
+
+    async def on_stop(self) -> None:
+        assert_type(self.actor_ref.stop(block=False), pykka.Future[bool])
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert_type(self.greeting, str)
+
+    async def greet(self, name: str, *, times: int = 1) -> str:
+        return f"{self.greeting}, {name}!" * times
+
+    def count(self) -> int:
+        return 1
+
+
+class ClerkProxy(ActorMemberMixin, pykka.ActorProxy[Clerk]):
+    greet = proxy_method(Clerk.greet)
+    count = proxy_method(Clerk.count)
+
+
+async def actors_in_a_loop() -> None:
+    async with pykka.ActorScope() as scope:
+        assert_type(scope, pykka.ActorScope)
+        ref = scope.start(Clerk)
+        assert_type(ref, pykka.ActorRef[Clerk])
+        assert_type(scope.enter(Account.start(10)), pykka.ActorRef[Account])
+        clerk = cast("ClerkProxy", ref.proxy())
+        assert_type(clerk.greet("Ada"), pykka.Future[str])
+        assert_type(await clerk.greet("Ada", times=2), str)
+        assert_type(await clerk.count(), int)
 
 
 def refs() -> None:
@@ -103,6 +145,7 @@ def others() -> None:
     subscriber: Callable[[dead_letters.DeadLetter], None] = print
     dead_letters.subscribe(subscriber)
     debug.log_thread_tracebacks()
+    debug.warn_about_blocking(enabled=False)
     errors: list[type[Exception]] = [
         pykka.ActorDeadError,
         pykka.DeadlockError,

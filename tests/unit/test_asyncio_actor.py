@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import random
 import subprocess
 import sys
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +23,7 @@ from pykka.runtimes.asyncio import address as address_module
 from pykka.runtimes.asyncio.address import NOTHING, LoopInbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
 
     from tests.conftest import Log
 
@@ -796,3 +798,114 @@ def test_many_threads_send_and_nothing_is_forgotten() -> None:
     for thread in threads:
         thread.join()
     assert counter.count.get(timeout=PATIENCE) == 6 * 300 * 2
+
+
+# --- races with the end -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_slices() -> Iterator[None]:
+    """Switch threads after nearly every step."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+class Racer(pykka.AsyncioActor):
+    """Notes what it handles, and ends when a message says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handled: list[Any] = []
+
+    async def on_receive(self, message: Any) -> Any:
+        self.handled.append(message)
+        if message[1] % 3 == 0:
+            await asyncio.sleep(0)
+        if message[0] == "stop yourself":
+            self.stop()
+        elif message[0] == "crash":
+            raise ZeroDivisionError
+        return message
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_asks_and_tells_that_race_any_end_have_one_fate_each() -> None:
+    seed = random.randrange(1_000_000)
+    print(f"seed: {seed}")
+    chance = random.Random(seed)
+    dead: list[Any] = []
+    endings: Counter[str] = Counter()
+    drained = 0
+
+    def collect(letter: dead_letters.DeadLetter) -> None:
+        dead.append(letter.message)
+
+    dead_letters.subscribe(collect)
+    try:
+        for _ in range(60):
+            dead.clear()
+            ending = chance.choice(["stop", "stop yourself", "crash", "cancel"])
+            endings[ending] += 1
+            drained += _race(ending, chance.randrange(30), dead)
+    finally:
+        dead_letters.unsubscribe(collect)
+    print(f"{dict(endings)}, {drained} asks answered by the final drain")
+    assert drained > 0, "no ask lost the race, so nothing was hunted"
+
+
+def _race(  # noqa: C901 (it is long, and simple)
+    ending: str, moment: int, dead: list[Any]
+) -> int:
+    ref = Racer.start()
+    handled = ref.proxy().handled.get(timeout=PATIENCE)
+    asked: list[tuple[Any, Any]] = []
+    told: list[Any] = []
+    refused: list[Any] = []
+    ready = threading.Barrier(4)
+
+    def tell(message: Any) -> None:
+        told.append(message)
+        try:
+            ref.tell(message)
+        except pykka.ActorDeadError:
+            refused.append(message)
+
+    def send(number: int) -> None:
+        ready.wait(PATIENCE)
+        for count in range(30):
+            asked.append((("ask", count, number), ref.ask(("ask", count, number), block=False)))
+            tell(("tell", count, number))
+            if number == 0 and count == moment:
+                if ending == "stop":
+                    ref.stop(block=False)
+                elif ending == "cancel":
+                    ref._address.cancel()
+                else:
+                    tell((ending, count, number))
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ended: pykka.ThreadingFuture[None] = pykka.ThreadingFuture()
+    ref._address.answer_when_ended(ended, answer=None)
+    ended.get(timeout=PATIENCE)
+    fates = Counter(handled)
+    for message in told:
+        assert fates[message] + dead.count(message) + refused.count(message) == 1, message
+    return sum(_is_drained(message, future, fates[message]) for message, future in asked)
+
+
+def _is_drained(message: Any, future: pykka.Future[Any], times_handled: int) -> bool:
+    """Check the fate of an ask; tells whether the final drain answered it."""
+    error = future.exception(timeout=PATIENCE)  # type: ignore[attr-defined]
+    if error is None:
+        assert (future.get(), times_handled) == (message, 1)
+        return False
+    assert isinstance(error, pykka.ActorDeadError)
+    was_interrupted = "was cancelled while it handled" in str(error)
+    assert times_handled == was_interrupted
+    return "stopped before handling" in str(error)

@@ -10,8 +10,6 @@ from pykka._threading_future import new_threading_future
 from pykka.runtimes.asyncio.address import AsyncioAddress
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from pykka._address import Address
 
 
@@ -62,17 +60,6 @@ class AsyncioActor(Actor):
     """
 
     _pykka_address_class: ClassVar[type[Address]] = AsyncioAddress
-
-    if TYPE_CHECKING:
-        # What is `async def` returns a coroutine, in place of nothing.
-        def on_start(self) -> Any: ...  # noqa: D102 (see Actor)
-        def on_stop(self) -> Any: ...  # noqa: D102
-        def on_failure(  # noqa: D102
-            self,
-            exception_type: type[BaseException] | None,
-            exception_value: BaseException | None,
-            traceback: TracebackType | None,
-        ) -> Any: ...
 
     @staticmethod
     def _create_actor_inbox() -> Any:

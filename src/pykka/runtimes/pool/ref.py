@@ -115,7 +115,7 @@ class PooledRef(ActorRef[A]):
                                 outer.waiting = address
                             address.handling = message
                             result: Any = context.run(address.actor.on_receive, message)  # type: ignore[union-attr]
-                            if type(result) is CoroutineType:
+                            if result is not None and type(result) is CoroutineType:
                                 address.take_over(result, end_of_message)  # raises
                             return result  # pyright: ignore[reportUnknownVariableType]
                     except BaseException as error:

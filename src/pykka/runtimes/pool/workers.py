@@ -362,7 +362,7 @@ class Worker:
                             handler = handlers.get(type(item))  # pyright: ignore[reportUnknownArgumentType]
                             if handler is None:
                                 result: Any = address.actor.on_receive(item)  # type: ignore[union-attr]
-                                if type(result) is CoroutineType:
+                                if result is not None and type(result) is CoroutineType:
                                     address.take_over(result, end_of_message)  # raises
                             else:
                                 handler(address, Envelope(item))

@@ -36,7 +36,8 @@ class LeakCheck:
         deadline = time.monotonic() + PATIENCE
         pools = [f"{pool.name}-" for pool, _is_daemon in dispatcher._snapshot()]
         for thread in set(threading.enumerate()) - self._before:
-            if thread.name.startswith(("pytest_timeout", *pools)):  # a pool keeps its threads
+            # A pool keeps its threads, and so does the loop that actors share.
+            if thread.name.startswith(("pytest_timeout", "pykka-asyncio", *pools)):
                 continue
             try:
                 thread.join(max(0.0, deadline - time.monotonic()))

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -770,6 +771,51 @@ def test_an_actor_that_is_awake_is_sent_to_without_a_system_call(
 
     asyncio.run(main())
     assert calls == 0
+
+
+def test_a_signal_handler_may_tell_an_actor_whose_loop_sleeps(untraced: None) -> None:
+    async def main() -> str:
+        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def hear(_agent: Agent) -> None:
+            told.set_result("heard")
+
+        ref = Agent.start()
+        await ref.ask("are you there?", block=False)
+        before = signal.signal(signal.SIGUSR1, lambda *_args: ref.tell(hear))
+        me = threading.get_ident()
+        timer = threading.Timer(0.05, signal.pthread_kill, args=(me, signal.SIGUSR1))
+        timer.start()
+        try:
+            return await asyncio.wait_for(told, PATIENCE)
+        finally:
+            timer.join()
+            signal.signal(signal.SIGUSR1, before)
+
+    assert asyncio.run(main()) == "heard"
+
+
+def test_a_finaliser_may_tell_an_actor() -> None:
+    class Parting:
+        def __init__(self, ref: pykka.ActorRef[Any]) -> None:
+            self.ref = ref
+
+        def __del__(self) -> None:
+            self.ref.proxy().plain.defer(1)
+            self.ref.tell("farewell")
+
+    class Listener(Agent):
+        async def on_receive(self, message: Any) -> Any:
+            self.notes.append(message)
+            return message
+
+    ref = Listener.start()
+    notes = notes_of(ref)
+    parting = Parting(ref)
+    del parting
+    gc.collect()
+    assert ref.ask("still there?", timeout=PATIENCE) == "still there?"
+    assert notes == ["farewell", "still there?"]
 
 
 def test_many_threads_send_and_nothing_is_forgotten() -> None:

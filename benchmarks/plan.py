@@ -39,7 +39,8 @@ class Task:
         """The parameters, with less of what goes on for long for those who are slow."""
         workload = WORKLOADS[self.workload]
         scaled = tuple(name for name in workload.scaled if name != self.ladder)
-        return scale(self.parameters, scaled, ADAPTERS[adapter].scale)
+        share = ADAPTERS[adapter].scale
+        return scale(self.parameters, scaled, share if workload.may_be_more else min(1.0, share))
 
 
 class UnknownNameError(Exception):

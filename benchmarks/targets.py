@@ -121,6 +121,5 @@ TARGETS = (
     # The pool by itself
     Target(Figure("million", "memory", POOLED), at_most=650),
     Target(Figure("million", "total", POOLED), at_most=10),
-    Target(Figure("sleepers", "behind", POOLED), at_most=0.05),
     Target(Figure("sleepers", "among", POOLED), at_most=0.05),
 )

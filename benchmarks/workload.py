@@ -77,6 +77,9 @@ class Workload(ABC):
     """Names and default values."""
     scaled: ClassVar[tuple[str, ...]] = ()
     """Which parameters say how long it goes on; a slow implementation does less of it."""
+    may_be_more: ClassVar[bool] = True
+    """Whether a fast implementation may be given more of it, or only a slow one less. Where
+    everything is under way at the same time, more of it is something else."""
     short: ClassVar[bool] = True
     """Whether the short form of the benchmarks has it."""
     heavy: ClassVar[bool] = False

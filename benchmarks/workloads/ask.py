@@ -89,6 +89,7 @@ class OutstandingAsks(_Asks):
     title = "outstanding asks"
     about = "The main program asks everything without waiting, and then collects all answers."
     parameters = {"asks": 30_000}
+    may_be_more = False
 
     def ask(self, system: System, echo: Ref, questions: Sequence[int]) -> list[Any]:
         """Ask everything, collect everything."""

@@ -46,6 +46,7 @@ class Defer(Workload):
     metrics = (Metric("rate", Unit.PER_SECOND, "call"),)
     parameters = {"calls": 50_000}
     scaled = ("calls",)
+    may_be_more = False
 
     def run(self, system: System, parameters: Parameters) -> Values:
         """Call, and wait for the last to be done."""

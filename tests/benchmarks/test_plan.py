@@ -101,6 +101,10 @@ def test_slow_implementations_do_less_but_never_less_of_what_a_curve_is_about() 
     assert tell.parameters_for("thespian") == {"messages": 2_000}
     assert tell.parameters_for("erlang") == {"messages": 1_000_000}
 
+    [outstanding] = make_plan(only=["outstanding-asks"])
+    assert outstanding.parameters_for("thespian") == {"asks": 600}
+    assert outstanding.parameters_for("erlang") == outstanding.parameters
+
     rings = [t for t in make_plan(full=True, only=["thread-ring"]) if t.ladder]
     assert [t.parameters_for("thespian")["nodes"] for t in rings] == [
         t.parameters["nodes"] for t in rings

@@ -178,7 +178,6 @@ def test_the_targets_of_the_pool() -> None:
     assert {(t.ours.workload, t.ours.metric, t.at_most) for t in pooled if not t.theirs} == {
         ("million", "memory", 650),
         ("million", "total", 10),
-        ("sleepers", "behind", 0.05),
         ("sleepers", "among", 0.05),
     }
 

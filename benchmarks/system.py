@@ -130,7 +130,7 @@ class System(ABC):
         unsupported("its answers cannot be awaited")
 
     def await_between(self, messages: Sequence[Any]) -> list[Any]:
-        """Have an actor ask another one in the same loop: await the answer, ask again."""
+        """Have an actor in an event loop ask another one: await the answer, ask again."""
         del messages
         unsupported("its actors cannot await")
 

@@ -35,11 +35,11 @@ class AwaitAsk(Workload):
 
 
 class AwaitBetweenActors(Workload):
-    """From one actor in a loop to another one in it and back."""
+    """From an actor in a loop to another one and back."""
 
     name = "await-between"
     title = "await between actors"
-    about = "An actor in an event loop asks another one in it, awaits the answer, and asks again."
+    about = "An actor in an event loop asks another one, awaits the answer, and asks again."
     group = Group.FEEL
     metrics = (Metric("time", Unit.SECONDS, "ask"),)
     parameters = {"asks": 10_000}

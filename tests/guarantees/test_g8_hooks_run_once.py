@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+from tests.conformance.agents import needs
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
@@ -176,6 +177,7 @@ def test_a_failing_failure_hook_is_not_run_again(error: BaseException, runtime: 
     assert actor.hooks == []
 
 
+@needs("blocking handlers")
 def test_an_accepted_stop_is_answered_after_the_hook_a_late_one_at_once(start: Start) -> None:
     ref, actor = start()
     actor.may_end.clear()
@@ -193,6 +195,7 @@ def test_an_accepted_stop_is_answered_after_the_hook_a_late_one_at_once(start: S
     assert actor.hooks == STOPPED
 
 
+@needs("blocking handlers")
 def test_a_proxied_stop_is_answered_after_the_hook(start: Start) -> None:
     ref, actor = start()
     actor.may_end.clear()

@@ -78,12 +78,14 @@ class ActorProxy(Generic[A]):
 
     def __init__(self, actor_ref: ActorRef[A], attr_path: Sequence[str] | None = None) -> None:
         _require_ref(actor_ref, "an ActorProxy")
+        # In this order: an actor that ends just now is dead, and not one without attributes.
+        first_actor = actor_ref._actor
         if not actor_ref.is_alive():
             msg = f"{actor_ref} not found"
             raise ActorDeadError(msg)
         self.actor_ref = actor_ref
         self._attr_path = tuple(attr_path or ())
-        self._first_actor = actor_ref._actor
+        self._first_actor = first_actor
         self._warn_of_proxies_to_self()
 
     @property

@@ -151,7 +151,10 @@ class ThreadingFuture(Future[T]):
             if timeout is not None:
                 check_timeout(timeout)
             raised = (self._outcome or self._wait(timeout))[1]
-            return None if raised is None else raised[0]
+            try:
+                return None if raised is None else raised[0]
+            finally:
+                del self, raised  # as in _wait()
         try:
             self.get(timeout=timeout)
         except BaseException as error:
@@ -242,7 +245,11 @@ class ThreadingFuture(Future[T]):
             if source is not None and source.can_be_run and source.run_for(self, state):
                 outcome = self._outcome
                 if outcome is not None:
-                    return outcome
+                    try:
+                        return outcome
+                    finally:
+                        # The frames of what was run on top of this one lead to it.
+                        del self, source, outcome
         lock = allocate_lock()
         lock.acquire()
         waiter = lock.release

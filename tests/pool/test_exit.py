@@ -145,6 +145,28 @@ def test_a_tree_of_new_actors_grows_to_its_end() -> None:
     )
 
 
+def test_asks_between_actors_are_answered_at_the_end() -> None:
+    run(
+        """
+        class Link(pykka.PooledActor):
+            caller_runs = False
+            def __init__(self, following):
+                super().__init__()
+                self.following = following
+            def on_receive(self, number):
+                return number if self.following is None else self.following.ask(number + 1)
+        last = Link.start(None)
+        link = last
+        for _ in range(5):
+            link = Link.start(link)
+        # Not every Python can start threads at the end; so those that this needs are there.
+        assert echo.ask(lambda: link.ask(0), timeout=PATIENCE) == 5
+        echo.tell(lambda: say(str(link.ask(0))))
+        """,
+        ["5"],
+    )
+
+
 def test_actors_that_sleep_are_waited_for() -> None:
     run(
         """

@@ -13,12 +13,14 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.leaks import PATIENCE
+from tests.leaks import PATIENCE, wait_until
 
 import pykka
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.conftest import Runtime
 
 
 class Failure(Exception):
@@ -29,7 +31,7 @@ class Thing:
     """An object that can be weakly referenced."""
 
 
-class Worker(pykka.ThreadingActor):
+class Worker(pykka.Actor):
     """Fails if it is to, and else does nothing."""
 
     def on_receive(self, message: object) -> object:
@@ -53,8 +55,9 @@ def no_collector() -> Iterator[None]:
 
 
 @pytest.fixture
-def worker() -> pykka.ActorRef[Worker]:
-    return Worker.start()
+def worker(runtime: Runtime) -> pykka.ActorRef[Worker]:
+    found: pykka.ActorRef[Worker] = runtime.run(Worker).start()
+    return found
 
 
 def settle(worker: pykka.ActorRef[Worker]) -> None:
@@ -102,7 +105,7 @@ def test_an_exception_that_is_raised_is_freed(way: str, worker: pykka.ActorRef[W
 
     freed = try_it()
     settle(worker)
-    assert freed() is None
+    wait_until(lambda: freed() is None, "the exception is freed")
 
 
 @pytest.mark.parametrize("derive", [False, True])
@@ -120,7 +123,7 @@ def test_an_exception_that_is_returned_is_freed(
 
     freed = try_it()
     settle(worker)
-    assert freed() is None
+    wait_until(lambda: freed() is None, "the exception is freed")
 
 
 def test_a_future_is_freed_although_it_had_callbacks() -> None:
@@ -199,10 +202,7 @@ def test_an_ask_that_is_buried_lets_go_of_its_message(
     assert stopped.get(timeout=PATIENCE) is True
     with pytest.raises(pykka.ActorDeadError):
         future.get(timeout=PATIENCE)
-    for thread in threading.enumerate():
-        if thread.name.startswith("Worker-"):
-            thread.join(PATIENCE)
-    assert freed() is None
+    wait_until(lambda: freed() is None, "the message is freed")
 
 
 @pytest.mark.parametrize("function", [lambda _value: 1, fail], ids=["value", "exception"])

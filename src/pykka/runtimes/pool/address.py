@@ -33,7 +33,7 @@ the turn. If that fails, or if the sender has seen the turn taken, then the one 
 back later than that, and looks into the inbox later still. "Later" is the order that the lists
 themselves make: both the sender's append and that look are operations that the list's own lock
 puts in an order, and if the look came first, then the sender sees the turn free (see `FENCE`).
-`tests/guarantees/test_g3_nothing_vanishes.py` runs this code through every interleaving.
+`tests/pool/test_turns.py` runs this code through every interleaving.
 
 Hints are no more than that. Whoever takes one may find the turn taken or the inbox empty, and goes
 on. So in doubt, for instance when a signal handler raised in the middle of a send, one puts a
@@ -191,6 +191,8 @@ class PooledAddress(Address):
         except BaseException:
             self.schedule()
             raise
+        finally:
+            del ask  # as in lending.run_for()
 
     def schedule(self) -> None:
         """Put a hint into a run queue: this thread's own, if it is one of the pool's workers."""

@@ -165,9 +165,7 @@ def _finish() -> None:
 def _finish_one(pool: Pool) -> None:
     """Wait until a pool is at rest."""
     while True:
-        # Whoever sits in the shared queue gets something out of it.
-        for _ in range(pool.begin_to_end() - pool.injected.qsize()):
-            pool.put(None)
+        pool.begin_to_end()
         if pool.lacks_threads:
             pool.lacks_threads = False
             pool.work_here()

@@ -135,7 +135,11 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         except BaseException:
             address.schedule()  # a signal handler raised: in doubt, a hint too many
             raise
-    return future._outcome is not None
+    try:
+        return future._outcome is not None
+    finally:
+        # The frame of what was run leads to this one; do not let this one hold the answer.
+        del future
 
 
 def _stop_on_main_thread(address: PooledAddress, future: ThreadingFuture[Any]) -> bool:

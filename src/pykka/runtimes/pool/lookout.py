@@ -230,4 +230,4 @@ class Lookout:
 
     def _send_home(self, count: int) -> None:
         for _ in range(count):
-            self._pool.put(None)
+            self._pool.share(None)

@@ -106,6 +106,10 @@ class Pool:
         self.workers: list[Worker] = []
         self.parked = 0
         """How many workers sit at the shared queue."""
+        self._puts = 0
+        """How much was put into the shared queue."""
+        self.takes = 0
+        """How much of that was taken out, by a worker that does not count as parked any more."""
         self.blocked = 0
         """How many workers wait for a future."""
         self.blocked_for_ever = 0
@@ -140,8 +144,19 @@ class Pool:
             address.queued = True
             self.put(address)
         finally:
+            self._count_put()
             if not self.parked:
                 self.call_for_help()
+
+    def share(self, item: PooledAddress | None) -> None:
+        """Put a hint into the shared queue, or a token that sends a worker home."""
+        self.put(item)
+        self._count_put()
+
+    def _count_put(self) -> None:
+        for _ in held(self.lock):
+            self._puts += 1
+            self.lock.release()
 
     def call_for_help(self) -> None:
         """Have a worker started, unless enough are awake, or there are as many as there may be."""
@@ -184,15 +199,17 @@ class Pool:
             return False
         return True
 
-    def begin_to_end(self) -> int:
-        """Have workers leave when all sit; returns how many are to be sent home, if all do."""
-        parked = 0
+    def begin_to_end(self) -> None:
+        """Have the workers leave, now if all sit, or when the last one sits down."""
         workers = len(self.workers)
+        all_sit = False
         for _ in held(self.lock):
             self.is_ending = True
-            parked = self.parked
+            all_sit = self.parked >= workers and self.takes >= self._puts
             self.lock.release()
-        return parked if parked >= workers else 0
+        if all_sit:
+            for _ in range(workers):
+                self.share(None)
 
     def is_hopeless(self) -> bool:
         """Tell whether nobody in the pool can go on until it has one more thread.
@@ -225,8 +242,10 @@ class Pool:
         with contextlib.suppress(Empty):
             while True:
                 found = self.injected.get_nowait()
+                with self.lock:
+                    self.takes += 1
                 if found is not None:
-                    self.put(found)
+                    self.share(found)
                     return True
         return False
 
@@ -249,7 +268,7 @@ class Pool:
     def is_quiet(self) -> bool:
         """Tell whether no actor runs or waits for a worker."""
         with self.lock:
-            return self.parked == len(self.workers) and self.injected.empty()
+            return self.parked == len(self.workers) and self.takes >= self._puts
 
 
 class Worker:
@@ -412,6 +431,8 @@ class Worker:
             found = injected.get_nowait()
         except Empty:
             return None
+        with self.pool.lock:
+            self.pool.takes += 1
         if found is None:
             self._is_retired = True
             self.hand_over()
@@ -437,13 +458,14 @@ class Worker:
             pool.parked += 1
             self.is_parked = True
             # When the program ends, the last one to sit down sends all home, itself included.
-            if pool.is_ending and pool.parked == len(pool.workers) and pool.injected.empty():
+            if pool.is_ending and pool.is_quiet():
                 all_of_them = pool.parked
         for _ in range(all_of_them):
-            pool.put(None)
+            pool.share(None)
         found = pool.injected.get()
         with pool.lock:
             pool.parked -= 1
+            pool.takes += 1
             self.is_parked = False
             if found is None:
                 pool.workers.remove(self)
@@ -462,7 +484,7 @@ class Worker:
         """Move what waits in this worker's own queue to where others take it."""
         with contextlib.suppress(IndexError):
             while True:
-                self.pool.put(self.local.popleft())
+                self.pool.share(self.local.popleft())
 
     def will_block(self, *, for_ever: bool) -> None:
         """Make up for this thread, which is about to wait for a future.

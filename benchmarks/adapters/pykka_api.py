@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from benchmarks.behaviour import Behaviour
 
 
+MANY_IN_A_LOOP = 200_000
+
+
 class PykkaSystem(System):
     """Actors with Pykka's interface.
 
@@ -29,11 +32,13 @@ class PykkaSystem(System):
 
     def __init__(self, actor_class: str, *, threads: bool) -> None:
         super().__init__()
+        self._actor_class = actor_class
+        self.blocks_others = actor_class == "AsyncioActor"
         if threads:
             self.most_actors = most_threads()
         base: Any = getattr(pykka, actor_class)
         self._host = _host(base, self)
-        self._asker = _asker(base, self)
+        self._asker = (_awaiting_asker if self.blocks_others else _asker)(base, self)
         self._adder, self._idle, self._cell = _adder(base), _idle(base), _cell(base)
 
     def spawn(self, behaviour: type[Behaviour], *args: Any) -> Any:
@@ -124,6 +129,8 @@ class PykkaSystem(System):
 
     def start_many(self, count: int) -> Sequence[Any]:
         """Start."""
+        if self.blocks_others and count > MANY_IN_A_LOOP:
+            unsupported("to ask so many from another thread takes a minute: see the curve")
         start = self._cell.start
         return [start(number) for number in range(count)]
 
@@ -184,6 +191,19 @@ def _asker(base: Any, system: PykkaSystem) -> Any:
         def on_failure(self, kind: Any, error: Any, traceback: Any) -> None:
             del kind, traceback
             system.fail(error)
+
+    return Asker
+
+
+def _awaiting_asker(base: Any, system: PykkaSystem) -> Any:
+    """The actor that asks another, where handlers await instead of waiting."""
+
+    class Asker(_asker(base, system)):  # type: ignore[misc]
+        """An actor that asks another and awaits the answer, again and again."""
+
+        async def on_receive(self, message: tuple[Any, Sequence[Any]]) -> None:
+            ask = message[0].ask
+            system.finish([await ask(question, block=False) for question in message[1]])
 
     return Asker
 

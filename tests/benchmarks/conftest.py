@@ -20,6 +20,10 @@ def _home(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.environments.HOME", tmp_path / "bench")
 
 
+OURS = [adapter.name for adapter in ADAPTERS.values() if adapter.ours]
+"""Our runtimes, which are in every plan."""
+
+
 def make_run(**values: Mapping[str, Sequence[float]]) -> Run:
     """Results: workload (with _ for -) → adapter → values of its first metric, by round."""
     run = Run(

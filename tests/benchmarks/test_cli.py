@@ -82,7 +82,7 @@ def test_a_number_of_rounds_that_is_none_is_refused(
 def test_progress_without_a_terminal_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
     [task] = make_plan(only=["tell"], against=["thread"], rounds=1)
 
-    with Lines(3) as progress:
+    with Lines(len(task.adapters)) as progress:
         for adapter in task.adapters:
             progress.next(0, task, adapter)
         progress.done(0, task)

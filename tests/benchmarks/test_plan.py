@@ -12,6 +12,7 @@ from benchmarks.runner import steps
 from benchmarks.targets import TARGETS
 from benchmarks.workload import Group
 from benchmarks.workloads import WORKLOADS
+from tests.benchmarks.conftest import OURS as RUNTIMES
 
 
 def test_the_short_form_has_at_least_five_rounds_and_no_curves() -> None:
@@ -68,7 +69,7 @@ def test_names_and_patterns_choose() -> None:
 
     assert [task.workload for task in tasks] == ["tell", "ask"]
     assert {task.rounds for task in tasks} == {2}
-    assert tasks[0].adapters == (OURS, POOLED, "pykka-4.0.2", "pykka-newest")
+    assert tasks[0].adapters == (*RUNTIMES, "pykka-4.0.2", "pykka-newest")
 
 
 def test_settings_replace_the_defaults_where_they_fit() -> None:
@@ -136,4 +137,4 @@ def test_those_whose_ratio_matters_are_neighbours() -> None:
 def test_the_steps_are_what_a_plan_measures() -> None:
     tasks = make_plan(only=["tell", "ask"], against=["pykka-4.0.2"], rounds=3)
 
-    assert steps(tasks) == 2 * 3 * 3  # ours on two runtimes, and the other
+    assert steps(tasks) == 2 * 3 * (len(RUNTIMES) + 1)

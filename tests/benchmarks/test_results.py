@@ -13,7 +13,7 @@ from benchmarks.plan import Task, make_plan
 from benchmarks.progress import Lines
 from benchmarks.results import Measurement, Problem, Run
 from benchmarks.runner import Runner
-from tests.benchmarks.conftest import enter, make_run
+from tests.benchmarks.conftest import OURS, enter, make_run
 
 from benchmarks import cli, machine, measure, runner
 
@@ -110,7 +110,7 @@ def go(run: Run, tasks: list[Task], file: Path) -> None:
     Runner(site, run, tasks, Lines(runner.steps(tasks)), lambda run: run.save(file)).go()
 
 
-THREE = ["PooledActor", "ThreadingActor", "thread"]
+ALL = [*sorted(OURS), "thread"]
 
 
 def test_implementations_are_interleaved_round_by_round(fake: FakeMeasure, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_implementations_are_interleaved_round_by_round(fake: FakeMeasure, tmp_p
     go(run, tasks, tmp_path / "file.json")
 
     names = [name for _, name, _ in fake.done]
-    assert sorted(names[:3]) == sorted(names[3:]) == THREE
+    assert sorted(names[: len(ALL)]) == sorted(names[len(ALL) :]) == ALL
     assert run.complete
     assert Run.load(tmp_path / "file.json") == run
 
@@ -132,7 +132,7 @@ def test_an_interrupted_run_goes_on_and_measures_nothing_twice(
     tasks = make_plan(only=["tell", "ask"], against=["thread"], rounds=3)
     run = make_run()
     run.complete = False
-    fake.break_after = 9
+    fake.break_after = 3 * len(ALL)
     with pytest.raises(KeyboardInterrupt):
         go(run, tasks, file)
 
@@ -144,9 +144,9 @@ def test_an_interrupted_run_goes_on_and_measures_nothing_twice(
 
     assert Run.load(file).complete
     assert all(m.rounds() == {0, 1, 2} for m in again.measurements)
-    assert len(again.measurements) == 6
+    assert len(again.measurements) == 2 * len(ALL)
     # What was measured before it was interrupted, but not saved, is measured again.
-    assert len(fake.done) == 9 + 12
+    assert len(fake.done) == 3 * len(ALL) + 4 * len(ALL)
 
 
 def test_what_cannot_be_had_is_asked_for_once(fake: FakeMeasure, tmp_path: Path) -> None:

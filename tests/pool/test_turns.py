@@ -358,7 +358,7 @@ SENDERS = [
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("senders", SENDERS, ids=lambda senders: "+".join(senders.values()))
 def test_every_interleaving(senders: dict[str, str], workers: int) -> None:
-    """With few preemptions; `tests/stress/test_interleavings_of_turns.py` knows no such limit."""
+    """With few preemptions; `tests/stress/test_interleavings_of_turns.py` has more."""
     preemptions = 2 if workers == 1 and "get" not in senders.values() else 1
     report = explore(
         lambda: Race(SteppedAddress, senders, workers).scenario(), preemptions=preemptions

@@ -28,4 +28,5 @@ def test_a_million_asks_race_a_stop(runtime: Runtime) -> None:
     print(books)
     print(f"{sum(map(bool, books.drained_in_round))} of {books.rounds} rounds had such asks.")
     books.check()
-    assert books.dead_by_senders > 0
+    if runtime.name == "threading":  # others look so soon after they have sent that it is seldom
+        assert books.dead_by_senders > 0

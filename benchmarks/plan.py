@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.workload import Workload
 
 SHORT_ROUNDS = 5
-FULL_ROUNDS = 6
+FULL_ROUNDS = 4
 CURVE_ROUNDS = 3
 HEAVY_ROUNDS = 3
 HEAVY_SHORT_ROUNDS = 1

@@ -218,6 +218,7 @@ class Census(CrewMember):
         self._tally = Tally(total=len(files))
         self._display = display
         self._busy = 0  # parsers that have a file
+        self._is_over = False
         self._began = time.perf_counter()
 
     def begin(self, workers: int) -> None:
@@ -237,7 +238,7 @@ class Census(CrewMember):
 
     def on_receive(self, message: object) -> None:
         """Hand out no more files. The census is over when those that are out have come back."""
-        if message == END_EARLY and not self._outcome.done():
+        if message == END_EARLY and not self._is_over:
             self._tally.interrupted = True
             self._files = iter(())
 
@@ -249,8 +250,10 @@ class Census(CrewMember):
 
     def _finish_if_idle(self) -> None:
         if not self._busy:
+            self._is_over = True
             self._tally.seconds = time.perf_counter() - self._began
-            self._outcome.set(self._tally)
+            # It has shown all that it was told before, when this comes: messages keep their order.
+            self._display.all_is_told.defer(self._tally)
 
 
 class Terminal(Console):
@@ -318,6 +321,10 @@ class Display(CrewMember):
             self._drawn = now
             rate = self._done / (now - self._began)
             self._progress.update(self._task, completed=self._done, rate=rate, refresh=True)
+
+    def all_is_told(self, tally: Tally) -> None:
+        """The census is over, and nothing has gone wrong."""
+        self._outcome.set(tally)
 
     def show_tally(self, tally: Tally, top: int) -> None:
         """The census is over."""

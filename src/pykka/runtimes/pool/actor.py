@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class PooledActor(Actor):
     """An actor that shares a few threads with many others.
 
-    It does everything that a `ThreadingActor` does, and costs a fraction: half a kilobyte and two
-    microseconds to start, and a message between two of them no switch of threads. A million of
-    them are no problem. They may block: then the dispatcher adds threads, so that the others do
+    It does everything that a `ThreadingActor` does, and costs a fraction of its memory and of its
+    time to start; and a message between two of them takes no switch of threads. A million of them
+    are no problem. They may block: then the dispatcher adds threads, so that the others do
     not have to wait.
 
     What it does not have is a thread of its own. One message may be handled by this thread, the

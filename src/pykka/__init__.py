@@ -5,21 +5,28 @@ Start with `ThreadingActor`. The documentation has a tutorial, guides and a refe
 
 from typing import TYPE_CHECKING
 
+from pykka import inboxes as inboxes
 from pykka._actor import Actor
+from pykka._death_watch import Terminated
 from pykka._exceptions import (
     ActorDeadError,
     ActorError,
     DeadlockError,
     FutureAlreadySetError,
+    NameTakenError,
     PoolExhaustedError,
+    StashFullError,
     Timeout,
 )
 from pykka._future import Future, as_completed, get_all
 from pykka._proxy import ActorProxy, CallableProxy, traversable
+from pykka._reasons import Abandoned, Failed, Killed, Reason, Stopped
 from pykka._ref import ActorRef
 from pykka._registry import ActorRegistry
 from pykka._scope import ActorScope
+from pykka._system import ActorSystem
 from pykka._threading_future import ThreadingFuture
+from pykka._timers import Timer
 from pykka._version import __version__ as __version__
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher, DispatcherStatistics
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     from pykka.runtimes.asyncio.actor import AsyncioActor
 
 __all__ = [
+    "Abandoned",
     "Actor",
     "ActorDeadError",
     "ActorError",
@@ -36,18 +44,27 @@ __all__ = [
     "ActorRef",
     "ActorRegistry",
     "ActorScope",
+    "ActorSystem",
     "AsyncioActor",
     "CallableProxy",
     "DeadlockError",
     "Dispatcher",
     "DispatcherStatistics",
+    "Failed",
     "Future",
     "FutureAlreadySetError",
+    "Killed",
+    "NameTakenError",
     "PoolExhaustedError",
     "PooledActor",
+    "Reason",
+    "StashFullError",
+    "Stopped",
+    "Terminated",
     "ThreadingActor",
     "ThreadingFuture",
     "Timeout",
+    "Timer",
     "as_completed",
     "get_all",
     "traversable",

@@ -39,26 +39,55 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pykka._ask import Ask, CallAsk, message_of
+from pykka._children import stop_children
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
-from pykka._inbox import ActorInbox, Inbox, Letter, take_all
+from pykka._extras import Extras
+from pykka._inbox import (
+    PRIVILEGED,
+    ActorInbox,
+    Inbox,
+    Letter,
+    count,
+    move,
+    require_spec,
+    ring,
+    take_all,
+)
 from pykka._locks import held
+from pykka._meter import MeteredInbox
+from pykka._reasons import Killed, Stopped
 from pykka._threading_future import ThreadingFuture, new_threading_future
-from pykka.messages import _ActorStop, _WakeUp
+from pykka._waiting import place_of_actor
+from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._actor import Actor
+    from pykka._birth import Birth
+    from pykka._clock import Clock
     from pykka._current import ThreadState
     from pykka._future import Future
     from pykka._lazy import Outcome
+    from pykka._meter import Meter
+    from pykka._reasons import Reason
     from pykka._ref import ActorRef
-    from pykka._waiting import Wait
+    from pykka._waiting import Place, Wait
 
 
 class Home(Protocol):
     """What an address needs of the system that its actor belongs to."""
+
+    clock: Clock
+
+    @property
+    def stop_all(self) -> Callable[..., Any]:
+        """Stops all actors of the system."""
+        ...
+
+    def register(self, ref: ActorRef[Any]) -> None:
+        """Make the actor findable."""
 
     def enter_urn(self, address: Address) -> None:
         """Make the address, whose URN was just made, findable by it."""
@@ -69,8 +98,18 @@ class Home(Protocol):
     def bury(self, address: Address, message: object, reason: str) -> None:
         """Report a message that will never be handled."""
 
+    def unregister(self, address: Address) -> bool:
+        """Make the actor no longer findable; False if it was not."""
+        ...
+
+    def forget_subscriber(self, address: Address) -> None:
+        """Have the actor get no events any more."""
+
 
 _first_look = threading.Lock()
+
+REASON = object()
+"""An answer to those who wait for the end of an actor: why it has ended."""
 
 
 class Address:
@@ -100,9 +139,11 @@ class Address:
         "_urn",
         "actor",
         "actor_class",
+        "attention",
         "closed",
         "create_future",
         "ending",
+        "extras",
         "handling",
         "home",
         "inbox",
@@ -117,7 +158,7 @@ class Address:
         self.actor: Actor | None = actor
         """The actor object; `None` once the address is closed."""
         self.actor_class = type(actor)
-        self.inbox = inbox
+        self.inbox: Any = inbox
         self.home = home
         self.create_future: Callable[[], Future[Any]] | None = (
             None if create_future is new_threading_future else create_future
@@ -125,6 +166,10 @@ class Address:
         """Makes the futures of asks; `None` for the library's own."""
         self.stopped = False
         self.closed = False
+        self.attention = False
+        """Whether there is something to be seen to before the next message; see
+        `pykka._life.attend`. It is set when the actor is stopped, too."""
+        self.extras: Extras | None = None
         self.ending = False
         """Whether the hook that ends the life has run, or is running."""
         self.handling: Any = None
@@ -171,6 +216,7 @@ class Address:
         event = None
         for _ in held(_first_look):
             self.stopped = True
+            self.attention = True
             event = self._event
             _first_look.release()
         if event is not None:
@@ -185,19 +231,109 @@ class Address:
         """
         self._require_stoppers()
         self.mark_stopped()
+        extras = self.extras
         try:
             self.closed = True
+            if extras is not None and extras.policy is not None:
+                extras.policy.close()
             self.bury_the_rest()
         finally:
             self.actor = None
             self._answer_stoppers()
+            # Whoever makes the extras from now on sees that there is no actor.
+            extras = self.extras
+            if extras is not None:
+                extras.close(self)
 
-    def abandon(self) -> None:
+    def declare_dead(self) -> None:
         """Mark the address as that of a dead actor, and touch nothing else.
 
         For a child process, in which the actor's thread does not exist.
         """
-        self.stopped = self.closed = True
+        self.stopped = self.closed = self.attention = True
+
+    def need_extras(self) -> Extras:
+        """The extras; made now if they have not been needed so far."""
+        extras = self.extras
+        if extras is None:
+            extras = fresh = Extras()
+            for _ in held(_first_look):
+                if self.extras is None:
+                    self.extras = fresh
+                extras = self.extras
+                _first_look.release()
+        return extras
+
+    def adopt(self, birth: Birth | None) -> None:
+        """Take over what was said of the actor before it was made."""
+        chosen = None if birth is None else birth.inbox
+        spec: Any = chosen if chosen is not None else self.actor_class.default_inbox
+        if spec is not None:
+            require_spec(spec, f"{self.actor_class.__name__}.default_inbox")
+            policy = spec._make(self)
+            if policy is not None:
+                self.need_extras().policy = policy
+            self.use_inbox(policy)
+        if birth is None:
+            return
+        if birth.name is not None:
+            self.need_extras().name = birth.name
+        if birth.parent is not None:
+            self.need_extras().parent = birth.parent
+            self.need_extras().shutdown = birth.shutdown
+        if birth.supervision is not None:
+            self.need_extras().supervision = birth.supervision
+            self.need_extras().bell = SimpleQueue()
+
+    def use_inbox(self, inbox: Any) -> None:
+        """Use another inbox; `None` for the library's own. Only before the actor is started."""
+        self.inbox = SimpleQueue() if inbox is None else inbox
+
+    def signal(self, letter: Letter) -> None:
+        """Have a letter handled right after the current message; see `pykka._extras`."""
+        self.need_extras().signals.append(letter)
+        self.attention = True
+        self.wake_up()
+        if self.closed:
+            self.bury_the_rest()
+
+    def tell_unbounded(self, message: object) -> None:
+        """Send a message that no bound of the inbox applies to, and never block."""
+        theirs = self.users_inbox()
+        full = None if theirs is None else getattr(theirs, "full", None)
+        if full is None or self.need_extras().policy is not None or not full():
+            self.send(Envelope(message))
+            return
+        self.need_extras().front.append(Envelope(message))
+        self.attention = True
+        self.wake_up()
+        if self.closed:
+            self.bury_the_rest()
+
+    def kill(self) -> None:
+        """Have the actor end after the current message."""
+        self.need_extras().killed = True
+        self.mark_stopped()
+        self.wake_up()
+
+    @property
+    def reason(self) -> Reason:
+        """Why the actor has ended."""
+        extras = self.extras
+        if extras is None:
+            return Stopped()
+        return extras.reason[0] if extras.reason else Killed() if extras.killed else Stopped()
+
+    def lose_child(self, child: Address) -> None:
+        """Forget a child that has ended."""
+        extras = self.extras
+        if extras is not None:
+            extras.children.pop(child, None)
+
+    def stop_children(self) -> Any:
+        """End the actor's children, the last one first, and wait until they have ended."""
+        if self.extras is not None and self.extras.children:
+            stop_children(self)
 
     def bury_the_rest(self) -> None:
         """Answer or report everything that is in the inbox.
@@ -208,6 +344,9 @@ class Address:
         """
         letters: list[Letter] = []
         try:
+            if self.extras is not None:
+                for lane in (self.extras.signals, self.extras.front, self.extras.stash):
+                    move(lane or [], letters)
             self.take_all(letters)
             self._bury_all(letters)
         except BaseException:
@@ -215,7 +354,12 @@ class Address:
             raise
 
     def answer_when_ended(self, reply_to: Any, *, answer: object) -> None:
-        """Have a future resolved when the actor has ended, or now if it has."""
+        """Have a future resolved when the actor has ended, or now if it has.
+
+        Args:
+            reply_to: The future.
+            answer: Its value; `REASON` for the reason of the end.
+        """
         self._require_stoppers().append((reply_to, answer))
         if self.actor is None:
             self._answer_stoppers()
@@ -292,29 +436,40 @@ class Address:
                 _first_look.release()
         return face
 
+    def put_in_front(self, meter: Meter) -> None:
+        """Have a meter count what goes through the inbox."""
+        self.inbox = MeteredInbox(self.inbox, meter)
+
+    def inner_inbox(self) -> Any:
+        """The inbox, without what counts the messages."""
+        return self.inbox.inner if type(self.inbox) is MeteredInbox else self.inbox
+
     def users_inbox(self) -> Any:
         """The inbox that the actor class brought; `None` if it is the library's own."""
-        return None if type(self.inbox) is SimpleQueue else self.inbox
+        inner = self.inner_inbox()
+        return None if type(inner) is SimpleQueue else inner
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         """Take the first envelope out of the library's own inbox."""
-        inbox: Any = self.inbox
-        return inbox.get(block, timeout)
+        return self.inner_inbox().get(block, timeout)
 
     def count(self) -> int:
-        """How many envelopes are in the library's own inbox."""
-        inbox: Any = self.inbox
-        count: int = inbox.qsize()
-        return count
+        """How many envelopes are in the inbox, as far as that is known."""
+        return count(self.inner_inbox())
 
     def take_all(self, into: list[Any]) -> None:
         """Move everything that is in the inbox to the end of a list."""
         take_all(self.inbox, into)
 
     def wake_up(self) -> None:
-        """Make the actor's thread look at the marks, if it can be done at no risk."""
-        if type(self.inbox) is SimpleQueue:
-            self.send(Envelope(_WakeUp()))
+        """Make the actor's thread look at the marks."""
+        if self.extras is not None and self.extras.bell is not None:
+            self.extras.bell.put(None)
+        ring(self.inbox)
+
+    def find_place(self) -> Place | None:
+        """The line of the user's code that the actor is at, as far as that can be found out."""
+        return place_of_actor(self)
 
     def refuse_hopeless_wait(self) -> None:
         """Raise if the actor cannot get a thread, and nothing will change that."""
@@ -369,14 +524,18 @@ class Address:
         if isinstance(message, _ActorStop):
             if reply_to is not None:
                 self.answer_when_ended(reply_to, answer=True)
-        elif isinstance(message, _WakeUp):
+        elif type(message) in PRIVILEGED:
             pass
         elif reply_to is None:
             self.home.bury(self, message, reason)
         else:
-            _answer(reply_to, (None, (self.dead_error(reason), None)))
+            self.refuse(reply_to, reason)
             if isinstance(letter, Ask):
                 letter.let_go()
+
+    def refuse(self, reply_to: Any, reason: str) -> None:
+        """Answer somebody whose message this actor will not handle."""
+        _answer(reply_to, (None, (self.dead_error(reason), None)))
 
     def _require_stoppers(self) -> list[tuple[Any, object]]:
         """The list of those who wait for the end; it is there before the address is closed."""
@@ -393,7 +552,7 @@ class Address:
         # They stay in the list: to answer somebody twice does no harm, and to take somebody out
         # and be interrupted then would.
         for reply_to, answer in (self.stoppers or _NOBODY).copy():
-            _answer(reply_to, (answer, None))
+            _answer(reply_to, (self.reason if answer is REASON else answer, None))
 
 
 def _answer(reply_to: Any, outcome: Outcome) -> None:

@@ -40,6 +40,20 @@ class DeadlockError(ActorError):
     """
 
 
+class NameTakenError(ActorError):
+    """A living actor of the system has that name already.
+
+    The text names it. Choose another name, or stop it first.
+    """
+
+
+class StashFullError(ActorError):
+    """An actor has set aside as many messages as it may.
+
+    The text names the actor and its `stash_capacity`.
+    """
+
+
 class PoolExhaustedError(ActorError):
     """All threads of a dispatcher would wait for actors that need one of them.
 

@@ -13,12 +13,11 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from pykka._envelope import Envelope
 from pykka._locks import held
-
-if TYPE_CHECKING:
-    from pykka._envelope import Envelope
+from pykka.messages import _ActorStop, _WakeUp
 
 
 class Letter(Protocol):
@@ -134,6 +133,48 @@ class Inbox:
         return f"<pykka inbox with {self.qsize()} messages>"
 
 
+PRIVILEGED: set[type] = {_ActorStop, _WakeUp}
+"""Messages of the library's own that no bound of an inbox applies to."""
+
+
+def require_spec(spec: object, what: str) -> None:
+    """Refuse what is no specification of an inbox.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not hasattr(spec, "_make"):
+        msg = f"{what} is {spec!r}, and has to be one of pykka.inboxes, such as Bounded(100)"
+        raise TypeError(msg)
+
+
+def count(inbox: Any) -> int:
+    """Tell how much is in an inbox, as far as it says so."""
+    qsize = getattr(inbox, "qsize", None)
+    return int(not inbox.empty()) if qsize is None else qsize()
+
+
+def ring(inbox: Any) -> None:
+    """Have whoever waits at an inbox get up, unless something lies there anyway."""
+    full = getattr(inbox, "full", None)
+    if full is None or not full():
+        inbox.put(Envelope(_WakeUp()))
+
+
+def move(source: list[Any], into: list[Any]) -> None:
+    """Move everything that is in a list to the end of another, in order.
+
+    The loop runs in C from start to end, so no signal handler can raise between the moment
+    an item leaves its list and the moment it is in the other.
+    """
+    if not source:
+        return
+    done = len(into)
+    with contextlib.suppress(IndexError):
+        into.extend(iter(source.pop, _NEVER))
+    into[done:] = into[done:][::-1]
+
+
 _NEVER = object()
 _one_at_a_time = threading.RLock()
 
@@ -158,6 +199,10 @@ def take_all(inbox: Any, into: list[Any]) -> None:
         # between the moment an envelope leaves the queue and the moment it is in the list.
         with contextlib.suppress(queue.Empty):
             into.extend(iter(inbox.get_nowait, _NEVER))
+        return
+    own = getattr(type(inbox), "take_all", None)
+    if own is not None:  # it is the library's
+        own(inbox, into)
         return
     # An inbox of the user's. With nothing but get() and empty(), two threads that both saw a last
     # envelope would fight for it and one would wait for ever; so one thread at a time. The lock

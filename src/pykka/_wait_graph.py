@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pykka._ref import ActorRef, ref_at
-from pykka._registry import home
+from pykka._system import all_systems
 from pykka._waiting import (
     Edge,
     Wait,
@@ -194,7 +194,7 @@ class WaitGraph:
 def look() -> WaitGraph:
     """Look who waits for whom, right now."""
     edges: dict[Address, Edge] = {}
-    for ref in home.refs():
+    for ref in [ref for system in all_systems() for ref in system.get_all()]:
         # An actor that ends is registered no more; it is found if somebody waits for it.
         source = ref._address
         while source not in edges:

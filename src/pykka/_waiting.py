@@ -417,6 +417,29 @@ def place_of(frame: FrameType | None) -> Place:
     return Place("<unknown>", 0, "<unknown>")  # pragma: no cover (a thread's root is not ours)
 
 
+def place_of_actor(address: Address) -> Place | None:
+    """The innermost line of an actor's own code, if one of the threads is running that."""
+    for frame in sys._current_frames().values():
+        place = _place_on_stack(address, frame)
+        if place is not None:
+            return place
+    return None
+
+
+def _place_on_stack(address: Address, top: FrameType) -> Place | None:
+    users: FrameType | None = None
+    frame: FrameType | None = top
+    while frame is not None:
+        if not _is_ours(frame):
+            users = users or frame
+        elif users is not None and hasattr(there := frame.f_locals.get("address"), "held_up_by"):
+            if there is address:
+                return place_of(users)
+            users = None
+        frame = frame.f_back
+    return None
+
+
 def _is_ours(frame: FrameType) -> bool:
     module = frame.f_globals.get("__name__", "")
     return bool(module == "pykka" or module.startswith("pykka."))

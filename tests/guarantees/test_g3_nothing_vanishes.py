@@ -26,7 +26,7 @@ from pykka._current import current
 from pykka._dead_letters import DeadLetters
 from pykka._envelope import Envelope
 from pykka._ref import ActorRef, ref_at
-from pykka._registry import home
+from pykka._system import default_system as home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -144,6 +144,9 @@ class Race:
         self.dead.append(message)
 
     def enter_urn(self, _address: Address) -> None:
+        pass
+
+    def unregister(self, _address: Address) -> None:
         pass
 
     def _tell(self, message: str) -> None:

@@ -12,7 +12,7 @@ from tests.conformance.agents import Gate
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka import _registry, _waiting
+from pykka import _system, _waiting
 from pykka._current import current
 from pykka._envelope import Envelope
 from pykka.runtimes.pool import dispatcher as dispatchers
@@ -139,7 +139,7 @@ def test_a_registry_takes_what_stands_for_a_ref() -> None:
     ref = Notebook.start()
     pykka.ActorRegistry.unregister(Stand(ref._address))  # type: ignore[arg-type]
     assert ref not in pykka.ActorRegistry.get_all()
-    _registry.home.register(ref)
+    _system.default_system.register(ref)
 
 
 def test_an_edge_to_an_actor_that_runs_has_no_place() -> None:

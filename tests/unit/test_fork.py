@@ -85,7 +85,7 @@ def test_in_the_child_inherited_actors_are_dead_and_new_ones_live() -> None:
 def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
     run(f"""
     from pykka import _address, _inbox, _waiting, dead_letters
-    from pykka._registry import home
+    from pykka._system import default_system as home
 
     held, may_end = threading.Event(), threading.Event()
     def hold():
@@ -115,7 +115,7 @@ def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
         total = dead_letters.statistics().total
         hungry = Hungry.start()
         hungry.tell(1)
-        pykka._life.end(hungry._address, hungry._actor)
+        pykka._ending.end(hungry._address)
         assert dead_letters.statistics().total == total + 1
         pykka.ActorRegistry.stop_all(timeout={PATIENCE})
 

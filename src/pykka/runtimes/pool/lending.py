@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._actor import Actor
 from pykka._ask import Ask
-from pykka._life import handle, stop_without_hook
+from pykka._ending import stop_without_hook
+from pykka._life import handle
 from pykka._waiting import running_codes
 from pykka.messages import _ActorStop
 from pykka.runtimes.pool import running
@@ -95,14 +96,14 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
             and inbox
             and inbox[0] is future
             and not address.backlog
-            and not address.stopped
+            and not address.attention
         ):
             if state.is_main and type(future) is Ask and type(future.message) is _ActorStop:
                 return _stop_on_main_thread(address, future)
             del inbox[0]
             context.run(handle, address, future)
             if address.stopped:  # by the message
-                context.run(running.run, address)  # type: ignore[unreachable]
+                context.run(running.run, address)
         elif not state.is_main:
             context.run(running.run, address, running.ENDLESS, future)
     except BaseException as error:
@@ -126,11 +127,11 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
             state.spare = context
         # This is PooledAddress.give_back_turn().
         try:
-            if not address.closed:
+            if not (address.attention and address.keeps_turn()):
                 turn.append(True)
                 if FENCE:
                     address.inbox.extend(NOTHING)
-                if (address.inbox or address.backlog or address.stopped) and not address.queued:
+                if (address.inbox or address.backlog or address.attention) and not address.queued:
                     address.schedule()
         except BaseException:
             address.schedule()  # a signal handler raised: in doubt, a hint too many
@@ -145,14 +146,14 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
 def _stop_on_main_thread(address: PooledAddress, future: ThreadingFuture[Any]) -> bool:
     """End an actor for its caller, if there is no stop hook to run."""
     actor: Any = address.actor
-    if getattr(actor.on_stop, "__func__", None) is not Actor.on_stop:
+    if getattr(actor.on_stop, "__func__", None) is not Actor.on_stop or address.extras is not None:
         return False
     del address.inbox[0]
     try:
-        stop_without_hook(address, actor, future)
+        stop_without_hook(address, future)
     except BaseException:
         # A signal handler raised. All of it can be done again from the start.
-        stop_without_hook(address, actor, future)
+        stop_without_hook(address, future)
         raise
     return True
 

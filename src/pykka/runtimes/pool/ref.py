@@ -18,15 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pykka import messages
 from pykka._ask import LETTERS, CallAsk
 from pykka._current import current
+from pykka._ending import crash, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._life import (
-    end_of_message,
-    is_failure,
-    is_the_callers,
-    log_returned,
-    stop_everything,
-)
+from pykka._life import end_of_message
 from pykka._ref import ActorRef
+from pykka._replying import is_failure, is_the_callers, log_returned
 from pykka._waiting import running_codes
 from pykka.messages import ProxyCall
 from pykka.runtimes.pool.fence import FENCE, NOTHING
@@ -84,7 +80,7 @@ class PooledRef(ActorRef[A]):
             block
             and timeout is None
             and address.is_direct
-            and not address.stopped
+            and not address.attention
             and type(message) not in _special
             and not ("asyncio.events" in modules and in_event_loop())
         ):
@@ -139,7 +135,7 @@ class PooledRef(ActorRef[A]):
                             if FENCE:
                                 address.inbox.extend(NOTHING)
                             if (
-                                address.inbox or address.backlog or address.stopped
+                                address.inbox or address.backlog or address.attention
                             ) and not address.queued:
                                 address.schedule()
                         except BaseException:
@@ -193,6 +189,8 @@ def _returned(address: PooledAddress, error: BaseException) -> None:
     actor: Any = address.actor
     if is_failure(error):
         log_returned(actor, error)
+        if isinstance(error, actor.crash_on):
+            crash(address, actor, error)
     elif not is_the_callers(error):
         stop_everything(address, actor, error)
 

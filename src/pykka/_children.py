@@ -1,0 +1,102 @@
+"""The end of an actor's children, before its own.
+
+Children end one after the other, the one started last first, so that each may use, to its very
+end, those that were started before it. The parent is marked stopped already, and waits.
+
+What if a child waits for its parent?
+    It can have asked it something. So the parent first buries what is in its inbox, which answers
+    with `ActorDeadError`. What comes later finds the stopped mark; and what was just under way
+    closes a circle in the wait-for graph, so the parent gets a `DeadlockError`, buries again and
+    goes on. If it gets another one, the child can never end as long as its parent waits. So the
+    child is abandoned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pykka._envelope import Envelope
+from pykka._exceptions import ActorError, DeadlockError
+from pykka._killing import abandon, abandon_after, end_of
+from pykka._logging import logger
+from pykka.messages import _ActorStop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pykka._address import Address
+    from pykka._threading_future import ThreadingFuture
+
+
+def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
+    """Have an actor end, within so many seconds.
+
+    Args:
+        child: The actor.
+        seconds: What it may take before it is abandoned, by the clock of its system; `None` for
+            all it takes; 0 if it is to be killed.
+
+    Returns:
+        A future that is resolved when it has ended.
+    """
+    ended = end_of(child)
+    extras = child.extras
+    if seconds == 0 or (extras is not None and extras.down):
+        child.kill()
+    elif not child.stopped:
+        child.send(Envelope(_ActorStop()))
+    if seconds is not None:
+        abandon_after(child, seconds or GRACE, ended)
+    return ended
+
+
+GRACE = 1.0
+"""The seconds that a killed child has to come back from its handler and run its last hook."""
+
+
+def youngest(parent: Address) -> Iterator[tuple[Address, float | None]]:
+    """The children of an actor, the youngest first, until none is left."""
+    tried: set[Address] = set()
+    while True:
+        children = parent.need_extras().children.copy()
+        left = [child for child in children if child not in tried]
+        if not left:
+            return
+        tried.add(left[-1])
+        yield left[-1], children[left[-1]]
+
+
+def stop_children(parent: Address) -> None:
+    """End the children of the actor whose code this thread runs, and wait for each of them."""
+    parent.bury_the_rest()
+    for child, seconds in youngest(parent):
+        ended = ask_to_stop(child, seconds)
+        try:
+            _wait(parent, ended)
+        except ActorError:
+            logger.exception("%s does not wait for its child %s any longer:", parent, child)
+            abandon(child)
+
+
+def _wait(parent: Address, ended: ThreadingFuture[Any]) -> None:
+    try:
+        ended.get()
+    except DeadlockError:
+        parent.bury_the_rest()
+        ended.get()
+
+
+async def stop_children_awaiting(parent: Address) -> None:
+    """Do the same in an event loop."""
+    parent.bury_the_rest()
+    for child, seconds in youngest(parent):
+        ended = ask_to_stop(child, seconds)
+        try:
+            try:
+                await ended
+            except DeadlockError:
+                parent.bury_the_rest()
+                await ended
+        except ActorError:
+            logger.exception("%s does not wait for its child %s any longer:", parent, child)
+            abandon(child)

@@ -1,0 +1,102 @@
+"""Killing an actor, and what can be done if it does not die.
+
+A kill marks the actor stopped, and says that it is to end by itself after the current message.
+Its thread then runs the last hook. If it does not come to that, because a handler does not
+return, the actor can be *abandoned*: whoever does so, does everything else that ends an actor. The
+inbox is closed and answered, those who watch are told that it is still running, and what its code
+returns some day finds that the actor has ended, and is dropped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pykka._logging import logger
+from pykka._reasons import Abandoned
+from pykka._threading_future import ThreadingFuture
+from pykka._waiting import shorten
+
+if TYPE_CHECKING:
+    from pykka._address import Address
+
+
+def end_of(address: Address, answer: object = None) -> ThreadingFuture[Any]:
+    """A future that is resolved when an actor has ended.
+
+    Args:
+        address: The actor.
+        answer: The value of the future.
+    """
+    ended: ThreadingFuture[Any] = ThreadingFuture()
+    ended._answered_by = address
+    address.answer_when_ended(ended, answer=answer)
+    return ended
+
+
+class _Abandonment:
+    """Rings when an actor has had its time."""
+
+    __slots__ = ("_address", "is_cancelled")
+
+    def __init__(self, address: Address) -> None:
+        self._address: Address | None = address
+        self.is_cancelled = False
+
+    def ring(self) -> None:
+        """Abandon the actor."""
+        address = self._address
+        if address is not None:
+            abandon(address)
+
+    def cancel(self) -> None:
+        """Do not, because it has ended."""
+        self.is_cancelled = True
+        self._address = None
+
+
+def abandon_after(
+    address: Address, seconds: float, ended: ThreadingFuture[Any], clock: Any = None
+) -> None:
+    """Abandon an actor if it has not ended when so many seconds have passed.
+
+    Args:
+        address: The actor.
+        seconds: The seconds.
+        ended: A future that is resolved when it has ended.
+        clock: What they go by; `None` for the clock of the actor's system.
+    """
+    clock = address.home.clock if clock is None else clock
+    alarm = _Abandonment(address)
+    clock.schedule(clock.now() + seconds, alarm)
+
+    def cancel(_ended: object) -> None:
+        alarm.cancel()
+        clock.forget(alarm)
+
+    ended.add_done_callback(cancel)
+
+
+def abandon(address: Address) -> None:
+    """Take an actor for dead whose code does not come back. It may be done at any time."""
+    if address.actor is None:
+        return
+    place = address.find_place()
+    extras = address.need_extras()
+    extras.killed = True
+    extras.note_reason(Abandoned(place))
+    address.ending = True  # so that no hook is run any more
+    address.mark_stopped()
+    address.home.unregister(address)
+    letter = address.handling
+    logger.error(
+        "%s was abandoned: it did not end in time, and its code is still running, at %s, "
+        "while it handles %s. Its answer and its hooks will be dropped.",
+        address,
+        place or "a place unknown",
+        shorten(address.handled_message),
+    )
+    reply_to = getattr(letter, "reply_to", None)
+    if reply_to is not None:
+        address.refuse(reply_to, "was abandoned while it handled the message")
+    address.close()
+    address.cancel()

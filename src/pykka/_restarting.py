@@ -1,0 +1,115 @@
+"""Restart in place: the same address, hence the same ref and inbox, with a new instance.
+
+An actor that is down waits for a decision of its supervisor. That comes as a signal, and is
+carried out where the actor runs, so that all its code runs there, `__init__()` included. (For the
+first instance that is the thread that calls `start()`.)
+
+1. `restart()`: a new instance is made, with the same arguments. `post_restart()` and `on_start()`
+   run. Then it handles what is in the inbox. If anything of that raises, the instance has failed
+   like any other, and the actor is down again.
+2. `Address.kill()`: the actor ends, without further hooks.
+
+`suspend()` takes a running actor down in an orderly way: after the current message, with
+`on_stop()`, for those strategies that restart the others too.
+
+The idea of restarting in place is Akka's.
+"""
+
+from __future__ import annotations
+
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pykka import messages
+from pykka._birth import Birth
+from pykka._current import current
+from pykka._ending import crash, go_down, stop_everything
+from pykka._envelope import Envelope
+from pykka._inbox import PRIVILEGED
+from pykka._life import begin
+from pykka._logging import logger
+from pykka._reasons import Failed
+from pykka._replying import as_exc_info, is_failure
+
+if TYPE_CHECKING:
+    from pykka._address import Address
+    from pykka._inbox import Letter
+    from pykka._reasons import Reason
+
+
+class _Restart(NamedTuple):
+    """Go on with a new instance."""
+
+
+class _Suspend(NamedTuple):
+    """End the instance, for a reason that lies with others."""
+
+    reason: Reason
+
+
+def restart(address: Address) -> None:
+    """Have an actor that is down go on with a new instance."""
+    address.signal(Envelope(_Restart()))
+
+
+def suspend(address: Address, reason: Reason) -> None:
+    """Have an actor end its instance, and wait for a decision."""
+    address.signal(Envelope(_Suspend(reason)))
+
+
+def _on_suspend(address: Address, envelope: Letter) -> object:
+    extras, actor = address.need_extras(), address.actor
+    if actor is not None and not extras.down and not address.ending:
+        go_down(address, actor, envelope.message.reason, actor.on_stop)
+    return None
+
+
+def _on_restart(address: Address, _envelope: Letter) -> object:
+    extras: Any = address.extras
+    if not extras.down:
+        return None
+    reason = extras.down_reason
+    try:
+        state = current.state
+        state.birth = Birth(address.actor_class, address=address)
+        try:
+            actor = extras.supervision.make()
+        finally:
+            state.birth = None
+    except BaseException as error:
+        if not is_failure(error):
+            stop_everything(address, address.actor, error)  # type: ignore[arg-type]
+            return None
+        logger.error("%s could not be restarted:", address, exc_info=as_exc_info(error))
+        extras.down_reason = Failed(error)
+        extras.supervision.went_down(address, extras.down_reason)
+        return None
+    address.actor = actor
+    extras.reason.clear()
+    extras.down = False
+    extras.down_reason = reason.without_traceback() if isinstance(reason, Failed) else reason
+    try:
+        result: Any = actor.post_restart(reason)
+        if type(result) is CoroutineType:
+            address.take_over(result, _end_of_post_restart)  # pyright: ignore[reportUnknownArgumentType]
+            return None
+    except BaseException as error:
+        _end_of_post_restart(address, None, error)
+    else:
+        begin(address, actor)
+    return None
+
+
+def _end_of_post_restart(address: Address, _result: object, error: BaseException | None) -> None:
+    actor: Any = address.actor
+    if error is None:
+        begin(address, actor)
+    elif is_failure(error):
+        crash(address, actor, error)
+    else:
+        stop_everything(address, actor, error)
+
+
+for _class, _handler in ((_Restart, _on_restart), (_Suspend, _on_suspend)):
+    messages._handlers[_class] = _handler
+    PRIVILEGED.add(_class)

@@ -134,24 +134,7 @@ class Actor:
             RuntimeError: `__init__()` does not call `super().__init__()`, or no thread can be
                 started.
         """
-        actor = cls(*args, **kwargs)
-        ref: ActorRef[Self] = actor.actor_ref
-        address = actor._pykka_address
-        try:
-            address.home.register(ref)
-            if logger.isEnabledFor(DEBUG):
-                logger.debug("Starting %s", actor)
-            if address.extras is not None:
-                join_parent(address)
-            actor._start_actor_loop()
-        except BaseException:
-            # Nothing stays behind: no thread could be started, or a signal handler raised.
-            if address.claim_life():
-                end(address)
-            else:
-                ref.stop(block=False)
-            raise
-        return ref
+        return start_actor(cls(*args, **kwargs))
 
     @classmethod
     def options(
@@ -518,6 +501,27 @@ class Actor:
                 "so the actor has neither inbox nor ref; call it before anything else"
             )
             raise RuntimeError(msg) from None
+
+
+def start_actor(actor: A) -> ActorRef[A]:
+    """Start an actor that was just made; see `Actor.start`."""
+    ref: ActorRef[A] = actor.actor_ref
+    address = actor._pykka_address
+    try:
+        address.home.register(ref)
+        if logger.isEnabledFor(DEBUG):
+            logger.debug("Starting %s", actor)
+        if address.extras is not None:
+            join_parent(address)
+        actor._start_actor_loop()
+    except BaseException:
+        # Nothing stays behind: no thread could be started, or a signal handler raised.
+        if address.claim_life():
+            end(address)
+        else:
+            ref.stop(block=False)
+        raise
+    return ref
 
 
 def _home(chosen: ActorSystem | None) -> Any:

@@ -8,7 +8,7 @@ What if a child waits for its parent?
     with `ActorDeadError`. What comes later finds the stopped mark; and what was just under way
     closes a circle in the wait-for graph, so the parent gets a `DeadlockError`, buries again and
     goes on. If it gets another one, the child can never end as long as its parent waits. So the
-    child is abandoned.
+    child is abandoned. The same goes for a parent that will be restarted, whose inbox has to stay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorError, DeadlockError
-from pykka._killing import abandon, abandon_after, end_of
+from pykka._killing import GRACE, abandon, abandon_after, end_of
 from pykka._logging import logger
 from pykka.messages import _ActorStop
 
@@ -33,8 +33,8 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
 
     Args:
         child: The actor.
-        seconds: What it may take before it is abandoned, by the clock of its system; `None` for
-            all it takes; 0 if it is to be killed.
+        seconds: What it may take before it is killed, by the clock of its system; `None` for all
+            it takes; 0 if it is to be killed at once. If that does not help, it is abandoned.
 
     Returns:
         A future that is resolved when it has ended.
@@ -46,12 +46,8 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     elif not child.stopped:
         child.send(Envelope(_ActorStop()))
     if seconds is not None:
-        abandon_after(child, seconds or GRACE, ended)
+        abandon_after(child, seconds or GRACE, ended, kills_first=seconds > 0)
     return ended
-
-
-GRACE = 1.0
-"""The seconds that a killed child has to come back from its handler and run its last hook."""
 
 
 def youngest(parent: Address) -> Iterator[tuple[Address, float | None]]:
@@ -68,7 +64,7 @@ def youngest(parent: Address) -> Iterator[tuple[Address, float | None]]:
 
 def stop_children(parent: Address) -> None:
     """End the children of the actor whose code this thread runs, and wait for each of them."""
-    parent.bury_the_rest()
+    _answer_waiting(parent)
     for child, seconds in youngest(parent):
         ended = ask_to_stop(child, seconds)
         try:
@@ -82,20 +78,26 @@ def _wait(parent: Address, ended: ThreadingFuture[Any]) -> None:
     try:
         ended.get()
     except DeadlockError:
-        parent.bury_the_rest()
+        _answer_waiting(parent)
         ended.get()
+
+
+def _answer_waiting(parent: Address) -> None:
+    """Answer what is in the parent's inbox, unless another instance will handle that."""
+    if parent.stopped:
+        parent.bury_the_rest()
 
 
 async def stop_children_awaiting(parent: Address) -> None:
     """Do the same in an event loop."""
-    parent.bury_the_rest()
+    _answer_waiting(parent)
     for child, seconds in youngest(parent):
         ended = ask_to_stop(child, seconds)
         try:
             try:
                 await ended
             except DeadlockError:
-                parent.bury_the_rest()
+                _answer_waiting(parent)
                 await ended
         except ActorError:
             logger.exception("%s does not wait for its child %s any longer:", parent, child)

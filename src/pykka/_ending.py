@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pykka._actor import Actor
     from pykka._address import Address
+    from pykka._extras import Extras
     from pykka._reasons import Reason
 
 
@@ -89,7 +90,7 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
         return
     logger.error("Unhandled exception in %s:", actor, exc_info=as_exc_info(error))
     hook = partial(actor.on_failure, type(error), error, error.__traceback__)
-    if extras is not None and extras.supervision is not None and not extras.killed:
+    if extras is not None and may_restart(extras):
         go_down(address, actor, Failed(error), hook)
         return
     address.ending = True
@@ -98,6 +99,12 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     extras = address.need_extras()
     extras.note_reason(Failed(error))
     Ending(address, (address.stop_children, hook)).go_on()
+
+
+def may_restart(extras: Extras) -> bool:
+    """Tell whether an actor that fails waits for what its supervisor decides."""
+    supervision = extras.supervision
+    return supervision is not None and supervision.restarts and not extras.killed
 
 
 def go_down(

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 class Supervision(Protocol):
     """Who decides what becomes of an actor when it fails."""
 
+    restarts: bool
+    """Whether an actor that fails waits for the decision; if not, it ends."""
+
     def make(self) -> Any:
         """Make a new instance of the actor."""
 
@@ -39,6 +42,9 @@ class Supervision(Protocol):
 
     def went_down(self, address: Address, reason: Reason) -> None:
         """Be told that an instance has ended, its hooks included, and that the actor waits."""
+
+    def ended(self, address: Address, reason: Reason) -> None:
+        """Be told that the actor has ended for good. It may be told twice."""
 
 
 class Extras:
@@ -127,6 +133,8 @@ class Extras:
             address.home.forget_subscriber(address)
         for watch in self.watchers.copy():
             watch.report(reason)
+        if self.supervision is not None:
+            self.supervision.ended(address, reason)
         if isinstance(reason, Failed):
             self.reason[:] = [reason.without_traceback()]
             self.down_reason = self.reason[0]

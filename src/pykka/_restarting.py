@@ -71,11 +71,12 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
     reason = extras.down_reason
     try:
         state = current.state
-        state.birth = Birth(address.actor_class, address=address)
+        state.birth = Birth(object, address=address)
         try:
             actor = extras.supervision.make()
         finally:
             state.birth = None
+        _require_at(address, actor)
     except BaseException as error:
         if not is_failure(error):
             stop_everything(address, address.actor, error)  # type: ignore[arg-type]
@@ -85,6 +86,7 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
         extras.supervision.went_down(address, extras.down_reason)
         return None
     address.actor = actor
+    address.actor_class = type(actor)
     extras.reason.clear()
     extras.down = False
     extras.down_reason = reason.without_traceback() if isinstance(reason, Failed) else reason
@@ -98,6 +100,20 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
     else:
         begin(address, actor)
     return None
+
+
+def _require_at(address: Address, actor: Any) -> None:
+    """Refuse an instance that has not taken over the address.
+
+    Raises:
+        RuntimeError: That is so.
+    """
+    if actor._require_pykka_address() is not address:
+        msg = (
+            f"the new instance of {address} has an address of its own; what makes it has to make "
+            "it anew each time, and before any other actor"
+        )
+        raise RuntimeError(msg)
 
 
 def _end_of_post_restart(address: Address, _result: object, error: BaseException | None) -> None:

@@ -28,14 +28,14 @@ from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka import _address, _inbox, _waiting
-from pykka._children import GRACE, ask_to_stop
+from pykka._children import ask_to_stop
 from pykka._clock import Clock, default_clock
 from pykka._current import current
 from pykka._dead_letters import DeadLetter, DeadLetters
 from pykka._deadline import Deadline
 from pykka._events import EventBus
 from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
-from pykka._killing import abandon_after, end_of
+from pykka._killing import GRACE, abandon_after, end_of
 from pykka._locks import held
 from pykka._logging import logger
 from pykka._reasons import Abandoned

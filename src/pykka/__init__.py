@@ -11,6 +11,7 @@ from pykka._exceptions import (
     ActorError,
     DeadlockError,
     FutureAlreadySetError,
+    InboxFullError,
     PoolExhaustedError,
     Timeout,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "DispatcherStatistics",
     "Future",
     "FutureAlreadySetError",
+    "InboxFullError",
     "PoolExhaustedError",
     "PooledActor",
     "ThreadingActor",

@@ -38,7 +38,7 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pykka._ask import Ask, CallAsk, message_of
+from pykka._ask import Ask, answer, message_of
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._inbox import ActorInbox, Inbox, Letter, take_all
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from pykka._actor import Actor
     from pykka._current import ThreadState
     from pykka._future import Future
-    from pykka._lazy import Outcome
     from pykka._ref import ActorRef
     from pykka._waiting import Wait
 
@@ -374,7 +373,7 @@ class Address:
         elif reply_to is None:
             self.home.bury(self, message, reason)
         else:
-            _answer(reply_to, (None, (self.dead_error(reason), None)))
+            answer(reply_to, (None, (self.dead_error(reason), None)))
             if isinstance(letter, Ask):
                 letter.let_go()
 
@@ -392,25 +391,9 @@ class Address:
     def _answer_stoppers(self) -> None:
         # They stay in the list: to answer somebody twice does no harm, and to take somebody out
         # and be interrupted then would.
-        for reply_to, answer in (self.stoppers or _NOBODY).copy():
-            _answer(reply_to, (answer, None))
+        for reply_to, value in (self.stoppers or _NOBODY).copy():
+            answer(reply_to, (value, None))
 
-
-def _answer(reply_to: Any, outcome: Outcome) -> None:
-    """Resolve a future, unless somebody else has set it."""
-    if type(reply_to) in _OUR_FUTURES:
-        # It does not raise, so nothing is swallowed here that a signal handler raises.
-        reply_to._try_resolve(outcome)
-        return
-    value, raised = outcome
-    with contextlib.suppress(Exception):
-        if raised is None:
-            reply_to.set(value)
-        else:
-            reply_to.set_exception((type(raised[0]), raised[0], None))
-
-
-_OUR_FUTURES = frozenset({Ask, CallAsk, ThreadingFuture})
 
 _NOBODY: list[tuple[Any, object]] = []
 

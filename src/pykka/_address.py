@@ -38,13 +38,12 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pykka._ask import Ask, CallAsk, message_of
+from pykka._ask import Ask, answer, message_of
 from pykka._children import stop_children
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._extras import Extras
 from pykka._inbox import (
-    PRIVILEGED,
     ActorInbox,
     Inbox,
     Letter,
@@ -59,7 +58,7 @@ from pykka._meter import MeteredInbox
 from pykka._reasons import Killed, Stopped
 from pykka._threading_future import ThreadingFuture, new_threading_future
 from pykka._waiting import place_of_actor
-from pykka.messages import _ActorStop
+from pykka.messages import PRIVILEGED, _ActorStop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +68,6 @@ if TYPE_CHECKING:
     from pykka._clock import Clock
     from pykka._current import ThreadState
     from pykka._future import Future
-    from pykka._lazy import Outcome
     from pykka._meter import Meter
     from pykka._reasons import Reason
     from pykka._ref import ActorRef
@@ -535,7 +533,7 @@ class Address:
 
     def refuse(self, reply_to: Any, reason: str) -> None:
         """Answer somebody whose message this actor will not handle."""
-        _answer(reply_to, (None, (self.dead_error(reason), None)))
+        answer(reply_to, (None, (self.dead_error(reason), None)))
 
     def _require_stoppers(self) -> list[tuple[Any, object]]:
         """The list of those who wait for the end; it is there before the address is closed."""
@@ -551,25 +549,9 @@ class Address:
     def _answer_stoppers(self) -> None:
         # They stay in the list: to answer somebody twice does no harm, and to take somebody out
         # and be interrupted then would.
-        for reply_to, answer in (self.stoppers or _NOBODY).copy():
-            _answer(reply_to, (self.reason if answer is REASON else answer, None))
+        for reply_to, value in (self.stoppers or _NOBODY).copy():
+            answer(reply_to, (self.reason if value is REASON else value, None))
 
-
-def _answer(reply_to: Any, outcome: Outcome) -> None:
-    """Resolve a future, unless somebody else has set it."""
-    if type(reply_to) in _OUR_FUTURES:
-        # It does not raise, so nothing is swallowed here that a signal handler raises.
-        reply_to._try_resolve(outcome)
-        return
-    value, raised = outcome
-    with contextlib.suppress(Exception):
-        if raised is None:
-            reply_to.set(value)
-        else:
-            reply_to.set_exception((type(raised[0]), raised[0], None))
-
-
-_OUR_FUTURES = frozenset({Ask, CallAsk, ThreadingFuture})
 
 _NOBODY: list[tuple[Any, object]] = []
 

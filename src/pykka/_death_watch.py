@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._envelope import Envelope
-from pykka._inbox import PRIVILEGED
 from pykka._ref import ActorRef, ref_at
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from pykka._address import Address

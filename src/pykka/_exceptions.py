@@ -54,6 +54,15 @@ class StashFullError(ActorError):
     """
 
 
+class InboxFullError(ActorError):
+    """The actor's inbox is full, and its policy is not to take the message.
+
+    Raised by `ActorRef.tell`, and by the future of `ActorRef.ask`: at once, or after the timeout
+    of an inbox that lets its senders wait, or because the message was dropped. See
+    `pykka.inboxes`.
+    """
+
+
 class PoolExhaustedError(ActorError):
     """All threads of a dispatcher would wait for actors that need one of them.
 

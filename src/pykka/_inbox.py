@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from pykka._envelope import Envelope
 from pykka._locks import held
-from pykka.messages import _ActorStop, _WakeUp
+from pykka.messages import _WakeUp
 
 
 class Letter(Protocol):
@@ -131,10 +131,6 @@ class Inbox:
 
     def __repr__(self) -> str:
         return f"<pykka inbox with {self.qsize()} messages>"
-
-
-PRIVILEGED: set[type] = {_ActorStop, _WakeUp}
-"""Messages of the library's own that no bound of an inbox applies to."""
 
 
 def require_spec(spec: object, what: str) -> None:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._envelope import Envelope
-from pykka._inbox import PRIVILEGED, move, take_all
-from pykka.messages import _WakeUp
+from pykka._inbox import move, take_all
+from pykka.messages import PRIVILEGED, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

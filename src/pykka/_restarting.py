@@ -25,11 +25,11 @@ from pykka._birth import Birth
 from pykka._current import current
 from pykka._ending import crash, go_down, stop_everything
 from pykka._envelope import Envelope
-from pykka._inbox import PRIVILEGED
 from pykka._life import begin
 from pykka._logging import logger
 from pykka._reasons import Failed
 from pykka._replying import as_exc_info, is_failure
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from pykka._address import Address

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._current import current
-from pykka._inbox import PRIVILEGED
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

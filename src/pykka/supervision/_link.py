@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pykka import messages
 from pykka._envelope import Envelope
-from pykka._inbox import PRIVILEGED
 from pykka._reasons import Failed, Reason, Stopped
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

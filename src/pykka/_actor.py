@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from pykka import _behaviour as behaviour
 from pykka import _death_watch as death_watch
-from pykka import _life, _restarting  # noqa: F401 (enters its handlers)
+from pykka import _life
+from pykka import _restarting as restarting
 from pykka._address import Address
 from pykka._current import current
 from pykka._ending import end
@@ -538,3 +539,4 @@ _USE_SUBCLASS = (
 )
 
 _life.inherited_stop = Actor.stop
+restarting.enter_handlers()

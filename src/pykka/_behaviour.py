@@ -31,7 +31,7 @@ def become(address: Address, on_receive: Any) -> None:
     extras, actor = address.need_extras(), _actor_of(address)
     if extras.behaviours is None:
         extras.behaviours = []
-    extras.behaviours.append(vars(actor).get("on_receive"))
+    extras.behaviours.append(actor.__dict__.get("on_receive"))
     actor.on_receive = on_receive
 
 

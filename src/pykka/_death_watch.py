@@ -100,10 +100,10 @@ def _on_notice(address: Address, envelope: Letter) -> object:
     return actor.on_receive(Terminated(ref_at(watch.target), reason))
 
 
-def watch(watcher: Address, ref: ActorRef[Any], *, is_urgent: bool) -> None:
+def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
     """Have an actor told of the end of another one; it is the one whose code runs."""
     if not isinstance(ref, ActorRef):
-        msg = f"watch() takes the ref of an actor, not {ref!r}"  # type: ignore[unreachable]
+        msg = f"watch() takes the ref of an actor, not {ref!r}"
         raise TypeError(msg)
     target = ref._address
     if target is watcher:

@@ -146,8 +146,8 @@ def require_spec(spec: object, what: str) -> None:
 
 def count(inbox: Any) -> int:
     """Tell how much is in an inbox, as far as it says so."""
-    qsize = getattr(inbox, "qsize", None)
-    return int(not inbox.empty()) if qsize is None else qsize()
+    qsize: Any = getattr(inbox, "qsize", None)
+    return int(not inbox.empty() if qsize is None else qsize())
 
 
 def ring(inbox: Any) -> None:

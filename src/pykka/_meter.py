@@ -74,11 +74,10 @@ class Meter:
         """Count something that was taken out of the inbox."""
         with suppress(IndexError):  # its sender did not know yet that things are counted
             self.arrivals.popleft()
-        kind: Any = type(item.message) if type(item) is Envelope else None  # pyright: ignore[reportUnknownMemberType]
-        if kind not in NOT_COUNTED:
+        if type(item) is not Envelope or type(item.message) not in NOT_COUNTED:  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
             self.handled += 1
             self.last = self.now()
-        return item
+        return item  # pyright: ignore[reportUnknownVariableType]
 
     def oldest(self) -> float | None:
         """Seconds that the first message has been waiting, if there is one."""

@@ -126,6 +126,8 @@ def _end_of_post_restart(address: Address, _result: object, error: BaseException
         stop_everything(address, actor, error)
 
 
-for _class, _handler in ((_Restart, _on_restart), (_Suspend, _on_suspend)):
-    messages._handlers[_class] = _handler
-    PRIVILEGED.add(_class)
+def enter_handlers() -> None:
+    """Have actors understand these signals."""
+    for message_class, handler in ((_Restart, _on_restart), (_Suspend, _on_suspend)):
+        messages._handlers[message_class] = handler
+        PRIVILEGED.add(message_class)

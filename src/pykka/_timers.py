@@ -236,12 +236,12 @@ def _require_seconds(name: str, value: Any, *, least: str) -> None:
 
 
 def _on_tick(address: Address, envelope: Letter) -> object:
-    tick = envelope.message
+    tick: Tick = envelope.message
     if not tick.begin():
         return None
     tick.timer._note_begin()
-    message = tick.timer.message
-    handler = messages._handlers.get(type(message))
+    message: Any = tick.timer.message
+    handler = messages._handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
     if handler is not None:
         return handler(address, _Told(message))
     actor: Any = address.actor

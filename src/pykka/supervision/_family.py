@@ -488,9 +488,8 @@ def _is_class(actor: Any) -> bool:
 
 def _make(spec: ChildSpec) -> Any:
     """Make an instance of a child's actor."""
-    maker: Any = spec.actor
-    if isinstance(maker, ActorOptions):
-        maker = maker.actor_class
+    given: Any = spec.actor
+    maker: Any = getattr(given, "actor_class", given)
     actor = maker(*spec.args, **spec.kwargs)
     if not isinstance(actor, Actor):
         msg = (

@@ -88,7 +88,7 @@ class ChildSpec:
         self.args = tuple(args)
         self.kwargs = dict(kwargs or {})
         self.restart = restart
-        self.type = type if type is not None else _type_of(actor)
+        self.type: Literal["worker", "supervisor"] = type if type is not None else _type_of(actor)
         self.shutdown: Shutdown = (
             shutdown
             if shutdown is not None
@@ -152,7 +152,7 @@ DEFAULT_SHUTDOWN = 5.0
 
 
 def _type_of(actor: Any) -> Literal["worker", "supervisor"]:
-    actor_class = actor.actor_class if isinstance(actor, ActorOptions) else actor
+    actor_class: Any = getattr(actor, "actor_class", actor)
     return "supervisor" if getattr(actor_class, "supervises", False) else "worker"
 
 

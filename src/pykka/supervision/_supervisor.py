@@ -180,8 +180,9 @@ class Supervisor(_BaseSupervisor):
 
     def _check(self, spec: ChildSpec) -> None:
         who = type(self).__name__
-        if not isinstance(spec, ChildSpec):
-            msg = f"a child of {who} is described by a ChildSpec, not by {spec!r}"  # type: ignore[unreachable]
+        given: Any = spec
+        if not isinstance(given, ChildSpec):
+            msg = f"a child of {who} is described by a ChildSpec, not by {spec!r}"
             raise TypeError(msg)
         if spec.id in self._specs or spec.id in self._family.table:
             msg = f"{who} has two children with the id {spec.id!r}; each needs one of its own"

@@ -276,7 +276,8 @@ class AsyncioAddress(Address):
         return self.stopped or bool(extras.signals or (extras.front and not extras.down))
 
     def use_inbox(self, inbox: Any) -> None:
-        self.inbox = LoopInbox(SimpleQueue() if inbox is None else inbox, self)
+        queue: SimpleQueue[Any] | Any = SimpleQueue() if inbox is None else inbox
+        self.inbox = LoopInbox(queue, self)
 
     def put_in_front(self, meter: Meter) -> None:
         self.inbox.queue = MeteredInbox(self.inbox.queue, meter)

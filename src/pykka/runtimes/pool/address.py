@@ -312,7 +312,8 @@ class PooledAddress(Address):
         waiting = len(self.backlog or ())
         if inbox is None:
             return waiting
-        return waiting + (len(inbox) if type(inbox) is list else inbox.qsize())
+        more: int = len(inbox) if type(inbox) is list else inbox.qsize()  # pyright: ignore[reportUnknownArgumentType]
+        return waiting + more
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         deadline = None if timeout is None else monotonic() + timeout

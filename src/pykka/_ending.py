@@ -78,6 +78,8 @@ def stop(address: Address, actor: Actor) -> None:
     extras = address.extras
     if extras is None:
         _run_hook(address, actor.on_stop)
+    elif extras.down:  # the hooks of the instance have run
+        extras.note_reason(extras.down_reason)
     else:
         extras.note_reason(Stopped())
         Ending(address, (address.stop_children, actor.on_stop)).go_on()
@@ -125,16 +127,6 @@ def go_down(
     Ending(address, steps).go_on()
 
 
-def end_killed(address: Address) -> None:
-    """End the life of an actor that was killed, before its next message."""
-    extras: Any = address.extras
-    if extras.down:  # the hooks of the instance have run
-        mark_stopped(address)
-        extras.note_reason(extras.down_reason)
-    else:
-        stop(address, address.actor)  # type: ignore[arg-type]
-
-
 def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:
     """Stop this actor, and then all others, because of an exception that means the program."""
     logger.debug("%r in %s. Stopping all actors.", error, actor)
@@ -179,6 +171,8 @@ def end(address: Address) -> None:
         if not address.ending:
             address.ending = True
             address.home.unregister(address)
+            if address.extras is not None and address.extras.down:
+                address.extras.note_reason(address.extras.down_reason)
     finally:
         address.close()
 

@@ -147,7 +147,8 @@ def require_spec(spec: object, what: str) -> None:
 def count(inbox: Any) -> int:
     """Tell how much is in an inbox, as far as it says so."""
     qsize: Any = getattr(inbox, "qsize", None)
-    return int(not inbox.empty() if qsize is None else qsize())
+    size: int = int(not inbox.empty()) if qsize is None else qsize()
+    return size
 
 
 def ring(inbox: Any) -> None:

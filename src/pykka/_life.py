@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from pykka import messages
 from pykka._ask import Ask, CallAsk
 from pykka._current import current
-from pykka._ending import crash, end, end_killed, stop, stop_everything
+from pykka._ending import crash, end, stop, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._replying import (
     is_failure,
@@ -90,7 +90,7 @@ def live(actor: Actor) -> None:
             else:
                 handle(address, get())
     except BaseException as error:  # the user's inbox failed
-        crash(address, actor, error)
+        crash(address, address.actor or actor, error)
     finally:
         end(address)
         state.address = None
@@ -121,7 +121,7 @@ def attend(address: Address) -> Any:
     if address.stopped:
         address.attention = True
         if extras is not None and extras.killed and not address.ending:
-            end_killed(address)
+            stop(address, address.actor)  # type: ignore[arg-type]
         return ENDED
     if extras is None:
         return NOTHING

@@ -62,11 +62,11 @@ async def live(address: AsyncioAddress) -> None:
             await _complete(address)
             await _handle_messages(address)
         except asyncio.CancelledError:
-            _interrupt(address, actor)
+            _interrupt(address, address.actor or actor)
         except GeneratorExit:
             raise  # the loop is gone, and nothing can be awaited any more
         except BaseException as error:  # the user's inbox failed
-            _run(address, crash, address, actor, error)
+            _run(address, crash, address, address.actor or actor, error)
         await _complete(address)
     finally:
         try:

@@ -147,7 +147,10 @@ def require_spec(spec: object, what: str) -> None:
 def count(inbox: Any) -> int:
     """Tell how much is in an inbox, as far as it says so."""
     qsize: Any = getattr(inbox, "qsize", None)
-    size: int = int(not inbox.empty()) if qsize is None else qsize()
+    if qsize is None:
+        is_empty: bool = inbox.empty()
+        return int(not is_empty)
+    size: int = qsize()
     return size
 
 

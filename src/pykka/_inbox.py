@@ -200,9 +200,9 @@ def take_all(inbox: Any, into: list[Any]) -> None:
         with contextlib.suppress(queue.Empty):
             into.extend(iter(inbox.get_nowait, _NEVER))
         return
-    own = getattr(type(inbox), "take_all", None)
+    own: Any = getattr(inbox, "take_all", None)
     if own is not None:  # it is the library's
-        own(inbox, into)
+        own(into)
         return
     # An inbox of the user's. With nothing but get() and empty(), two threads that both saw a last
     # envelope would fight for it and one would wait for ever; so one thread at a time. The lock

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 class Supervision(Protocol):
     """Who decides what becomes of an actor when it fails."""
 
-    restarts: bool
-    """Whether an actor that fails waits for the decision; if not, it ends."""
+    @property
+    def restarts(self) -> bool:
+        """Whether an actor that fails waits for the decision; if not, it ends."""
+        ...
 
     def make(self) -> Any:
         """Make a new instance of the actor."""

@@ -28,6 +28,7 @@ from pykka._envelope import Envelope
 from pykka._inbox import PRIVILEGED
 from pykka._life import begin
 from pykka._logging import logger
+from pykka._meter import NOT_COUNTED
 from pykka._reasons import Failed
 from pykka._replying import as_exc_info, is_failure
 
@@ -113,3 +114,4 @@ def _end_of_post_restart(address: Address, _result: object, error: BaseException
 for _class, _handler in ((_Restart, _on_restart), (_Suspend, _on_suspend)):
     messages._handlers[_class] = _handler
     PRIVILEGED.add(_class)
+    NOT_COUNTED.add(_class)

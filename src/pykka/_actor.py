@@ -459,7 +459,8 @@ class Actor:
 
         Raises:
             StashFullError: As many as may be are set aside already.
-            RuntimeError: The class has no `stash_capacity`, or no message is being handled.
+            RuntimeError: The class has no `stash_capacity`, or no message is being handled: in
+                the hooks, for instance, or in another thread or task.
 
         Examples:
             >>> import pykka
@@ -486,6 +487,8 @@ class Actor:
 
     def unstash_all(self) -> int:
         """Have all messages that were set aside handled, in order, before all others.
+
+        An actor in an event loop may call it in a task of its own, too.
 
         Returns:
             How many they are.

@@ -29,6 +29,7 @@ DOORS = [
     "pykka.debug",
     "pykka.dead_letters",
     "pykka.timers",
+    "pykka.routing",
 ]
 """The modules that a user imports from."""
 
@@ -126,10 +127,23 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "unsubscribe",
         ],
         "pykka.timers": ["Clock", "ManualClock", "MonotonicClock"],
+        "pykka.routing": [
+            "Broadcast",
+            "ConsistentHashing",
+            "Random",
+            "RoundRobin",
+            "RouterRef",
+            "ScatterGather",
+            "SmallestInbox",
+            "TailChopping",
+        ],
     }
 
 
-@pytest.mark.parametrize("door", ["pykka", "pykka.dead_letters", "pykka.debug", "pykka.timers"])
+@pytest.mark.parametrize(
+    "door",
+    ["pykka", "pykka.dead_letters", "pykka.debug", "pykka.routing", "pykka.timers"],
+)
 def test_all_is_sorted_and_complete(door: str) -> None:
     module = importlib.import_module(door)
     offered = module.__all__

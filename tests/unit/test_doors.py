@@ -30,6 +30,7 @@ DOORS = [
     "pykka.dead_letters",
     "pykka.timers",
     "pykka.resilience",
+    "pykka.routing",
 ]
 """The modules that a user imports from."""
 
@@ -140,11 +141,29 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "Retry",
             "RetryStatistics",
         ],
+        "pykka.routing": [
+            "Broadcast",
+            "ConsistentHashing",
+            "Random",
+            "RoundRobin",
+            "RouterRef",
+            "ScatterGather",
+            "SmallestInbox",
+            "TailChopping",
+        ],
     }
 
 
 @pytest.mark.parametrize(
-    "door", ["pykka", "pykka.dead_letters", "pykka.debug", "pykka.timers", "pykka.resilience"]
+    "door",
+    [
+        "pykka",
+        "pykka.dead_letters",
+        "pykka.debug",
+        "pykka.timers",
+        "pykka.resilience",
+        "pykka.routing",
+    ],
 )
 def test_all_is_sorted_and_complete(door: str) -> None:
     module = importlib.import_module(door)

@@ -66,7 +66,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "ConsistentHashing": lambda refs: routing.ConsistentHashing(refs, key=str, virtual_nodes=3),
     "Broadcast": routing.Broadcast,
     "ScatterGather": routing.ScatterGather,
-    "TailChopping": routing.TailChopping,
+    "TailChopping": lambda refs: routing.TailChopping(refs, interval=PATIENCE),
 }
 """Small, for some tests try all places where they may be interrupted."""
 

@@ -231,6 +231,13 @@ class Address:
         inbox, their list is emptied after the mark (`actor` is None) is set, and by latecomers
         who see the mark. It may be done twice.
         """
+        try:
+            self._close()
+        except BaseException:
+            self._close()  # a signal handler raised, we do not know where
+            raise
+
+    def _close(self) -> None:
         self._require_stoppers()
         self.mark_stopped()
         extras = self.extras
@@ -372,8 +379,10 @@ class Address:
                 for lane in (self.extras.signals, self.extras.front, self.extras.stash):
                     move(lane or [], letters)
             self.take_all(letters)
-        finally:  # also if a signal handler raised
             for_each(letters, self._bury)
+        except BaseException:
+            for_each(letters, self._bury)  # a signal handler raised: go on where it struck
+            raise
 
     def answer_when_ended(self, reply_to: Any, *, answer: object) -> None:
         """Have a future resolved when the actor has ended, or now if it has.

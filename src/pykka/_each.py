@@ -18,16 +18,9 @@ def for_each(items: list[Any], function: Callable[[Any], object]) -> None:
     """Call a function with each item of a list, and take it out.
 
     What one call raises keeps none of the others from being made. The first exception is raised
-    at the end.
+    at the end. If a signal handler strikes between two calls, the caller has to call this again
+    with what is left.
     """
-    try:
-        _go_through(items, function)
-    except BaseException:
-        _go_through(items, function)  # a signal handler raised: go on where it struck
-        raise
-
-
-def _go_through(items: list[Any], function: Callable[[Any], object]) -> None:
     raised: list[BaseException] = []
     while items:
         try:

@@ -356,13 +356,12 @@ class ActorSystem:
 
     def unregister(self, address: Address) -> bool:
         """Make an actor no longer findable; False if it was not."""
-        known = address in self._refs
-        if known:
+        if address.ending and address in self._refs:
             # In this order, so that it is always in one of the two; see `everybody`.
             self._ending[address] = None
             if address.actor is None:
                 self.forget(address)
-            self._refs.pop(address, None)
+        known = self._refs.pop(address, None) is not None
         urn = address.urn_if_seen
         if urn is not None:
             self.forget_urn(address, urn)

@@ -51,8 +51,13 @@ class Ending:
         self._steps = iter(steps)
 
     def go_on(self) -> None:
-        """Do the steps that are left, up to the first that has to be awaited."""
+        """Do the steps that are left, up to the first that has to be awaited.
+
+        None of them, if the actor was abandoned meanwhile.
+        """
         for step in self._steps:
+            if self._address.actor is None:
+                return
             try:
                 result: Any = step()
                 if type(result) is CoroutineType:
@@ -137,6 +142,8 @@ def _ask_for_decision(address: Address, reason: Reason) -> None:
 
 def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:
     """Stop this actor, and then all others, because of an exception that means the program."""
+    if address.ending:
+        return  # it was abandoned, and nothing that its code does makes a difference
     logger.debug("%r in %s. Stopping all actors.", error, actor)
     stop(address, actor)
     _stop_the_others(address)

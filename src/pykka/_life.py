@@ -146,6 +146,8 @@ def attend(address: Address) -> Any:
 
 def begin(address: Address, actor: Actor) -> None:
     """Run the start hook."""
+    if address.ending:
+        return  # it was abandoned before it could begin
     try:
         result: Any = actor.on_start()
         if type(result) is CoroutineType:
@@ -161,6 +163,8 @@ def begin(address: Address, actor: Actor) -> None:
 def end_of_start(address: Address, _result: object, error: BaseException | None) -> None:
     """See to what the start hook has raised."""
     actor: Any = address.actor
+    if actor is None:
+        return  # it was abandoned, or its loop was closed under it
     if error is None:
         supervision = None if address.extras is None else address.extras.supervision
         if supervision is not None:
@@ -277,7 +281,7 @@ def end_of_message(address: Address, result: object, error: BaseException | None
     """End the handling of the message that the actor is handling."""
     letter, actor = address.handling, address.actor
     if actor is None:
-        return  # its loop was closed under it, and everybody is answered
+        return  # it was abandoned, or its loop closed under it, and everybody is answered
     if type(error) is SetAside:
         _set_aside(address, letter if type(letter) in LETTERS else Envelope(letter))
         address.handling = None

@@ -87,6 +87,9 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
         extras.supervision.went_down(address, extras.down_reason)
         return None
     address.actor = actor
+    if address.closed:  # in this order: whoever closes it does so the other way round
+        address.actor = None  # it was abandoned meanwhile
+        return None
     address.actor_class = type(actor)
     extras.reason.clear()
     extras.down = False

@@ -197,7 +197,7 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
             handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
             result = actor.on_receive(message) if handler is None else handler(address, letter)
     except SetAside:
-        _set_aside(address, letter)
+        _set_aside(address)
         address.handling = letter = message = actor = None
     except BaseException as error:
         _fail(address, actor, getattr(letter, "reply_to", None), error)
@@ -264,7 +264,7 @@ def handle_told(address: Address, message: object) -> None:
 def fail_told(address: Address, error: BaseException) -> None:
     """End the handling of a message that raised, and that nobody wants an answer to."""
     if type(error) is SetAside:
-        _set_aside(address, Envelope(address.handling))
+        _set_aside(address)
         return
     _fail(address, address.actor, None, error)  # type: ignore[arg-type]
 
@@ -283,7 +283,7 @@ def end_of_message(address: Address, result: object, error: BaseException | None
     if actor is None:
         return  # it was abandoned, or its loop closed under it, and everybody is answered
     if type(error) is SetAside:
-        _set_aside(address, letter if type(letter) in LETTERS else Envelope(letter))
+        _set_aside(address)
         address.handling = None
         return
     reply_to = getattr(letter, "reply_to", None)
@@ -304,7 +304,7 @@ def end_of_message(address: Address, result: object, error: BaseException | None
 type_of: Callable[[object], type] = type  # so that type checkers do not draw conclusions
 
 
-def _set_aside(address: Address, letter: Any) -> None:
+def _set_aside(address: Address) -> None:
     """Put the message that the actor is handling into its stash.
 
     This is done at the end of the handling and not by `stash()`, so that a message whose handler
@@ -313,6 +313,7 @@ def _set_aside(address: Address, letter: Any) -> None:
     extras = address.need_extras()
     if extras.meter is not None:
         extras.meter.set_aside += 1
+    letter: Any = address.handling
     if type_of(letter) is Envelope:
         message = letter.message
         kind = type_of(message)
@@ -325,7 +326,7 @@ def _set_aside(address: Address, letter: Any) -> None:
             letter = Envelope(Terminated(ref_at(message.watch.target), message.reason))
     if extras.stash is None:
         extras.stash = []
-    extras.stash.append(letter)
+    extras.stash.append(letter if type_of(letter) in LETTERS else Envelope(letter))
 
 
 def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -> None:

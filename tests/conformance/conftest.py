@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conformance.agents import Diary, Gate, make_agent_class
+from tests.leaks import PATIENCE
+
+import pykka
+from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,3 +39,16 @@ def gate() -> Iterator[Gate]:
     gate = Gate()
     yield gate
     gate.open()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still until the test advances it."""
+    return ManualClock()
+
+
+@pytest.fixture
+def system(clock: ManualClock) -> Iterator[pykka.ActorSystem]:
+    """A system of its own, whose time is in the hands of the test."""
+    with pykka.ActorSystem(clock=clock, shutdown_timeout=PATIENCE) as system:
+        yield system

@@ -36,8 +36,10 @@ class LeakCheck:
         deadline = time.monotonic() + PATIENCE
         pools = [f"{pool.name}-" for pool, _is_daemon in dispatcher._snapshot()]
         for thread in set(threading.enumerate()) - self._before:
-            # A pool keeps its threads, and so do the loop that actors share, and trio.
-            if thread.name.startswith(("pytest_timeout", "pykka-asyncio", "Trio thread", *pools)):
+            # A pool keeps its threads, and so do a clock, the loop that actors share, and trio.
+            if thread.name.startswith(
+                ("pytest_timeout", "pykka-asyncio", "pykka-clock", "Trio thread", *pools)
+            ):
                 continue
             try:
                 thread.join(max(0.0, deadline - time.monotonic()))

@@ -34,6 +34,9 @@ class Supervision(Protocol):
     restarts: bool
     """Whether an actor that fails waits for the decision; if not, it ends."""
 
+    actor_class: type[Any]
+    """The class of its instances, as far as that is known before they are made."""
+
     def make(self) -> Any:
         """Make a new instance of the actor."""
 

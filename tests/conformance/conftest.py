@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conformance.agents import Diary, Gate, make_agent_class
+from tests.conformance.supervised import Offices, make_worker_class
+
+import pykka
+from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +25,25 @@ if TYPE_CHECKING:
 def agent(runtime: Runtime) -> Any:
     """An actor class whose actors do what they are told; see `make_agent_class`."""
     return make_agent_class(runtime)
+
+
+@pytest.fixture
+def offices(runtime: Runtime, diary: Diary) -> Offices:
+    """Starts supervisors of workers of this runtime."""
+    return Offices(make_worker_class(runtime), diary)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The clock of the fixture `system`."""
+    return ManualClock()
+
+
+@pytest.fixture
+def system(clock: ManualClock) -> Iterator[pykka.ActorSystem]:
+    """A system in virtual time."""
+    with pykka.ActorSystem(clock=clock) as system:
+        yield system
 
 
 @pytest.fixture

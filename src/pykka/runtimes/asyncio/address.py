@@ -264,7 +264,8 @@ class AsyncioAddress(Address):
         return None if wait is None or isinstance(wait, Await) else holder
 
     def wake_up(self) -> None:
-        ring(self.inbox.queue)
+        if self.extras is None or not self.extras.down:
+            ring(self.inbox.queue)
         self.inbox.rouse()
 
     def has_urgent(self) -> bool:

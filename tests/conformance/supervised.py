@@ -1,4 +1,4 @@
-"""What the tests of supervision use: workers that note what they go through, and their supervisor."""
+"""What the tests of supervision use: workers that note what happens to them, and supervisors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def instance(worker: Any) -> int:
     return number
 
 
-def make_worker_class(runtime: Runtime) -> Any:
+def make_worker_class(runtime: Runtime) -> Any:  # noqa: C901 (it is a class)
     """Make an actor class whose actors note their hooks, and do what they are told.
 
     A message that is a function is called with the actor; any other message is noted, and answered
@@ -177,8 +177,10 @@ class Offices:
         """Start a supervisor. It bears any number of restarts if nothing else is said."""
         options.setdefault("max_restarts", 1_000_000)
         found = [self.spec(spec) if isinstance(spec, str) else spec for spec in specs]
-        start = supervisor.start if system is None else lambda *a, **k: system.start(
-            supervisor, *a, **k
+        start = (
+            supervisor.start
+            if system is None
+            else lambda *a, **k: system.start(supervisor, *a, **k)
         )
         return Office(start(found, **options))
 

@@ -539,7 +539,7 @@ def test_an_actor_waits_for_another_that_is_down_without_a_deadlock(
     a, b = office.child("a"), office.child("b")
     take_down(a, clock)
     answer = b.ask(lambda _worker: a.ask(instance), block=False)
-    wait_until(lambda: a._address.count(), "the question waits")
+    wait_until(a._address.count, "the question waits")
     clock.advance(10)
     assert answer.get(timeout=PATIENCE) == 2
 

@@ -114,9 +114,7 @@ class Plan:
 
     __slots__ = ("delay", "family", "is_patient", "members", "phase", "reason")
 
-    def __init__(
-        self, family: Family, members: list[Child], reason: Reason, delay: float
-    ) -> None:
+    def __init__(self, family: Family, members: list[Child], reason: Reason, delay: float) -> None:
         self.family = family
         self.members = members
         self.reason = reason
@@ -289,13 +287,12 @@ class Family:
         except BaseException:
             # If it has made an actor and started it, that one is not to stay.
             for address in self.address.need_extras().children.copy():
-                if address.need_extras().supervision is link:
+                if _is_tied_by(address, link):
                     address.kill()
             raise
         finally:
             state.birth = None
-        extras = actor._pykka_address.extras
-        if extras is None or extras.supervision is not link:
+        if not _is_tied_by(actor._pykka_address, link):
             msg = (
                 f"the function of the child specification {spec.id!r} has returned an actor that "
                 "it did not make just then, or not before any other actor; it has to make a new "
@@ -571,6 +568,10 @@ def _is_class(actor: Any) -> bool:
     return isinstance(actor, ActorOptions) or (
         isinstance(actor, type) and issubclass(actor, Actor)
     )
+
+
+def _is_tied_by(address: Address, link: Any) -> bool:
+    return address.extras is not None and address.extras.supervision is link
 
 
 def _make(spec: ChildSpec) -> Any:

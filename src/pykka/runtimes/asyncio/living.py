@@ -64,7 +64,7 @@ async def live(address: AsyncioAddress) -> None:
             await _complete(address)
             await _handle_messages(address)
         except asyncio.CancelledError:
-            _interrupt(address, address.actor)  # type: ignore[arg-type]
+            _interrupt(address, address.actor)
         except GeneratorExit:
             raise  # the loop is gone, and nothing can be awaited any more
         except BaseException as error:  # the user's inbox failed

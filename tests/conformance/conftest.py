@@ -6,6 +6,7 @@ its actors from `runtime.actor_class`, or it uses the class that the fixture `ag
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,6 +45,15 @@ def system(clock: ManualClock) -> Iterator[pykka.ActorSystem]:
     """A system in virtual time."""
     with pykka.ActorSystem(clock=clock) as system:
         yield system
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Have the library log nothing, for tests in which much fails."""
+    logger = logging.getLogger("pykka")
+    logger.disabled = True
+    yield
+    logger.disabled = False
 
 
 @pytest.fixture

@@ -165,6 +165,9 @@ class Supervisor(_BaseSupervisor):
         _require_one_of(who, "auto_shutdown", end, ("never", "any_significant", "all_significant"))
         self._pykka_family = self._pykka_make_family(chosen, max_restarts, within, end)
         self._pykka_specs: dict[Any, ChildSpec] = {}
+        if not hasattr(specs, "__iter__"):
+            msg = f"{who} takes a sequence of ChildSpecs as its child_specs, not {specs!r}"
+            raise TypeError(msg)
         for spec in specs:
             self._pykka_check(spec)
             self._pykka_specs[spec.id] = spec
@@ -178,12 +181,7 @@ class Supervisor(_BaseSupervisor):
         if spec.id in self._pykka_specs or spec.id in self._pykka_family.table:
             msg = f"{who} has two children with the id {spec.id!r}; each needs one of its own"
             raise ValueError(msg)
-        if spec.significant and self._pykka_family.auto_shutdown == "never":
-            msg = (
-                f"the child {spec.id!r} of {who} is significant, which means nothing while "
-                'auto_shutdown is "never"'
-            )
-            raise ValueError(msg)
+        _require_insignificant(who, spec, self._pykka_family.auto_shutdown)
 
     def on_start(self) -> None:
         """Start the children. Whoever overrides it has to call this."""
@@ -261,8 +259,9 @@ class Supervisor(_BaseSupervisor):
             raise LookupError(msg) from None
 
     def _pykka_require_stopped(self, child: Child) -> None:
-        if child.state != "stopped" or child.plan is not None:
-            msg = f"the child {child.spec.id!r} of {self} is {child.state}; terminate it first"
+        state = _info(child).state
+        if state != "stopped":
+            msg = f"the child {child.spec.id!r} of {self} is {state}; terminate it first"
             raise RuntimeError(msg)
 
 
@@ -279,6 +278,7 @@ class DynamicSupervisor(_BaseSupervisor):
 
     Raises:
         TypeError: There is no template.
+        ValueError: The template is significant.
 
     Examples:
         >>> import pykka
@@ -310,6 +310,7 @@ class DynamicSupervisor(_BaseSupervisor):
         if not isinstance(chosen, ChildSpec):
             msg = f"{type(self).__name__} needs a ChildSpec as its template, not {chosen!r}"
             raise TypeError(msg)
+        _require_insignificant(type(self).__name__, chosen, "never")
         self._pykka_template = chosen
         self._pykka_family = self._pykka_make_family("one_for_one", max_restarts, within, "never")
         self._pykka_family.forgets_the_stopped = True
@@ -359,6 +360,15 @@ def _info(child: Child) -> ChildInfo:
         child.spec.type,
         child.restarts,
     )
+
+
+def _require_insignificant(who: str, spec: ChildSpec, auto_shutdown: AutoShutdown) -> None:
+    if spec.significant and auto_shutdown == "never":
+        msg = (
+            f"the child {spec.id!r} of {who} is significant, which means nothing while "
+            'auto_shutdown is "never"'
+        )
+        raise ValueError(msg)
 
 
 def _require_one_of(who: str, name: str, value: object, values: tuple[str, ...]) -> None:

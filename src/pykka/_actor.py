@@ -198,7 +198,7 @@ class Actor:
         raise NotImplementedError(_USE_SUBCLASS)
 
     def _start_actor_loop(self) -> None:
-        """Have something call `_life.live()` with this actor."""
+        """Have something call `_life.live()` with this actor's address."""
         raise NotImplementedError(_USE_SUBCLASS)
 
     def __str__(self) -> str:

@@ -510,8 +510,15 @@ class Address:
 
     def wake_up(self) -> None:
         """Make the actor's thread look at the marks."""
-        if self.extras is not None and self.extras.bell is not None:
-            self.extras.bell.put(None)
+        extras = self.extras
+        if extras is not None and extras.bell is not None:
+            # What lies in the bell already wakes the thread later than now.
+            if not extras.bell.qsize():
+                extras.bell.put(None)
+            # The inbox of an actor that is down is not looked at. If it is up again a moment
+            # later, it looks at `attention` before it turns to the inbox.
+            if extras.down:
+                return
         self.put_without_waiting(Envelope(_WakeUp()))
 
     def find_place(self) -> Place | None:

@@ -39,6 +39,9 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     Returns:
         A future that is resolved when it has ended.
     """
+    supervision = None if child.extras is None else child.extras.supervision
+    if supervision is not None:
+        supervision.restarts = False  # in this order; see `pykka._ending`
     ended = end_of(child)
     extras = child.extras
     if seconds == 0 or (extras is not None and extras.down):

@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 class Supervision(Protocol):
     """Who decides what becomes of an actor when it fails."""
 
-    @property
-    def restarts(self) -> bool:
-        """Whether an actor that fails waits for the decision; if not, it ends."""
-        ...
+    restarts: bool
+    """Whether an actor that fails waits for the decision; if not, it ends."""
+
+    actor_class: type[Any]
+    """The class of its instances, as far as that is known before they are made."""
 
     def make(self) -> Any:
         """Make a new instance of the actor."""

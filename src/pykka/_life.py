@@ -68,15 +68,17 @@ inherited_stop: object = None
 """The function `Actor.stop`; entered by `pykka._actor`, which stands above this module."""
 
 
-def live(actor: Actor) -> None:
-    """Run an actor on this thread, from its start to its end."""
-    address = actor._pykka_address
+def live(address: Address) -> None:
+    """Run an actor on this thread, from its start to its end.
+
+    It does not hold the actor itself, which may be replaced by another instance.
+    """
     if not address.claim_life():
         return  # the start was interrupted, and nobody knows of the actor
     state = current.state
     state.address = address
     try:
-        begin(address, actor)
+        begin(address, address.actor)  # type: ignore[arg-type]
         get = address.inbox.get
         # "while not address.stopped" would be compiled to a loop without an unconditional jump
         # back. Python 3.11 never specialises such a loop in a function that is called once for
@@ -95,7 +97,7 @@ def live(actor: Actor) -> None:
             else:
                 handle(address, get())
     except BaseException as error:  # the user's inbox failed
-        crash(address, address.actor or actor, error)
+        crash(address, address.actor, error)  # type: ignore[arg-type]
     finally:
         end(address)
         state.address = None

@@ -51,5 +51,7 @@ class LeakCheck:
                 time.sleep(0.001)
         for system in all_systems():
             while system.everybody():  # an actor in a loop has no thread to be joined
-                assert time.monotonic() < deadline, f"left behind in {system}: {system.everybody()}"
+                assert time.monotonic() < deadline, (
+                    f"left behind in {system}: {system.everybody()}"
+                )
                 time.sleep(0.001)

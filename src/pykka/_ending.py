@@ -117,10 +117,22 @@ def go_down(
         address.stop_children,
         *([] if hook is None else [hook]),
         partial(actor.pre_restart, reason),
+        address.stop_children,  # the hooks may have started some
         extras.forget_instance,
         partial(extras.supervision.went_down, address, reason),
+        partial(_end_with_parent, address),
     ]
     Ending(address, steps).go_on()
+
+
+def _end_with_parent(address: Address) -> None:
+    """End an actor that is down if its parent is ending, and so waits for it.
+
+    In this order: the parent notes that it is ending, and *then* looks which children are down.
+    """
+    extras: Any = address.extras
+    if extras.parent is not None and extras.parent.ending:
+        address.kill()
 
 
 def end_killed(address: Address) -> None:

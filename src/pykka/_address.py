@@ -32,36 +32,34 @@ Lazy parts
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pykka._ask import Ask, CallAsk, message_of
+from pykka._ask import Ask, answer, message_of
 from pykka._children import let_children_go, stop_children
 from pykka._each import call, for_each
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._extras import Extras
 from pykka._inbox import (
-    PRIVILEGED,
     ActorInbox,
     Inbox,
     Letter,
     count,
     move,
+    put_without_waiting,
     require_spec,
-    ring,
     take_all,
 )
 from pykka._locks import held
-from pykka._meter import MeteredInbox
+from pykka._meter import MeteredInbox, statistics_of_inbox
 from pykka._reasons import Killed, Stopped
 from pykka._threading_future import ThreadingFuture, new_threading_future
 from pykka._waiting import place_of_actor
-from pykka.messages import _ActorStop
+from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,10 +69,10 @@ if TYPE_CHECKING:
     from pykka._clock import Clock
     from pykka._current import ThreadState
     from pykka._future import Future
-    from pykka._lazy import Outcome
     from pykka._meter import Meter
     from pykka._reasons import Reason
     from pykka._ref import ActorRef
+    from pykka._statistics import InboxStatistics
     from pykka._waiting import Place, Wait
 
 
@@ -321,16 +319,22 @@ class Address:
 
     def tell_unbounded(self, message: object) -> None:
         """Send a message that no bound of the inbox applies to, and never block."""
-        theirs = self.users_inbox()
-        full = None if theirs is None else getattr(theirs, "full", None)
-        if full is None or self.need_extras().policy is not None or not full():
-            self.send(Envelope(message))
+        letter = Envelope(message)
+        extras = self.extras
+        if self.users_inbox() is None or (extras is not None and extras.policy is not None):
+            self.send(letter)
             return
-        self.need_extras().front.append(Envelope(message))
-        self.attention = True
-        self.wake_up()
+        if not self.put_without_waiting(letter):
+            self.need_extras().front.append(letter)
+            self.attention = True
+            self.wake_up()
         if self.closed:
             self.bury_the_rest()
+
+    def put_without_waiting(self, letter: Letter) -> bool:
+        """Put a letter into the inbox, and let the actor notice it; False if there is no room."""
+        full = getattr(self.inner_inbox(), "full", None)
+        return put_without_waiting(self.inbox, full, letter)
 
     def kill(self) -> None:
         """Have the actor end after the current message.
@@ -488,7 +492,13 @@ class Address:
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         """Take the first envelope out of the library's own inbox."""
-        return self.inner_inbox().get(block, timeout)
+        item = self.inner_inbox().get(block, timeout)
+        meter = None if self.extras is None else self.extras.meter
+        return item if meter is None else meter.leave(item)
+
+    def inbox_statistics(self) -> InboxStatistics:
+        """How it stands with the library's own inbox."""
+        return statistics_of_inbox(self)
 
     def count(self) -> int:
         """How many envelopes are in the inbox, as far as that is known."""
@@ -500,9 +510,16 @@ class Address:
 
     def wake_up(self) -> None:
         """Make the actor's thread look at the marks."""
-        if self.extras is not None and self.extras.bell is not None:
-            self.extras.bell.put(None)
-        ring(self.inbox)
+        extras = self.extras
+        if extras is not None and extras.bell is not None:
+            # What lies in the bell already wakes the thread later than now.
+            if not extras.bell.qsize():
+                extras.bell.put(None)
+            # The inbox of an actor that is down is not looked at. If it is up again a moment
+            # later, it looks at `attention` before it turns to the inbox.
+            if extras.down:
+                return
+        self.put_without_waiting(Envelope(_WakeUp()))
 
     def find_place(self) -> Place | None:
         """The line of the user's code that the actor is at, as far as that can be found out."""
@@ -558,7 +575,7 @@ class Address:
 
     def refuse(self, reply_to: Any, reason: str) -> None:
         """Answer somebody whose message this actor will not handle."""
-        _answer(reply_to, (None, (self.dead_error(reason), None)))
+        answer(reply_to, (None, (self.dead_error(reason), None)))
 
     def _require_stoppers(self) -> list[tuple[Any, object]]:
         """The list of those who wait for the end; it is there before the address is closed."""
@@ -577,25 +594,9 @@ class Address:
         for_each((self.stoppers or _NOBODY).copy(), self._answer_stopper)
 
     def _answer_stopper(self, stopper: tuple[Any, object]) -> None:
-        reply_to, answer = stopper
-        _answer(reply_to, (self.reason if answer is REASON else answer, None))
+        reply_to, value = stopper
+        answer(reply_to, (self.reason if value is REASON else value, None))
 
-
-def _answer(reply_to: Any, outcome: Outcome) -> None:
-    """Resolve a future, unless somebody else has set it."""
-    if type(reply_to) in _OUR_FUTURES:
-        # It does not raise, so nothing is swallowed here that a signal handler raises.
-        reply_to._try_resolve(outcome)
-        return
-    value, raised = outcome
-    with contextlib.suppress(Exception):
-        if raised is None:
-            reply_to.set(value)
-        else:
-            reply_to.set_exception((type(raised[0]), raised[0], None))
-
-
-_OUR_FUTURES = frozenset({Ask, CallAsk, ThreadingFuture})
 
 _NOBODY: list[tuple[Any, object]] = []
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._envelope import Envelope
-from pykka._inbox import PRIVILEGED
 from pykka._ref import ActorRef, ref_at
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from pykka._address import Address
@@ -101,10 +101,10 @@ def _on_notice(address: Address, envelope: Letter) -> object:
     return actor.on_receive(message)
 
 
-def watch(watcher: Address, ref: ActorRef[Any], *, is_urgent: bool) -> None:
+def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
     """Have an actor told of the end of another one; it is the one whose code runs."""
     if not isinstance(ref, ActorRef):
-        msg = f"watch() takes the ref of an actor, not {ref!r}"  # type: ignore[unreachable]
+        msg = f"watch() takes the ref of an actor, not {ref!r}"
         raise TypeError(msg)
     target = ref._address
     if target is watcher:

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 class Supervision(Protocol):
     """Who decides what becomes of an actor when it fails."""
 
+    restarts: bool
+    """Whether an actor that fails waits for the decision; if not, it ends."""
+
+    actor_class: type[Any]
+    """The class of its instances, as far as that is known before they are made."""
+
     def make(self) -> Any:
         """Make a new instance of the actor."""
 
@@ -42,6 +48,9 @@ class Supervision(Protocol):
 
     def went_down(self, address: Address, reason: Reason) -> None:
         """Be told that an instance has ended, its hooks included, and that the actor waits."""
+
+    def ended(self, address: Address, reason: Reason) -> None:
+        """Be told that the actor has ended for good. It may be told twice."""
 
 
 class Extras:
@@ -89,8 +98,8 @@ class Extras:
         self.front: list[Any] = []
         self.stash: list[Any] | None = None
         """Messages set aside. Only the actor itself changes it."""
-        self.behaviours: list[Any] | None = None
-        """What `on_receive` was before each `become()`. Only the actor itself changes it."""
+        self.behaviours: Any = None
+        """What was put in the place of `on_receive()`. Only the actor itself changes it."""
         self.idle: Any = None
         """What rings when nothing has come for some time. Only the actor itself changes it."""
         self.watchers: dict[Watch, None] = {}
@@ -128,6 +137,11 @@ class Extras:
                 *[partial(bus.forget, address) for bus in self.buses.copy()],
                 *([] if self.parent is None else [partial(self.parent.lose_child, address)]),
                 *[partial(watch.report, reason) for watch in self.watchers.copy()],
+                *(
+                    []
+                    if self.supervision is None
+                    else [partial(self.supervision.ended, address, reason)]
+                ),
             ],
             call,
         )
@@ -143,7 +157,9 @@ class Extras:
         for watch in self.watching.copy().values():
             watch.end()
         self.watching.clear()
-        self.behaviours = None
+        if self.behaviours is not None:
+            self.behaviours.end()
+            self.behaviours = None
         if self.idle is not None:
             self.idle.end()
             self.idle = None

@@ -30,10 +30,12 @@ from types import BuiltinFunctionType, CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
-from pykka._ask import Ask, CallAsk
+from pykka._ask import LETTERS, Ask, CallAsk
 from pykka._current import current
-from pykka._ending import crash, end, end_killed, stop, stop_everything
+from pykka._death_watch import Terminated, _Notice
+from pykka._ending import crash, end, stop, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
+from pykka._ref import ref_at
 from pykka._replying import (
     is_failure,
     is_the_callers,
@@ -42,9 +44,12 @@ from pykka._replying import (
     reply_exception,
     settle,
 )
+from pykka._timers import Tick
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pykka._actor import Actor
     from pykka._address import Address
     from pykka._inbox import Letter
@@ -63,15 +68,17 @@ inherited_stop: object = None
 """The function `Actor.stop`; entered by `pykka._actor`, which stands above this module."""
 
 
-def live(actor: Actor) -> None:
-    """Run an actor on this thread, from its start to its end."""
-    address = actor._pykka_address
+def live(address: Address) -> None:
+    """Run an actor on this thread, from its start to its end.
+
+    It does not hold the actor itself, which may be replaced by another instance.
+    """
     if not address.claim_life():
         return  # the start was interrupted, and nobody knows of the actor
     state = current.state
     state.address = address
     try:
-        begin(address, actor)
+        begin(address, address.actor)  # type: ignore[arg-type]
         get = address.inbox.get
         # "while not address.stopped" would be compiled to a loop without an unconditional jump
         # back. Python 3.11 never specialises such a loop in a function that is called once for
@@ -90,7 +97,7 @@ def live(actor: Actor) -> None:
             else:
                 handle(address, get())
     except BaseException as error:  # the user's inbox failed
-        crash(address, actor, error)
+        crash(address, address.actor, error)  # type: ignore[arg-type]
     finally:
         end(address)
         state.address = None
@@ -121,7 +128,7 @@ def attend(address: Address) -> Any:
     if address.stopped:
         address.attention = True
         if extras is not None and extras.killed and not address.ending:
-            end_killed(address)
+            stop(address, address.actor)  # type: ignore[arg-type]
         return ENDED
     if extras is None:
         return NOTHING
@@ -134,6 +141,8 @@ def attend(address: Address) -> Any:
     except IndexError:
         return NOTHING
     address.attention = True
+    if extras.meter is not None:
+        extras.meter.take_up(letter)
     return letter
 
 
@@ -190,6 +199,7 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
             handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
             result = actor.on_receive(message) if handler is None else handler(address, letter)
     except SetAside:
+        _set_aside(address)
         address.handling = letter = message = actor = None
     except BaseException as error:
         _fail(address, actor, getattr(letter, "reply_to", None), error)
@@ -256,6 +266,7 @@ def handle_told(address: Address, message: object) -> None:
 def fail_told(address: Address, error: BaseException) -> None:
     """End the handling of a message that raised, and that nobody wants an answer to."""
     if type(error) is SetAside:
+        _set_aside(address)
         return
     _fail(address, address.actor, None, error)  # type: ignore[arg-type]
 
@@ -274,6 +285,7 @@ def end_of_message(address: Address, result: object, error: BaseException | None
     if actor is None:
         return  # it was abandoned, or its loop closed under it, and everybody is answered
     if type(error) is SetAside:
+        _set_aside(address)
         address.handling = None
         return
     reply_to = getattr(letter, "reply_to", None)
@@ -289,6 +301,34 @@ def end_of_message(address: Address, result: object, error: BaseException | None
         letter.let_go()
     letter = reply_to = error = None  # as in handle()
     address.handling = None
+
+
+type_of: Callable[[object], type] = type  # so that type checkers do not draw conclusions
+
+
+def _set_aside(address: Address) -> None:
+    """Put the message that the actor is handling into its stash.
+
+    This is done at the end of the handling and not by `stash()`, so that a message whose handler
+    has caught what that raises, and has handled it after all, is not handled twice.
+    """
+    extras = address.need_extras()
+    if extras.meter is not None:
+        extras.meter.set_aside += 1
+    letter: Any = address.handling
+    if type_of(letter) is Envelope:
+        message = letter.message
+        kind = type_of(message)
+        if kind is Tick:
+            tick = message.timer.set_aside()
+            if tick is None:
+                return
+            letter = Envelope(tick)
+        elif kind is _Notice:  # the watch is over
+            letter = Envelope(Terminated(ref_at(message.watch.target), message.reason))
+    if extras.stash is None:
+        extras.stash = []
+    extras.stash.append(letter if type_of(letter) in LETTERS else Envelope(letter))
 
 
 def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -> None:

@@ -249,15 +249,15 @@ class Address:
             # Whoever makes the extras from now on sees that there is no actor.
             extras = self.extras
             if extras is None:
-                self._answer_stoppers()
                 self.home.forget(self)
+                self._answer_stoppers()
             else:
                 for_each(
                     [
                         partial(let_children_go, self),
                         partial(extras.close, self),
-                        self._answer_stoppers,
                         partial(self.home.forget, self),
+                        self._answer_stoppers,
                     ],
                     call,
                 )

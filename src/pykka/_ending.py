@@ -131,6 +131,7 @@ def go_down(
         address.stop_children,
         *([] if hook is None else [hook]),
         partial(actor.pre_restart, reason),
+        address.stop_children,  # the hooks may have started some
         extras.forget_instance,
         partial(wait_for_decision, address, reason),
     ]

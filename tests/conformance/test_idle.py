@@ -77,6 +77,17 @@ def test_it_is_told_again_each_time_that_as_much_time_has_passed(
     assert seen == [10, 20, 30]
 
 
+def test_it_is_told_although_the_actor_looks_late(
+    ref: pykka.ActorRef[Any], clock: ManualClock, diary: Diary
+) -> None:
+    ref.ask("x")  # at the very time at which the time-out was set
+    clock.advance(10)
+    clock.advance(10)  # perhaps before it has looked
+    assert len(diary.read(1)) == 1
+    clock.advance(10)
+    assert len(diary.read(1)) == 1
+
+
 @pytest.mark.parametrize("how", ["tell", "ask", "proxy"])
 def test_a_message_begins_the_time_anew(
     ref: pykka.ActorRef[Any], clock: ManualClock, diary: Diary, how: str
@@ -134,10 +145,12 @@ def test_ticks_count_as_messages_and_cancelled_ones_do_not(
     timer = ref.tell_every(4, "tick")
     for _ in range(10):
         clock.advance(4)
-        wait_until(lambda: ref.statistics().waiting == 0, "the tick is handled")
+        ref.ask("x")  # the tick is handled
     assert diary.rest() == []
+    assert timer.delivered == 10
     clock.advance(3)
     timer.cancel()
+    assert idle_times(ref, clock, diary) == []
     clock.advance(7)
     assert diary.read(1) == [50]
 
@@ -239,7 +252,7 @@ def test_an_actor_that_has_ended_is_not_told(
         ("1", TypeError, "a number of seconds or None"),
     ],
 )
-def test_a_time_that_is_none_is_refused(
+def test_a_time_that_is_none_is_refused(  # noqa: PLR0917 (fixtures)
     ref: pykka.ActorRef[Any],
     clock: ManualClock,
     diary: Diary,

@@ -92,8 +92,8 @@ class Meter:
     def take_up(self, item: Any) -> Any:
         """Count something that the actor is about to handle, wherever it has lain."""
         if not (type(item) in _LETTERS and type(item.message) in NOT_COUNTED):
-            self.taken += 1
             self._before, self.last = self.last, self.now()
+            self.taken += 1
         return item
 
     def skip(self) -> None:
@@ -296,13 +296,15 @@ class Idle:
         if check.was_busy:
             self._since = self._meter.now()
         due = max(self._meter.last, self._since) + self._seconds
-        is_due = due <= check.at
-        if is_due:
+        result = None
+        if due <= check.at:
             self._since = check.at
             due = check.at + self._seconds
-        self._address.home.clock.schedule(due, self)
-        actor: Any = self._address.actor
-        return actor.on_idle() if is_due else None
+            actor: Any = self._address.actor
+            result = actor.on_idle()
+        if not self.is_cancelled:  # perhaps by the hook
+            self._address.home.clock.schedule(due, self)
+        return result
 
 
 def _is_busy(handling: Any) -> bool:

@@ -36,8 +36,9 @@ class LeakCheck:
         deadline = time.monotonic() + PATIENCE
         pools = [f"{pool.name}-" for pool, _is_daemon in dispatcher._snapshot()]
         for thread in set(threading.enumerate()) - self._before:
-            # A pool keeps its threads, and so do the loop that actors share, and trio.
-            if thread.name.startswith(("pytest_timeout", "pykka-asyncio", "Trio thread", *pools)):
+            # A pool keeps its threads, and so do the clock, the loop that actors share, and trio.
+            kept = ("pykka-clock", "pykka-asyncio", "pytest_timeout", "Trio thread", *pools)
+            if thread.name.startswith(kept):
                 continue
             try:
                 thread.join(max(0.0, deadline - time.monotonic()))

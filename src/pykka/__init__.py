@@ -25,12 +25,18 @@ from pykka._reasons import Abandoned, Failed, Killed, Reason, Stopped
 from pykka._ref import ActorRef
 from pykka._registry import ActorRegistry
 from pykka._scope import ActorScope
+from pykka._statistics import (
+    ActorStatistics,
+    DispatcherStatistics,
+    InboxStatistics,
+    SystemStatistics,
+)
 from pykka._system import ActorSystem
 from pykka._threading_future import ThreadingFuture
 from pykka._timers import Timer
 from pykka._version import __version__ as __version__
 from pykka.runtimes.pool.actor import PooledActor
-from pykka.runtimes.pool.dispatcher import Dispatcher, DispatcherStatistics
+from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.runtimes.threading import ThreadingActor
 
 if TYPE_CHECKING:
@@ -45,6 +51,7 @@ __all__ = [
     "ActorRef",
     "ActorRegistry",
     "ActorScope",
+    "ActorStatistics",
     "ActorSystem",
     "AsyncioActor",
     "CallableProxy",
@@ -55,6 +62,7 @@ __all__ = [
     "Future",
     "FutureAlreadySetError",
     "InboxFullError",
+    "InboxStatistics",
     "Killed",
     "NameTakenError",
     "PoolExhaustedError",
@@ -62,6 +70,7 @@ __all__ = [
     "Reason",
     "StashFullError",
     "Stopped",
+    "SystemStatistics",
     "Terminated",
     "ThreadingActor",
     "ThreadingFuture",

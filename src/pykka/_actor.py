@@ -135,7 +135,15 @@ class Actor:
             RuntimeError: `__init__()` does not call `super().__init__()`, or no thread can be
                 started.
         """
-        return start_actor(cls(*args, **kwargs))
+        actor = cls(*args, **kwargs)
+        ref: ActorRef[Self] = actor.actor_ref
+        try:
+            _set_off(actor)
+        except BaseException:
+            # Nothing stays behind: no thread could be started, or a signal handler raised.
+            _give_up(actor)
+            raise
+        return ref
 
     @classmethod
     def options(
@@ -459,7 +467,8 @@ class Actor:
 
         Raises:
             StashFullError: As many as may be are set aside already.
-            RuntimeError: The class has no `stash_capacity`, or no message is being handled.
+            RuntimeError: The class has no `stash_capacity`, or no message is being handled: in
+                the hooks, for instance, or in another thread or task.
 
         Examples:
             >>> import pykka
@@ -487,6 +496,8 @@ class Actor:
     def unstash_all(self) -> int:
         """Have all messages that were set aside handled, in order, before all others.
 
+        An actor in an event loop may call it in a task of its own, too.
+
         Returns:
             How many they are.
         """
@@ -505,24 +516,33 @@ class Actor:
 
 
 def start_actor(actor: A) -> ActorRef[A]:
-    """Start an actor that was just made; see `Actor.start`."""
-    ref: ActorRef[A] = actor.actor_ref
-    address = actor._pykka_address
+    """Start an actor that was just made. Not on the main thread; see `Actor.start`."""
     try:
-        address.home.register(ref)
-        if logger.isEnabledFor(DEBUG):
-            logger.debug("Starting %s", actor)
-        if address.extras is not None:
-            join_parent(address)
-        actor._start_actor_loop()
+        _set_off(actor)
     except BaseException:
-        # Nothing stays behind: no thread could be started, or a signal handler raised.
-        if address.claim_life():
-            end(address)
-        else:
-            ref.stop(block=False)
+        _give_up(actor)
         raise
-    return ref
+    return actor.actor_ref
+
+
+def _set_off(actor: Actor) -> None:
+    """Have a new actor begin to live."""
+    address = actor._pykka_address
+    address.home.register(actor._actor_ref)
+    if logger.isEnabledFor(DEBUG):
+        logger.debug("Starting %s", actor)
+    if address.extras is not None:
+        join_parent(address)
+    actor._start_actor_loop()
+
+
+def _give_up(actor: Actor) -> None:
+    """End a new actor, which has begun to live or has not."""
+    address = actor._pykka_address
+    if address.claim_life():
+        end(address)
+    else:
+        actor._actor_ref.stop(block=False)
 
 
 def _home(chosen: ActorSystem | None) -> Any:

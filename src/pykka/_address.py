@@ -49,16 +49,16 @@ from pykka._inbox import (
     Letter,
     count,
     move,
+    put_without_waiting,
     require_spec,
-    ring,
     take_all,
 )
 from pykka._locks import held
-from pykka._meter import MeteredInbox
+from pykka._meter import MeteredInbox, statistics_of_inbox
 from pykka._reasons import Killed, Stopped
 from pykka._threading_future import ThreadingFuture, new_threading_future
 from pykka._waiting import place_of_actor
-from pykka.messages import PRIVILEGED, _ActorStop
+from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from pykka._meter import Meter
     from pykka._reasons import Reason
     from pykka._ref import ActorRef
+    from pykka._statistics import InboxStatistics
     from pykka._waiting import Place, Wait
 
 
@@ -297,16 +298,22 @@ class Address:
 
     def tell_unbounded(self, message: object) -> None:
         """Send a message that no bound of the inbox applies to, and never block."""
-        theirs = self.users_inbox()
-        full = None if theirs is None else getattr(theirs, "full", None)
-        if full is None or self.need_extras().policy is not None or not full():
-            self.send(Envelope(message))
+        letter = Envelope(message)
+        extras = self.extras
+        if self.users_inbox() is None or (extras is not None and extras.policy is not None):
+            self.send(letter)
             return
-        self.need_extras().front.append(Envelope(message))
-        self.attention = True
-        self.wake_up()
+        if not self.put_without_waiting(letter):
+            self.need_extras().front.append(letter)
+            self.attention = True
+            self.wake_up()
         if self.closed:
             self.bury_the_rest()
+
+    def put_without_waiting(self, letter: Letter) -> bool:
+        """Put a letter into the inbox, and let the actor notice it; False if there is no room."""
+        full = getattr(self.inner_inbox(), "full", None)
+        return put_without_waiting(self.inbox, full, letter)
 
     def kill(self) -> None:
         """Have the actor end after the current message."""
@@ -449,7 +456,13 @@ class Address:
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         """Take the first envelope out of the library's own inbox."""
-        return self.inner_inbox().get(block, timeout)
+        item = self.inner_inbox().get(block, timeout)
+        meter = None if self.extras is None else self.extras.meter
+        return item if meter is None else meter.leave(item)
+
+    def inbox_statistics(self) -> InboxStatistics:
+        """How it stands with the library's own inbox."""
+        return statistics_of_inbox(self)
 
     def count(self) -> int:
         """How many envelopes are in the inbox, as far as that is known."""
@@ -463,7 +476,7 @@ class Address:
         """Make the actor's thread look at the marks."""
         if self.extras is not None and self.extras.bell is not None:
             self.extras.bell.put(None)
-        ring(self.inbox)
+        self.put_without_waiting(Envelope(_WakeUp()))
 
     def find_place(self) -> Place | None:
         """The line of the user's code that the actor is at, as far as that can be found out."""

@@ -12,15 +12,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pykka._ask import LETTERS
 from pykka._current import current
-from pykka._envelope import Envelope
+from pykka._death_watch import _Notice
 from pykka._exceptions import StashFullError
 from pykka._life import SetAside
 from pykka._meter import Idle
+from pykka._timers import Tick
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from pykka._address import Address
+
+
+class Behaviours:
+    """What has been put in the place of an actor's `on_receive()`.
+
+    Args:
+        actor: The actor.
+    """
+
+    __slots__ = ("_attributes", "_before")
+
+    def __init__(self, actor: Any) -> None:
+        self._attributes: dict[str, Any] = vars(actor)
+        self._before: list[Any] = []
+        """What was there before each `become()`; None for the method."""
+
+    def push(self, on_receive: Any) -> None:
+        """Put a function in its place."""
+        self._before.append(self._attributes.get("on_receive"))
+        self._attributes["on_receive"] = on_receive
+
+    def pop(self) -> bool:
+        """Put back what was there before; False if nothing was."""
+        if not self._before:
+            return False
+        before = self._before.pop()
+        if before is None:
+            del self._attributes["on_receive"]
+        else:
+            self._attributes["on_receive"] = before
+        return True
+
+    def end(self) -> None:
+        """Put back the method. The function may be one of the actor's own, in a circle."""
+        if self._before:
+            self._attributes.pop("on_receive", None)
 
 
 def become(address: Address, on_receive: Any) -> None:
@@ -28,24 +65,20 @@ def become(address: Address, on_receive: Any) -> None:
     if not callable(on_receive):
         msg = f"become() takes a function that handles messages, not {on_receive!r}"
         raise TypeError(msg)
-    extras, actor = address.need_extras(), _actor_of(address)
+    extras = address.need_extras()
     if extras.behaviours is None:
-        extras.behaviours = []
-    extras.behaviours.append(actor.__dict__.get("on_receive"))
-    actor.on_receive = on_receive
+        if address.actor is None:
+            raise address.dead_error("has ended")
+        extras.behaviours = Behaviours(address.actor)
+    extras.behaviours.push(on_receive)
 
 
 def unbecome(address: Address) -> None:
     """Put back what was there before; see `Actor.unbecome`."""
-    extras, actor = address.need_extras(), _actor_of(address)
-    if not extras.behaviours:
+    extras = address.need_extras()
+    if extras.behaviours is None or not extras.behaviours.pop():
         msg = f"{address} cannot unbecome(): there was no become() before"
         raise RuntimeError(msg)
-    before = extras.behaviours.pop()
-    if before is None:
-        del actor.on_receive
-    else:
-        actor.on_receive = before
 
 
 def stash(address: Address) -> NoReturn:
@@ -57,20 +90,24 @@ def stash(address: Address) -> NoReturn:
             "stash_capacity = 100, for instance"
         )
         raise RuntimeError(msg)
-    letter = address.handling
-    if letter is None or current.state.address is not address:
-        msg = f"{address} can set a message aside only while it handles one"
-        raise RuntimeError(msg)
     extras = address.need_extras()
-    if extras.stash is None:
-        extras.stash = []
-    if len(extras.stash) >= capacity:
+    message: object = address.handled_message
+    kind = type(message)
+    if (
+        address.handling is None
+        or (kind in PRIVILEGED and kind is not Tick and kind is not _Notice)
+        or address.ending
+        or extras.down
+        or current.state.address is not address
+    ):
+        msg = f"{address} can set a message aside only in its own code, while it handles one"
+        raise RuntimeError(msg)
+    if len(extras.stash or ()) >= capacity:
         msg = (
             f"{address} has set aside {capacity} messages, and its stash_capacity is no more; "
             "take them up again with unstash_all(), or let it be greater"
         )
         raise StashFullError(msg)
-    extras.stash.append(letter if type(letter) in LETTERS else Envelope(letter))
     raise SetAside
 
 
@@ -80,6 +117,8 @@ def unstash_all(address: Address) -> int:
     stashed, extras.stash = extras.stash or [], None
     extras.front[:0] = stashed
     address.attention = True
+    if stashed and current.state.address is not address:
+        address.wake_up()  # it is a task of the actor's that calls
     return len(stashed)
 
 
@@ -98,10 +137,3 @@ def set_idle_timeout(address: Address, seconds: Any) -> None:
         extras.idle = None
     if seconds is not None:
         extras.idle = Idle(address, seconds)
-
-
-def _actor_of(address: Address) -> Any:
-    actor = address.actor
-    if actor is None:
-        raise address.dead_error("has ended")
-    return actor

@@ -7,10 +7,9 @@ the time of the world. With a `pykka._manual_clock.ManualClock`, a test says whe
 How a `MonotonicClock` works
     One thread sleeps until the next alarm is due, and rings it. Alarms wait in a heap, and only
     that thread ever touches it: whoever schedules an alarm appends it to the list `incoming`, and
-    looks whether the thread has to be woken. To append is one step, so an alarm may be scheduled
-    by a signal handler or a finaliser on top of whatever else, and no lock of ours is involved.
-    To ask for the thread at every alarm would cost ten times as much, and most alarms are
-    cancelled before they are due.
+    looks whether the thread has to be woken. Mostly it has not, for most alarms are due later than
+    others, and cancelled before that. To append is one step, and no lock of ours is involved, so
+    an alarm may be scheduled by a signal handler or a finaliser on top of whatever else.
 
 planned
     When the thread means to wake up; `AWAKE` while it does something, `NEVER` if nothing is
@@ -20,20 +19,20 @@ vacant
     `IndexError` if somebody else has it; `append` gives it back. See `pykka.runtimes.pool.address`
     for more about such a token.
 
-Invariant: when an alarm lies in `incoming`, then its time is not before `planned`; or the thread
-will look there before it sleeps; or the bell has been rung, or will be; or a thread is being
-started; or whoever scheduled the alarm has not yet got to its look.
+Invariant: if an alarm lies in `incoming` then it is not due before `planned`; or the thread will
+look there before it sleeps; or it is woken by what lies in the bell; or a thread is being started;
+or whoever scheduled the alarm has not yet got to its look.
 
-Proof. The thread writes `planned`, and *then* looks into `incoming`. Whoever schedules an alarm
-appends it, and *then* looks at `planned` (Dekker's pattern). Both operations on `incoming` take the
-list's own lock, so one of them comes first, with and without the GIL. If it is the thread's, then
-what it wrote before is seen by the look at `planned`: if the alarm is due earlier, the bell rings.
-If it is the other, then the thread finds the alarm. The bell is a queue, so what is put there
-while the thread is not asleep wakes it later; it empties the bell *before* it looks into
-`incoming`. A thread that leaves writes `NEVER`, gives the post back, and *then* looks once more:
-in the same way, it finds the alarm, or the post is seen to be vacant and a thread is started.
-Threads that were started needlessly find the post taken, and end; so in doubt, for instance when
-a signal handler raised, one rings or starts once too often (guarantee G11).
+Proof. The thread empties the bell, writes `planned`, and *then* looks into `incoming`. Whoever
+schedules an alarm appends it, and *then* looks at `planned` (Dekker's pattern). Both operations on
+`incoming` take the list's own lock, so one of them comes first, with and without the GIL. If it is
+the thread's, then the look at `planned` sees what was written before, and if the alarm is due
+earlier than that, the bell rings, or has been rung since it was emptied. The bell is a queue: what
+is put there before the thread sleeps wakes it at once. If the other comes first, then the thread
+finds the alarm. A thread that leaves writes `NEVER`, gives the post back, and *then* looks once
+more: in the same way, it finds the alarm, or the post is seen to be vacant and a thread is
+started. Threads that were started needlessly find the post taken, and end. So in doubt, for
+instance when a signal handler raised, one rings or starts once too often (guarantee G11).
 `tests/unit/test_clock_interleavings.py` runs this code through every interleaving.
 
 Cancelled alarms
@@ -132,7 +131,7 @@ class Clock(ABC):
         """
         raise NotImplementedError
 
-    def forget(self, alarm: Alarm) -> None:
+    def forget(self, alarm: Alarm) -> None:  # noqa: B027 (a clock may do nothing)
         """Be told that an alarm was cancelled, so that its memory can be freed some time.
 
         Args:
@@ -270,7 +269,7 @@ class MonotonicClock(Clock):
             if not self._ring_what_is_due(heap):
                 return
             forgotten = len(self._forgotten)
-            if forgotten and (is_quiet or forgotten * 2 > len(heap)):
+            if forgotten and (is_quiet or forgotten > len(heap) // 2):
                 self._compact()
             if is_quiet and not heap and self._leave():
                 return
@@ -323,7 +322,7 @@ class MonotonicClock(Clock):
         """
         heap = self._heap
         when = heap[0][0] if heap else NEVER
-        self._tolerated = 1 if is_quiet else max(MANY, len(heap) // 2)
+        self._tolerated = 1 if is_quiet else max(MANY, len(heap) // 2 + 1)
         self._planned = when
         # copy() takes the list's own lock; see above.
         if self._incoming.copy() or len(self._forgotten) >= self._tolerated:

@@ -122,9 +122,17 @@ def go_down(
         *([] if hook is None else [hook]),
         partial(actor.pre_restart, reason),
         extras.forget_instance,
-        partial(extras.supervision.went_down, address, reason),
+        partial(_ask_for_decision, address, reason),
     ]
     Ending(address, steps).go_on()
+
+
+def _ask_for_decision(address: Address, reason: Reason) -> None:
+    supervision: Any = address.need_extras().supervision
+    if supervision.restarts:
+        supervision.went_down(address, reason)
+    else:  # the supervisor has let go of the actor meanwhile
+        address.kill()
 
 
 def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:

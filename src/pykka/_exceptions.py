@@ -71,6 +71,30 @@ class PoolExhaustedError(ActorError):
     """
 
 
+class CircuitOpenError(ActorError):
+    """A circuit breaker did not let a message through, because too many before it failed.
+
+    The message was not sent.
+    """
+
+    def __init__(self, text: str = "", *, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+        """Seconds after which the breaker lets a message through again, to try it out."""
+
+
+class RateLimitExceededError(ActorError):
+    """A rate limiter did not let a message through, because there were too many before it.
+
+    The message was not sent.
+    """
+
+    def __init__(self, text: str = "", *, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+        """Seconds after which the limiter lets a message through, if nobody else sends one."""
+
+
 class FutureAlreadySetError(ActorError, queue.Full):
     """A future was given a second result.
 

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 class Supervision(Protocol):
     """Who decides what becomes of an actor when it fails."""
 
-    restarts: bool
-    """Whether an actor that fails waits for the decision; if not, it ends."""
+    @property
+    def restarts(self) -> bool:
+        """Whether an actor that fails waits for the decision; if not, it ends."""
+        ...
 
     def make(self) -> Any:
         """Make a new instance of the actor."""
@@ -92,8 +94,8 @@ class Extras:
         self.front: list[Any] = []
         self.stash: list[Any] | None = None
         """Messages set aside. Only the actor itself changes it."""
-        self.behaviours: list[Any] | None = None
-        """What `on_receive` was before each `become()`. Only the actor itself changes it."""
+        self.behaviours: Any = None
+        """What was put in the place of `on_receive()`. Only the actor itself changes it."""
         self.idle: Any = None
         """What rings when nothing has come for some time. Only the actor itself changes it."""
         self.watchers: dict[Watch, None] = {}
@@ -147,7 +149,9 @@ class Extras:
         for watch in self.watching.copy().values():
             watch.end()
         self.watching.clear()
-        self.behaviours = None
+        if self.behaviours is not None:
+            self.behaviours.end()
+            self.behaviours = None
         if self.idle is not None:
             self.idle.end()
             self.idle = None

@@ -13,11 +13,15 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pykka._envelope import Envelope
 from pykka._locks import held
-from pykka.messages import _WakeUp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._envelope import Envelope
+    from pykka._statistics import InboxStatistics
 
 
 class Letter(Protocol):
@@ -58,6 +62,10 @@ class Sender(Protocol):
 
     def count(self) -> int:
         """How many envelopes are in the inbox."""
+        ...
+
+    def inbox_statistics(self) -> InboxStatistics:
+        """How it stands with the inbox."""
         ...
 
 
@@ -129,6 +137,10 @@ class Inbox:
         """Tell how many messages wait; the one being handled is not among them."""
         return self._sender.count()
 
+    def statistics(self) -> InboxStatistics:
+        """Return how it stands with the inbox."""
+        return self._sender.inbox_statistics()
+
     def __repr__(self) -> str:
         return f"<pykka inbox with {self.qsize()} messages>"
 
@@ -154,11 +166,31 @@ def count(inbox: Any) -> int:
     return size
 
 
-def ring(inbox: Any) -> None:
-    """Have whoever waits at an inbox get up, unless something lies there anyway."""
-    full = getattr(inbox, "full", None)
-    if full is None or not full():
-        inbox.put(Envelope(_WakeUp()))
+def put_without_waiting(inbox: Any, full: Callable[[], bool] | None, envelope: object) -> bool:
+    """Put an envelope into an inbox, which may be the user's own, and never wait for room.
+
+    Args:
+        inbox: The inbox, or what counts its messages.
+        full: Tells whether it is full; None if it has no bound that we know of.
+        envelope: The envelope.
+
+    Returns:
+        Whether it is in. It is not if the inbox is full.
+    """
+    if full is None:
+        inbox.put(envelope)
+        return True
+    if full():
+        return False
+    put_nowait = getattr(inbox, "put_nowait", inbox.put)
+    try:
+        put_nowait(envelope)
+    except queue.Full:
+        return False
+    except TypeError:
+        # A subclass of Queue, whose put() takes an envelope and nothing else.
+        inbox.put(envelope)
+    return True
 
 
 def move(source: list[Any], into: list[Any]) -> None:
@@ -200,9 +232,9 @@ def take_all(inbox: Any, into: list[Any]) -> None:
         with contextlib.suppress(queue.Empty):
             into.extend(iter(inbox.get_nowait, _NEVER))
         return
-    own = getattr(type(inbox), "take_all", None)
+    own: Any = getattr(inbox, "take_all", None)
     if own is not None:  # it is the library's
-        own(inbox, into)
+        own(into)
         return
     # An inbox of the user's. With nothing but get() and empty(), two threads that both saw a last
     # envelope would fight for it and one would wait for ever; so one thread at a time. The lock

@@ -210,6 +210,7 @@ class Lanes:
                             victim: Any = loser.first
                             entry.victim = victim
                             loser.first = victim.next
+                            victim.next = None
                             if loser.first is None:
                                 loser.last = None
                                 loser.is_listed = False

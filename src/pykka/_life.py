@@ -30,10 +30,12 @@ from types import BuiltinFunctionType, CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
-from pykka._ask import Ask, CallAsk
+from pykka._ask import LETTERS, Ask, CallAsk
 from pykka._current import current
+from pykka._death_watch import Terminated, _Notice
 from pykka._ending import crash, end, stop, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
+from pykka._ref import ref_at
 from pykka._replying import (
     is_failure,
     is_the_callers,
@@ -42,9 +44,12 @@ from pykka._replying import (
     reply_exception,
     settle,
 )
+from pykka._timers import Tick
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pykka._actor import Actor
     from pykka._address import Address
     from pykka._inbox import Letter
@@ -134,6 +139,8 @@ def attend(address: Address) -> Any:
     except IndexError:
         return NOTHING
     address.attention = True
+    if extras.meter is not None:
+        extras.meter.take_up(letter)
     return letter
 
 
@@ -186,6 +193,7 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
             handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
             result = actor.on_receive(message) if handler is None else handler(address, letter)
     except SetAside:
+        _set_aside(address, letter)
         address.handling = letter = message = actor = None
     except BaseException as error:
         _fail(address, actor, getattr(letter, "reply_to", None), error)
@@ -252,6 +260,7 @@ def handle_told(address: Address, message: object) -> None:
 def fail_told(address: Address, error: BaseException) -> None:
     """End the handling of a message that raised, and that nobody wants an answer to."""
     if type(error) is SetAside:
+        _set_aside(address, Envelope(address.handling))
         return
     _fail(address, address.actor, None, error)  # type: ignore[arg-type]
 
@@ -270,6 +279,7 @@ def end_of_message(address: Address, result: object, error: BaseException | None
     if actor is None:
         return  # its loop was closed under it, and everybody is answered
     if type(error) is SetAside:
+        _set_aside(address, letter if type(letter) in LETTERS else Envelope(letter))
         address.handling = None
         return
     reply_to = getattr(letter, "reply_to", None)
@@ -285,6 +295,33 @@ def end_of_message(address: Address, result: object, error: BaseException | None
         letter.let_go()
     letter = reply_to = error = None  # as in handle()
     address.handling = None
+
+
+type_of: Callable[[object], type] = type  # so that type checkers do not draw conclusions
+
+
+def _set_aside(address: Address, letter: Any) -> None:
+    """Put the message that the actor is handling into its stash.
+
+    This is done at the end of the handling and not by `stash()`, so that a message whose handler
+    has caught what that raises, and has handled it after all, is not handled twice.
+    """
+    extras = address.need_extras()
+    if extras.meter is not None:
+        extras.meter.set_aside += 1
+    if type_of(letter) is Envelope:
+        message = letter.message
+        kind = type_of(message)
+        if kind is Tick:
+            tick = message.timer.set_aside()
+            if tick is None:
+                return
+            letter = Envelope(tick)
+        elif kind is _Notice:  # the watch is over
+            letter = Envelope(Terminated(ref_at(message.watch.target), message.reason))
+    if extras.stash is None:
+        extras.stash = []
+    extras.stash.append(letter)
 
 
 def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -> None:

@@ -5,42 +5,30 @@ actor itself puts something in front of its inbox, between two messages: a `Mete
 those who use a queue, a `MeteredList` for those in a pool. It notes when things come in, and
 counts what is taken out. What lies behind it stays the same object, so a sender who still has that
 in its hands sends into the same inbox.
+
+Invariant: for each message in the inbox there is an entry in `Meter.arrivals`, but for those whose
+senders had the bare inbox in their hands; and none that is left over when the inbox is empty
+counts for anything.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
+from pykka._ask import Ask
 from pykka._envelope import Envelope
-from pykka._inbox import move, take_all
-from pykka.messages import PRIVILEGED, _WakeUp
+from pykka._inbox import count, move, take_all
+from pykka._statistics import ActorStatistics, InboxStatistics
+from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._address import Address
     from pykka._inbox import Letter
-
-
-@dataclass(frozen=True)
-class ActorStatistics:
-    """How it stands with an actor, at one moment."""
-
-    waiting: int
-    """Messages in its inbox; the one being handled is not among them."""
-
-    handled: int | None
-    """Messages that it has taken up since the count was switched on; `None` if it is not."""
-
-    failures: int | None
-    """Those of them that raised an exception; `None` if the count is not switched on."""
-
-    oldest: float | None
-    """Seconds that the next message has been waiting; `None` if none waits, or as above."""
 
 
 class _SwitchOn(NamedTuple):
@@ -53,29 +41,47 @@ class _IdleCheck(NamedTuple):
     idle: Any
 
 
-_NOT_COUNTED = frozenset({_WakeUp, _SwitchOn, _IdleCheck})
+_LETTERS: frozenset[type] = frozenset({Envelope, Ask})
 
 
 class Meter:
     """The counts of one actor. Only the actor itself changes them; senders add `arrivals`."""
 
-    __slots__ = ("arrivals", "failures", "handled", "last", "now")
+    __slots__ = ("arrivals", "failures", "last", "now", "set_aside", "taken")
 
     def __init__(self, now: Callable[[], float], waiting: int) -> None:
         self.now = now
-        self.handled = 0
+        self.taken = 0
+        """How many messages were taken up."""
+        self.set_aside = 0
+        """How many of them were set aside; when they are taken up again, that counts anew."""
         self.failures = 0
         self.last = now()
         """When a message was taken up last."""
         self.arrivals = deque([self.last] * waiting)
         """When each of the waiting messages came; those that were there count from now on."""
 
-    def count(self, item: Any) -> Any:
-        """Count something that was taken out of the inbox."""
+    def arrive(self) -> float:
+        """Count something that is about to be put into the inbox."""
+        now = self.now()
+        self.arrivals.append(now)
+        return now
+
+    def turn_away(self, arrived: float) -> None:
+        """Take back that something arrived: it could not be put in."""
+        with suppress(ValueError):
+            self.arrivals.remove(arrived)
+
+    def leave(self, item: Any) -> Any:
+        """Count something that somebody has taken out of the inbox."""
         with suppress(IndexError):  # its sender did not know yet that things are counted
             self.arrivals.popleft()
-        if type(item) is not Envelope or type(item.message) not in NOT_COUNTED:  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            self.handled += 1
+        return item
+
+    def take_up(self, item: Any) -> Any:
+        """Count something that the actor is about to handle, wherever it has lain."""
+        if not (type(item) in _LETTERS and type(item.message) in NOT_COUNTED):
+            self.taken += 1
             self.last = self.now()
         return item  # pyright: ignore[reportUnknownVariableType]
 
@@ -103,16 +109,27 @@ class MeteredInbox:
 
     def put(self, envelope: Any) -> None:
         """Put an envelope in."""
-        self._meter.arrivals.append(self._meter.now())
-        self.inner.put(envelope)
+        self._put(self.inner.put, envelope)
+
+    def put_nowait(self, envelope: Any) -> None:
+        """Put an envelope in; `queue.Full` if it has a bound and no room."""
+        self._put(getattr(self.inner, "put_nowait", self.inner.put), envelope)
+
+    def _put(self, put: Callable[[Any], object], envelope: Any) -> None:
+        arrived = self._meter.arrive()
+        try:
+            put(envelope)
+        except BaseException:
+            self._meter.turn_away(arrived)
+            raise
 
     def get(self) -> Any:
-        """Take one out, and wait if there is none."""
-        return self._meter.count(self.inner.get())
+        """Take one out for the actor, and wait if there is none."""
+        return self._meter.take_up(self._meter.leave(self.inner.get()))
 
     def get_nowait(self) -> Any:
-        """Take one out; `queue.Empty` if there is none."""
-        return self._meter.count(self.inner.get_nowait())
+        """Take one out for the actor; `queue.Empty` if there is none."""
+        return self._meter.take_up(self._meter.leave(self.inner.get_nowait()))
 
     def empty(self) -> bool:
         """Tell whether there is nothing in it."""
@@ -121,8 +138,7 @@ class MeteredInbox:
 
     def qsize(self) -> int:
         """Tell how much is in it."""
-        size: int = self.inner.qsize()
-        return size
+        return count(self.inner)
 
     def take_all(self, into: list[Any]) -> None:
         """Move everything to the end of a list."""
@@ -135,18 +151,19 @@ class MeteredList:
     Args:
         inner: The list.
         meter: The counts.
+        back: What had been taken out of it already, back to front.
     """
 
     __slots__ = ("_back", "_meter", "inner")
 
-    def __init__(self, inner: Any, meter: Meter) -> None:
+    def __init__(self, inner: Any, meter: Meter, back: list[Any]) -> None:
         self.inner = inner
         self._meter = meter
-        self._back: list[Any] = []
+        self._back = back
 
     def append(self, item: object) -> None:
         """Put something in."""
-        self._meter.arrivals.append(self._meter.now())
+        self._meter.arrive()
         self.inner.append(item)
 
     def extend(self, nothing: Any) -> None:
@@ -160,7 +177,7 @@ class MeteredList:
             self._back = inner[: len(inner)]
             del inner[: len(self._back)]
             self._back.reverse()
-        return self._meter.count(self._back.pop())
+        return self._meter.take_up(self._meter.leave(self._back.pop()))
 
     def __len__(self) -> int:
         return 1 if self._back or self.inner else 0  # so little that nobody takes all at once
@@ -197,14 +214,25 @@ def request(address: Address) -> None:
 def statistics_of(address: Address) -> ActorStatistics:
     """How it stands with an actor."""
     extras = address.extras
-    waiting = address.count()
+    in_inbox = address.count()
     if extras is None:
-        return ActorStatistics(waiting, None, None, None)
-    waiting += len(extras.front)
-    meter = extras.meter
+        return ActorStatistics(in_inbox, 0, None, None, None)
+    waiting, stashed = in_inbox + len(extras.front), len(extras.stash or ())
+    meter: Meter | None = extras.meter
     if meter is None:
-        return ActorStatistics(waiting, None, None, None)
-    return ActorStatistics(waiting, meter.handled, meter.failures, meter.oldest())
+        return ActorStatistics(waiting, stashed, None, None, None)
+    return ActorStatistics(
+        waiting=waiting,
+        stashed=stashed,
+        handled=max(0, meter.taken - meter.set_aside),
+        failures=meter.failures,
+        oldest=meter.oldest() if in_inbox else None,
+    )
+
+
+def statistics_of_inbox(address: Address) -> InboxStatistics:
+    """How it stands with the library's own inbox of an actor, which has no bound."""
+    return InboxStatistics(address.count(), capacity=None, blocked=0, dropped=0, refused=0)
 
 
 class Idle:
@@ -225,20 +253,19 @@ class Idle:
         self._address = address
         self._seconds = seconds
         self._meter = switch_on(address)
-        self._seen = self._meter.handled
+        self._seen = self._meter.taken
         self.is_cancelled = False
         self._schedule(self._meter.now() + seconds)
 
     def end(self) -> None:
         """Have the actor told nothing any more."""
         self.is_cancelled = True
-        clock: Any = self._address.home.clock
-        clock.forget(self)
+        self._address.home.clock.forget(self)
 
     def ring(self) -> None:
         """Have the actor look; the clock calls this."""
         if not self.is_cancelled:
-            self._address.send(Envelope(_IdleCheck(self)))
+            self._address.tell_unbounded(_IdleCheck(self))
 
     def look(self) -> Any:
         """Call the hook, if nothing has come for so long."""
@@ -246,18 +273,17 @@ class Idle:
             return None
         meter, seconds = self._meter, self._seconds
         now = meter.now()
-        if self._seen == meter.handled:
+        if self._seen == meter.taken:
             self._schedule(now + seconds)
             actor: Any = self._address.actor
             return actor.on_idle()
-        self._seen = meter.handled
+        self._seen = meter.taken
         due = meter.last + seconds
         self._schedule(due if due > now else now + seconds)  # a message that took long
         return None
 
     def _schedule(self, when: float) -> None:
-        clock: Any = self._address.home.clock
-        clock.schedule(when, self)
+        self._address.home.clock.schedule(when, self)
 
 
 def _on_switch_on(address: Address, _envelope: Letter) -> object:
@@ -269,8 +295,9 @@ def _on_idle_check(_address: Address, envelope: Letter) -> object:
     return envelope.message.idle.look()
 
 
-NOT_COUNTED = frozenset({_WakeUp, _SwitchOn, _IdleCheck})
+NOT_COUNTED: set[type] = {_WakeUp, _ActorStop, _SwitchOn, _IdleCheck}
+"""Messages of the library's own that are not counted."""
 
 messages._handlers[_SwitchOn] = _on_switch_on
 messages._handlers[_IdleCheck] = _on_idle_check
-PRIVILEGED.update(NOT_COUNTED)
+PRIVILEGED.update({_SwitchOn, _IdleCheck})

@@ -109,6 +109,7 @@ class PolicyInbox(Lanes):
             if type(message) in PRIVILEGED:
                 self._put_privileged(entry, closes=self._keeps_place(message))
                 return
+            del message  # as below
         try:
             self._put_ordinary(entry, timeout)
         except BaseException as error:
@@ -121,7 +122,7 @@ class PolicyInbox(Lanes):
                 raise
             self._refuse(entry, error)
         finally:
-            # An exception's traceback holds this frame; do not let the frame hold the future.
+            # An exception's traceback holds this frame; do not let the frame hold what was sent.
             del envelope, entry
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002 (queue.Queue's signature)

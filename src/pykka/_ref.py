@@ -9,7 +9,7 @@ from pykka._ask import Ask, CallAsk, make_ask
 from pykka._deadline import check_timeout
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._killing import abandon_after, end_of
-from pykka._meter import ActorStatistics, request, statistics_of
+from pykka._meter import request, statistics_of
 from pykka._proxy import ActorProxy
 from pykka._threading_future import ThreadingFuture
 from pykka._timers import Timer, tell_later
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pykka._actor import Actor
     from pykka._future import Future
     from pykka._reasons import Reason
+    from pykka._statistics import ActorStatistics
     from pykka._system import ActorSystem
 
 A = TypeVar("A", bound="Actor")
@@ -111,7 +112,8 @@ class ActorRef(Generic[A]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ActorRef):
             return NotImplemented
-        return self._address is other._address
+        # A router has no address.
+        return self._address is getattr(other, "_address", None)  # pyright: ignore[reportUnknownArgumentType]
 
     def __hash__(self) -> int:
         return hash(self._address)
@@ -335,7 +337,8 @@ class ActorRef(Generic[A]):
 
         Raises:
             ActorDeadError: The actor is dead.
-            ValueError: `delay` is negative.
+            TypeError: `delay` is no number.
+            ValueError: `delay` is negative or infinite.
         """
         return tell_later(self._address, message, delay)
 
@@ -355,7 +358,8 @@ class ActorRef(Generic[A]):
 
         Raises:
             ActorDeadError: The actor is dead.
-            ValueError: `interval` is not more than 0, or `first` is negative.
+            TypeError: One of the times is no number.
+            ValueError: `interval` is not more than 0, `first` is negative, or one is infinite.
 
         Examples:
             >>> import queue
@@ -374,7 +378,8 @@ class ActorRef(Generic[A]):
             >>> clockwork.stop()
             True
         """
-        return tell_later(self._address, message, interval if first is None else first, interval)
+        delay = interval if first is None else first
+        return tell_later(self._address, message, delay, interval, what="first")
 
     def timers(self) -> list[Timer]:
         """Return the actor's timers that have something left to deliver."""
@@ -386,11 +391,29 @@ class ActorRef(Generic[A]):
 
         How many messages wait is always known. The rest is counted only after
         `keep_statistics()`, so that nobody pays for it who does not want it.
+
+        Examples:
+            >>> import pykka
+            >>> class Echo(pykka.ThreadingActor):
+            ...     def on_receive(self, message):
+            ...         return message
+            >>> echo = Echo.start()
+            >>> echo.keep_statistics()
+            >>> echo.ask("hello")
+            'hello'
+            >>> statistics = echo.statistics()
+            >>> statistics.handled, statistics.failures, statistics.waiting
+            (1, 0, 0)
+            >>> echo.stop()
+            True
         """
         return statistics_of(self._address)
 
     def keep_statistics(self) -> None:
-        """Have the actor count its messages from now on; see `statistics()`."""
+        """Have the actor count its messages from now on; see `statistics()`.
+
+        It begins with the message after the one that it is handling now. It never stops.
+        """
         request(self._address)
 
     def proxy(self) -> ActorProxy[A]:

@@ -27,6 +27,7 @@ from pykka._ending import crash, go_down, stop_everything
 from pykka._envelope import Envelope
 from pykka._life import begin
 from pykka._logging import logger
+from pykka._meter import NOT_COUNTED
 from pykka._reasons import Failed
 from pykka._replying import as_exc_info, is_failure
 from pykka.messages import PRIVILEGED
@@ -131,3 +132,4 @@ def enter_handlers() -> None:
     for message_class, handler in ((_Restart, _on_restart), (_Suspend, _on_suspend)):
         messages._handlers[message_class] = handler
         PRIVILEGED.add(message_class)
+        NOT_COUNTED.add(message_class)

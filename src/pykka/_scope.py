@@ -93,8 +93,10 @@ class ActorScope:
 
         Raises:
             RuntimeError: The block has not begun, or has ended.
+            AttributeError: `ref` is a router, and no single actor; enter its routees.
         """
         self._require_open()
+        _ = ref._address
         self._refs.append(ref)
         return ref
 

@@ -8,17 +8,30 @@ Invariants
     1. *A cancelled timer does nothing any more.* A tick has a log to which its handler and
        whoever cancels append, each in one step; the first entry decides. So `cancel()` knows
        whether the handler had begun, even if the tick was in the inbox already.
-    2. *A slow actor is not flooded.* If a tick is due and the one before has not begun, no other
-       one is sent. It is counted, and the next tick that is handled says how many were left out.
+
+       Whoever cancels sets `is_cancelled`, and *then* looks for the tick. The clock enters the
+       tick, and *then* looks at `is_cancelled`. So one of the two cancels a tick that is just
+       being sent.
+    2. *A slow actor is not flooded.* A periodic timer has one token, in `_free`. The clock takes
+       it (`del _free[0]` is one step) and sends a tick; the actor gives it back when it begins to
+       handle that. If a tick is due and there is no token, it is left out and counted, and the
+       next tick that is handled says how many were. So each tick that was due is either handled
+       or left out.
+    3. Whoever has the token, and nobody else, enters a tick in `_tick`. Each count has one writer:
+       the clock or the actor.
 
 Periodic timers keep their rate: the n-th tick is due n intervals after the first, however late the
 others were.
+
+A tick that is set aside (`Actor.stash`) is on its way again, as a new tick; or, if there is one
+already, it is left out.
 
 The semantics of `cancel()` are those of `erlang:cancel_timer/1`, made certain.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
@@ -57,11 +70,14 @@ class Timer:
         "_address",
         "_delivered",
         "_due",
+        "_free",
         "_interval",
-        "_is_over",
+        "_is_done",
+        "_left_out",
         "_missed",
-        "_missed_now",
+        "_reported",
         "_tick",
+        "is_cancelled",
         "is_own",
         "message",
     )
@@ -69,38 +85,30 @@ class Timer:
     def __init__(
         self, address: Address, message: Any, delay: float, interval: float | None
     ) -> None:
-        clock: Any = address.home.clock
         self._address = address
         self._interval = interval
-        self._due = clock.now() + delay
-        self._is_over = False
+        self._due = address.home.clock.now() + delay
+        self._free: list[None] = _NO_TOKEN if interval is None else [None]
         self._tick: Tick | None = None
-        self._delivered = 0
+        self._is_done = False
+        """Whether the only tick there is has been handled. Only the actor changes it."""
+        self._left_out = 0
+        """How many ticks were left out so far. Only the clock changes it."""
+        self._reported = 0
+        """How many of them the actor has been told of. Only the actor changes it."""
         self._missed = 0
-        self._missed_now = 0
+        self._delivered = 0
+        self.is_cancelled = False
+        """Whether it is cancelled, by somebody or by the end of the actor."""
         self.is_own = current.state.address is address
         """Whether the actor itself has set it. Such a timer ends with the instance, too."""
         self.message = message
-        """What is sent."""
-
-    def _begin(self) -> Timer:
-        extras = self._address.need_extras()
-        extras.timers[self] = None
-        clock: Any = self._address.home.clock
-        clock.schedule(self._due, self)
-        if self._address.actor is None:  # it has ended just now, and may not know of the timer
-            self.cancel()
-        return self
+        """What is sent; `None` if the timer is cancelled: it does not keep the message alive."""
 
     @property
     def is_active(self) -> bool:
         """Whether something may still be delivered."""
-        return not self._is_over
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the clock need not ring it any more."""
-        return self._is_over
+        return not (self.is_cancelled or self._is_done)
 
     @property
     def interval(self) -> float | None:
@@ -120,8 +128,7 @@ class Timer:
     @property
     def remaining(self) -> float:
         """Seconds until the next tick is due; 0 if it is on its way, or if there is none."""
-        clock: Any = self._address.home.clock
-        return 0.0 if self._is_over else max(0.0, self._due - clock.now())
+        return max(0.0, self._due - self._address.home.clock.now()) if self.is_active else 0.0
 
     def cancel(self) -> bool:
         """Have nothing delivered any more. It may be done at any time, from any thread.
@@ -131,54 +138,112 @@ class Timer:
             `False`: its handler has begun. For a periodic timer, `False` means that the handler of
             a tick is running right now; no other one will. The actor itself always gets `True`.
         """
-        self._is_over = True
         address = self._address
-        address.need_extras().timers.pop(self, None)
-        clock: Any = address.home.clock
-        clock.forget(self)
-        tick = self._tick
-        if tick is None or tick.cancel() or current.state.address is address:
+        was_cancelled = self.is_cancelled
+        self.is_cancelled = True
+        tick = self._tick  # in this order
+        self.message = None
+        if not was_cancelled:
+            address.need_extras().timers.pop(self, None)
+            if tick is None or self._interval is not None:
+                address.home.clock.forget(self)
+        is_in_time = tick is None or tick.cancel()
+        if current.state.address is address:
             return True
         if self._interval is None:
-            return False
-        return address.handled_message is not tick
+            return is_in_time
+        handled = address.handled_message
+        return not (type(handled) is Tick and handled.timer is self and handled.has_begun)
 
     def ring(self) -> None:
         """Send the message; the clock calls this when it is due."""
-        tick, address = self._tick, self._address
-        if self._is_over:
+        if self.is_cancelled:
             return
-        if tick is not None and not tick.log:
-            self._missed_now += 1
-        else:
-            self._tick = tick = Tick(self)
-            self._cancel_if_over(tick)  # in this order: who cancels sees the tick, or is seen
-            address.tell_unbounded(tick)
-        if self._interval is not None:
-            clock: Any = address.home.clock
-            self._due += self._interval
-            behind = clock.now() - self._due
-            if behind > 0:  # not even the clock was on time
-                left_out = int(behind // self._interval)
-                self._missed_now += left_out
-                self._due += left_out * self._interval
-            clock.schedule(self._due, self)
-
-    def _cancel_if_over(self, tick: Tick) -> None:
-        if self._is_over:
-            tick.cancel()
-
-    def _note_begin(self) -> None:
-        self._delivered += 1
-        self._missed, self._missed_now = self._missed_now, 0
         if self._interval is None:
-            self._is_over = True
+            self._send()
+            return
+        try:
+            self._send_if_free()
+        finally:
+            self._schedule_next(self._interval)
+
+    def _send_if_free(self) -> None:
+        try:
+            del self._free[0]
+        except IndexError:
+            self._left_out += 1
+            return
+        # No signal handler can strike between taking the token and this `try`.
+        try:
+            self._send()
+        except BaseException:
+            # The user's inbox failed, or a signal handler raised, we do not know where.
+            tick = self._tick
+            if tick is None or tick.cancel():
+                self._free.append(None)
+                self._left_out += 1
+            raise
+
+    def _send(self) -> None:
+        self._tick = tick = Tick(self)
+        if self.is_cancelled:  # in this order: who cancels sees the tick, or is seen
+            tick.cancel()
+        else:
+            self._address.tell_unbounded(tick)
+
+    def _schedule_next(self, interval: float) -> None:
+        clock = self._address.home.clock
+        self._due += interval
+        behind = clock.now() - self._due
+        if behind > 0:  # not even the clock was on time
+            left_out = behind // interval
+            self._left_out += int(left_out)
+            self._due += left_out * interval
+        clock.schedule(self._due, self)
+
+    def note_begin(self) -> None:
+        """Count a tick that the actor begins to handle; for the actor itself."""
+        self._delivered += 1
+        if self._interval is None:
+            self._is_done = True
             self._address.need_extras().timers.pop(self, None)
+        else:
+            left_out = self._left_out
+            self._missed = left_out - self._reported
+            self._reported = left_out
+            self._free.append(None)
+
+    def set_aside(self) -> Tick | None:
+        """Take back that a tick was begun; for the actor itself.
+
+        Returns:
+            The tick that takes its place; `None` if another one is on its way.
+        """
+        self._delivered -= 1
+        if self._interval is None:
+            self._is_done = False
+            self._address.need_extras().timers[self] = None
+        else:
+            self._reported -= self._missed
+            self._missed = 0
+            try:
+                del self._free[0]
+            except IndexError:
+                self._reported -= 1
+                return None
+        self._tick = tick = Tick(self)
+        if self.is_cancelled:  # as in _send()
+            tick.cancel()
+            self._address.need_extras().timers.pop(self, None)
+        return tick
 
     def __repr__(self) -> str:
         how = "once" if self._interval is None else f"every {self._interval} s"
         state = f"due in {self.remaining:.3f} s" if self.is_active else "over"
         return f"<pykka timer of {self._address}, {how}, {state}>"
+
+
+_NO_TOKEN: list[None] = []
 
 
 class Tick:
@@ -188,11 +253,18 @@ class Tick:
         timer: The timer.
     """
 
-    __slots__ = ("log", "timer")
+    __slots__ = ("log", "message", "timer")
 
     def __init__(self, timer: Timer) -> None:
         self.timer = timer
+        self.message = timer.message
+        """What the actor is told; whoever cancels the timer takes it away from that."""
         self.log: list[str] = []
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the actor has begun to handle it."""
+        return self.log[:1] == [_BEGUN]
 
     def cancel(self) -> bool:
         """Have it not handled; False if that has begun."""
@@ -205,42 +277,66 @@ class Tick:
         return self.log[0] is _BEGUN
 
     def __repr__(self) -> str:
-        return f"<tick of {self.timer!r} with {self.timer.message!r}>"
+        return f"<tick of {self.timer!r} with {self.message!r}>"
 
 
 def tell_later(
-    address: Address, message: Any, delay: float, interval: float | None = None
+    address: Address,
+    message: Any,
+    delay: Any,
+    interval: Any = None,
+    *,
+    what: str = "delay",
 ) -> Timer:
     """Set a timer.
+
+    Args:
+        address: The actor.
+        message: What it is told.
+        delay: Seconds until then.
+        interval: Seconds between one time and the next; `None` for once.
+        what: What the caller calls the delay.
 
     Raises:
         ActorDeadError: The actor is dead.
         TypeError: A time is no number.
-        ValueError: A time is negative, or the interval is 0.
+        ValueError: A time is negative or infinite, or the interval is 0.
     """
-    _require_seconds("delay", delay, least="0 or more")
-    if interval is not None:
-        _require_seconds("interval", interval, least="more than 0")
+    if interval is not None and not (
+        isinstance(interval, (int, float)) and 0 < interval < math.inf
+    ):
+        raise _no_seconds("interval", interval, "more than 0")
+    if not (isinstance(delay, (int, float)) and 0 <= delay < math.inf):
+        raise _no_seconds(what, delay, "0 or more")
     if address.stopped:
         raise address.dead_error("not found")
-    return Timer(address, message, delay, interval)._begin()
+    timer = Timer(address, message, delay, interval)
+    try:
+        address.need_extras().timers[timer] = None
+        address.home.clock.schedule(timer._due, timer)
+        if address.actor is None:  # it has ended just now, and may not know of the timer
+            timer.cancel()
+    except BaseException:
+        timer.cancel()  # the clock refuses it, or a signal handler raised
+        raise
+    return timer
 
 
-def _require_seconds(name: str, value: Any, *, least: str) -> None:
+def _no_seconds(what: str, value: object, least: str) -> Exception:
     if not isinstance(value, (int, float)):
-        msg = f"{name} has to be a number of seconds, not {value!r}"
-        raise TypeError(msg)
-    if not (value > 0 or (value == 0 and least.startswith("0"))):
-        msg = f"{name} has to be {least} seconds, not {value!r}"
-        raise ValueError(msg)
+        return TypeError(f"{what} has to be a number of seconds, not {value!r}")
+    return ValueError(f"{what} has to be {least} seconds, and finite, not {value!r}")
 
 
 def _on_tick(address: Address, envelope: Letter) -> object:
     tick: Tick = envelope.message
     if not tick.begin():
+        extras = address.extras
+        if extras is not None and extras.meter is not None:
+            extras.meter.taken -= 1
         return None
-    tick.timer._note_begin()
-    message: Any = tick.timer.message
+    tick.timer.note_begin()
+    message: Any = tick.message
     handler = messages._handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
     if handler is not None:
         return handler(address, _Told(message))

@@ -22,7 +22,16 @@ import pykka
 if TYPE_CHECKING:
     from types import ModuleType
 
-DOORS = ["pykka", "pykka.messages", "pykka.typing", "pykka.debug", "pykka.dead_letters"]
+DOORS = [
+    "pykka",
+    "pykka.messages",
+    "pykka.typing",
+    "pykka.debug",
+    "pykka.dead_letters",
+    "pykka.timers",
+    "pykka.resilience",
+    "pykka.routing",
+]
 """The modules that a user imports from."""
 
 INTERNAL = ["pykka.runtimes"]
@@ -118,10 +127,44 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "subscribe",
             "unsubscribe",
         ],
+        "pykka.timers": ["Clock", "ManualClock", "MonotonicClock"],
+        "pykka.resilience": [
+            "Askable",
+            "Backoff",
+            "CircuitBreaker",
+            "CircuitBreakerStatistics",
+            "CircuitOpenError",
+            "CircuitStateChange",
+            "RateLimitExceededError",
+            "RateLimiter",
+            "RateLimiterStatistics",
+            "Retry",
+            "RetryStatistics",
+        ],
+        "pykka.routing": [
+            "Broadcast",
+            "ConsistentHashing",
+            "Random",
+            "RoundRobin",
+            "RouterRef",
+            "ScatterGather",
+            "SmallestInbox",
+            "TailChopping",
+        ],
     }
 
 
-@pytest.mark.parametrize("door", ["pykka", "pykka.dead_letters", "pykka.debug"])
+@pytest.mark.parametrize(
+    "door",
+    [
+        "pykka",
+        "pykka.dead_letters",
+        "pykka.debug",
+        "pykka.timers",
+        "pykka.resilience",
+        "pykka.routing",
+    ],
+)
 def test_all_is_sorted_and_complete(door: str) -> None:
     module = importlib.import_module(door)
     offered = module.__all__

@@ -188,6 +188,8 @@ class Family:
 
     def _end(self, child: Child) -> None:
         address, child.address = child.address, None
+        if child.link is not None:
+            child.link.let_go()
         child.link = None
         child.state = "stopped"
         self._cancel_alarm(child)

@@ -49,7 +49,7 @@ class Link:
         started: Is resolved when the first instance has started, or failed to.
     """
 
-    __slots__ = ("_started", "address", "child", "make", "restarts", "supervisor")
+    __slots__ = ("_restarts", "_started", "address", "child", "make", "supervisor")
 
     def __init__(
         self,
@@ -63,9 +63,23 @@ class Link:
         self.supervisor = supervisor
         self.child = child
         self.make = make
-        self.restarts = restarts
+        self._restarts = restarts
         self.address: Address | None = None
         self._started = started
+
+    @property
+    def restarts(self) -> bool:
+        """Whether the actor waits for a decision when it fails; not if nobody will take one.
+
+        A child that goes down sets its mark and *then* looks here. A supervisor that ends, or lets
+        go of the child, makes that known here, and *then* looks whether the child is down.
+        """
+        supervisor = self.supervisor
+        return self._restarts and not supervisor.ending and not is_down(supervisor)
+
+    def let_go(self) -> None:
+        """Have the actor wait for no decision any more."""
+        self._restarts = False
 
     def came_up(self, address: Address) -> None:
         """Be told that the start hook of an instance is through."""
@@ -97,8 +111,14 @@ class Link:
 
 def _on_event(address: Address, envelope: Letter) -> object:
     supervisor: Any = address.actor
-    supervisor._pykka_on_event(envelope.message)
+    if not is_down(address):
+        supervisor._pykka_on_event(envelope.message)
     return None
+
+
+def is_down(address: Address) -> bool:
+    """Tell whether an actor has failed, and waits for a decision."""
+    return address.extras is not None and address.extras.down
 
 
 def _on_retry(address: Address, envelope: Letter) -> object:

@@ -171,8 +171,9 @@ class ChildInfo(NamedTuple):
     ref: ActorRef[Any] | None
     """Its ref; `None` if it does not run and will not by itself."""
 
-    state: Literal["running", "starting", "restarting", "stopped"]
-    """`"starting"` until its start hook is through; `"restarting"` while it waits for that."""
+    state: Literal["running", "starting", "stopping", "restarting", "stopped"]
+    """`"starting"` until its start hook is through; `"stopping"` while it is taken down because
+    of another child; `"restarting"` until it runs again."""
 
     type: Literal["worker", "supervisor"]
     """What its specification says."""

@@ -358,7 +358,7 @@ class DynamicSupervisor(_BaseSupervisor):
 
 
 def _info(child: Child) -> ChildInfo:
-    is_planned = child.plan is not None and child.state != "running"
+    is_planned = child.plan is not None and child.state not in ("running", "stopping")
     state: Any = "restarting" if is_planned or child.state == "down" else child.state
     return ChildInfo(
         child.spec.id,

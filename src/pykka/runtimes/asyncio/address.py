@@ -35,10 +35,12 @@ from pykka._address import Address
 from pykka._awaiting import resume_soon, running_loop
 from pykka._children import stop_children_awaiting
 from pykka._ending import claim_and_end
+from pykka._envelope import Envelope
 from pykka._exceptions import DeadlockError
-from pykka._inbox import ring, take_all
+from pykka._inbox import put_without_waiting, take_all
 from pykka._meter import MeteredInbox
 from pykka._waiting import Await, place_of
+from pykka.messages import _WakeUp
 from pykka.runtimes.asyncio.living import live
 from pykka.runtimes.asyncio.loops import house_of, shared_loop
 
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
     from pykka._actor import Actor
     from pykka._address import Home
     from pykka._current import ThreadState
-    from pykka._inbox import ActorInbox
+    from pykka._inbox import ActorInbox, Letter
     from pykka._meter import Meter
     from pykka._threading_future import ThreadingFuture
     from pykka.runtimes.asyncio.loops import House
@@ -100,6 +102,7 @@ class LoopInbox:
     def __init__(self, queue: ActorInbox, address: AsyncioAddress) -> None:
         self.queue = queue
         self.is_ours = type(queue) is SimpleQueue  # pyright: ignore[reportUnknownArgumentType]
+        """Whether the queue's `get_nowait()` is the one to ask, also through a meter."""
         self.sleeper: Sleeper | None = None
         self._address = address
 
@@ -264,8 +267,15 @@ class AsyncioAddress(Address):
         return None if wait is None or isinstance(wait, Await) else holder
 
     def wake_up(self) -> None:
-        ring(self.inbox.queue)
-        self.inbox.rouse()
+        self.put_without_waiting(Envelope(_WakeUp()))
+
+    def put_without_waiting(self, letter: Letter) -> bool:
+        inbox = self.inbox
+        try:
+            full = getattr(self.inner_inbox(), "full", None)
+            return put_without_waiting(inbox.queue, full, letter)
+        finally:
+            inbox.rouse()
 
     def has_urgent(self) -> bool:
         """Tell whether there is something that does not lie in the inbox; see `attend`."""
@@ -281,7 +291,6 @@ class AsyncioAddress(Address):
 
     def put_in_front(self, meter: Meter) -> None:
         self.inbox.queue = MeteredInbox(self.inbox.queue, meter)
-        self.inbox.is_ours = False
 
     def inner_inbox(self) -> Any:
         queue = self.inbox.queue

@@ -52,7 +52,7 @@ from pykka._address import Address
 from pykka._ask import LETTERS, Ask
 from pykka._current import current
 from pykka._envelope import Envelope
-from pykka._inbox import count, take_all
+from pykka._inbox import count, put_without_waiting, take_all
 from pykka._locks import held
 from pykka._meter import MeteredInbox, MeteredList
 from pykka._threading_future import new_threading_future
@@ -296,16 +296,27 @@ class PooledAddress(Address):
         self.is_plain = self.is_direct = False
         inbox: Any = self.need_inbox()
         if type(inbox) is list:
-            self.inbox = MeteredList(inbox, meter)
+            back, self.backlog = self.backlog or [], None
+            self.inbox = MeteredList(inbox, meter, back)
         else:
             self.inbox = ForeignInbox(MeteredInbox(inbox.theirs, meter))
+
+    def inner_inbox(self) -> Any:
+        theirs = self.inbox.theirs
+        return theirs.inner if type(theirs) is MeteredInbox else theirs
+
+    def put_without_waiting(self, letter: Letter) -> bool:
+        try:
+            full = getattr(self.inner_inbox(), "full", None)
+            return put_without_waiting(self.inbox.theirs, full, letter)
+        finally:
+            self.schedule()
 
     def users_inbox(self) -> Any:
         inbox: Any = self.inbox
         if inbox is None or type(inbox) is list or type(inbox) is MeteredList:
             return None
-        theirs = inbox.theirs
-        return theirs.inner if type(theirs) is MeteredInbox else theirs
+        return self.inner_inbox()
 
     def count(self) -> int:
         inbox: Any = self.inbox

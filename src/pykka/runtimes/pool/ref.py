@@ -39,6 +39,8 @@ A = TypeVar("A", bound="Actor")
 
 _new = object.__new__
 _special = messages._handlers
+_WRAPPED = LETTERS | {type(None)}
+"""Messages that do not go into the inbox as they are: they would be taken for something else."""
 
 
 class PooledRef(ActorRef[A]):
@@ -52,7 +54,7 @@ class PooledRef(ActorRef[A]):
         address = self._address
         if address.stopped:
             raise address.dead_error("not found")
-        if type(message) in LETTERS:
+        if type(message) in _WRAPPED:
             message = Envelope(message)
         # What follows is PooledAddress.send(), whose invariant holds here as well.
         try:

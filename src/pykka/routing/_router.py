@@ -60,11 +60,30 @@ class RouterRef(ActorRef[A]):
       in a router once.
     - A routee that is found to be dead when a message is to be sent to it is dropped, and the
       message goes to another one. If there is none left, that is an `ActorDeadError`.
+    - What else a send to a routee raises, because its inbox is full for instance, the sender gets.
     - A proxy of a router looks at the class of the first routee. Its calls are routed like other
       messages, and so are reads and writes of attributes.
     - Two routers are never equal, even if they have the same routees.
     - A router is no single actor. So it has no URN, no inbox and no stopped event, and it cannot
       be registered.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka import routing
+        >>> class Worker(pykka.ThreadingActor):
+        ...     pass
+        >>> one, two = Worker.start(), Worker.start()
+        >>> router = routing.RoundRobin([one])
+        >>> router
+        <RoundRobin over 1 routee (Worker)>
+        >>> router.add(two), router.add(two)
+        (True, False)
+        >>> router.remove(one)
+        True
+        >>> router.routees == (two,)
+        True
+        >>> one.stop(), router.stop(), router.is_alive()
+        (True, True, False)
     """
 
     __slots__ = ("_plan", "_routees")

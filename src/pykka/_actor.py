@@ -198,7 +198,7 @@ class Actor:
         raise NotImplementedError(_USE_SUBCLASS)
 
     def _start_actor_loop(self) -> None:
-        """Have something call `_life.live()` with this actor."""
+        """Have something call `_life.live()` with this actor's address."""
         raise NotImplementedError(_USE_SUBCLASS)
 
     def __str__(self) -> str:
@@ -411,12 +411,25 @@ class Actor:
     def set_idle_timeout(self, seconds: float | None) -> None:
         """Have `on_idle()` called when no message has come for some time.
 
+        The time begins anew when the actor is done with a message, a tick of a timer included.
+        There is one time-out at most; to set it again replaces it.
+
         Args:
             seconds: The time, by the clock of the actor's system; `None` to end it.
 
         Raises:
-            ValueError: It is not more than 0.
+            ValueError: It is not more than 0, or infinite.
             TypeError: It is no number.
+
+        Examples:
+            >>> import pykka
+            >>> class Session(pykka.ThreadingActor):
+            ...     def on_start(self):
+            ...         self.set_idle_timeout(0.001)
+            ...     def on_idle(self):
+            ...         self.stop()
+            >>> Session.start().when_terminated().get(timeout=10)
+            Stopped()
         """
         behaviour.set_idle_timeout(self._require_pykka_address(), seconds)
 

@@ -10,6 +10,7 @@ The ideas are Akka's.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pykka._current import current
@@ -128,12 +129,10 @@ def set_idle_timeout(address: Address, seconds: Any) -> None:
         if not isinstance(seconds, (int, float)):
             msg = f"the idle time-out is a number of seconds or None, not {seconds!r}"
             raise TypeError(msg)
-        if not seconds > 0:
-            msg = f"the idle time-out has to be more than 0 seconds, not {seconds!r}"
+        if not 0 < seconds < math.inf:
+            msg = f"the idle time-out has to be more than 0 seconds, and finite, not {seconds!r}"
             raise ValueError(msg)
     extras = address.need_extras()
-    if extras.idle is not None:
-        extras.idle.end()
-        extras.idle = None
-    if seconds is not None:
-        extras.idle = Idle(address, seconds)
+    before, extras.idle = extras.idle, None if seconds is None else Idle(address, seconds)
+    if before is not None:
+        before.end()

@@ -39,6 +39,9 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     Returns:
         A future that is resolved when it has ended.
     """
+    supervision = None if child.extras is None else child.extras.supervision
+    if supervision is not None:
+        supervision.restarts = False  # in this order; see `pykka._ending`
     ended = end_of(child)
     extras = child.extras
     if seconds == 0 or (extras is not None and extras.down):
@@ -53,8 +56,8 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
 def youngest(parent: Address) -> Iterator[tuple[Address, float | None]]:
     """The children of an actor, the youngest first, until none is left."""
     tried: set[Address] = set()
-    while True:
-        children = parent.need_extras().children.copy()
+    while parent.extras is not None:
+        children = parent.extras.children.copy()
         left = [child for child in children if child not in tried]
         if not left:
             return
@@ -72,6 +75,16 @@ def stop_children(parent: Address) -> None:
         except ActorError:
             logger.exception("%s does not wait for its child %s any longer:", parent, child)
             abandon(child)
+
+
+def let_children_go(parent: Address) -> None:
+    """Ask those children to stop that are left although the actor has ended.
+
+    There are some if it did not end by its own code: it was abandoned, or lost its event loop.
+    Then nobody waits for them.
+    """
+    for child, seconds in youngest(parent):
+        ask_to_stop(child, seconds)
 
 
 def _wait(parent: Address, ended: ThreadingFuture[Any]) -> None:

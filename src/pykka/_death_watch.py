@@ -74,11 +74,10 @@ class Watch:
 
     def report(self, reason: Reason) -> None:
         """Send the watcher a notice."""
-        notice = Envelope(_Notice(self, reason))
         if self.is_urgent:
-            self.watcher.signal(notice)
+            self.watcher.signal(Envelope(_Notice(self, reason)))
         else:
-            self.watcher.send(notice)
+            self.watcher.tell_unbounded(_Notice(self, reason))
 
 
 class _Notice(NamedTuple):
@@ -96,8 +95,10 @@ def _on_notice(address: Address, envelope: Letter) -> object:
     watch.is_over = True
     extras.watching.pop(watch.target, None)
     watch.target.need_extras().watchers.pop(watch, None)
+    message = Terminated(ref_at(watch.target), reason)
+    address.handling = Envelope(message)  # that is what stash() sets aside
     actor: Any = address.actor
-    return actor.on_receive(Terminated(ref_at(watch.target), reason))
+    return actor.on_receive(message)
 
 
 def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
@@ -110,9 +111,11 @@ def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
         msg = f"{watcher} cannot watch itself: nobody would be left to be told; use on_stop()"
         raise ValueError(msg)
     watching = watcher.need_extras().watching
-    if target not in watching:
+    entry = watching.get(target)
+    if entry is None:
         watching[target] = entry = Watch(watcher, target, is_urgent=is_urgent)
-        entry.begin()
+    # Also if it is there already: a signal handler may have raised before this the last time.
+    entry.begin()
 
 
 def unwatch(watcher: Address, ref: ActorRef[Any]) -> bool:

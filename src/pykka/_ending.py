@@ -11,6 +11,11 @@ Invariants (guarantee G8)
 A supervised actor that fails does not end. Its instance does, with all hooks; then the actor is
 *down*: not marked stopped, so that messages go on coming in, and handling none of them. What
 becomes of it is for its supervisor to say; see `pykka._restarting`.
+
+Nobody waits for an actor to handle a stop request while it is down. Whoever asks it to end for
+good (`pykka._children.ask_to_stop`) says first that it is not to be restarted, and *then* looks
+whether it is down, and if so kills it. The actor is marked down first, and *then* it looks whether
+it is to be restarted, and if not kills itself. So at least one of the two sees the other.
 """
 
 from __future__ import annotations
@@ -51,8 +56,13 @@ class Ending:
         self._steps = iter(steps)
 
     def go_on(self) -> None:
-        """Do the steps that are left, up to the first that has to be awaited."""
+        """Do the steps that are left, up to the first that has to be awaited.
+
+        None of them, if the actor was abandoned meanwhile.
+        """
         for step in self._steps:
+            if self._address.actor is None:
+                return
             try:
                 result: Any = step()
                 if type(result) is CoroutineType:
@@ -122,21 +132,23 @@ def go_down(
         *([] if hook is None else [hook]),
         partial(actor.pre_restart, reason),
         extras.forget_instance,
-        partial(_ask_for_decision, address, reason),
+        partial(wait_for_decision, address, reason),
     ]
     Ending(address, steps).go_on()
 
 
-def _ask_for_decision(address: Address, reason: Reason) -> None:
+def wait_for_decision(address: Address, reason: Reason) -> None:
+    """Have the supervisor of an actor that is down say what is next."""
     supervision: Any = address.need_extras().supervision
-    if supervision.restarts:
-        supervision.went_down(address, reason)
-    else:  # the supervisor has let go of the actor meanwhile
+    supervision.went_down(address, reason)
+    if not supervision.restarts:
         address.kill()
 
 
 def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:
     """Stop this actor, and then all others, because of an exception that means the program."""
+    if address.ending:
+        return  # it was abandoned, and nothing that its code does makes a difference
     logger.debug("%r in %s. Stopping all actors.", error, actor)
     stop(address, actor)
     _stop_the_others(address)

@@ -101,27 +101,24 @@ def abandon(address: Address) -> None:
     if address.actor is None:
         return
     place = address.find_place()
-    extras = address.need_extras()
-    extras.killed = True
-    extras.note_reason(Abandoned(place))
+    # First in the list, so that it counts although the end may have begun in another way.
+    abandoned = Abandoned(place)
+    address.need_extras().reason.insert(0, abandoned)
+    if address.closed:  # it has just ended
+        address.need_extras().reason.remove(abandoned)
+        return
     address.ending = True  # so that no hook is run any more
-    address.mark_stopped()
-    address.home.unregister(address)
-    letter = address.handling
-    logger.error(
-        "%s was abandoned: it did not end in time, and its code is still running, at %s, "
-        "while it handles %s. Its answer and its hooks will be dropped.",
-        address,
-        place or "a place unknown",
-        shorten(address.handled_message),
-    )
-    reply_to = getattr(letter, "reply_to", None)
-    if reply_to is not None:
-        address.refuse(reply_to, "was abandoned while it handled the message")
-    children = list(extras.children)[::-1]
-    address.close()
-    address.cancel()
-    for child in children:
-        ended = end_of(child)
-        child.kill()
-        abandon_after(child, GRACE, ended)
+    try:
+        address.mark_stopped()
+        address.home.unregister(address)
+        logger.error(
+            "%s was abandoned: it did not end in time, and its code is still running, at %s, "
+            "while it handles %s. Its answer and its hooks will be dropped.",
+            address,
+            place or "a place unknown",
+            shorten(address.handled_message),
+        )
+        address.refuse_current("was abandoned while it handled the message")
+    finally:
+        address.close()
+        address.cancel()

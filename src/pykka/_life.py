@@ -68,15 +68,17 @@ inherited_stop: object = None
 """The function `Actor.stop`; entered by `pykka._actor`, which stands above this module."""
 
 
-def live(actor: Actor) -> None:
-    """Run an actor on this thread, from its start to its end."""
-    address = actor._pykka_address
+def live(address: Address) -> None:
+    """Run an actor on this thread, from its start to its end.
+
+    It does not hold the actor itself, which may be replaced by another instance.
+    """
     if not address.claim_life():
         return  # the start was interrupted, and nobody knows of the actor
     state = current.state
     state.address = address
     try:
-        begin(address, actor)
+        begin(address, address.actor)  # type: ignore[arg-type]
         get = address.inbox.get
         # "while not address.stopped" would be compiled to a loop without an unconditional jump
         # back. Python 3.11 never specialises such a loop in a function that is called once for
@@ -95,7 +97,7 @@ def live(actor: Actor) -> None:
             else:
                 handle(address, get())
     except BaseException as error:  # the user's inbox failed
-        crash(address, address.actor or actor, error)
+        crash(address, address.actor, error)  # type: ignore[arg-type]
     finally:
         end(address)
         state.address = None
@@ -146,6 +148,8 @@ def attend(address: Address) -> Any:
 
 def begin(address: Address, actor: Actor) -> None:
     """Run the start hook."""
+    if address.ending:
+        return  # it was abandoned before it could begin
     try:
         result: Any = actor.on_start()
         if type(result) is CoroutineType:
@@ -161,6 +165,8 @@ def begin(address: Address, actor: Actor) -> None:
 def end_of_start(address: Address, _result: object, error: BaseException | None) -> None:
     """See to what the start hook has raised."""
     actor: Any = address.actor
+    if actor is None:
+        return  # it was abandoned, or its loop was closed under it
     if error is None:
         supervision = None if address.extras is None else address.extras.supervision
         if supervision is not None:
@@ -193,7 +199,7 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
             handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
             result = actor.on_receive(message) if handler is None else handler(address, letter)
     except SetAside:
-        _set_aside(address, letter)
+        _set_aside(address)
         address.handling = letter = message = actor = None
     except BaseException as error:
         _fail(address, actor, getattr(letter, "reply_to", None), error)
@@ -260,7 +266,7 @@ def handle_told(address: Address, message: object) -> None:
 def fail_told(address: Address, error: BaseException) -> None:
     """End the handling of a message that raised, and that nobody wants an answer to."""
     if type(error) is SetAside:
-        _set_aside(address, Envelope(address.handling))
+        _set_aside(address)
         return
     _fail(address, address.actor, None, error)  # type: ignore[arg-type]
 
@@ -277,9 +283,9 @@ def end_of_message(address: Address, result: object, error: BaseException | None
     """End the handling of the message that the actor is handling."""
     letter, actor = address.handling, address.actor
     if actor is None:
-        return  # its loop was closed under it, and everybody is answered
+        return  # it was abandoned, or its loop closed under it, and everybody is answered
     if type(error) is SetAside:
-        _set_aside(address, letter if type(letter) in LETTERS else Envelope(letter))
+        _set_aside(address)
         address.handling = None
         return
     reply_to = getattr(letter, "reply_to", None)
@@ -300,7 +306,7 @@ def end_of_message(address: Address, result: object, error: BaseException | None
 type_of: Callable[[object], type] = type  # so that type checkers do not draw conclusions
 
 
-def _set_aside(address: Address, letter: Any) -> None:
+def _set_aside(address: Address) -> None:
     """Put the message that the actor is handling into its stash.
 
     This is done at the end of the handling and not by `stash()`, so that a message whose handler
@@ -309,6 +315,7 @@ def _set_aside(address: Address, letter: Any) -> None:
     extras = address.need_extras()
     if extras.meter is not None:
         extras.meter.set_aside += 1
+    letter: Any = address.handling
     if type_of(letter) is Envelope:
         message = letter.message
         kind = type_of(message)
@@ -321,7 +328,7 @@ def _set_aside(address: Address, letter: Any) -> None:
             letter = Envelope(Terminated(ref_at(message.watch.target), message.reason))
     if extras.stash is None:
         extras.stash = []
-    extras.stash.append(letter)
+    extras.stash.append(letter if type_of(letter) in LETTERS else Envelope(letter))
 
 
 def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -> None:

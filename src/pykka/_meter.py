@@ -47,7 +47,16 @@ _LETTERS: frozenset[type] = frozenset({Envelope, Ask})
 class Meter:
     """The counts of one actor. Only the actor itself changes them; senders add `arrivals`."""
 
-    __slots__ = ("arrivals", "failures", "last", "now", "set_aside", "taken")
+    __slots__ = (
+        "_before",
+        "_is_busy",
+        "arrivals",
+        "failures",
+        "last",
+        "now",
+        "set_aside",
+        "taken",
+    )
 
     def __init__(self, now: Callable[[], float], waiting: int) -> None:
         self.now = now
@@ -57,7 +66,9 @@ class Meter:
         """How many of them were set aside; when they are taken up again, that counts anew."""
         self.failures = 0
         self.last = now()
-        """When a message was taken up last."""
+        """When the actor was done with its last message, or has taken it up if it is not."""
+        self._before = self.last
+        self._is_busy = True
         self.arrivals = deque([self.last] * waiting)
         """When each of the waiting messages came; those that were there count from now on."""
 
@@ -80,10 +91,27 @@ class Meter:
 
     def take_up(self, item: Any) -> Any:
         """Count something that the actor is about to handle, wherever it has lain."""
-        if not (type(item) in _LETTERS and type(item.message) in NOT_COUNTED):
+        now = self.now()
+        if self._is_busy:
+            self.last = now
+        self._before = self.last
+        self._is_busy = not (type(item) in _LETTERS and type(item.message) in NOT_COUNTED)
+        if self._is_busy:
             self.taken += 1
-            self.last = self.now()
+            self.last = now
         return item  # pyright: ignore[reportUnknownVariableType]
+
+    def skip(self) -> None:
+        """Take back that something was taken up: there is nothing to be done about it."""
+        self.taken -= 1
+        self.last = self._before
+        self._is_busy = False
+
+    def rest(self) -> None:
+        """Note that the actor is done with what it has taken up last."""
+        if self._is_busy:
+            self._is_busy = False
+            self.last = self.now()
 
     def oldest(self) -> float | None:
         """Seconds that the first message has been waiting, if there is one."""
@@ -125,15 +153,19 @@ class MeteredInbox:
 
     def get(self) -> Any:
         """Take one out for the actor, and wait if there is none."""
+        self._meter.rest()
         return self._meter.take_up(self._meter.leave(self.inner.get()))
 
     def get_nowait(self) -> Any:
         """Take one out for the actor; `queue.Empty` if there is none."""
+        self._meter.rest()
         return self._meter.take_up(self._meter.leave(self.inner.get_nowait()))
 
     def empty(self) -> bool:
-        """Tell whether there is nothing in it."""
+        """Tell the actor whether there is nothing in it."""
         empty: bool = self.inner.empty()
+        if empty:
+            self._meter.rest()
         return empty
 
     def qsize(self) -> int:
@@ -180,7 +212,12 @@ class MeteredList:
         return self._meter.take_up(self._meter.leave(self._back.pop()))
 
     def __len__(self) -> int:
-        return 1 if self._back or self.inner else 0  # so little that nobody takes all at once
+        # It is the actor that asks. It never hears of more than one, so that it does not take all
+        # at once.
+        if self._back or self.inner:
+            return 1
+        self._meter.rest()
+        return 0
 
     def qsize(self) -> int:
         """Tell how much is in it."""
@@ -239,23 +276,24 @@ class Idle:
     """The idle time-out of one instance of an actor.
 
     Problem: the time starts anew with each message, and nothing may be done about it then. So the
-    alarm rings when the time is over since the *last look*, and has the actor look again: if a
-    message was taken up meanwhile, the alarm is set to when the time is over since that one.
+    alarm rings when the time may be over, and has the actor look: if a message has come meanwhile,
+    the alarm is set to when the time is over since that one.
 
     Args:
         address: The actor.
         seconds: Seconds without a message.
     """
 
-    __slots__ = ("_address", "_meter", "_seconds", "_seen", "is_cancelled")
+    __slots__ = ("_address", "_meter", "_seconds", "_since", "is_cancelled")
 
     def __init__(self, address: Address, seconds: float) -> None:
         self._address = address
         self._seconds = seconds
         self._meter = switch_on(address)
-        self._seen = self._meter.taken
+        self._since = self._meter.now()
+        """When it was set, or the actor was told last."""
         self.is_cancelled = False
-        self._schedule(self._meter.now() + seconds)
+        address.home.clock.schedule(self._since + seconds, self)
 
     def end(self) -> None:
         """Have the actor told nothing any more."""
@@ -271,19 +309,15 @@ class Idle:
         """Call the hook, if nothing has come for so long."""
         if self.is_cancelled:
             return None
-        meter, seconds = self._meter, self._seconds
-        now = meter.now()
-        if self._seen == meter.taken:
-            self._schedule(now + seconds)
-            actor: Any = self._address.actor
-            return actor.on_idle()
-        self._seen = meter.taken
-        due = meter.last + seconds
-        self._schedule(due if due > now else now + seconds)  # a message that took long
-        return None
-
-    def _schedule(self, when: float) -> None:
-        self._address.home.clock.schedule(when, self)
+        now = self._meter.now()
+        due = max(self._meter.last, self._since) + self._seconds
+        is_due = due <= now
+        if is_due:
+            self._since = now
+            due = now + self._seconds
+        self._address.home.clock.schedule(due, self)
+        actor: Any = self._address.actor
+        return actor.on_idle() if is_due else None
 
 
 def _on_switch_on(address: Address, _envelope: Letter) -> object:

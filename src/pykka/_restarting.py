@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pykka import messages
 from pykka._birth import Birth
 from pykka._current import current
-from pykka._ending import crash, go_down, stop_everything
+from pykka._ending import crash, go_down, stop_everything, wait_for_decision
 from pykka._envelope import Envelope
 from pykka._life import begin
 from pykka._logging import logger
@@ -72,7 +72,7 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
     reason = extras.down_reason
     try:
         state = current.state
-        state.birth = Birth(object, address=address)
+        state.birth = Birth(extras.supervision.actor_class, address=address)
         try:
             actor = extras.supervision.make()
         finally:
@@ -84,9 +84,12 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
             return None
         logger.error("%s could not be restarted:", address, exc_info=as_exc_info(error))
         extras.down_reason = Failed(error)
-        extras.supervision.went_down(address, extras.down_reason)
+        wait_for_decision(address, extras.down_reason)
         return None
     address.actor = actor
+    if address.closed:  # in this order: whoever closes it does so the other way round
+        address.actor = None  # it was abandoned meanwhile
+        return None
     address.actor_class = type(actor)
     extras.reason.clear()
     extras.down = False

@@ -118,14 +118,17 @@ class ActorSystem:
         """What its timers go by."""
         self.events = EventBus()
         """The event bus of the system."""
-        self.dead_letters = DeadLetters()
-        """The dead letters of the system's actors: subscribe to them, or count them."""
+        self.dead_letters = DeadLetters(events=self.events)
+        """The dead letters of the system's actors: subscribe to them, or count them. Each is
+        an event too, of the class `pykka.dead_letters.DeadLetter`."""
         self.pool: Any = None if dispatcher is None else dispatcher._pool
         self._dispatcher: Any = dispatcher
         self._shutdown_timeout = shutdown_timeout
         self._ended = False
         self._keeps_statistics = keep_statistics
         self._refs: dict[Address, ActorRef[Any]] = {}
+        self._ending: dict[Address, None] = {}
+        """The actors that are no longer registered, and have not ended."""
         self._by_urn: dict[str, Address] = {}
         self._by_name: dict[str, Address] = {}
         _systems[self] = None
@@ -408,6 +411,11 @@ class ActorSystem:
 
     def unregister(self, address: Address) -> bool:
         """Make an actor no longer findable; False if it was not."""
+        if address.ending and address in self._refs:
+            # In this order, so that it is always in one of the two; see `everybody`.
+            self._ending[address] = None
+            if address.actor is None:
+                self.forget(address)
         known = self._refs.pop(address, None) is not None
         urn = address.urn_if_seen
         if urn is not None:
@@ -419,6 +427,18 @@ class ActorSystem:
             text = "Unregistered %s" if known else "Unregistered %s (not found in registry)"
             logger.debug(text, address)
         return known
+
+    def forget(self, address: Address) -> None:
+        """Take note that an actor has ended, to the last."""
+        self._ending.pop(address, None)
+
+    def everybody(self) -> list[Address]:
+        """All actors that have not ended: those that are ending, and then the others.
+
+        In the order of their start, as far as they are not ending.
+        """
+        living = list(self._refs.copy())  # before the others, for they go there from here
+        return list(dict.fromkeys([*self._ending.copy(), *living]))
 
     def enter_urn(self, address: Address) -> None:
         """Make an actor, whose URN was just made, findable by it."""
@@ -432,14 +452,9 @@ class ActorSystem:
         if self._by_urn.get(urn) is address:  # and not another's, who chose the same
             self._by_urn.pop(urn, None)
 
-    def forget_subscriber(self, address: Address) -> None:
-        """Have an actor get no events any more."""
-        self.events.forget(ref_at(address))
-
     def bury(self, address: Address, message: object, reason: str) -> None:
         """Report a message that will never be handled."""
-        letter = DeadLetter(message, ref_at(address), reason)
-        self.dead_letters.report(letter)
+        self.dead_letters.report(DeadLetter(message, ref_at(address), reason))
 
     def use_dispatcher(self, dispatcher: Any) -> None:
         """Have a dispatcher give threads to the system's pooled actors."""
@@ -595,10 +610,12 @@ def _after_fork() -> None:
     _waiting.renew_locks()
     for system in all_systems():
         system.dead_letters.renew_locks()
-        for ref in system.get_all():
-            if ref._address is not current.state.address:
-                system.unregister(ref._address)
-                ref._address.declare_dead()
+        system.events.renew_locks()
+        for address in system.everybody():
+            if address is not current.state.address:
+                address.declare_dead()
+                system.unregister(address)
+                system.forget(address)
 
 
 if hasattr(os, "register_at_fork"):

@@ -333,7 +333,7 @@ def _on_tick(address: Address, envelope: Letter) -> object:
     if not tick.begin():
         extras = address.extras
         if extras is not None and extras.meter is not None:
-            extras.meter.taken -= 1
+            extras.meter.skip()
         return None
     tick.timer.note_begin()
     message: Any = tick.message

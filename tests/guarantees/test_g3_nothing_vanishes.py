@@ -146,6 +146,9 @@ class Race:
     def enter_urn(self, _address: Address) -> None:
         pass
 
+    def forget(self, _address: Address) -> None:
+        pass
+
     def unregister(self, _address: Address) -> None:
         pass
 

@@ -245,10 +245,21 @@ def test_a_dead_actor_is_forgotten_by_the_publication_that_finds_it(bus: EventBu
     for each in (ref, other):
         bus.subscribe(Event, each)
         bus.subscribe(Left, each)
-    ref.stop()
+    ref._address.mark_stopped()  # it has not come to its end
     assert bus.subscribers(Event) == [ref, other]
     assert bus.publish(Event()) == 1
     assert bus.subscribers(Event) == bus.subscribers(Left) == [other]
+    ref._address.wake_up()
+
+
+def test_an_actor_that_has_ended_is_forgotten_by_every_bus(bus: EventBus) -> None:
+    ref, other = Recorder.start(), Recorder.start()
+    buses = [bus, EventBus()]
+    for each in buses:
+        each.subscribe(Event, ref)
+        each.subscribe(Event, other)
+    ref.stop()
+    assert [each.subscribers(Event) for each in buses] == [[other], [other]]
 
 
 def test_a_dead_actor_does_not_get_in(bus: EventBus) -> None:
@@ -260,10 +271,10 @@ def test_a_dead_actor_does_not_get_in(bus: EventBus) -> None:
 
 def test_an_actor_can_be_forgotten(bus: EventBus) -> None:
     ref = Recorder.start()
-    bus.forget(ref)
+    bus.forget(ref._address)
     bus.subscribe(Event, ref)
     bus.subscribe(Left, ref)
-    bus.forget(ref)
+    bus.forget(ref._address)
     assert not bus.has_subscribers(Left)
 
 
@@ -276,7 +287,7 @@ def test_nothing_of_an_actor_stays_that_ends_while_it_subscribes(
 
         def end(ref: pykka.ActorRef[Any] = ref) -> None:
             ref._address.mark_stopped()
-            bus.forget(ref)
+            bus.forget(ref._address)
 
         run_together(functools.partial(bus.subscribe, Event, ref), end)
         ref._address.wake_up()

@@ -20,7 +20,8 @@ A = TypeVar("A", bound="Actor")
 class SmallestInbox(UnicastRouter[A]):
     """Sends each message to the routee that has the fewest messages to handle.
 
-    What counts is what is in the inbox, and one more if the routee is just handling a message.
+    What counts is what is in the inbox, and one more if the routee is just handling a message, or
+    has answered it a moment ago.
     Routees that have the same number take turns. So it suits messages that take different times,
     where in turn some routees would idle and others fall behind.
 
@@ -44,7 +45,8 @@ class SmallestInbox(UnicastRouter[A]):
         ...         return message()
         >>> busy, idle = Worker.start(), Worker.start()
         >>> done = threading.Event()
-        >>> busy.tell(done.wait)
+        >>> for _ in range(3):
+        ...     busy.tell(done.wait)
         >>> router = routing.SmallestInbox([busy, idle])
         >>> [router.ask(lambda: "here") for _ in range(3)]
         ['here', 'here', 'here']

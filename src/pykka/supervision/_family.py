@@ -18,12 +18,16 @@ A plan
     Plans do not overlap: each child belongs to one at most, and a new one takes over the children
     of those that it meets.
 
+    What a child does that is about to be taken down anyway counts for nothing: it has failed, or
+    was stopped, and is brought up with the others.
+
 The semantics are those of OTP's module `supervisor`.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +37,7 @@ from pykka._children import ask_to_stop
 from pykka._current import current
 from pykka._ending import stop
 from pykka._envelope import Envelope
+from pykka._exceptions import DeadlockError
 from pykka._killing import GRACE, Abandonment
 from pykka._logging import logger
 from pykka._options import ActorOptions
@@ -42,12 +47,13 @@ from pykka._restarting import restart, suspend
 from pykka._system import start_with
 from pykka._threading_future import ThreadingFuture
 from pykka.supervision._errors import ChildStartError, RestartLimitError, SupervisionError
-from pykka.supervision._link import Link, Retry
+from pykka.supervision._link import GoOn, Link, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pykka._address import Address
+    from pykka._ref import ActorRef
     from pykka.supervision._link import Event
     from pykka.supervision._specs import ChildSpec
 
@@ -67,6 +73,7 @@ class Child:
         "address",
         "alarm",
         "attempts",
+        "hangs",
         "key",
         "link",
         "plan",
@@ -89,39 +96,42 @@ class Child:
         self.restarts = 0
         self.attempts = 0
         """Restarts in a row, for the backoff."""
-        self.up_since = 0.0
+        self.up_since: float | None = None
+        """When it came up last, if it has not failed since."""
+        self.hangs: Abandoned | None = None
+        """Where the code of its former actor hung, if that is perhaps still running."""
 
 
 class Plan:
     """What is under way with some children, until they run again.
 
     Args:
+        family: Whose children they are.
         members: The children, in the order of their start.
         reason: Why.
         delay: Seconds to wait before they are started.
     """
 
-    __slots__ = ("delay", "is_patient", "members", "phase", "reason", "target")
+    __slots__ = ("delay", "family", "is_patient", "members", "phase", "reason")
 
-    def __init__(self, members: list[Child], reason: Reason, delay: float) -> None:
+    def __init__(self, family: Family, members: list[Child], reason: Reason, delay: float) -> None:
+        self.family = family
         self.members = members
         self.reason = reason
         self.delay = delay
         self.phase: Literal["stopping", "waiting", "starting"] = "stopping"
         self.is_patient = False
         """Whether it goes on by way of the inbox, because a start has failed."""
-        self.target: Address | None = None
-        """The supervisor, when time has to pass."""
 
     @property
     def is_cancelled(self) -> bool:
         """Whether nobody wants to be told any more that the time has passed."""
-        return not self.members or (self.target is not None and self.target.closed)
+        return not self.members or self.family.is_over
 
     def ring(self) -> None:
         """Go on, because the time of the backoff is over; the clock calls this."""
-        if self.target is not None and not self.is_cancelled:
-            self.target.send(Envelope(Retry(self)))
+        if not self.is_cancelled:
+            self.family.address.send(Envelope(Retry(self)))
 
 
 class Family:
@@ -155,14 +165,25 @@ class Family:
         self.restarts = 0
         self._times: deque[float] = deque()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the supervisor has ended, or another instance has taken its place."""
+        return self.address.actor is not self.supervisor
+
     # --- starting and stopping, while the caller waits
 
-    def start(self, child: Child) -> None:
-        """Enter a child, start it, and wait until its start hook is through.
+    def start(self, child: Child, *, is_new: bool = True) -> None:
+        """Start a child, and wait until its start hook is through.
+
+        Args:
+            child: The child.
+            is_new: Whether it is entered; and forgotten again if it cannot be started.
 
         Raises:
-            ChildStartError: It could not be started. It has ended, and is not entered.
+            ChildStartError: It could not be started. It has ended.
+            SupervisionError: The code of its former actor is still running.
         """
+        self._require_no_other(child)
         self.table[child.key] = child
         try:
             started: ThreadingFuture[None] = ThreadingFuture()
@@ -170,8 +191,10 @@ class Family:
             started._answered_by = child.address
             started.get()
         except BaseException as error:
-            self.table.pop(child.key, None)
-            self._end(child)
+            if is_new:
+                self.table.pop(child.key, None)
+            with suppress(DeadlockError):  # it waits for us, and ends when it has our answer
+                self._end(child)
             if not isinstance(error, Exception):
                 raise
             msg = f"{self.supervisor} could not start its child {child.spec.id!r}: {error!r}"
@@ -180,21 +203,46 @@ class Family:
         child.up_since = self.clock.now()
 
     def terminate(self, child: Child) -> None:
-        """Stop a child, and wait until it has ended. Its specification stays."""
-        if child.plan is not None:
-            child.plan.members.remove(child)
-            child.plan = None
-        self._end(child)
+        """Stop a child, and wait until it has ended.
+
+        Its specification stays, unless it is that of a temporary child.
+
+        Raises:
+            DeadlockError: It waits for its supervisor. It has been asked to stop.
+        """
+        plan = child.plan
+        if child.spec.restart == "temporary" or self.forgets_the_stopped:
+            self.table.pop(child.key, None)
+        self._leave_plan(child)
+        try:
+            self._end(child)
+        finally:
+            if plan is not None:
+                # What that raises is not for the one who has asked for this.
+                self.address.send(Envelope(GoOn(plan)))
 
     def _end(self, child: Child) -> None:
         address, child.address = child.address, None
-        if child.link is not None:
-            child.link.let_go()
         child.link = None
         child.state = "stopped"
         self._cancel_alarm(child)
         if address is not None:
             ask_to_stop(address, child.spec.seconds).get()
+            if isinstance(address.reason, Abandoned):
+                child.hangs = address.reason
+
+    def _require_no_other(self, child: Child) -> None:
+        """Refuse to start an actor beside one whose code is still running.
+
+        Raises:
+            SupervisionError: That is so.
+        """
+        if child.hangs is not None and not child.spec.replace_abandoned:
+            msg = (
+                f"the child {child.spec.id!r} of {self.supervisor} hangs, at {child.hangs.place}, "
+                "so no other one can take its place; allow that with replace_abandoned=True"
+            )
+            raise SupervisionError(msg)
 
     def _spawn(self, child: Child, started: ThreadingFuture[None] | None = None) -> None:
         """Start an actor for a child.
@@ -205,10 +253,13 @@ class Family:
                 is an event.
         """
         spec = child.spec
+        maker: Any = spec.actor
+        is_class = _is_class(maker)
         link = Link(
             self.address,
             child,
             partial(_make, spec),
+            actor_class=getattr(maker, "actor_class", maker) if is_class else Actor,
             restarts=spec.restart != "temporary",
             started=started,
         )
@@ -220,19 +271,35 @@ class Family:
             "shutdown": spec.seconds,
             "supervision": link,
         }
-        maker: Any = spec.actor
-        if _is_class(maker):
+        if is_class:
             ref = start_with(maker, spec.args, spec.kwargs, **said)
         else:
-            state = current.state
-            state.birth = Birth(Actor, **said)  # type: ignore[arg-type]
-            try:
-                actor = _make(spec)
-            finally:
-                state.birth = None
-            ref = start_actor(actor)
+            ref = self._start_made(spec, link, said)
         child.address = ref._address
         self._keep_order(child)
+
+    def _start_made(self, spec: ChildSpec, link: Link, said: dict[str, Any]) -> ActorRef[Any]:
+        """Start what the function of a specification makes."""
+        state = current.state
+        state.birth = Birth(Actor, **said)
+        try:
+            actor = _make(spec)
+        except BaseException:
+            # If it has made an actor and started it, that one is not to stay.
+            for address in self.address.need_extras().children.copy():
+                if _is_tied_by(address, link):
+                    address.kill()
+            raise
+        finally:
+            state.birth = None
+        if not _is_tied_by(actor._pykka_address, link):
+            msg = (
+                f"the function of the child specification {spec.id!r} has returned an actor that "
+                "it did not make just then, or not before any other actor; it has to make a new "
+                "one each time, and that first"
+            )
+            raise RuntimeError(msg)
+        return start_actor(actor)
 
     def _keep_order(self, child: Child) -> None:
         """See that children end in the reverse order of the table, also after a fresh start."""
@@ -245,7 +312,7 @@ class Family:
             if each.address is not None
         }
         extras.children = {**ordered, **extras.children}
-        for address in ordered:
+        for address in extras.children.copy():
             if address.actor is None:
                 self.address.lose_child(address)
 
@@ -268,9 +335,18 @@ class Family:
 
     def on_retry(self, plan: Plan) -> None:
         """Go on with a plan that has waited."""
-        if plan.phase == "waiting" and any(child.plan is plan for child in self.table.values()):
+        if plan.phase == "waiting" and self._is_ours(plan):
             plan.phase = "starting"
             self._go_on(plan)
+
+    def on_go_on(self, plan: Plan) -> None:
+        """Go on with a plan that has lost a child."""
+        if self._is_ours(plan):
+            self._go_on(plan)
+
+    def _is_ours(self, plan: Plan) -> bool:
+        """Tell whether a plan is not over, nor that of an instance before this one."""
+        return plan.family is self and bool(plan.members)
 
     def _came_up(self, child: Child) -> None:
         if child.state in ("starting", "restarting"):
@@ -292,31 +368,27 @@ class Family:
 
     def _ended(self, child: Child, reason: Reason) -> None:
         self._cancel_alarm(child)
-        was_quiet = child.state in ("stopping", "down")
+        state = child.state
         child.state, child.address, child.link = "stopped", None, None
         spec, plan = child.spec, child.plan
         must_restart = spec.restart == "permanent" or (
             spec.restart == "transient" and not isinstance(reason, Stopped)
         )
-        if isinstance(reason, Abandoned) and must_restart and not spec.replace_abandoned:
-            msg = (
-                f"the child {spec.id!r} of {self.supervisor} hangs, at {reason.place}, so no "
-                "other one can take its place; allow that with replace_abandoned=True"
-            )
-            raise SupervisionError(msg)
-        if was_quiet and plan is not None:
+        if isinstance(reason, Abandoned):
+            child.hangs = reason
+            if must_restart:
+                self._require_no_other(child)
+        if plan is not None and (plan.phase != "starting" or state == "down"):
             if spec.restart == "temporary":
                 self._forget(child)
             self._go_on(plan)
         elif must_restart:
-            if plan is not None and plan.phase == "starting":
+            if plan is not None and state in ("starting", "restarting"):
                 self._fail_again(child, plan, reason)
             else:
                 self._fail(child, reason)
         else:
-            if plan is not None:
-                plan.members.remove(child)
-                child.plan = None
+            self._leave_plan(child)
             if spec.restart == "temporary" or self.forgets_the_stopped:
                 self._forget(child)
             if not self._shut_down(child) and plan is not None:
@@ -327,9 +399,14 @@ class Family:
 
     def _forget(self, child: Child) -> None:
         self.table.pop(child.key, None)
-        if child.plan is not None:
-            child.plan.members.remove(child)
-            child.plan = None
+        self._leave_plan(child)
+
+    def _leave_plan(self, child: Child) -> None:
+        plan, child.plan = child.plan, None
+        if plan is not None:
+            plan.members.remove(child)
+            if not plan.members and plan.phase == "waiting":
+                self.clock.forget(plan)
 
     def _shut_down(self, child: Child) -> bool:
         """Stop the supervisor, if the end of a significant child is a reason for that."""
@@ -354,16 +431,20 @@ class Family:
         """Begin to restart a child that has failed, and those that go with it."""
         members = self._scope(child)
         delay = self._account(child, reason)
-        plan = Plan(members, reason, delay)
+        plan = Plan(self, members, reason, delay)
         for member in members:
-            former = member.plan
-            if former is not None and former is not plan:
-                former.members.remove(member)
+            self._leave_plan(member)
             member.plan = plan
         self._go_on(plan)
 
     def _fail_again(self, child: Child, plan: Plan, reason: Reason) -> None:
-        """Begin a plan again, because a child did not come up."""
+        """Begin a plan again, because a child did not come up.
+
+        With `rest_for_one`, the children before it are left alone.
+        """
+        if self.strategy == "rest_for_one":
+            for member in plan.members[: plan.members.index(child)]:
+                self._leave_plan(member)
         plan.delay = self._account(child, reason)
         plan.is_patient = True
         plan.phase = "stopping"
@@ -398,7 +479,8 @@ class Family:
         self.restarts += 1
         backoff = child.spec.backoff
         calm = None if backoff is None else backoff.reset_after
-        if calm is not None and child.up_since and now - child.up_since >= calm:
+        up_since, child.up_since = child.up_since, None
+        if calm is not None and up_since is not None and now - up_since >= calm:
             child.attempts = 0
         child.attempts += 1
         delay = 0.0 if backoff is None else backoff.delay(child.attempts)
@@ -431,7 +513,6 @@ class Family:
     def _wait(self, plan: Plan) -> None:
         plan.phase = "waiting"
         if plan.delay > 0:
-            plan.target = self.address
             self.clock.schedule(self.clock.now() + plan.delay, plan)
         elif plan.is_patient:
             self.address.send(Envelope(Retry(plan)))
@@ -459,6 +540,7 @@ class Family:
             self.clock.schedule(self.clock.now() + (seconds or GRACE), child.alarm)
 
     def _bring_up(self, child: Child, plan: Plan) -> None:
+        self._require_no_other(child)
         child.restarts += 1
         if child.state == "down":
             child.state = "restarting"
@@ -486,6 +568,10 @@ def _is_class(actor: Any) -> bool:
     return isinstance(actor, ActorOptions) or (
         isinstance(actor, type) and issubclass(actor, Actor)
     )
+
+
+def _is_tied_by(address: Address, link: Any) -> bool:
+    return address.extras is not None and address.extras.supervision is link
 
 
 def _make(spec: ChildSpec) -> Any:

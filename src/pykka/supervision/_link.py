@@ -2,8 +2,13 @@
 
 The child, or whoever ends it, calls the link: when a start hook is through, when an instance has
 ended and waits for a decision, and when the actor has ended for good. The link passes that on to
-the supervisor as a signal, which comes before all that waits in its inbox. While the supervisor
-waits for the child to start, the link resolves the future that it waits for instead.
+the supervisor as a message. While the supervisor waits for the child to start, the link resolves
+the future that it waits for instead.
+
+The message lies in the supervisor's inbox, behind all that came before it, and is not dropped if
+that is full. If it overtook what waits there, children that fail without end would keep a stop
+request from coming to its turn. And a supervisor that is down handles nothing of its inbox, so
+that it does not restart children which end because it does.
 """
 
 from __future__ import annotations
@@ -38,6 +43,12 @@ class Retry(NamedTuple):
     plan: Any
 
 
+class GoOn(NamedTuple):
+    """What a supervisor sends to itself: see what is next with some children."""
+
+    plan: Any
+
+
 class Link:
     """What ties a child to its supervisor; see `pykka._extras.Supervision`.
 
@@ -45,11 +56,12 @@ class Link:
         supervisor: The supervisor's address.
         child: The supervisor's entry of the child.
         make: Makes an instance of the actor.
+        actor_class: The class of the instances, as far as that is known before they are made.
         restarts: Whether the actor waits for a decision when it fails.
         started: Is resolved when the first instance has started, or failed to.
     """
 
-    __slots__ = ("_restarts", "_started", "address", "child", "make", "supervisor")
+    __slots__ = ("_started", "actor_class", "address", "child", "make", "restarts", "supervisor")
 
     def __init__(
         self,
@@ -57,29 +69,17 @@ class Link:
         child: Child,
         make: Callable[[], Any],
         *,
+        actor_class: type[Any],
         restarts: bool,
         started: ThreadingFuture[None] | None = None,
     ) -> None:
         self.supervisor = supervisor
         self.child = child
         self.make = make
-        self._restarts = restarts
+        self.actor_class = actor_class
+        self.restarts = restarts
         self.address: Address | None = None
         self._started = started
-
-    @property
-    def restarts(self) -> bool:
-        """Whether the actor waits for a decision when it fails; not if nobody will take one.
-
-        A child that goes down sets its mark and *then* looks here. A supervisor that ends, or lets
-        go of the child, makes that known here, and *then* looks whether the child is down.
-        """
-        supervisor = self.supervisor
-        return self._restarts and not supervisor.ending and not is_down(supervisor)
-
-    def let_go(self) -> None:
-        """Have the actor wait for no decision any more."""
-        self._restarts = False
 
     def came_up(self, address: Address) -> None:
         """Be told that the start hook of an instance is through."""
@@ -106,27 +106,27 @@ class Link:
                 started._try_resolve((None, (outcome, outcome.__traceback__)))
             if kind != "ended":
                 return
-        self.supervisor.signal(Envelope(Event(self, kind, reason)))
+        self.supervisor.send(Envelope(Event(self, kind, reason)))
 
 
 def _on_event(address: Address, envelope: Letter) -> object:
     supervisor: Any = address.actor
-    if not is_down(address):
-        supervisor._pykka_on_event(envelope.message)
+    supervisor._pykka_family.on_event(envelope.message)
     return None
-
-
-def is_down(address: Address) -> bool:
-    """Tell whether an actor has failed, and waits for a decision."""
-    return address.extras is not None and address.extras.down
 
 
 def _on_retry(address: Address, envelope: Letter) -> object:
     supervisor: Any = address.actor
-    supervisor._pykka_on_retry(envelope.message.plan)
+    supervisor._pykka_family.on_retry(envelope.message.plan)
     return None
 
 
-for _class, _handler in ((Event, _on_event), (Retry, _on_retry)):
+def _on_go_on(address: Address, envelope: Letter) -> object:
+    supervisor: Any = address.actor
+    supervisor._pykka_family.on_go_on(envelope.message.plan)
+    return None
+
+
+for _class, _handler in ((Event, _on_event), (Retry, _on_retry), (GoOn, _on_go_on)):
     messages._handlers[_class] = _handler
     PRIVILEGED.add(_class)

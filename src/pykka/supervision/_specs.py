@@ -85,8 +85,8 @@ class ChildSpec:
     ) -> None:
         self.id = id
         self.actor = actor
-        self.args = tuple(args)
-        self.kwargs = dict(kwargs or {})
+        self.args = self._require_args(args)
+        self.kwargs = self._require_kwargs(kwargs)
         self.restart = restart
         self.type: Literal["worker", "supervisor"] = type if type is not None else _type_of(actor)
         self.shutdown: Shutdown = (
@@ -101,23 +101,40 @@ class ChildSpec:
         self.replace_abandoned = replace_abandoned
         self._check()
 
+    def _require_args(self, args: Any) -> tuple[Any, ...]:
+        if isinstance(args, (str, bytes)) or not hasattr(args, "__iter__"):
+            msg = (
+                f"the child specification {self.id!r} has args={args!r}; it takes a sequence, "
+                f"such as [{args!r}]"
+            )
+            raise TypeError(msg)
+        return tuple(args)
+
+    def _require_kwargs(self, kwargs: Any) -> dict[str, Any]:
+        if kwargs is not None and not hasattr(kwargs, "keys"):
+            msg = f"the child specification {self.id!r} has kwargs={kwargs!r}; it takes a dict"
+            raise TypeError(msg)
+        return dict(kwargs or {})
+
     def _check(self) -> None:
         who = f"the child specification {self.id!r}"
+        if type(self.id).__hash__ is None:
+            msg = f"{who} needs an id that can be a key of a dict, such as a string"
+            raise TypeError(msg)
         actor: Any = self.actor
         if not callable(actor) and not isinstance(actor, ActorOptions):
             msg = f"{who} needs an actor class, its options(), or a function, not {actor!r}"
             raise TypeError(msg)
         _require_one_of(who, "restart", self.restart, ("permanent", "transient", "temporary"))
         _require_one_of(who, "type", self.type, ("worker", "supervisor"))
-        if isinstance(self.shutdown, (int, float)):
-            if not 0 < self.shutdown < math.inf:
-                msg = (
-                    f"{who} has shutdown={self.shutdown!r}; it takes a number of seconds that is "
-                    'more than 0, "kill", or "infinity"'
-                )
-                raise ValueError(msg)
-        else:
-            _require_one_of(who, "shutdown", self.shutdown, ("kill", "infinity"))
+        seconds: Any = self.shutdown
+        is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+        if seconds not in ("kill", "infinity") and not (is_number and 0 < seconds < math.inf):
+            msg = (
+                f"{who} has shutdown={seconds!r}; it takes a number of seconds that is more than "
+                '0, "kill", or "infinity"'
+            )
+            raise ValueError(msg)
         if self.significant and self.restart == "permanent":
             msg = f"{who} cannot be significant: it is permanent, so it never ends by itself"
             raise ValueError(msg)

@@ -14,9 +14,6 @@ from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pykka.supervision._family import Plan
-    from pykka.supervision._link import Event
-
 _dispatcher = Dispatcher("pykka-supervisors")
 """Supervisors have threads of their own, so that they get one however busy their children are."""
 
@@ -36,15 +33,9 @@ class _BaseSupervisor(PooledActor):
     within: ClassVar[float] = 5.0
     """Seconds."""
 
-    _family: Family
+    _pykka_family: Family
 
-    def _pykka_on_event(self, event: Event) -> None:
-        self._family.on_event(event)
-
-    def _pykka_on_retry(self, plan: Plan) -> None:
-        self._family.on_retry(plan)
-
-    def _make_family(
+    def _pykka_make_family(
         self,
         strategy: Strategy,
         max_restarts: int | None,
@@ -70,7 +61,7 @@ class _BaseSupervisor(PooledActor):
 
     def count_children(self) -> ChildCounts:
         """Count the children."""
-        children = list(self._family.table.values())
+        children = list(self._pykka_family.table.values())
         supervisors = sum(child.spec.type == "supervisor" for child in children)
         return ChildCounts(
             specs=len(children),
@@ -81,7 +72,7 @@ class _BaseSupervisor(PooledActor):
 
     def restarts(self) -> int:
         """Return how often children were restarted since this instance was started."""
-        return self._family.restarts
+        return self._pykka_family.restarts
 
 
 class Supervisor(_BaseSupervisor):
@@ -172,33 +163,31 @@ class Supervisor(_BaseSupervisor):
         who = type(self).__name__
         _require_one_of(who, "strategy", chosen, ("one_for_one", "one_for_all", "rest_for_one"))
         _require_one_of(who, "auto_shutdown", end, ("never", "any_significant", "all_significant"))
-        self._family = self._make_family(chosen, max_restarts, within, end)
-        self._specs: dict[Any, ChildSpec] = {}
+        self._pykka_family = self._pykka_make_family(chosen, max_restarts, within, end)
+        self._pykka_specs: dict[Any, ChildSpec] = {}
+        if not hasattr(specs, "__iter__"):
+            msg = f"{who} takes a sequence of ChildSpecs as its child_specs, not {specs!r}"
+            raise TypeError(msg)
         for spec in specs:
-            self._check(spec)
-            self._specs[spec.id] = spec
+            self._pykka_check(spec)
+            self._pykka_specs[spec.id] = spec
 
-    def _check(self, spec: ChildSpec) -> None:
+    def _pykka_check(self, spec: ChildSpec) -> None:
         who = type(self).__name__
         given: Any = spec
         if not isinstance(given, ChildSpec):
             msg = f"a child of {who} is described by a ChildSpec, not by {spec!r}"
             raise TypeError(msg)
-        if spec.id in self._specs or spec.id in self._family.table:
+        if spec.id in self._pykka_specs or spec.id in self._pykka_family.table:
             msg = f"{who} has two children with the id {spec.id!r}; each needs one of its own"
             raise ValueError(msg)
-        if spec.significant and self._family.auto_shutdown == "never":
-            msg = (
-                f"the child {spec.id!r} of {who} is significant, which means nothing while "
-                'auto_shutdown is "never"'
-            )
-            raise ValueError(msg)
+        _require_insignificant(who, spec, self._pykka_family.auto_shutdown)
 
     def on_start(self) -> None:
         """Start the children. Whoever overrides it has to call this."""
-        for spec in self._specs.values():
-            self._family.start(Child(spec.id, spec))
-        self._specs = {}
+        for spec in self._pykka_specs.values():
+            self._pykka_family.start(Child(spec.id, spec))
+        self._pykka_specs = {}
 
     def get_child(self, id: Any) -> ActorRef[Any] | None:  # noqa: A002 (OTP's word)
         """Return the ref of a child; `None` if it does not run now.
@@ -206,12 +195,12 @@ class Supervisor(_BaseSupervisor):
         Raises:
             LookupError: There is no such child.
         """
-        address = self._find(id).address
+        address = self._pykka_find(id).address
         return None if address is None else ref_at(address)
 
     def which_children(self) -> list[ChildInfo]:
         """Return how it stands with each child, in the order of their start."""
-        return [_info(child) for child in self._family.table.values()]
+        return [_info(child) for child in self._pykka_family.table.values()]
 
     def add_child(self, spec: ChildSpec) -> ActorRef[Any]:
         """Start a further child, and wait until it has started.
@@ -220,9 +209,9 @@ class Supervisor(_BaseSupervisor):
             ChildStartError: It could not be started.
             ValueError: There is a child with that `id`.
         """
-        self._check(spec)
+        self._pykka_check(spec)
         child = Child(spec.id, spec)
-        self._family.start(child)
+        self._pykka_family.start(child)
         return ref_at(child.address)  # type: ignore[arg-type]
 
     def terminate_child(self, id: Any) -> None:  # noqa: A002 (OTP's word)
@@ -232,23 +221,22 @@ class Supervisor(_BaseSupervisor):
 
         Raises:
             LookupError: There is no such child.
+            DeadlockError: The child waits for this supervisor. It has been asked to stop.
         """
-        child = self._find(id)
-        self._family.terminate(child)
-        if child.spec.restart == "temporary":
-            del self._family.table[id]
+        self._pykka_family.terminate(self._pykka_find(id))
 
     def restart_child(self, id: Any) -> ActorRef[Any]:  # noqa: A002 (OTP's word)
         """Start a child again that was terminated, or has ended for good.
 
         Raises:
-            ChildStartError: It could not be started.
+            ChildStartError: It could not be started. Its specification stays.
             LookupError: There is no such child.
             RuntimeError: It is running, or is being restarted.
+            SupervisionError: Its code is still running, because it hung when it was to be stopped.
         """
-        child = self._find(id)
-        self._require_stopped(child)
-        self._family.start(child)
+        child = self._pykka_find(id)
+        self._pykka_require_stopped(child)
+        self._pykka_family.start(child, is_new=False)
         return ref_at(child.address)  # type: ignore[arg-type]
 
     def delete_child(self, id: Any) -> None:  # noqa: A002 (OTP's word)
@@ -258,21 +246,22 @@ class Supervisor(_BaseSupervisor):
             LookupError: There is no such child.
             RuntimeError: It is running, or is being restarted.
         """
-        child = self._find(id)
-        self._require_stopped(child)
-        del self._family.table[id]
+        child = self._pykka_find(id)
+        self._pykka_require_stopped(child)
+        del self._pykka_family.table[id]
 
-    def _find(self, id: Any) -> Child:  # noqa: A002 (OTP's word)
+    def _pykka_find(self, id: Any) -> Child:  # noqa: A002 (OTP's word)
         try:
-            return self._family.table[id]
+            return self._pykka_family.table[id]
         except KeyError:
-            known = ", ".join(map(repr, self._family.table)) or "none at all"
+            known = ", ".join(map(repr, self._pykka_family.table)) or "none at all"
             msg = f"{self} has no child {id!r}; it has {known}"
             raise LookupError(msg) from None
 
-    def _require_stopped(self, child: Child) -> None:
-        if child.state != "stopped" or child.plan is not None:
-            msg = f"the child {child.spec.id!r} of {self} is {child.state}; terminate it first"
+    def _pykka_require_stopped(self, child: Child) -> None:
+        state = _info(child).state
+        if state != "stopped":
+            msg = f"the child {child.spec.id!r} of {self} is {state}; terminate it first"
             raise RuntimeError(msg)
 
 
@@ -289,6 +278,7 @@ class DynamicSupervisor(_BaseSupervisor):
 
     Raises:
         TypeError: There is no template.
+        ValueError: The template is significant.
 
     Examples:
         >>> import pykka
@@ -320,10 +310,11 @@ class DynamicSupervisor(_BaseSupervisor):
         if not isinstance(chosen, ChildSpec):
             msg = f"{type(self).__name__} needs a ChildSpec as its template, not {chosen!r}"
             raise TypeError(msg)
-        self._template = chosen
-        self._family = self._make_family("one_for_one", max_restarts, within, "never")
-        self._family.forgets_the_stopped = True
-        self._numbers = itertools.count(1)
+        _require_insignificant(type(self).__name__, chosen, "never")
+        self._pykka_template = chosen
+        self._pykka_family = self._pykka_make_family("one_for_one", max_restarts, within, "never")
+        self._pykka_family.forgets_the_stopped = True
+        self._pykka_numbers = itertools.count(1)
 
     def add_child(self, *args: Any, **kwargs: Any) -> ActorRef[Any]:
         """Start a child, and wait until it has started.
@@ -335,8 +326,8 @@ class DynamicSupervisor(_BaseSupervisor):
         Raises:
             ChildStartError: It could not be started.
         """
-        child = Child(next(self._numbers), self._template.with_arguments(args, kwargs))
-        self._family.start(child)
+        child = Child(next(self._pykka_numbers), self._pykka_template.with_arguments(args, kwargs))
+        self._pykka_family.start(child)
         return ref_at(child.address)  # type: ignore[arg-type]
 
     def terminate_child(self, ref: ActorRef[Any]) -> bool:
@@ -344,17 +335,19 @@ class DynamicSupervisor(_BaseSupervisor):
 
         Returns:
             Whether it was a child.
+
+        Raises:
+            DeadlockError: The child waits for this supervisor. It has been asked to stop.
         """
-        for child in self._family.table.values():
+        for child in self._pykka_family.table.values():
             if child.address is ref._address:
-                self._family.terminate(child)
-                self._family.table.pop(child.key, None)
+                self._pykka_family.terminate(child)
                 return True
         return False
 
     def which_children(self) -> list[ChildInfo]:
         """Return how it stands with each child, in the order of their start."""
-        return [_info(child) for child in self._family.table.values()]
+        return [_info(child) for child in self._pykka_family.table.values()]
 
 
 def _info(child: Child) -> ChildInfo:
@@ -367,6 +360,15 @@ def _info(child: Child) -> ChildInfo:
         child.spec.type,
         child.restarts,
     )
+
+
+def _require_insignificant(who: str, spec: ChildSpec, auto_shutdown: str) -> None:
+    if spec.significant and auto_shutdown == "never":
+        msg = (
+            f"the child {spec.id!r} of {who} is significant, which means nothing while "
+            'auto_shutdown is "never"'
+        )
+        raise ValueError(msg)
 
 
 def _require_one_of(who: str, name: str, value: object, values: tuple[str, ...]) -> None:

@@ -267,7 +267,10 @@ class AsyncioAddress(Address):
         return None if wait is None or isinstance(wait, Await) else holder
 
     def wake_up(self) -> None:
-        self.put_without_waiting(Envelope(_WakeUp()))
+        if self.extras is not None and self.extras.down:
+            self.inbox.rouse()  # its inbox is not looked at
+        else:
+            self.put_without_waiting(Envelope(_WakeUp()))
 
     def put_without_waiting(self, letter: Letter) -> bool:
         inbox = self.inbox

@@ -371,6 +371,10 @@ class PooledAddress(Address):
             into.extend(iter(inbox.pop, _NEVER))
         into[done:] = into[done:][::-1]
 
+    def refuse_current(self, reason: str) -> None:
+        if type(self.handling) in LETTERS:  # or it is a bare message
+            super().refuse_current(reason)
+
     def _bury(self, letter: Any) -> None:
         super()._bury(_as_letter(letter))
 

@@ -70,8 +70,8 @@ class Failed(Reason):
     """An exception has ended the actor.
 
     Args:
-        exception: The exception. Whoever asks for the reason after the end gets a copy without a
-            traceback, because that would keep alive what the actor had.
+        exception: The exception. Whoever asks for the reason after the end gets a copy of it and
+            of its causes, without tracebacks, because those would keep alive what the actor had.
     """
 
     __slots__ = ("exception",)

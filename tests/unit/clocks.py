@@ -36,10 +36,17 @@ class Alarm:
 
 
 @contextmanager
+def keep_alive(seconds: float) -> Iterator[None]:
+    """Have the threads of clocks wait for so long for something to happen."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_clock, "KEEP_ALIVE", seconds)
+        yield
+
+
+@contextmanager
 def new_clock() -> Iterator[MonotonicClock]:
     """A clock whose thread ends soon when there is nothing to do, and has ended afterwards."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_clock, "KEEP_ALIVE", 0.02)
+    with keep_alive(0.02):
         clock = MonotonicClock()
         yield clock
         pending: list[Any] = [*clock._heap.copy(), *clock._incoming.copy()]

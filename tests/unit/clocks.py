@@ -12,6 +12,7 @@ from pykka import _clock
 from pykka._clock import Clock, MonotonicClock
 
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import Callable, Iterator
 
 FAR = 10_000.0
@@ -57,3 +58,7 @@ def new_clock() -> Iterator[MonotonicClock]:
 
 def wait_until_asleep(clock: MonotonicClock, when: float) -> None:
     wait_until(lambda: clock._planned == when, "the thread is asleep")
+
+
+def count_alive(refs: list[weakref.ref[Alarm]]) -> int:
+    return sum(ref() is not None for ref in refs)

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 from pykka import inboxes as inboxes
 from pykka._actor import Actor
 from pykka._death_watch import Terminated
+from pykka._events import EventBus
 from pykka._exceptions import (
     ActorDeadError,
     ActorError,
     DeadlockError,
     FutureAlreadySetError,
+    InboxFullError,
     NameTakenError,
     PoolExhaustedError,
     StashFullError,
     Timeout,
 )
 from pykka._future import Future, as_completed, get_all
+from pykka._options import ActorOptions
 from pykka._proxy import ActorProxy, CallableProxy, traversable
 from pykka._reasons import Abandoned, Failed, Killed, Reason, Stopped
 from pykka._ref import ActorRef
@@ -46,6 +49,7 @@ __all__ = [
     "Actor",
     "ActorDeadError",
     "ActorError",
+    "ActorOptions",
     "ActorProxy",
     "ActorRef",
     "ActorRegistry",
@@ -57,9 +61,11 @@ __all__ = [
     "DeadlockError",
     "Dispatcher",
     "DispatcherStatistics",
+    "EventBus",
     "Failed",
     "Future",
     "FutureAlreadySetError",
+    "InboxFullError",
     "InboxStatistics",
     "Killed",
     "NameTakenError",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from pykka import _behaviour as behaviour
 from pykka import _death_watch as death_watch
-from pykka import _life, _restarting  # noqa: F401 (enters its handlers)
+from pykka import _life
+from pykka import _restarting as restarting
 from pykka._address import Address
 from pykka._current import current
 from pykka._ending import end
@@ -136,20 +137,11 @@ class Actor:
         """
         actor = cls(*args, **kwargs)
         ref: ActorRef[Self] = actor.actor_ref
-        address = actor._pykka_address
         try:
-            address.home.register(ref)
-            if logger.isEnabledFor(DEBUG):
-                logger.debug("Starting %s", actor)
-            if address.extras is not None:
-                join_parent(address)
-            actor._start_actor_loop()
+            _set_off(actor)
         except BaseException:
             # Nothing stays behind: no thread could be started, or a signal handler raised.
-            if address.claim_life():
-                end(address)
-            else:
-                ref.stop(block=False)
+            _give_up(actor)
             raise
         return ref
 
@@ -206,7 +198,7 @@ class Actor:
         raise NotImplementedError(_USE_SUBCLASS)
 
     def _start_actor_loop(self) -> None:
-        """Have something call `_life.live()` with this actor."""
+        """Have something call `_life.live()` with this actor's address."""
         raise NotImplementedError(_USE_SUBCLASS)
 
     def __str__(self) -> str:
@@ -536,6 +528,36 @@ class Actor:
             raise RuntimeError(msg) from None
 
 
+def start_actor(actor: A) -> ActorRef[A]:
+    """Start an actor that was just made. Not on the main thread; see `Actor.start`."""
+    try:
+        _set_off(actor)
+    except BaseException:
+        _give_up(actor)
+        raise
+    return actor.actor_ref
+
+
+def _set_off(actor: Actor) -> None:
+    """Have a new actor begin to live."""
+    address = actor._pykka_address
+    address.home.register(actor._actor_ref)
+    if logger.isEnabledFor(DEBUG):
+        logger.debug("Starting %s", actor)
+    if address.extras is not None:
+        join_parent(address)
+    actor._start_actor_loop()
+
+
+def _give_up(actor: Actor) -> None:
+    """End a new actor, which has begun to live or has not."""
+    address = actor._pykka_address
+    if address.claim_life():
+        end(address)
+    else:
+        actor._actor_ref.stop(block=False)
+
+
 def _home(chosen: ActorSystem | None) -> Any:
     """The system of an actor that is made on this thread."""
     if chosen is not None:
@@ -550,3 +572,4 @@ _USE_SUBCLASS = (
 )
 
 _life.inherited_stop = Actor.stop
+restarting.enter_handlers()

@@ -32,19 +32,19 @@ Lazy parts
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pykka._ask import Ask, CallAsk, message_of
-from pykka._children import stop_children
+from pykka._ask import Ask, answer, message_of
+from pykka._children import let_children_go, stop_children
+from pykka._each import call, for_each
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._extras import Extras
 from pykka._inbox import (
-    PRIVILEGED,
     ActorInbox,
     Inbox,
     Letter,
@@ -59,7 +59,7 @@ from pykka._meter import MeteredInbox, statistics_of_inbox
 from pykka._reasons import Killed, Stopped
 from pykka._threading_future import ThreadingFuture, new_threading_future
 from pykka._waiting import place_of_actor
-from pykka.messages import _ActorStop, _WakeUp
+from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,6 @@ if TYPE_CHECKING:
     from pykka._clock import Clock
     from pykka._current import ThreadState
     from pykka._future import Future
-    from pykka._lazy import Outcome
     from pykka._meter import Meter
     from pykka._reasons import Reason
     from pykka._ref import ActorRef
@@ -100,11 +99,11 @@ class Home(Protocol):
         """Report a message that will never be handled."""
 
     def unregister(self, address: Address) -> bool:
-        """Make the actor no longer findable; False if it was not."""
+        """Make the actor, which ends, no longer findable; False if it was not."""
         ...
 
-    def forget_subscriber(self, address: Address) -> None:
-        """Have the actor get no events any more."""
+    def forget(self, address: Address) -> None:
+        """Take note that the actor has ended, to the last."""
 
 
 _first_look = threading.Lock()
@@ -228,8 +227,15 @@ class Address:
 
         Those who asked for the stop are answered last, when everything else is done. Like the
         inbox, their list is emptied after the mark (`actor` is None) is set, and by latecomers
-        who see the mark.
+        who see the mark. It may be done twice.
         """
+        try:
+            self._close()
+        except BaseException:
+            self._close()  # a signal handler raised, we do not know where
+            raise
+
+    def _close(self) -> None:
         self._require_stoppers()
         self.mark_stopped()
         extras = self.extras
@@ -240,18 +246,31 @@ class Address:
             self.bury_the_rest()
         finally:
             self.actor = None
-            self._answer_stoppers()
             # Whoever makes the extras from now on sees that there is no actor.
             extras = self.extras
-            if extras is not None:
-                extras.close(self)
+            if extras is None:
+                self.home.forget(self)
+                self._answer_stoppers()
+            else:
+                for_each(
+                    [
+                        partial(let_children_go, self),
+                        partial(extras.close, self),
+                        partial(self.home.forget, self),
+                        self._answer_stoppers,
+                    ],
+                    call,
+                )
 
     def declare_dead(self) -> None:
         """Mark the address as that of a dead actor, and touch nothing else.
 
-        For a child process, in which the actor's thread does not exist.
+        For a child process, in which the actor's thread does not exist. The actor object is kept:
+        if it were freed, it might close what the parent still uses, such as a connection.
         """
         self.stopped = self.closed = self.attention = True
+        _kept.append(self.actor)
+        self.actor = None
 
     def need_extras(self) -> Extras:
         """The extras; made now if they have not been needed so far."""
@@ -318,8 +337,17 @@ class Address:
         return put_without_waiting(self.inbox, full, letter)
 
     def kill(self) -> None:
-        """Have the actor end after the current message."""
-        self.need_extras().killed = True
+        """Have the actor end after the current message.
+
+        Whether it was killed or stopped in an orderly way is decided by which of the two comes
+        first; see `mark_stopped`.
+        """
+        extras = self.need_extras()
+        for _ in held(_first_look):
+            if not self.stopped:
+                extras.killed = True
+            self.stopped = True
+            _first_look.release()
         self.mark_stopped()
         self.wake_up()
 
@@ -355,9 +383,9 @@ class Address:
                 for lane in (self.extras.signals, self.extras.front, self.extras.stash):
                     move(lane or [], letters)
             self.take_all(letters)
-            self._bury_all(letters)
+            for_each(letters, self._bury)
         except BaseException:
-            self._bury_all(letters)  # a signal handler raised: go on where it struck
+            for_each(letters, self._bury)  # a signal handler raised: go on where it struck
             raise
 
     def answer_when_ended(self, reply_to: Any, *, answer: object) -> None:
@@ -370,6 +398,12 @@ class Address:
         self._require_stoppers().append((reply_to, answer))
         if self.actor is None:
             self._answer_stoppers()
+
+    def refuse_current(self, reason: str) -> None:
+        """Answer whoever has sent the message that the actor is handling right now."""
+        reply_to = getattr(self.handling, "reply_to", None)
+        if reply_to is not None:
+            self.refuse(reply_to, reason)
 
     @property
     def handled_message(self) -> Any:
@@ -476,8 +510,15 @@ class Address:
 
     def wake_up(self) -> None:
         """Make the actor's thread look at the marks."""
-        if self.extras is not None and self.extras.bell is not None:
-            self.extras.bell.put(None)
+        extras = self.extras
+        if extras is not None and extras.bell is not None:
+            # What lies in the bell already wakes the thread later than now.
+            if not extras.bell.qsize():
+                extras.bell.put(None)
+            # The inbox of an actor that is down is not looked at. If it is up again a moment
+            # later, it looks at `attention` before it turns to the inbox.
+            if extras.down:
+                return
         self.put_without_waiting(Envelope(_WakeUp()))
 
     def find_place(self) -> Place | None:
@@ -516,20 +557,6 @@ class Address:
     def cancel(self) -> None:
         """Interrupt what the actor awaits, if it runs in an event loop, and have it stop."""
 
-    def _bury_all(self, letters: list[Letter]) -> None:
-        raised: list[BaseException] = []
-        while letters:
-            try:
-                self._bury(letters[0])
-            except BaseException as error:
-                raised.append(error)
-                # A signal handler struck, we do not know where. Better twice than never.
-                with contextlib.suppress(BaseException):
-                    self._bury(letters[0])
-            del letters[:1]
-        if raised:
-            raise raised[0]
-
     def _bury(self, letter: Letter) -> None:
         message = letter.message
         reply_to = letter.reply_to
@@ -548,7 +575,7 @@ class Address:
 
     def refuse(self, reply_to: Any, reason: str) -> None:
         """Answer somebody whose message this actor will not handle."""
-        _answer(reply_to, (None, (self.dead_error(reason), None)))
+        answer(reply_to, (None, (self.dead_error(reason), None)))
 
     def _require_stoppers(self) -> list[tuple[Any, object]]:
         """The list of those who wait for the end; it is there before the address is closed."""
@@ -564,27 +591,17 @@ class Address:
     def _answer_stoppers(self) -> None:
         # They stay in the list: to answer somebody twice does no harm, and to take somebody out
         # and be interrupted then would.
-        for reply_to, answer in (self.stoppers or _NOBODY).copy():
-            _answer(reply_to, (self.reason if answer is REASON else answer, None))
+        for_each((self.stoppers or _NOBODY).copy(), self._answer_stopper)
 
+    def _answer_stopper(self, stopper: tuple[Any, object]) -> None:
+        reply_to, value = stopper
+        answer(reply_to, (self.reason if value is REASON else value, None))
 
-def _answer(reply_to: Any, outcome: Outcome) -> None:
-    """Resolve a future, unless somebody else has set it."""
-    if type(reply_to) in _OUR_FUTURES:
-        # It does not raise, so nothing is swallowed here that a signal handler raises.
-        reply_to._try_resolve(outcome)
-        return
-    value, raised = outcome
-    with contextlib.suppress(Exception):
-        if raised is None:
-            reply_to.set(value)
-        else:
-            reply_to.set_exception((type(raised[0]), raised[0], None))
-
-
-_OUR_FUTURES = frozenset({Ask, CallAsk, ThreadingFuture})
 
 _NOBODY: list[tuple[Any, object]] = []
+
+_kept: list[Actor | None] = []
+"""The actor objects that a child process has inherited."""
 
 
 def _new_urn() -> str:

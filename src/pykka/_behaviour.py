@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pykka._current import current
 from pykka._death_watch import _Notice
 from pykka._exceptions import StashFullError
-from pykka._inbox import PRIVILEGED
 from pykka._life import SetAside
 from pykka._meter import Idle
 from pykka._timers import Tick
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from pykka._address import Address

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._envelope import Envelope
-from pykka._inbox import PRIVILEGED
 from pykka._ref import ActorRef, ref_at
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from pykka._address import Address
@@ -74,11 +74,10 @@ class Watch:
 
     def report(self, reason: Reason) -> None:
         """Send the watcher a notice."""
-        notice = Envelope(_Notice(self, reason))
         if self.is_urgent:
-            self.watcher.signal(notice)
+            self.watcher.signal(Envelope(_Notice(self, reason)))
         else:
-            self.watcher.send(notice)
+            self.watcher.tell_unbounded(_Notice(self, reason))
 
 
 class _Notice(NamedTuple):
@@ -96,23 +95,27 @@ def _on_notice(address: Address, envelope: Letter) -> object:
     watch.is_over = True
     extras.watching.pop(watch.target, None)
     watch.target.need_extras().watchers.pop(watch, None)
+    message = Terminated(ref_at(watch.target), reason)
+    address.handling = Envelope(message)  # that is what stash() sets aside
     actor: Any = address.actor
-    return actor.on_receive(Terminated(ref_at(watch.target), reason))
+    return actor.on_receive(message)
 
 
-def watch(watcher: Address, ref: ActorRef[Any], *, is_urgent: bool) -> None:
+def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
     """Have an actor told of the end of another one; it is the one whose code runs."""
     if not isinstance(ref, ActorRef):
-        msg = f"watch() takes the ref of an actor, not {ref!r}"  # type: ignore[unreachable]
+        msg = f"watch() takes the ref of an actor, not {ref!r}"
         raise TypeError(msg)
     target = ref._address
     if target is watcher:
         msg = f"{watcher} cannot watch itself: nobody would be left to be told; use on_stop()"
         raise ValueError(msg)
     watching = watcher.need_extras().watching
-    if target not in watching:
+    entry = watching.get(target)
+    if entry is None:
         watching[target] = entry = Watch(watcher, target, is_urgent=is_urgent)
-        entry.begin()
+    # Also if it is there already: a signal handler may have raised before this the last time.
+    entry.begin()
 
 
 def unwatch(watcher: Address, ref: ActorRef[Any]) -> bool:

@@ -11,6 +11,11 @@ Invariants (guarantee G8)
 A supervised actor that fails does not end. Its instance does, with all hooks; then the actor is
 *down*: not marked stopped, so that messages go on coming in, and handling none of them. What
 becomes of it is for its supervisor to say; see `pykka._restarting`.
+
+Nobody waits for an actor to handle a stop request while it is down. Whoever asks it to end for
+good (`pykka._children.ask_to_stop`) says first that it is not to be restarted, and *then* looks
+whether it is down, and if so kills it. The actor is marked down first, and *then* it looks whether
+it is to be restarted, and if not kills itself. So at least one of the two sees the other.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 
     from pykka._actor import Actor
     from pykka._address import Address
+    from pykka._extras import Extras
     from pykka._reasons import Reason
 
 
@@ -50,8 +56,13 @@ class Ending:
         self._steps = iter(steps)
 
     def go_on(self) -> None:
-        """Do the steps that are left, up to the first that has to be awaited."""
+        """Do the steps that are left, up to the first that has to be awaited.
+
+        None of them, if the actor was abandoned meanwhile.
+        """
         for step in self._steps:
+            if self._address.actor is None:
+                return
             try:
                 result: Any = step()
                 if type(result) is CoroutineType:
@@ -77,6 +88,8 @@ def stop(address: Address, actor: Actor) -> None:
     extras = address.extras
     if extras is None:
         _run_hook(address, actor.on_stop)
+    elif extras.down:  # the hooks of the instance have run
+        extras.note_reason(extras.down_reason)
     else:
         extras.note_reason(Stopped())
         Ending(address, (address.stop_children, actor.on_stop)).go_on()
@@ -89,7 +102,7 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
         return
     logger.error("Unhandled exception in %s:", actor, exc_info=as_exc_info(error))
     hook = partial(actor.on_failure, type(error), error, error.__traceback__)
-    if extras is not None and extras.supervision is not None and not extras.killed:
+    if extras is not None and may_restart(extras):
         go_down(address, actor, Failed(error), hook)
         return
     address.ending = True
@@ -98,6 +111,12 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     extras = address.need_extras()
     extras.note_reason(Failed(error))
     Ending(address, (address.stop_children, hook)).go_on()
+
+
+def may_restart(extras: Extras) -> bool:
+    """Tell whether an actor that fails waits for what its supervisor decides."""
+    supervision = extras.supervision
+    return supervision is not None and supervision.restarts and not extras.killed
 
 
 def go_down(
@@ -112,24 +131,25 @@ def go_down(
         address.stop_children,
         *([] if hook is None else [hook]),
         partial(actor.pre_restart, reason),
+        address.stop_children,  # the hooks may have started some
         extras.forget_instance,
-        partial(extras.supervision.went_down, address, reason),
+        partial(wait_for_decision, address, reason),
     ]
     Ending(address, steps).go_on()
 
 
-def end_killed(address: Address) -> None:
-    """End the life of an actor that was killed, before its next message."""
-    extras: Any = address.extras
-    if extras.down:  # the hooks of the instance have run
-        mark_stopped(address)
-        extras.note_reason(extras.down_reason)
-    else:
-        stop(address, address.actor)  # type: ignore[arg-type]
+def wait_for_decision(address: Address, reason: Reason) -> None:
+    """Have the supervisor of an actor that is down say what is next."""
+    supervision: Any = address.need_extras().supervision
+    supervision.went_down(address, reason)
+    if not supervision.restarts:
+        address.kill()
 
 
 def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:
     """Stop this actor, and then all others, because of an exception that means the program."""
+    if address.ending:
+        return  # it was abandoned, and nothing that its code does makes a difference
     logger.debug("%r in %s. Stopping all actors.", error, actor)
     stop(address, actor)
     _stop_the_others(address)
@@ -172,6 +192,8 @@ def end(address: Address) -> None:
         if not address.ending:
             address.ending = True
             address.home.unregister(address)
+            if address.extras is not None and address.extras.down:
+                address.extras.note_reason(address.extras.down_reason)
     finally:
         address.close()
 

@@ -18,7 +18,8 @@ Invariants
     2. *The dead are forgotten.* A subscriber enters the table, and *then* looks whether it is
        alive. An actor that ends is marked dead, and *then* is taken out of the table. Each of them
        holds the lock between its two steps. So at least one of them sees the other, and nothing
-       of a dead actor stays behind.
+       of a dead actor stays behind. That an actor knows this bus (`Extras.buses`) is noted before
+       it enters the table.
     3. *One subscriber harms no other.* What one of them raises is kept until all others are
        served.
 """
@@ -32,10 +33,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 from pykka._exceptions import ActorDeadError
 from pykka._locks import held
 from pykka._logging import is_for_the_program, report_failure
-from pykka._ref import ActorRef
+from pykka._ref import ActorRef, ref_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from pykka._address import Address
 
 E = TypeVar("E")
 
@@ -67,7 +70,6 @@ class EventBus:
 
     Examples:
         >>> import pykka
-        >>> from pykka._events import EventBus
         >>> class Sold:
         ...     pass
         >>> class SoldOut(Sold):
@@ -76,7 +78,7 @@ class EventBus:
         ...     noted = None
         ...     def on_receive(self, message):
         ...         self.noted = message
-        >>> bus = EventBus()
+        >>> bus = pykka.EventBus()
         >>> clerk = Clerk.start()
         >>> bus.subscribe(Sold, clerk)
         >>> bus.publish(SoldOut())
@@ -111,8 +113,11 @@ class EventBus:
         """
         _require_class(event_class)
         _require_subscriber(subscriber)
+        if isinstance(subscriber, ActorRef):
+            subscriber._address.need_extras().buses[self] = None
         self._replace(functools.partial(_with, event_class, subscriber))
-        self._forget_if_dead(subscriber)
+        if isinstance(subscriber, ActorRef) and not subscriber.is_alive():
+            self.unsubscribe(subscriber)  # pyright: ignore[reportUnknownArgumentType]
 
     def unsubscribe(
         self, subscriber: ActorRef[Any] | Callable[[Any], object], event_class: type | None = None
@@ -136,9 +141,9 @@ class EventBus:
             _require_class(event_class)
         return self._replace(functools.partial(_without, subscriber, event_class))
 
-    def forget(self, ref: ActorRef[Any]) -> None:
+    def forget(self, address: Address) -> None:
         """Unsubscribe an actor that has ended, and has been marked dead before."""
-        self.unsubscribe(ref)
+        self.unsubscribe(ref_at(address))
 
     def publish(self, event: object) -> int:
         """Hand an event to all who have subscribed to its class, in the order in which they did.
@@ -229,10 +234,6 @@ class EventBus:
             if done:
                 return True
 
-    def _forget_if_dead(self, subscriber: Any) -> None:
-        if isinstance(subscriber, ActorRef) and not subscriber.is_alive():
-            self.forget(subscriber)  # pyright: ignore[reportUnknownArgumentType]
-
     def _deliver(self, event: object, subscriber: Any) -> bool:
         """Serve one subscriber; tells whether it got the event."""
         if not isinstance(subscriber, ActorRef):
@@ -246,7 +247,7 @@ class EventBus:
         try:
             subscriber.tell(event)
         except ActorDeadError:
-            self.forget(subscriber)  # pyright: ignore[reportUnknownArgumentType]
+            self.unsubscribe(subscriber)  # pyright: ignore[reportUnknownArgumentType]
             return False
         except BaseException as error:  # its inbox is full, or its class brought one that fails
             if is_for_the_program(error):

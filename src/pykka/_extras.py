@@ -16,8 +16,10 @@ where it says that only the actor itself does so.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pykka._each import call, for_each
 from pykka._reasons import Failed, Killed, Reason, Stopped
 
 if TYPE_CHECKING:
@@ -25,11 +27,18 @@ if TYPE_CHECKING:
 
     from pykka._address import Address
     from pykka._death_watch import Watch
+    from pykka._events import EventBus
     from pykka._timers import Timer
 
 
 class Supervision(Protocol):
     """Who decides what becomes of an actor when it fails."""
+
+    restarts: bool
+    """Whether an actor that fails waits for the decision; if not, it ends."""
+
+    actor_class: type[Any]
+    """The class of its instances, as far as that is known before they are made."""
 
     def make(self) -> Any:
         """Make a new instance of the actor."""
@@ -40,6 +49,9 @@ class Supervision(Protocol):
     def went_down(self, address: Address, reason: Reason) -> None:
         """Be told that an instance has ended, its hooks included, and that the actor waits."""
 
+    def ended(self, address: Address, reason: Reason) -> None:
+        """Be told that the actor has ended for good. It may be told twice."""
+
 
 class Extras:
     """What few actors have."""
@@ -47,12 +59,12 @@ class Extras:
     __slots__ = (
         "behaviours",
         "bell",
+        "buses",
         "children",
         "down",
         "down_reason",
         "front",
         "idle",
-        "is_subscriber",
         "killed",
         "meter",
         "name",
@@ -96,8 +108,8 @@ class Extras:
         """The watches that this actor keeps. Only the actor itself changes it."""
         self.timers: dict[Timer, None] = {}
         """What will be sent to the actor later."""
-        self.is_subscriber = False
-        """Whether it has ever subscribed to events."""
+        self.buses: dict[EventBus, None] = {}
+        """Where it has ever subscribed to events."""
         self.killed = False
         """Whether somebody has killed the actor; then it is marked stopped, too."""
         self.reason: list[Reason] = []
@@ -118,18 +130,24 @@ class Extras:
     def close(self, address: Address) -> None:
         """Let go of everything, and tell those who watch. It may be done twice."""
         reason = address.reason
-        self.forget_instance()
-        for timer in self.timers.copy():
-            timer.cancel()
-        if self.parent is not None:
-            self.parent.lose_child(address)
-        if self.is_subscriber:
-            address.home.forget_subscriber(address)
-        for watch in self.watchers.copy():
-            watch.report(reason)
-        if isinstance(reason, Failed):
-            self.reason[:] = [reason.without_traceback()]
-            self.down_reason = self.reason[0]
+        for_each(
+            [
+                self.forget_instance,
+                *[timer.cancel for timer in self.timers.copy()],
+                *[partial(bus.forget, address) for bus in self.buses.copy()],
+                *([] if self.parent is None else [partial(self.parent.lose_child, address)]),
+                *[partial(watch.report, reason) for watch in self.watchers.copy()],
+                *(
+                    []
+                    if self.supervision is None
+                    else [partial(self.supervision.ended, address, reason)]
+                ),
+            ],
+            call,
+        )
+        self.buses.clear()
+        self.reason[:] = [reason.without_traceback() if isinstance(reason, Failed) else reason]
+        self.down_reason = self.reason[0]
 
     def forget_instance(self) -> None:
         """Let go of what the instance had taken on: watches, idle time-out, its own timers.

@@ -16,7 +16,6 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pykka._locks import held
-from pykka.messages import _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,10 +145,6 @@ class Inbox:
         return f"<pykka inbox with {self.qsize()} messages>"
 
 
-PRIVILEGED: set[type] = {_ActorStop, _WakeUp}
-"""Messages of the library's own that no bound of an inbox applies to."""
-
-
 def require_spec(spec: object, what: str) -> None:
     """Refuse what is no specification of an inbox.
 
@@ -163,8 +158,12 @@ def require_spec(spec: object, what: str) -> None:
 
 def count(inbox: Any) -> int:
     """Tell how much is in an inbox, as far as it says so."""
-    qsize = getattr(inbox, "qsize", None)
-    return int(not inbox.empty()) if qsize is None else qsize()
+    qsize: Any = getattr(inbox, "qsize", None)
+    if qsize is None:
+        is_empty: bool = inbox.empty()
+        return int(not is_empty)
+    size: int = qsize()
+    return size
 
 
 def put_without_waiting(inbox: Any, full: Callable[[], bool] | None, envelope: object) -> bool:
@@ -233,9 +232,9 @@ def take_all(inbox: Any, into: list[Any]) -> None:
         with contextlib.suppress(queue.Empty):
             into.extend(iter(inbox.get_nowait, _NEVER))
         return
-    own = getattr(type(inbox), "take_all", None)
+    own: Any = getattr(inbox, "take_all", None)
     if own is not None:  # it is the library's
-        own(inbox, into)
+        own(into)
         return
     # An inbox of the user's. With nothing but get() and empty(), two threads that both saw a last
     # envelope would fight for it and one would wait for ever; so one thread at a time. The lock

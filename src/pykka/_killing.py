@@ -33,19 +33,32 @@ def end_of(address: Address, answer: object = None) -> ThreadingFuture[Any]:
     return ended
 
 
-class _Abandonment:
+GRACE = 1.0
+"""The seconds that a killed actor has to come back from its handler and run its last hook, if
+nobody has said how many."""
+
+
+class Abandonment:
     """Rings when an actor has had its time."""
 
-    __slots__ = ("_address", "is_cancelled")
+    __slots__ = ("_address", "_clock", "_kills_first", "is_cancelled")
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, clock: Any, *, kills_first: bool) -> None:
         self._address: Address | None = address
+        self._clock = clock
+        self._kills_first = kills_first
         self.is_cancelled = False
 
     def ring(self) -> None:
-        """Abandon the actor."""
+        """Kill the actor; or abandon it, if that is done already."""
         address = self._address
-        if address is not None:
+        if address is None:
+            return
+        if self._kills_first:
+            self._kills_first = False
+            address.kill()
+            self._clock.schedule(self._clock.now() + GRACE, self)
+        else:
             abandon(address)
 
     def cancel(self) -> None:
@@ -55,7 +68,12 @@ class _Abandonment:
 
 
 def abandon_after(
-    address: Address, seconds: float, ended: ThreadingFuture[Any], clock: Any = None
+    address: Address,
+    seconds: float,
+    ended: ThreadingFuture[Any],
+    clock: Any = None,
+    *,
+    kills_first: bool = False,
 ) -> None:
     """Abandon an actor if it has not ended when so many seconds have passed.
 
@@ -64,9 +82,11 @@ def abandon_after(
         seconds: The seconds.
         ended: A future that is resolved when it has ended.
         clock: What they go by; `None` for the clock of the actor's system.
+        kills_first: Whether it is only killed then, and abandoned when it has not ended some time
+            after that.
     """
     clock = address.home.clock if clock is None else clock
-    alarm = _Abandonment(address)
+    alarm = Abandonment(address, clock, kills_first=kills_first)
     clock.schedule(clock.now() + seconds, alarm)
 
     def cancel(_ended: object) -> None:
@@ -81,22 +101,24 @@ def abandon(address: Address) -> None:
     if address.actor is None:
         return
     place = address.find_place()
-    extras = address.need_extras()
-    extras.killed = True
-    extras.note_reason(Abandoned(place))
+    # First in the list, so that it counts although the end may have begun in another way.
+    abandoned = Abandoned(place)
+    address.need_extras().reason.insert(0, abandoned)
+    if address.closed:  # it has just ended
+        address.need_extras().reason.remove(abandoned)
+        return
     address.ending = True  # so that no hook is run any more
-    address.mark_stopped()
-    address.home.unregister(address)
-    letter = address.handling
-    logger.error(
-        "%s was abandoned: it did not end in time, and its code is still running, at %s, "
-        "while it handles %s. Its answer and its hooks will be dropped.",
-        address,
-        place or "a place unknown",
-        shorten(address.handled_message),
-    )
-    reply_to = getattr(letter, "reply_to", None)
-    if reply_to is not None:
-        address.refuse(reply_to, "was abandoned while it handled the message")
-    address.close()
-    address.cancel()
+    try:
+        address.mark_stopped()
+        address.home.unregister(address)
+        logger.error(
+            "%s was abandoned: it did not end in time, and its code is still running, at %s, "
+            "while it handles %s. Its answer and its hooks will be dropped.",
+            address,
+            place or "a place unknown",
+            shorten(address.handled_message),
+        )
+        address.refuse_current("was abandoned while it handled the message")
+    finally:
+        address.close()
+        address.cancel()

@@ -33,7 +33,7 @@ from pykka import messages
 from pykka._ask import LETTERS, Ask, CallAsk
 from pykka._current import current
 from pykka._death_watch import Terminated, _Notice
-from pykka._ending import crash, end, end_killed, stop, stop_everything
+from pykka._ending import crash, end, stop, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._ref import ref_at
 from pykka._replying import (
@@ -68,15 +68,17 @@ inherited_stop: object = None
 """The function `Actor.stop`; entered by `pykka._actor`, which stands above this module."""
 
 
-def live(actor: Actor) -> None:
-    """Run an actor on this thread, from its start to its end."""
-    address = actor._pykka_address
+def live(address: Address) -> None:
+    """Run an actor on this thread, from its start to its end.
+
+    It does not hold the actor itself, which may be replaced by another instance.
+    """
     if not address.claim_life():
         return  # the start was interrupted, and nobody knows of the actor
     state = current.state
     state.address = address
     try:
-        begin(address, actor)
+        begin(address, address.actor)  # type: ignore[arg-type]
         get = address.inbox.get
         # "while not address.stopped" would be compiled to a loop without an unconditional jump
         # back. Python 3.11 never specialises such a loop in a function that is called once for
@@ -95,7 +97,7 @@ def live(actor: Actor) -> None:
             else:
                 handle(address, get())
     except BaseException as error:  # the user's inbox failed
-        crash(address, actor, error)
+        crash(address, address.actor, error)  # type: ignore[arg-type]
     finally:
         end(address)
         state.address = None
@@ -126,7 +128,7 @@ def attend(address: Address) -> Any:
     if address.stopped:
         address.attention = True
         if extras is not None and extras.killed and not address.ending:
-            end_killed(address)
+            stop(address, address.actor)  # type: ignore[arg-type]
         return ENDED
     if extras is None:
         return NOTHING
@@ -146,6 +148,8 @@ def attend(address: Address) -> Any:
 
 def begin(address: Address, actor: Actor) -> None:
     """Run the start hook."""
+    if address.ending:
+        return  # it was abandoned before it could begin
     try:
         result: Any = actor.on_start()
         if type(result) is CoroutineType:
@@ -161,6 +165,8 @@ def begin(address: Address, actor: Actor) -> None:
 def end_of_start(address: Address, _result: object, error: BaseException | None) -> None:
     """See to what the start hook has raised."""
     actor: Any = address.actor
+    if actor is None:
+        return  # it was abandoned, or its loop was closed under it
     if error is None:
         supervision = None if address.extras is None else address.extras.supervision
         if supervision is not None:
@@ -277,7 +283,7 @@ def end_of_message(address: Address, result: object, error: BaseException | None
     """End the handling of the message that the actor is handling."""
     letter, actor = address.handling, address.actor
     if actor is None:
-        return  # its loop was closed under it, and everybody is answered
+        return  # it was abandoned, or its loop closed under it, and everybody is answered
     if type(error) is SetAside:
         _set_aside(address)
         address.handling = None

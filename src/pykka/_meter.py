@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pykka import messages
 from pykka._ask import Ask
 from pykka._envelope import Envelope
-from pykka._inbox import PRIVILEGED, count, move, take_all
+from pykka._inbox import count, move, take_all
 from pykka._statistics import ActorStatistics, InboxStatistics
-from pykka.messages import _ActorStop, _WakeUp
+from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ class Meter:
         if not (type(item) in _LETTERS and type(item.message) in NOT_COUNTED):
             self._before, self.last = self.last, self.now()
             self.taken += 1
-        return item
+        return item  # pyright: ignore[reportUnknownVariableType]
 
     def skip(self) -> None:
         """Take back that something was taken up: there is nothing to be done about it."""

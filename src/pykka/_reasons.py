@@ -70,8 +70,8 @@ class Failed(Reason):
     """An exception has ended the actor.
 
     Args:
-        exception: The exception. Whoever asks for the reason after the end gets a copy without a
-            traceback, because that would keep alive what the actor had.
+        exception: The exception. Whoever asks for the reason after the end gets a copy of it and
+            of its causes, without tracebacks, because those would keep alive what the actor had.
     """
 
     __slots__ = ("exception",)
@@ -85,11 +85,23 @@ class Failed(Reason):
 
     def without_traceback(self) -> Failed:
         """The same, of a copy of the exception that holds no frames, nor what is in them."""
-        error = self.exception
-        kind = type(error)
-        try:
-            copy: BaseException = kind.__new__(kind, *error.args)
-            copy.__dict__.update(error.__dict__)
-        except Exception:  # of a class with a __new__() of its own
-            copy = RuntimeError(repr(error))
-        return Failed(copy)
+        return Failed(_copy(self.exception, {}))
+
+
+def _copy(error: BaseException, copies: dict[int, BaseException]) -> BaseException:
+    """Copy an exception and those that it came from, without their tracebacks."""
+    copy = copies.get(id(error))
+    if copy is not None:
+        return copy
+    kind = type(error)
+    try:
+        copy = kind.__new__(kind, *error.args)
+        copy.__dict__.update(error.__dict__)
+    except Exception:  # of a class with a __new__() of its own
+        copy = RuntimeError(repr(error))
+    copies[id(error)] = copy
+    cause, context = error.__cause__, error.__context__
+    copy.__cause__ = None if cause is None else _copy(cause, copies)
+    copy.__context__ = None if context is None else _copy(context, copies)
+    copy.__suppress_context__ = error.__suppress_context__
+    return copy

@@ -112,7 +112,8 @@ class ActorRef(Generic[A]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ActorRef):
             return NotImplemented
-        return self._address is other._address
+        # A router has no address.
+        return self._address is getattr(other, "_address", None)  # pyright: ignore[reportUnknownArgumentType]
 
     def __hash__(self) -> int:
         return hash(self._address)

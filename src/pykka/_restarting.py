@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pykka import messages
 from pykka._birth import Birth
 from pykka._current import current
-from pykka._ending import crash, go_down, stop_everything
+from pykka._ending import crash, go_down, stop_everything, wait_for_decision
 from pykka._envelope import Envelope
-from pykka._inbox import PRIVILEGED
 from pykka._life import begin
 from pykka._logging import logger
 from pykka._meter import NOT_COUNTED
 from pykka._reasons import Failed
 from pykka._replying import as_exc_info, is_failure
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from pykka._address import Address
@@ -72,20 +72,25 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
     reason = extras.down_reason
     try:
         state = current.state
-        state.birth = Birth(address.actor_class, address=address)
+        state.birth = Birth(extras.supervision.actor_class, address=address)
         try:
             actor = extras.supervision.make()
         finally:
             state.birth = None
+        _require_at(address, actor)
     except BaseException as error:
         if not is_failure(error):
             stop_everything(address, address.actor, error)  # type: ignore[arg-type]
             return None
         logger.error("%s could not be restarted:", address, exc_info=as_exc_info(error))
         extras.down_reason = Failed(error)
-        extras.supervision.went_down(address, extras.down_reason)
+        wait_for_decision(address, extras.down_reason)
         return None
     address.actor = actor
+    if address.closed:  # in this order: whoever closes it does so the other way round
+        address.actor = None  # it was abandoned meanwhile
+        return None
+    address.actor_class = type(actor)
     extras.reason.clear()
     extras.down = False
     extras.down_reason = reason.without_traceback() if isinstance(reason, Failed) else reason
@@ -101,6 +106,20 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
     return None
 
 
+def _require_at(address: Address, actor: Any) -> None:
+    """Refuse an instance that has not taken over the address.
+
+    Raises:
+        RuntimeError: That is so.
+    """
+    if actor._require_pykka_address() is not address:
+        msg = (
+            f"the new instance of {address} has an address of its own; what makes it has to make "
+            "it anew each time, and before any other actor"
+        )
+        raise RuntimeError(msg)
+
+
 def _end_of_post_restart(address: Address, _result: object, error: BaseException | None) -> None:
     actor: Any = address.actor
     if error is None:
@@ -111,7 +130,9 @@ def _end_of_post_restart(address: Address, _result: object, error: BaseException
         stop_everything(address, actor, error)
 
 
-for _class, _handler in ((_Restart, _on_restart), (_Suspend, _on_suspend)):
-    messages._handlers[_class] = _handler
-    PRIVILEGED.add(_class)
-    NOT_COUNTED.add(_class)
+def enter_handlers() -> None:
+    """Have actors understand these signals."""
+    for message_class, handler in ((_Restart, _on_restart), (_Suspend, _on_suspend)):
+        messages._handlers[message_class] = handler
+        PRIVILEGED.add(message_class)
+        NOT_COUNTED.add(message_class)

@@ -28,14 +28,15 @@ from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka import _address, _inbox, _waiting
-from pykka._children import GRACE, ask_to_stop
+from pykka._cancellation import is_cancellation, shield
+from pykka._children import ask_to_stop
 from pykka._clock import Clock, default_clock
 from pykka._current import current
 from pykka._dead_letters import DeadLetter, DeadLetters
 from pykka._deadline import Deadline
 from pykka._events import EventBus
 from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
-from pykka._killing import abandon_after, end_of
+from pykka._killing import GRACE, abandon_after, end_of
 from pykka._locks import held
 from pykka._logging import logger
 from pykka._meter import switch_on
@@ -72,7 +73,9 @@ class ActorSystem:
 
     Actors that you start with `Actor.start` belong to the system of the actor that starts them,
     or to the default system, whose face is `ActorRegistry`. A system is ended with `shutdown()`,
-    or by the end of its `with` or `async with` block.
+    or by the end of its `with` or `async with` block. If the task of an `async with` block is
+    cancelled, the actors stop as well, at once; those that live in an event loop are cancelled
+    too, and the cancellation goes on when all have ended.
 
     Args:
         name: A name, for the log and for threads.
@@ -118,14 +121,17 @@ class ActorSystem:
         """What its timers go by."""
         self.events = EventBus()
         """The event bus of the system."""
-        self.dead_letters = DeadLetters()
-        """The dead letters of the system's actors: subscribe to them, or count them."""
+        self.dead_letters = DeadLetters(events=self.events)
+        """The dead letters of the system's actors: subscribe to them, or count them. Each is
+        an event too, of the class `pykka.dead_letters.DeadLetter`."""
         self.pool: Any = None if dispatcher is None else dispatcher._pool
         self._dispatcher: Any = dispatcher
         self._shutdown_timeout = shutdown_timeout
         self._ended = False
         self._keeps_statistics = keep_statistics
         self._refs: dict[Address, ActorRef[Any]] = {}
+        self._ending: dict[Address, None] = {}
+        """The actors that are no longer registered, and have not ended."""
         self._by_urn: dict[str, Address] = {}
         self._by_name: dict[str, Address] = {}
         _systems[self] = None
@@ -168,6 +174,7 @@ class ActorSystem:
         Raises:
             RuntimeError: The system has ended.
             NameTakenError: A living actor of this system has that name.
+            ValueError: Its options say another system.
         """
         return start_with(actor_class, args, kwargs, system=self)
 
@@ -261,9 +268,10 @@ class ActorSystem:
             DeadlockError: An actor waits here for one that waits for it. All have been asked to.
         """
         deadline = Deadline(timeout)
-        refs = [ref for ref in self.get_all()[::-1] if not _has_parent(ref)]
-        myself = [ref for ref in refs if ref._address is current.state.address]
-        others = [ref for ref in refs if ref._address is not current.state.address]
+        refs = [ref for ref in self.get_all()[::-1] if not _has_parent(ref._address)]
+        root = _root_of(current.state.address)  # of a child: it ends with its parent
+        myself = [ref for ref in refs if ref._address is root]
+        others = [ref for ref in refs if ref._address is not root]
         if not block:
             return [ref.stop(block=False) for ref in others + myself]
         stopped: list[bool] = []
@@ -332,12 +340,16 @@ class ActorSystem:
         Raises:
             Timeout: Not all had ended after `timeout` seconds. The text says which ones, and where
                 they hung. The system has ended all the same.
-            DeadlockError: An actor calls this that belongs to the system itself.
+            DeadlockError: An actor calls this that belongs to the system itself. All have been
+                asked to stop.
         """
         ending = _Shutdown(self, timeout)
         try:
             for ended in ending.stops():
                 ended.get()
+        except BaseException:  # DeadlockError, or Ctrl-C
+            ending.give_up()
+            raise
         finally:
             ending.finish()
         ending.complain()
@@ -369,11 +381,27 @@ class ActorSystem:
         traceback: TracebackType | None,
     ) -> None:
         ending = _Shutdown(self, self._shutdown_timeout)
+        interruption: BaseException | None = None
         try:
+            if exception is not None and is_cancellation(exception):
+                ending.hurry()
             for ended in ending.stops():
-                await ended
+                while not ended.done():
+                    try:
+                        with shield():
+                            await ended
+                    except BaseException as error:
+                        if not is_cancellation(error):
+                            raise
+                        interruption = error
+                        ending.hurry()
+        except BaseException:  # DeadlockError, or the loop is being closed
+            ending.give_up()
+            raise
         finally:
             ending.finish()
+        if interruption is not None:
+            raise interruption
         if exception is None:
             ending.complain()
 
@@ -408,6 +436,11 @@ class ActorSystem:
 
     def unregister(self, address: Address) -> bool:
         """Make an actor no longer findable; False if it was not."""
+        if address.ending and address in self._refs:
+            # In this order, so that it is always in one of the two; see `everybody`.
+            self._ending[address] = None
+            if address.actor is None:
+                self.forget(address)
         known = self._refs.pop(address, None) is not None
         urn = address.urn_if_seen
         if urn is not None:
@@ -419,6 +452,18 @@ class ActorSystem:
             text = "Unregistered %s" if known else "Unregistered %s (not found in registry)"
             logger.debug(text, address)
         return known
+
+    def forget(self, address: Address) -> None:
+        """Take note that an actor has ended, to the last."""
+        self._ending.pop(address, None)
+
+    def everybody(self) -> list[Address]:
+        """All actors that have not ended: those that are ending, and then the others.
+
+        In the order of their start, as far as they are not ending.
+        """
+        living = list(self._refs.copy())  # before the others, for they go there from here
+        return list(dict.fromkeys([*self._ending.copy(), *living]))
 
     def enter_urn(self, address: Address) -> None:
         """Make an actor, whose URN was just made, findable by it."""
@@ -432,14 +477,9 @@ class ActorSystem:
         if self._by_urn.get(urn) is address:  # and not another's, who chose the same
             self._by_urn.pop(urn, None)
 
-    def forget_subscriber(self, address: Address) -> None:
-        """Have an actor get no events any more."""
-        self.events.forget(ref_at(address))
-
     def bury(self, address: Address, message: object, reason: str) -> None:
         """Report a message that will never be handled."""
-        letter = DeadLetter(message, ref_at(address), reason)
-        self.dead_letters.report(letter)
+        self.dead_letters.report(DeadLetter(message, ref_at(address), reason))
 
     def use_dispatcher(self, dispatcher: Any) -> None:
         """Have a dispatcher give threads to the system's pooled actors."""
@@ -480,8 +520,10 @@ class _Shutdown:
     def __init__(self, system: ActorSystem, timeout: float | None) -> None:
         self._system = system
         self._timeout = timeout
-        self._current: Address | None = None
-        self._left: list[Address] = []
+        self._time_is_over = False
+        self._has_rung = False
+        self._in_a_hurry = False
+        self._left: dict[Address, None] = {}
         Deadline(timeout)  # refuses what is no number of seconds
         if timeout is not None:
             default_clock.schedule(default_clock.now() + timeout, self)
@@ -490,36 +532,66 @@ class _Shutdown:
         """Ask one after the other to stop; the caller waits for each."""
         tried: set[Address] = set()
         while True:
-            refs = [ref for ref in self._system.get_all() if ref._address not in tried]
-            roots = [ref for ref in refs if not _has_parent(ref)]
-            if not refs:
+            left = self._others(tried)
+            if not left:
                 self._system.end()
-                if all(ref._address in tried for ref in self._system.get_all()):
+                if not self._others(tried):
                     return
-            for ref in (roots or refs)[-1:]:
-                self._current = address = ref._address
+            roots = [each for each in left if not _has_parent(each)]
+            for address in (roots or left)[-1:]:
                 tried.add(address)
-                yield ask_to_stop(address, None)
+                ended = ask_to_stop(address, None)
+                if self._in_a_hurry:
+                    address.cancel()
+                # In this order: `ring` does it the other way round.
+                if self._time_is_over:
+                    self._kill(address)
+                yield ended
+
+    def _others(self, tried: set[Address]) -> list[Address]:
+        """All but some; when the time is over, nobody who came later."""
+        everybody = self._left.copy() if self._has_rung else self._system.everybody()
+        return [each for each in everybody if each not in tried]
+
+    def hurry(self) -> None:
+        """Ask all to stop at once, and interrupt what they await."""
+        self._in_a_hurry = True
+        self._system.end()
+        for address in self._system.everybody()[::-1]:
+            if not _has_parent(address):
+                ask_to_stop(address, None)
+            address.cancel()
 
     def ring(self) -> None:
         """Kill those that are left, because the time is over."""
-        current = [] if self._current is None else [self._current]
-        registered = [ref._address for ref in self._system.get_all()]
-        for address in dict.fromkeys([*current, *registered[::-1]]):
-            if address.actor is not None:
-                self._left.append(address)
-                address.kill()
-                abandon_after(address, GRACE, end_of(address), default_clock)
+        self._time_is_over = True
+        self._system.end()
+        for address in self._system.everybody()[::-1]:
+            self._kill(address)
+        self._has_rung = True
+
+    def _kill(self, address: Address) -> None:
+        if address.actor is not None:
+            self._left[address] = None
+            address.kill()
+            abandon_after(address, GRACE, end_of(address), default_clock)
 
     def finish(self) -> None:
         """Let go of the clock."""
         self.is_cancelled = True
         default_clock.forget(self)
 
+    def give_up(self) -> None:
+        """Ask those to stop whom the caller does not wait for."""
+        self._system.end()
+        for address in self._system.everybody()[::-1]:
+            if not _has_parent(address):
+                ask_to_stop(address, None)
+
     def complain(self) -> None:
         """Raise if somebody would not stop."""
         if self._left:
-            who = ", ".join(f"{address} ({_fate(address)})" for address in self._left)
+            who = ", ".join(f"{address} ({_fate(address)})" for address in self._left.copy())
             msg = f"not all actors of {self._system} stopped within {self._timeout} seconds: {who}"
             raise Timeout(msg)
 
@@ -531,10 +603,21 @@ def _fate(address: Address) -> str:
     return f"killed: {reason}"
 
 
-def _has_parent(ref: ActorRef[Any]) -> bool:
-    extras = ref._address.extras
+def _parent_of(address: Address) -> Address | None:
+    """Who stops the actor when he ends; `None` if it has to be stopped by others."""
+    extras = address.extras
     parent = None if extras is None else extras.parent
-    return parent is not None and parent.actor is not None
+    return None if parent is None or parent.actor is None else parent
+
+
+def _has_parent(address: Address) -> bool:
+    return _parent_of(address) is not None
+
+
+def _root_of(address: Address | None) -> Address | None:
+    while address is not None and (parent := _parent_of(address)) is not None:
+        address = parent
+    return address
 
 
 def join_parent(address: Address) -> None:
@@ -595,10 +678,12 @@ def _after_fork() -> None:
     _waiting.renew_locks()
     for system in all_systems():
         system.dead_letters.renew_locks()
-        for ref in system.get_all():
-            if ref._address is not current.state.address:
-                system.unregister(ref._address)
-                ref._address.declare_dead()
+        system.events.renew_locks()
+        for address in system.everybody():
+            if address is not current.state.address:
+                address.declare_dead()
+                system.unregister(address)
+                system.forget(address)
 
 
 if hasattr(os, "register_at_fork"):

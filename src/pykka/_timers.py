@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._current import current
-from pykka._inbox import PRIVILEGED
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -327,14 +327,14 @@ def _no_seconds(what: str, value: object, least: str) -> Exception:
 
 
 def _on_tick(address: Address, envelope: Letter) -> object:
-    tick = envelope.message
+    tick: Tick = envelope.message
     if not tick.begin():
         extras = address.extras
         if extras is not None and extras.meter is not None:
             extras.meter.skip()
         return None
     tick.timer.note_begin()
-    message = tick.message
+    message: Any = tick.message
     handler = messages._handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
     if handler is not None:
         return handler(address, _Told(message))

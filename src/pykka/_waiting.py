@@ -431,13 +431,23 @@ def _place_on_stack(address: Address, top: FrameType) -> Place | None:
     frame: FrameType | None = top
     while frame is not None:
         if not _is_ours(frame):
-            users = users or frame
+            # What a user looks for is his own line, and not that of what it calls.
+            if users is None or (_is_pythons(users) and not _is_pythons(frame)):
+                users = frame
         elif users is not None and hasattr(there := frame.f_locals.get("address"), "held_up_by"):
             if there is address:
                 return place_of(users)
             users = None
         frame = frame.f_back
     return None
+
+
+_LIBRARY = threading.__file__.rpartition("threading")[0]
+
+
+def _is_pythons(frame: FrameType) -> bool:
+    filename = frame.f_code.co_filename
+    return filename.startswith(_LIBRARY) and "site-packages" not in filename
 
 
 def _is_ours(frame: FrameType) -> bool:

@@ -6,10 +6,12 @@ its actors from `runtime.actor_class`, or it uses the class that the fixture `ag
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conformance.agents import Diary, Gate, make_agent_class
+from tests.conformance.supervised import Offices, make_worker_class
 from tests.leaks import PATIENCE
 
 import pykka
@@ -25,6 +27,21 @@ if TYPE_CHECKING:
 def agent(runtime: Runtime) -> Any:
     """An actor class whose actors do what they are told; see `make_agent_class`."""
     return make_agent_class(runtime)
+
+
+@pytest.fixture
+def offices(runtime: Runtime, diary: Diary) -> Offices:
+    """Starts supervisors of workers of this runtime."""
+    return Offices(make_worker_class(runtime), diary)
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Have the library log nothing, for tests in which much fails."""
+    logger = logging.getLogger("pykka")
+    logger.disabled = True
+    yield
+    logger.disabled = False
 
 
 @pytest.fixture

@@ -241,6 +241,9 @@ class Race:
     def bury(self, _address: Address, message: object, _reason: str) -> None:
         self.dead.append(message)
 
+    def forget(self, _address: Address) -> None:
+        pass
+
     def unregister(self, _address: Address) -> None:
         pass
 

@@ -51,6 +51,9 @@ class PlainHome:
     def forget_urn(self, address: Address, urn: str) -> None:
         """Nobody looks for it."""
 
+    def forget(self, _address: Address) -> None:
+        pass
+
     def bury(self, _address: Address, message: object, _reason: str) -> None:
         self.buried.append(message)
 

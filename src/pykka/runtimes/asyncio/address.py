@@ -267,7 +267,10 @@ class AsyncioAddress(Address):
         return None if wait is None or isinstance(wait, Await) else holder
 
     def wake_up(self) -> None:
-        self.put_without_waiting(Envelope(_WakeUp()))
+        if self.extras is not None and self.extras.down:
+            self.inbox.rouse()  # its inbox is not looked at
+        else:
+            self.put_without_waiting(Envelope(_WakeUp()))
 
     def put_without_waiting(self, letter: Letter) -> bool:
         inbox = self.inbox
@@ -286,7 +289,8 @@ class AsyncioAddress(Address):
         return self.stopped or bool(extras.signals or (extras.front and not extras.down))
 
     def use_inbox(self, inbox: Any) -> None:
-        self.inbox = LoopInbox(SimpleQueue() if inbox is None else inbox, self)
+        queue: SimpleQueue[Any] | Any = SimpleQueue() if inbox is None else inbox
+        self.inbox = LoopInbox(queue, self)
 
     def put_in_front(self, meter: Meter) -> None:
         self.inbox.queue = MeteredInbox(self.inbox.queue, meter)

@@ -50,23 +50,25 @@ CANCELLED = "was cancelled while it handled the message"
 
 
 async def live(address: AsyncioAddress) -> None:
-    """Run an actor in this task, from its start to its end."""
-    actor: Any = address.actor
-    if actor is None or not address.claim_life():
+    """Run an actor in this task, from its start to its end.
+
+    It does not hold the actor itself, which may be replaced by another instance.
+    """
+    if address.actor is None or not address.claim_life():
         return  # the start was interrupted, or the loop is closed
     house: Any = address.house
     house.state = current.state
     try:
         try:
-            _run(address, _life.begin, address, actor)
+            _run(address, _life.begin, address, address.actor)
             await _complete(address)
             await _handle_messages(address)
         except asyncio.CancelledError:
-            _interrupt(address, actor)
+            _interrupt(address, address.actor)
         except GeneratorExit:
             raise  # the loop is gone, and nothing can be awaited any more
         except BaseException as error:  # the user's inbox failed
-            _run(address, crash, address, actor, error)
+            _run(address, crash, address, address.actor, error)
         await _complete(address)
     finally:
         try:

@@ -323,7 +323,8 @@ class PooledAddress(Address):
         waiting = len(self.backlog or ())
         if inbox is None:
             return waiting
-        return waiting + (len(inbox) if type(inbox) is list else inbox.qsize())
+        more: int = len(inbox) if type(inbox) is list else inbox.qsize()  # pyright: ignore[reportUnknownArgumentType]
+        return waiting + more
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         deadline = None if timeout is None else monotonic() + timeout
@@ -369,6 +370,10 @@ class PooledAddress(Address):
                 return
             into.extend(iter(inbox.pop, _NEVER))
         into[done:] = into[done:][::-1]
+
+    def refuse_current(self, reason: str) -> None:
+        if type(self.handling) in LETTERS:  # or it is a bare message
+            super().refuse_current(reason)
 
     def _bury(self, letter: Any) -> None:
         super()._bury(_as_letter(letter))

@@ -72,7 +72,7 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
             if until is not None and until._outcome is not None:
                 break
     except BaseException as error:  # the user's inbox failed
-        crash(address, actor, error)
+        crash(address, address.actor or actor, error)
     if address.stopped:
         try:
             end(address)

@@ -113,9 +113,9 @@ class Lanes:
         """How many ordinary messages are in the lanes."""
         self._total = 0
         """How many messages wait."""
-        self._dropped = 0
+        self._dropped: int = 0
         """How many messages were dropped because there was no room."""
-        self._refused = 0
+        self._refused: int = 0
         """How many messages were refused for that reason; their senders know."""
         self._aside: Entry | None = None
         """What somebody has taken out who lets others in before he has it; the next to be got."""

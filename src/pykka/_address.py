@@ -55,8 +55,9 @@ from pykka._inbox import (
     take_all,
 )
 from pykka._locks import held
-from pykka._meter import MeteredInbox, statistics_of_inbox
+from pykka._meter import MeteredInbox
 from pykka._reasons import Killed, Stopped
+from pykka._statistics import InboxStatistics
 from pykka._threading_future import ThreadingFuture, new_threading_future
 from pykka._waiting import place_of_actor
 from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
@@ -72,7 +73,6 @@ if TYPE_CHECKING:
     from pykka._meter import Meter
     from pykka._reasons import Reason
     from pykka._ref import ActorRef
-    from pykka._statistics import InboxStatistics
     from pykka._waiting import Place, Wait
 
 
@@ -464,9 +464,10 @@ class Address:
     @property
     def face(self) -> Any:
         """The inbox as users see it: their own, or an `Inbox` in front of the library's."""
-        theirs = self.users_inbox()
-        if theirs is not None:
-            return theirs
+        if self.policy is None:
+            theirs = self.users_inbox()
+            if theirs is not None:
+                return theirs
         face = self._face
         if face is None:
             face = fresh = Inbox(self)
@@ -498,7 +499,16 @@ class Address:
 
     def inbox_statistics(self) -> InboxStatistics:
         """How it stands with the library's own inbox."""
-        return statistics_of_inbox(self)
+        policy = self.policy
+        if policy is not None:
+            found: InboxStatistics = policy.statistics()
+            return found
+        return InboxStatistics(self.count(), capacity=None, blocked=0, dropped=0, refused=0)
+
+    @property
+    def policy(self) -> Any:
+        """The inbox, if it is one of the library's with a bound or with priorities."""
+        return None if self.extras is None else self.extras.policy
 
     def count(self) -> int:
         """How many envelopes are in the inbox, as far as that is known."""

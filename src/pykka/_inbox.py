@@ -86,7 +86,10 @@ class Inbox:
         block: bool = True,  # noqa: FBT001, FBT002 (queue.Queue's signature)
         timeout: float | None = None,
     ) -> None:
-        """Send an envelope to the actor. The inbox has no bound, so this never blocks.
+        """Send an envelope to the actor.
+
+        Without a bound (see `pykka.inboxes`), this never blocks. With one, it does what the
+        inbox's policy says.
 
         Args:
             envelope: The envelope.
@@ -130,8 +133,9 @@ class Inbox:
         return self._sender.count() == 0
 
     def full(self) -> bool:
-        """Tell that there is room: the inbox has no bound."""
-        return False
+        """Tell whether it has a bound, and no room."""
+        found = self.statistics()
+        return found.capacity is not None and found.waiting >= found.capacity
 
     def qsize(self) -> int:
         """Tell how many messages wait; the one being handled is not among them."""

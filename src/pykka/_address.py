@@ -574,7 +574,7 @@ class Address:
         if isinstance(message, _ActorStop):
             if reply_to is not None:
                 self.answer_when_ended(reply_to, answer=True)
-        elif type(message) in PRIVILEGED:
+        elif type(message) in PRIVILEGED or self._bequeath(letter):
             pass
         elif reply_to is None:
             self.home.bury(self, message, reason)
@@ -582,6 +582,11 @@ class Address:
             self.refuse(reply_to, reason)
             if isinstance(letter, Ask):
                 letter.let_go()
+
+    def _bequeath(self, letter: Letter) -> bool:
+        """Leave a letter to somebody who takes it on, if there is such a one."""
+        heir = None if self.extras is None else self.extras.heir
+        return heir is not None and heir(letter)
 
     def refuse(self, reply_to: Any, reason: str) -> None:
         """Answer somebody whose message this actor will not handle."""

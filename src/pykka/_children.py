@@ -78,13 +78,13 @@ def stop_children(parent: Address) -> None:
 
 
 def let_children_go(parent: Address) -> None:
-    """Ask those children to stop that are left although the actor has ended.
+    """Kill those children that are left although the actor has ended.
 
     There are some if it did not end by its own code: it was abandoned, or lost its event loop.
     Then nobody waits for them.
     """
-    for child, seconds in youngest(parent):
-        ask_to_stop(child, seconds)
+    for child, _seconds in youngest(parent):
+        ask_to_stop(child, 0)
 
 
 def _wait(parent: Address, ended: ThreadingFuture[Any]) -> None:

@@ -70,8 +70,8 @@ class Failed(Reason):
     """An exception has ended the actor.
 
     Args:
-        exception: The exception. Whoever asks for the reason after the end gets a copy without a
-            traceback, because that would keep alive what the actor had.
+        exception: The exception. Whoever asks for the reason after the end gets a copy of it and
+            of its causes, without tracebacks, because those would keep alive what the actor had.
     """
 
     __slots__ = ("exception",)
@@ -85,11 +85,19 @@ class Failed(Reason):
 
     def without_traceback(self) -> Failed:
         """The same, of a copy of the exception that holds no frames, nor what is in them."""
-        error = self.exception
-        kind = type(error)
-        try:
-            copy: BaseException = kind.__new__(kind, *error.args)
-            copy.__dict__.update(error.__dict__)
-        except Exception:  # of a class with a __new__() of its own
-            copy = RuntimeError(repr(error))
-        return Failed(copy)
+        return Failed(_without_frames(self.exception, set()))
+
+
+def _without_frames(error: BaseException, seen: set[int]) -> BaseException:
+    """A copy of an exception and its causes, without tracebacks; `seen` are those that were."""
+    seen.add(id(error))
+    kind = type(error)
+    try:
+        copy: BaseException = kind.__new__(kind, *error.args)
+        copy.__dict__.update(error.__dict__)
+    except Exception:  # of a class with a __new__() of its own
+        copy = RuntimeError(repr(error))
+    cause = error.__cause__
+    if cause is not None and id(cause) not in seen:
+        copy.__cause__ = _without_frames(cause, seen)
+    return copy

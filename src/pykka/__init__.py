@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pykka import inboxes as inboxes
 from pykka._actor import Actor
 from pykka._death_watch import Terminated
+from pykka._events import EventBus
 from pykka._exceptions import (
     ActorDeadError,
     ActorError,
@@ -20,6 +21,7 @@ from pykka._exceptions import (
     Timeout,
 )
 from pykka._future import Future, as_completed, get_all
+from pykka._options import ActorOptions
 from pykka._proxy import ActorProxy, CallableProxy, traversable
 from pykka._reasons import Abandoned, Failed, Killed, Reason, Stopped
 from pykka._ref import ActorRef
@@ -47,6 +49,7 @@ __all__ = [
     "Actor",
     "ActorDeadError",
     "ActorError",
+    "ActorOptions",
     "ActorProxy",
     "ActorRef",
     "ActorRegistry",
@@ -58,6 +61,7 @@ __all__ = [
     "DeadlockError",
     "Dispatcher",
     "DispatcherStatistics",
+    "EventBus",
     "Failed",
     "Future",
     "FutureAlreadySetError",

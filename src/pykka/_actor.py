@@ -411,8 +411,8 @@ class Actor:
     def set_idle_timeout(self, seconds: float | None) -> None:
         """Have `on_idle()` called when no message has come for some time.
 
-        The time begins anew when the actor is done with a message, a tick of a timer included.
-        There is one time-out at most; to set it again replaces it.
+        The time begins anew when the actor takes up a message, or a tick of a timer. While it
+        handles one, it is not idle. There is one time-out at most; to set it again replaces it.
 
         Args:
             seconds: The time, by the clock of the actor's system; `None` to end it.

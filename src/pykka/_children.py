@@ -54,6 +54,10 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     return ended
 
 
+ORPHANS = 5.0
+"""The seconds that a child has for its end whose parent has ended in the middle of its work."""
+
+
 def youngest(parent: Address) -> Iterator[tuple[Address, float | None]]:
     """The children of an actor, the youngest first, until none is left."""
     tried: set[Address] = set()
@@ -78,13 +82,13 @@ def stop_children(parent: Address) -> None:
 
 
 def let_children_go(parent: Address) -> None:
-    """Kill those children that are left although the actor has ended.
+    """Ask those children to stop that are left although the actor has ended.
 
     There are some if it did not end by its own code: it was abandoned, or lost its event loop.
-    Then nobody waits for them.
+    Then nobody waits for them, and none has for ever.
     """
-    for child, _seconds in youngest(parent):
-        ask_to_stop(child, 0)
+    for child, seconds in youngest(parent):
+        ask_to_stop(child, ORPHANS if seconds is None else seconds)
 
 
 def _wait(parent: Address, ended: ThreadingFuture[Any]) -> None:

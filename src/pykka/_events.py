@@ -70,7 +70,6 @@ class EventBus:
 
     Examples:
         >>> import pykka
-        >>> from pykka._events import EventBus
         >>> class Sold:
         ...     pass
         >>> class SoldOut(Sold):
@@ -79,7 +78,7 @@ class EventBus:
         ...     noted = None
         ...     def on_receive(self, message):
         ...         self.noted = message
-        >>> bus = EventBus()
+        >>> bus = pykka.EventBus()
         >>> clerk = Clerk.start()
         >>> bus.subscribe(Sold, clerk)
         >>> bus.publish(SoldOut())

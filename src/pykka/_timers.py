@@ -139,14 +139,12 @@ class Timer:
             a tick is running right now; no other one will. The actor itself always gets `True`.
         """
         address = self._address
-        was_cancelled = self.is_cancelled
         self.is_cancelled = True
         tick = self._tick  # in this order
         self.message = None
-        if not was_cancelled:
-            address.need_extras().timers.pop(self, None)
-            if tick is None or self._interval is not None:
-                address.home.clock.forget(self)
+        was_listed = address.need_extras().timers.pop(self, False) is None
+        if was_listed and (tick is None or self._interval is not None):
+            address.home.clock.forget(self)
         is_in_time = tick is None or tick.cancel()
         if current.state.address is address:
             return True

@@ -502,7 +502,7 @@ def test_the_children_of_an_abandoned_actor_do_not_live_on(
     clock.advance(1)
     assert killed.get(timeout=PATIENCE)
     for child in children:
-        assert child.when_terminated().get(timeout=PATIENCE) == Killed()
+        assert child.when_terminated().get(timeout=PATIENCE) == Stopped()
     gate.open()
     assert late.get(timeout=PATIENCE) == "refused"
     wait_until(lambda: system.get_all() == [], "nobody is left")

@@ -359,6 +359,20 @@ class Address:
             return Stopped()
         return extras.reason[0] if extras.reason else Killed() if extras.killed else Stopped()
 
+    @property
+    def has_children(self) -> bool:
+        """Whether there are actors that end with this one."""
+        return self.extras is not None and bool(self.extras.children)
+
+    def take_child(self, child: Address, shutdown: float | None) -> None:
+        """Have an actor end with this one.
+
+        Args:
+            child: The actor.
+            shutdown: How many seconds it has for that; `None` for all it takes.
+        """
+        self.need_extras().children[child] = shutdown
+
     def lose_child(self, child: Address) -> None:
         """Forget a child that has ended."""
         extras = self.extras
@@ -400,9 +414,12 @@ class Address:
             self._answer_stoppers()
 
     def refuse_current(self, reason: str) -> None:
-        """Answer whoever has sent the message that the actor is handling right now."""
+        """Answer whoever has sent the message that the actor is handling right now.
+
+        Whoever has asked it to stop is told of its end in any case.
+        """
         reply_to = getattr(self.handling, "reply_to", None)
-        if reply_to is not None:
+        if reply_to is not None and not isinstance(self.handled_message, _ActorStop):
             self.refuse(reply_to, reason)
 
     @property

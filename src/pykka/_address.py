@@ -51,7 +51,7 @@ from pykka._inbox import (
     count,
     move,
     put_without_waiting,
-    require_spec,
+    spec_of,
     take_all,
 )
 from pykka._locks import held
@@ -287,9 +287,8 @@ class Address:
     def adopt(self, birth: Birth | None) -> None:
         """Take over what was said of the actor before it was made."""
         chosen = None if birth is None else birth.inbox
-        spec: Any = chosen if chosen is not None else self.actor_class.default_inbox
+        spec: Any = chosen if chosen is not None else spec_of(self.actor_class)
         if spec is not None:
-            require_spec(spec, f"{self.actor_class.__name__}.default_inbox")
             policy = spec._make(self)
             if policy is not None:
                 self.need_extras().policy = policy

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from pykka import messages
 from pykka._ask import LETTERS, Ask, CallAsk
 from pykka._current import current
-from pykka._ending import crash, end, stop, stop_everything
+from pykka._ending import crash, end, ends_all_the_same, stop, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._replying import (
     is_failure,
@@ -334,7 +334,7 @@ def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -
         else:
             log_returned(actor, error)
             reply_exception(actor, reply_to, error)
-            if isinstance(error, actor.crash_on):
+            if ends_all_the_same(address, error):
                 crash(address, actor, error)
     else:
         if reply_to is not None:

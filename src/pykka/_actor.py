@@ -112,7 +112,7 @@ class Actor:
         self._actor_ref: ActorRef[Any] = ref_at(address)
 
     @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:
+    def start(cls, /, *args: Any, **kwargs: Any) -> ActorRef[Self]:
         """Start an actor.
 
         This happens, in this order:

@@ -17,13 +17,14 @@ The idea of restarting in place is Akka's.
 
 from __future__ import annotations
 
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._birth import Birth
 from pykka._current import current
-from pykka._ending import crash, go_down, stop_everything, wait_for_decision
+from pykka._ending import Ending, crash, go_down, stop_everything, wait_for_decision
 from pykka._envelope import Envelope
 from pykka._life import begin
 from pykka._logging import logger
@@ -84,7 +85,8 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
             return None
         logger.error("%s could not be restarted:", address, exc_info=as_exc_info(error))
         extras.down_reason = Failed(error)
-        wait_for_decision(address, extras.down_reason)
+        decision = partial(wait_for_decision, address, extras.down_reason)
+        Ending(address, (address.stop_children, decision)).go_on()
         return None
     address.actor = actor
     if address.closed:  # in this order: whoever closes it does so the other way round

@@ -35,6 +35,7 @@ from pykka._current import current
 from pykka._ending import crash, end, stop, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._replying import (
+    is_crash,
     is_failure,
     is_the_callers,
     log_returned,
@@ -334,7 +335,7 @@ def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -
         else:
             log_returned(actor, error)
             reply_exception(actor, reply_to, error)
-            if isinstance(error, actor.crash_on):
+            if is_crash(actor, error):
                 crash(address, actor, error)
     else:
         if reply_to is not None:

@@ -33,6 +33,16 @@ def is_failure(error: BaseException) -> bool:
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
+def is_crash(actor: Actor, error: BaseException) -> bool:
+    """Tell whether an exception that goes to an asker ends the actor as well; see `crash_on`.
+
+    A program that knows nothing of that may use the name for something else of its own.
+    """
+    named: Any = type(actor).crash_on
+    classes = named if isinstance(named, (tuple, list)) else (named,)  # pyright: ignore[reportUnknownVariableType]
+    return any(isinstance(each, type) and isinstance(error, each) for each in classes)  # pyright: ignore[reportUnknownVariableType]
+
+
 def log_returned(actor: Actor, error: BaseException) -> None:
     """Log that the exception of a question goes to its asker."""
     logger.info("Exception returned from %s to caller:", actor, exc_info=as_exc_info(error))

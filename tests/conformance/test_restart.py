@@ -300,6 +300,33 @@ def test_crash_on_means_subclasses_too(offices: Offices) -> None:
     assert child.ask(instance, timeout=PATIENCE) == 2
 
 
+@pytest.mark.parametrize("named", ["a name of the program's own", None, 5, [KeyError]])
+def test_something_else_under_the_name_of_crash_on_means_nothing(
+    offices: Offices, diary: Diary, named: Any
+) -> None:
+    class Other(offices.worker):  # type: ignore[name-defined, misc]
+        crash_on = named
+
+    child = offices.start(ChildSpec("a", Other, ["a", diary])).child("a")
+    for ask in (lambda: child.ask(crash), lambda: child.proxy().run(crash).get()):
+        with pytest.raises(CrashError):
+            ask()
+    assert child.ask(instance) == 1
+
+
+@pytest.mark.parametrize("named", [CrashError, [CrashError], (KeyError, CrashError)])
+def test_crash_on_may_be_one_class_or_a_sequence(
+    offices: Offices, diary: Diary, named: Any
+) -> None:
+    class Other(offices.worker):  # type: ignore[name-defined, misc]
+        crash_on = named
+
+    child = offices.start(ChildSpec("a", Other, ["a", diary])).child("a")
+    with pytest.raises(CrashError):
+        child.ask(crash)
+    assert child.ask(instance) == 2
+
+
 def test_crash_on_ends_an_actor_that_nobody_supervises(offices: Offices) -> None:
     ref = offices.worker.start("a", offices.diary)
     with pytest.raises(CrashError):

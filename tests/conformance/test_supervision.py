@@ -590,6 +590,20 @@ def test_a_child_that_is_killed_handles_no_more_and_runs_its_last_hook(
     assert child.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
 
 
+def test_a_sibling_that_ends_while_it_is_down_has_not_failed_itself(
+    offices: Offices, clock: ManualClock, system: pykka.ActorSystem
+) -> None:
+    pause = Backoff(minimum=10, maximum=10)
+    specs = [offices.spec("a", backoff=pause), offices.spec("b", shutdown="infinity")]
+    office = offices.start(*specs, system=system, strategy="one_for_all")
+    a, b = office.child("a"), office.child("b")
+    end(a, CRASH)
+    wait_until(lambda: clock.pending == 1, "both are down")
+    assert office.ref.stop(timeout=PATIENCE)
+    assert isinstance(a.when_terminated().get(timeout=PATIENCE), pykka.Failed)
+    assert b.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
+
+
 @needs("blocking handlers")
 def test_a_child_that_does_not_stop_in_time_is_killed(
     offices: Offices, gate: Gate, clock: ManualClock, system: pykka.ActorSystem
@@ -910,6 +924,21 @@ def test_a_dynamic_child_that_cannot_start_leaves_nothing_behind(offices: Office
     with pytest.raises(ChildStartError):
         office.proxy.add_child("a", offices.diary, {"on_start": crash}).get(timeout=PATIENCE)
     assert office.proxy.count_children().get(timeout=PATIENCE).specs == 0
+
+
+@needs("blocking handlers")
+def test_dynamic_children_stop_at_the_same_time(
+    offices: Offices, diary: Diary, gate: Gate
+) -> None:
+    office = dynamic(offices)
+    for name in "abc":
+        added = office.proxy.add_child(name, diary, {"on_stop": gate})
+        added.get(timeout=PATIENCE)
+    stopped = office.ref.stop(block=False)
+    assert sorted(names(diary, "on_stop", 3)) == ["a", "b", "c"]
+    assert not stopped.done()
+    gate.open()
+    assert stopped.get(timeout=PATIENCE)
 
 
 def test_a_dynamic_supervisor_gives_up_like_others(offices: Offices) -> None:

@@ -22,7 +22,7 @@ from pykka._ending import crash, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._life import end_of_message
 from pykka._ref import ActorRef
-from pykka._replying import is_failure, is_the_callers, log_returned
+from pykka._replying import is_crash, is_failure, is_the_callers, log_returned
 from pykka._waiting import running_codes
 from pykka.messages import ProxyCall
 from pykka.runtimes.pool.fence import FENCE, NOTHING
@@ -191,7 +191,7 @@ def _returned(address: PooledAddress, error: BaseException) -> None:
     actor: Any = address.actor
     if is_failure(error):
         log_returned(actor, error)
-        if isinstance(error, actor.crash_on):
+        if is_crash(actor, error):
             crash(address, actor, error)
     elif not is_the_callers(error):
         stop_everything(address, actor, error)

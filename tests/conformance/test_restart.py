@@ -252,6 +252,7 @@ def test_a_kill_does_not_wait_for_the_new_instance(
     hooks = [what for _name, what in offices.diary.rest()]
     assert hooks == ["on_start", "on_failure", "pre_restart"]
     assert not child.is_alive()
+    wait_until(lambda: office.child("a") is None, "the supervisor knows")
     clock.advance(10)
     assert office.wait_for_new("a", child).ask(instance, timeout=PATIENCE) == 2
 

@@ -172,8 +172,8 @@ def test_a_temporary_child_never_comes_back_and_is_forgotten(
     office = offices.start(offices.spec("a", restart="temporary"), "b", strategy=strategy)
     child = office.child("a")
     end(child, how)
-    child.when_terminated().get(timeout=PATIENCE)
-    assert office.states() == {"b": "running"}
+    wait_until(lambda: office.states() == {"b": "running"}, "it is forgotten")
+    assert not child.is_alive()
     with pytest.raises(LookupError):
         office.child("a")
     assert diary.instances == {"a": 1, "b": 1}
@@ -905,8 +905,11 @@ def test_dynamic_children_that_have_ended_for_good_are_forgotten(
     office = dynamic(offices, restart=restart)
     a, b = (add(office, offices, name) for name in "ab")
     end(a, STOP)
-    infos = office.proxy.which_children().get(timeout=PATIENCE)
-    assert [info.ref for info in infos] == [b]
+
+    def refs() -> list[Any]:
+        return [info.ref for info in office.proxy.which_children().get(timeout=PATIENCE)]
+
+    wait_until(lambda: refs() == [b], "it is forgotten")
 
 
 def test_dynamic_children_are_terminated_by_ref_and_forgotten(offices: Offices) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pykka._cancellation import is_cancellation
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorError, DeadlockError
 from pykka._killing import GRACE, abandon, abandon_after, end_of
@@ -53,6 +54,10 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     return ended
 
 
+ORPHANS = 5.0
+"""The seconds that a child has for its end whose parent has ended in the middle of its work."""
+
+
 def youngest(parent: Address) -> Iterator[tuple[Address, float | None]]:
     """The children of an actor, the youngest first, until none is left."""
     tried: set[Address] = set()
@@ -72,19 +77,18 @@ def stop_children(parent: Address) -> None:
         ended = ask_to_stop(child, seconds)
         try:
             _wait(parent, ended)
-        except ActorError:
-            logger.exception("%s does not wait for its child %s any longer:", parent, child)
-            abandon(child)
+        except ActorError as error:
+            _give_up(parent, child, error)
 
 
 def let_children_go(parent: Address) -> None:
     """Ask those children to stop that are left although the actor has ended.
 
     There are some if it did not end by its own code: it was abandoned, or lost its event loop.
-    Then nobody waits for them.
+    Then nobody waits for them, and none has for ever.
     """
     for child, seconds in youngest(parent):
-        ask_to_stop(child, seconds)
+        ask_to_stop(child, ORPHANS if seconds is None else seconds)
 
 
 def _wait(parent: Address, ended: ThreadingFuture[Any]) -> None:
@@ -102,16 +106,37 @@ def _answer_waiting(parent: Address) -> None:
 
 
 async def stop_children_awaiting(parent: Address) -> None:
-    """Do the same in an event loop."""
+    """Do the same in an event loop.
+
+    If the task is cancelled meanwhile, the children that are left are interrupted too.
+    """
     _answer_waiting(parent)
+    in_a_hurry = False
     for child, seconds in youngest(parent):
         ended = ask_to_stop(child, seconds)
-        try:
+        if in_a_hurry:
+            child.cancel()
+        deadlocks = 0
+        while not ended.done():
             try:
                 await ended
-            except DeadlockError:
+            except DeadlockError as error:
+                deadlocks += 1
                 _answer_waiting(parent)
-                await ended
-        except ActorError:
-            logger.exception("%s does not wait for its child %s any longer:", parent, child)
-            abandon(child)
+                if deadlocks > 1:
+                    _give_up(parent, child, error)
+            except BaseException as error:
+                if not is_cancellation(error):
+                    raise
+                in_a_hurry = True
+                child.cancel()
+
+
+def _give_up(parent: Address, child: Address, error: BaseException) -> None:
+    logger.error(
+        "%s does not wait for its child %s any longer:",
+        parent,
+        child,
+        exc_info=(type(error), error, error.__traceback__),
+    )
+    abandon(child)

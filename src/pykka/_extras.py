@@ -23,6 +23,7 @@ from pykka._each import call, for_each
 from pykka._reasons import Failed, Killed, Reason, Stopped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from queue import SimpleQueue
 
     from pykka._address import Address
@@ -64,6 +65,7 @@ class Extras:
         "down",
         "down_reason",
         "front",
+        "heir",
         "idle",
         "killed",
         "meter",
@@ -117,6 +119,9 @@ class Extras:
         self.down = False
         """Whether the instance has ended, and the supervisor has not yet said what is next."""
         self.down_reason: Reason = Stopped()
+        self.heir: Callable[[Any], bool] | None = None
+        """Takes on a letter that the actor leaves behind in its inbox, or says that it does not.
+        It is set before the actor is asked to end."""
         self.bell: SimpleQueue[None] | None = None
         """Wakes the thread of an actor that is down, if it has one of its own."""
         self.parked: list[bool] = []

@@ -21,7 +21,7 @@ from pykka import messages
 from pykka._ask import Ask
 from pykka._envelope import Envelope
 from pykka._inbox import count, move, take_all
-from pykka._statistics import ActorStatistics, InboxStatistics
+from pykka._statistics import ActorStatistics
 from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class _IdleCheck(NamedTuple):
     """Look whether something has been handled lately."""
 
     idle: Any
+    at: float
+    was_busy: bool
 
 
 _LETTERS: frozenset[type] = frozenset({Envelope, Ask})
@@ -49,7 +51,6 @@ class Meter:
 
     __slots__ = (
         "_before",
-        "_is_busy",
         "arrivals",
         "failures",
         "last",
@@ -66,9 +67,8 @@ class Meter:
         """How many of them were set aside; when they are taken up again, that counts anew."""
         self.failures = 0
         self.last = now()
-        """When the actor was done with its last message, or has taken it up if it is not."""
+        """When a message was taken up last."""
         self._before = self.last
-        self._is_busy = True
         self.arrivals = deque([self.last] * waiting)
         """When each of the waiting messages came; those that were there count from now on."""
 
@@ -91,27 +91,15 @@ class Meter:
 
     def take_up(self, item: Any) -> Any:
         """Count something that the actor is about to handle, wherever it has lain."""
-        now = self.now()
-        if self._is_busy:
-            self.last = now
-        self._before = self.last
-        self._is_busy = not (type(item) in _LETTERS and type(item.message) in NOT_COUNTED)
-        if self._is_busy:
+        if not (type(item) in _LETTERS and type(item.message) in NOT_COUNTED):
+            self._before, self.last = self.last, self.now()
             self.taken += 1
-            self.last = now
         return item  # pyright: ignore[reportUnknownVariableType]
 
     def skip(self) -> None:
         """Take back that something was taken up: there is nothing to be done about it."""
         self.taken -= 1
         self.last = self._before
-        self._is_busy = False
-
-    def rest(self) -> None:
-        """Note that the actor is done with what it has taken up last."""
-        if self._is_busy:
-            self._is_busy = False
-            self.last = self.now()
 
     def oldest(self) -> float | None:
         """Seconds that the first message has been waiting, if there is one."""
@@ -153,19 +141,15 @@ class MeteredInbox:
 
     def get(self) -> Any:
         """Take one out for the actor, and wait if there is none."""
-        self._meter.rest()
         return self._meter.take_up(self._meter.leave(self.inner.get()))
 
     def get_nowait(self) -> Any:
         """Take one out for the actor; `queue.Empty` if there is none."""
-        self._meter.rest()
         return self._meter.take_up(self._meter.leave(self.inner.get_nowait()))
 
     def empty(self) -> bool:
-        """Tell the actor whether there is nothing in it."""
+        """Tell whether there is nothing in it."""
         empty: bool = self.inner.empty()
-        if empty:
-            self._meter.rest()
         return empty
 
     def qsize(self) -> int:
@@ -212,12 +196,7 @@ class MeteredList:
         return self._meter.take_up(self._meter.leave(self._back.pop()))
 
     def __len__(self) -> int:
-        # It is the actor that asks. It never hears of more than one, so that it does not take all
-        # at once.
-        if self._back or self.inner:
-            return 1
-        self._meter.rest()
-        return 0
+        return 1 if self._back or self.inner else 0  # so little that nobody takes all at once
 
     def qsize(self) -> int:
         """Tell how much is in it."""
@@ -267,17 +246,16 @@ def statistics_of(address: Address) -> ActorStatistics:
     )
 
 
-def statistics_of_inbox(address: Address) -> InboxStatistics:
-    """How it stands with the library's own inbox of an actor, which has no bound."""
-    return InboxStatistics(address.count(), capacity=None, blocked=0, dropped=0, refused=0)
-
-
 class Idle:
     """The idle time-out of one instance of an actor.
 
-    Problem: the time starts anew with each message, and nothing may be done about it then. So the
-    alarm rings when the time may be over, and has the actor look: if a message has come meanwhile,
-    the alarm is set to when the time is over since that one.
+    Problem: the time begins anew with each message, and nothing may be done about it then. So the
+    alarm rings when the time may be over, and has the actor look: if a message was taken up
+    meanwhile, the alarm is set to when the time is over since that one.
+
+    An actor that was busy when the alarm rang was not idle; then the time begins anew with the
+    look, which comes right after the message. One that has given its answer counts as done, so
+    that somebody who has the answer and moves the clock knows what happens.
 
     Args:
         address: The actor.
@@ -303,21 +281,32 @@ class Idle:
     def ring(self) -> None:
         """Have the actor look; the clock calls this."""
         if not self.is_cancelled:
-            self._address.tell_unbounded(_IdleCheck(self))
+            check = _IdleCheck(self, self._meter.now(), _is_busy(self._address.handling))
+            self._address.tell_unbounded(check)
 
-    def look(self) -> Any:
-        """Call the hook, if nothing has come for so long."""
+    def look(self, check: _IdleCheck) -> Any:
+        """Call the hook, if nothing had come for so long when the alarm rang."""
         if self.is_cancelled:
             return None
-        now = self._meter.now()
+        if check.was_busy:
+            self._since = self._meter.now()
         due = max(self._meter.last, self._since) + self._seconds
-        is_due = due <= now
-        if is_due:
-            self._since = now
-            due = now + self._seconds
-        self._address.home.clock.schedule(due, self)
-        actor: Any = self._address.actor
-        return actor.on_idle() if is_due else None
+        result = None
+        if due <= check.at:
+            self._since = check.at
+            due = check.at + self._seconds
+            actor: Any = self._address.actor
+            result = actor.on_idle()
+        if not self.is_cancelled:  # perhaps by the hook
+            self._address.home.clock.schedule(due, self)
+        return result
+
+
+def _is_busy(handling: Any) -> bool:
+    """Tell whether an actor is in the middle of a message; another thread may ask."""
+    if handling is None:
+        return False
+    return not (isinstance(handling, Ask) and handling._has_outcome())
 
 
 def _on_switch_on(address: Address, _envelope: Letter) -> object:
@@ -326,7 +315,7 @@ def _on_switch_on(address: Address, _envelope: Letter) -> object:
 
 
 def _on_idle_check(_address: Address, envelope: Letter) -> object:
-    return envelope.message.idle.look()
+    return envelope.message.idle.look(envelope.message)
 
 
 NOT_COUNTED: set[type] = {_WakeUp, _ActorStop, _SwitchOn, _IdleCheck}

@@ -62,6 +62,13 @@ class ActorOptions(Generic[A]):
     def _start_with(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], **said: Any
     ) -> ActorRef[A]:
+        chosen = self._said.get("system")
+        if chosen is not None and said.get("system", chosen) is not chosen:
+            msg = (
+                f"{self!r} says another system than the one that is to start the actor, which is "
+                f"{said['system']!r}"
+            )
+            raise ValueError(msg)
         state = current.state
         before = state.birth
         state.birth = Birth(self._actor_class, **{**self._said, **said})

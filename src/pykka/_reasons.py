@@ -85,19 +85,23 @@ class Failed(Reason):
 
     def without_traceback(self) -> Failed:
         """The same, of a copy of the exception that holds no frames, nor what is in them."""
-        return Failed(_without_frames(self.exception, set()))
+        return Failed(_copy(self.exception, {}))
 
 
-def _without_frames(error: BaseException, seen: set[int]) -> BaseException:
-    """A copy of an exception and its causes, without tracebacks; `seen` are those that were."""
-    seen.add(id(error))
+def _copy(error: BaseException, copies: dict[int, BaseException]) -> BaseException:
+    """Copy an exception and those that it came from, without their tracebacks."""
+    copy = copies.get(id(error))
+    if copy is not None:
+        return copy
     kind = type(error)
     try:
-        copy: BaseException = kind.__new__(kind, *error.args)
+        copy = kind.__new__(kind, *error.args)
         copy.__dict__.update(error.__dict__)
     except Exception:  # of a class with a __new__() of its own
         copy = RuntimeError(repr(error))
-    cause = error.__cause__
-    if cause is not None and id(cause) not in seen:
-        copy.__cause__ = _without_frames(cause, seen)
+    copies[id(error)] = copy
+    cause, context = error.__cause__, error.__context__
+    copy.__cause__ = None if cause is None else _copy(cause, copies)
+    copy.__context__ = None if context is None else _copy(context, copies)
+    copy.__suppress_context__ = error.__suppress_context__
     return copy

@@ -28,6 +28,7 @@ from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka import _address, _inbox, _waiting
+from pykka._cancellation import is_cancellation, shield
 from pykka._children import ask_to_stop
 from pykka._clock import Clock, default_clock
 from pykka._current import current
@@ -72,7 +73,9 @@ class ActorSystem:
 
     Actors that you start with `Actor.start` belong to the system of the actor that starts them,
     or to the default system, whose face is `ActorRegistry`. A system is ended with `shutdown()`,
-    or by the end of its `with` or `async with` block.
+    or by the end of its `with` or `async with` block. If the task of an `async with` block is
+    cancelled, the actors stop as well, at once; those that live in an event loop are cancelled
+    too, and the cancellation goes on when all have ended.
 
     Args:
         name: A name, for the log and for threads.
@@ -171,6 +174,7 @@ class ActorSystem:
         Raises:
             RuntimeError: The system has ended.
             NameTakenError: A living actor of this system has that name.
+            ValueError: Its options say another system.
         """
         return start_with(actor_class, args, kwargs, system=self)
 
@@ -264,9 +268,10 @@ class ActorSystem:
             DeadlockError: An actor waits here for one that waits for it. All have been asked to.
         """
         deadline = Deadline(timeout)
-        refs = [ref for ref in self.get_all()[::-1] if not _has_parent(ref)]
-        myself = [ref for ref in refs if ref._address is current.state.address]
-        others = [ref for ref in refs if ref._address is not current.state.address]
+        refs = [ref for ref in self.get_all()[::-1] if not _has_parent(ref._address)]
+        root = _root_of(current.state.address)  # of a child: it ends with its parent
+        myself = [ref for ref in refs if ref._address is root]
+        others = [ref for ref in refs if ref._address is not root]
         if not block:
             return [ref.stop(block=False) for ref in others + myself]
         stopped: list[bool] = []
@@ -335,12 +340,16 @@ class ActorSystem:
         Raises:
             Timeout: Not all had ended after `timeout` seconds. The text says which ones, and where
                 they hung. The system has ended all the same.
-            DeadlockError: An actor calls this that belongs to the system itself.
+            DeadlockError: An actor calls this that belongs to the system itself. All have been
+                asked to stop.
         """
         ending = _Shutdown(self, timeout)
         try:
             for ended in ending.stops():
                 ended.get()
+        except BaseException:  # DeadlockError, or Ctrl-C
+            ending.give_up()
+            raise
         finally:
             ending.finish()
         ending.complain()
@@ -372,11 +381,27 @@ class ActorSystem:
         traceback: TracebackType | None,
     ) -> None:
         ending = _Shutdown(self, self._shutdown_timeout)
+        interruption: BaseException | None = None
         try:
+            if exception is not None and is_cancellation(exception):
+                ending.hurry()
             for ended in ending.stops():
-                await ended
+                while not ended.done():
+                    try:
+                        with shield():
+                            await ended
+                    except BaseException as error:
+                        if not is_cancellation(error):
+                            raise
+                        interruption = error
+                        ending.hurry()
+        except BaseException:  # DeadlockError, or the loop is being closed
+            ending.give_up()
+            raise
         finally:
             ending.finish()
+        if interruption is not None:
+            raise interruption
         if exception is None:
             ending.complain()
 
@@ -495,8 +520,10 @@ class _Shutdown:
     def __init__(self, system: ActorSystem, timeout: float | None) -> None:
         self._system = system
         self._timeout = timeout
-        self._current: Address | None = None
-        self._left: list[Address] = []
+        self._time_is_over = False
+        self._has_rung = False
+        self._in_a_hurry = False
+        self._left: dict[Address, None] = {}
         Deadline(timeout)  # refuses what is no number of seconds
         if timeout is not None:
             default_clock.schedule(default_clock.now() + timeout, self)
@@ -505,36 +532,66 @@ class _Shutdown:
         """Ask one after the other to stop; the caller waits for each."""
         tried: set[Address] = set()
         while True:
-            refs = [ref for ref in self._system.get_all() if ref._address not in tried]
-            roots = [ref for ref in refs if not _has_parent(ref)]
-            if not refs:
+            left = self._others(tried)
+            if not left:
                 self._system.end()
-                if all(ref._address in tried for ref in self._system.get_all()):
+                if not self._others(tried):
                     return
-            for ref in (roots or refs)[-1:]:
-                self._current = address = ref._address
+            roots = [each for each in left if not _has_parent(each)]
+            for address in (roots or left)[-1:]:
                 tried.add(address)
-                yield ask_to_stop(address, None)
+                ended = ask_to_stop(address, None)
+                if self._in_a_hurry:
+                    address.cancel()
+                # In this order: `ring` does it the other way round.
+                if self._time_is_over:
+                    self._kill(address)
+                yield ended
+
+    def _others(self, tried: set[Address]) -> list[Address]:
+        """All but some; when the time is over, nobody who came later."""
+        everybody = self._left.copy() if self._has_rung else self._system.everybody()
+        return [each for each in everybody if each not in tried]
+
+    def hurry(self) -> None:
+        """Ask all to stop at once, and interrupt what they await."""
+        self._in_a_hurry = True
+        self._system.end()
+        for address in self._system.everybody()[::-1]:
+            if not _has_parent(address):
+                ask_to_stop(address, None)
+            address.cancel()
 
     def ring(self) -> None:
         """Kill those that are left, because the time is over."""
-        current = [] if self._current is None else [self._current]
-        registered = [ref._address for ref in self._system.get_all()]
-        for address in dict.fromkeys([*current, *registered[::-1]]):
-            if address.actor is not None:
-                self._left.append(address)
-                address.kill()
-                abandon_after(address, GRACE, end_of(address), default_clock)
+        self._time_is_over = True
+        self._system.end()
+        for address in self._system.everybody()[::-1]:
+            self._kill(address)
+        self._has_rung = True
+
+    def _kill(self, address: Address) -> None:
+        if address.actor is not None:
+            self._left[address] = None
+            address.kill()
+            abandon_after(address, GRACE, end_of(address), default_clock)
 
     def finish(self) -> None:
         """Let go of the clock."""
         self.is_cancelled = True
         default_clock.forget(self)
 
+    def give_up(self) -> None:
+        """Ask those to stop whom the caller does not wait for."""
+        self._system.end()
+        for address in self._system.everybody()[::-1]:
+            if not _has_parent(address):
+                ask_to_stop(address, None)
+
     def complain(self) -> None:
         """Raise if somebody would not stop."""
         if self._left:
-            who = ", ".join(f"{address} ({_fate(address)})" for address in self._left)
+            who = ", ".join(f"{address} ({_fate(address)})" for address in self._left.copy())
             msg = f"not all actors of {self._system} stopped within {self._timeout} seconds: {who}"
             raise Timeout(msg)
 
@@ -546,10 +603,21 @@ def _fate(address: Address) -> str:
     return f"killed: {reason}"
 
 
-def _has_parent(ref: ActorRef[Any]) -> bool:
-    extras = ref._address.extras
+def _parent_of(address: Address) -> Address | None:
+    """Who stops the actor when he ends; `None` if it has to be stopped by others."""
+    extras = address.extras
     parent = None if extras is None else extras.parent
-    return parent is not None and parent.actor is not None
+    return None if parent is None or parent.actor is None else parent
+
+
+def _has_parent(address: Address) -> bool:
+    return _parent_of(address) is not None
+
+
+def _root_of(address: Address | None) -> Address | None:
+    while address is not None and (parent := _parent_of(address)) is not None:
+        address = parent
+    return address
 
 
 def join_parent(address: Address) -> None:
@@ -562,7 +630,7 @@ def join_parent(address: Address) -> None:
     parent = extras.parent
     if parent is None:
         return
-    parent.need_extras().children[address] = extras.shutdown
+    parent.take_child(address, extras.shutdown)
     if parent.ending:  # in this order: whoever ends the parent looks for children after that
         raise parent.dead_error("is ending, and can have no more children")
 

@@ -232,11 +232,9 @@ def test_there_is_nothing_to_set_aside_in_a_hook(
     system: pykka.ActorSystem, runtime: Runtime, diary: Diary, clock: ManualClock
 ) -> None:
     def try_it(actor: Any, where: str) -> None:
-        try:
+        with pytest.raises(RuntimeError, match="only in its own code, while it handles one"):
             actor.stash()
-        except RuntimeError as error:
-            assert "only in its own code, while it handles one" in str(error)
-            diary.note(where)
+        diary.note(where)
 
     class Hooks(runtime.actor_class):  # type: ignore[name-defined, misc]
         stash_capacity = 1
@@ -358,7 +356,7 @@ def test_a_death_notice_may_be_set_aside(
     assert (notice.ref, notice.reason) == (patient, pykka.Stopped())
 
 
-def test_everything_is_handled_once_and_in_order_while_others_send(
+def test_everything_is_handled_once_and_in_order_while_others_send(  # noqa: C901
     system: pykka.ActorSystem,
     runtime: Runtime,
     in_thread: Callable[[Callable[[], object]], Any],

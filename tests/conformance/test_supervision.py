@@ -742,7 +742,7 @@ def test_the_children_of_an_abandoned_supervisor_end_too(
     clock.advance(1)
     ended.get(timeout=PATIENCE)
     assert isinstance(office.reason(), pykka.Abandoned)
-    assert a.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
+    assert a.when_terminated().get(timeout=PATIENCE) == pykka.Stopped()
     gate.open()
     b.when_terminated().get(timeout=PATIENCE)
 

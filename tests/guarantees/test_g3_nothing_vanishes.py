@@ -174,7 +174,7 @@ class Race:
             name: (lambda name=name, kind=kind: kinds[kind](name))
             for name, kind in self.senders.items()
         }
-        tasks["actor"] = lambda: _life.live(self.actor)
+        tasks["actor"] = lambda: _life.live(self.address)
         return Scenario(tasks, self._state, self._check)
 
     def _state(self) -> Hashable:

@@ -50,7 +50,7 @@ from pykka.supervision._errors import ChildStartError, RestartLimitError, Superv
 from pykka.supervision._link import GoOn, Link, Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pykka._address import Address
     from pykka._ref import ActorRef
@@ -163,6 +163,8 @@ class Family:
         self.auto_shutdown = auto_shutdown
         self.table: dict[Any, Child] = {}
         self.restarts = 0
+        self.on_change: Callable[[], object] | None = None
+        """Is called when a child has come up for the first time or anew, or has gone."""
         self._times: deque[float] = deque()
 
     @property
@@ -201,6 +203,7 @@ class Family:
             raise ChildStartError(msg) from error
         child.state = "running"
         child.up_since = self.clock.now()
+        self._changed()
 
     def terminate(self, child: Child) -> None:
         """Stop a child, and wait until it has ended.
@@ -221,15 +224,41 @@ class Family:
                 # What that raises is not for the one who has asked for this.
                 self.address.send(Envelope(GoOn(plan)))
 
+    def dismiss(self, children: Sequence[Child]) -> list[ThreadingFuture[Any]]:
+        """Stop some children and forget them, without waiting.
+
+        Returns:
+            Futures that are resolved when they have ended.
+        """
+        left = [(child, child.address) for child in children]
+        for child in children:
+            self._forget(child)
+            self._let_go(child)
+        self._changed()
+        return [
+            ask_to_stop(address, child.spec.seconds)
+            for child, address in left
+            if address is not None
+        ]
+
     def _end(self, child: Child) -> None:
-        address, child.address = child.address, None
-        child.link = None
-        child.state = "stopped"
-        self._cancel_alarm(child)
+        address = child.address
+        self._let_go(child)
+        self._changed()
         if address is not None:
             ask_to_stop(address, child.spec.seconds).get()
             if isinstance(address.reason, Abandoned):
                 child.hangs = address.reason
+
+    def _let_go(self, child: Child) -> None:
+        """Take no more notice of the actor that a child is."""
+        child.address = child.link = None
+        child.state = "stopped"
+        self._cancel_alarm(child)
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
 
     def _require_no_other(self, child: Child) -> None:
         """Refuse to start an actor beside one whose code is still running.
@@ -332,12 +361,14 @@ class Family:
             self._went_down(child, event.reason)
         else:
             self._ended(child, event.reason)
+            self._changed()
 
     def on_retry(self, plan: Plan) -> None:
         """Go on with a plan that has waited."""
         if plan.phase == "waiting" and self._is_ours(plan):
             plan.phase = "starting"
             self._go_on(plan)
+            self._changed()
 
     def on_go_on(self, plan: Plan) -> None:
         """Go on with a plan that has lost a child."""

@@ -326,9 +326,12 @@ class DynamicSupervisor(_BaseSupervisor):
         Raises:
             ChildStartError: It could not be started.
         """
-        child = Child(next(self._pykka_numbers), self._pykka_template.with_arguments(args, kwargs))
+        child = Child(self._pykka_new_key(), self._pykka_template.with_arguments(args, kwargs))
         self._pykka_family.start(child)
         return ref_at(child.address)  # type: ignore[arg-type]
+
+    def _pykka_new_key(self) -> int:
+        return next(self._pykka_numbers)
 
     def terminate_child(self, ref: ActorRef[Any]) -> bool:
         """Stop a child, wait until it has ended, and forget it.

@@ -35,12 +35,16 @@ def answer(_self: Any, message: Any) -> Any:
     return message
 
 
+def mine(_self: object) -> str:
+    return "mine"
+
+
 def with_a_value(base: type[Any], name: str) -> type[Any]:
     return type("Mine", (base,), {"on_receive": answer, name: "mine"})
 
 
 def with_a_method(base: type[Any], name: str) -> type[Any]:
-    return type("Mine", (base,), {"on_receive": answer, name: lambda _self: "mine"})
+    return type("Mine", (base,), {"on_receive": answer, name: mine})
 
 
 def with_an_attribute(base: type[Any], name: str) -> type[Any]:
@@ -56,9 +60,9 @@ def with_an_attribute(base: type[Any], name: str) -> type[Any]:
 @pytest.mark.parametrize("base", [pykka.ThreadingActor, pykka.PooledActor])
 def test_a_program_may_use_the_name_for_itself(base: type[Any], name: str, make: Any) -> None:
     ref = make(base, name).start()
-    mine = getattr(ref.proxy(), name)
+    found = getattr(ref.proxy(), name)
 
-    assert (mine() if make is with_a_method else mine).get(timeout=10) == "mine"
+    assert (found() if make is with_a_method else found).get(timeout=10) == "mine"
     assert isinstance(ref.ask("fail", block=False).exception(timeout=10), ValueError)
     assert ref.ask("still here", timeout=10) == "still here"
     assert ref.stop(timeout=10)
@@ -77,4 +81,5 @@ def test_the_names_are_all_there_are() -> None:
         "start",
         "stop",
     }
-    assert {name for name in vars(pykka.Actor) if not name.startswith("_")} - of_pykka_4 == {*NAMES}
+    public = {name for name in vars(pykka.Actor) if not name.startswith("_")}
+    assert public - of_pykka_4 == set(NAMES)

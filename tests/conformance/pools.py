@@ -72,86 +72,140 @@ class Clerk(pykka.Actor):
         return message
 
 
-def traffic(
-    runtime: Runtime, make: Callable[..., Any], *, messages: int, senders: int, seed: int
-) -> str:
-    """Send through a pool that is resized, and whose routees fail; check the books.
+class Traffic:
+    """Several senders, a pool that is resized all the time, and routees that fail.
 
     Each message is a number of its own: told, asked, or called. Now and then it is a poison, which
-    is noted too before its receiver fails with it. At the end, each is in the book just once, and
-    each answer is the right one.
+    is noted too before its receiver fails with it. In the end, each is in the book just once, and
+    each answer was the right one. If routees are killed, too, then each number is in the book, or
+    among the dead letters, or its sender was told that it was not taken.
+
+    Args:
+        runtime: What runs the routees.
+        make: Makes the pool.
+        messages: How many there are.
+        senders: How many threads send them.
+        seed: What the choices are drawn from.
+        kills: Whether routees are killed.
     """
-    print(f"seed: {seed}")
-    book: list[Any] = []
-    letters: list[Any] = []
-    pool = make(
-        runtime.run(Clerk), 4, args=[book], max_restarts=messages, restarts_within=PATIENCE
-    )
-    proxy = pool.proxy()
-    errors: list[BaseException] = []
-    outcomes: Counter[str] = Counter()
-    ended = threading.Event()
 
-    def send(sender: int) -> None:
-        chance = random.Random(f"{seed} {sender}")
-        mine: Counter[str] = Counter()
-        futures: list[tuple[Any, Any]] = []
+    def __init__(
+        self,
+        runtime: Runtime,
+        make: Callable[..., Any],
+        *,
+        messages: int,
+        senders: int,
+        seed: int,
+        kills: bool = False,
+    ) -> None:
+        print(f"seed: {seed}")
+        self.seed = seed
+        self.kills = kills
+        self.numbers = [range(messages // senders)] * senders
+        self.book: list[Any] = []
+        self.refused: list[Any] = []
+        self.letters: list[Any] = []
+        self.errors: list[BaseException] = []
+        self.outcomes: Counter[str] = Counter()
+        self.ended = threading.Event()
+        self.pool = make(
+            runtime.run(Clerk),
+            4,
+            args=[self.book],
+            max_restarts=1_000_000_000,
+            restarts_within=PATIENCE,
+        )
+        self.proxy = self.pool.proxy()
+
+    def run(self) -> str:
+        """Have it happen, and check the books; returns what has happened."""
+        dead_letters.subscribe(self.bury)
         try:
-            for i in range(messages // senders):
-                number = (sender, i)
-                how = chance.random()
-                if how < 0.004:
-                    pool.tell(Poison(number))
-                    mine["poison"] += 1
-                elif how < 0.7:
-                    pool.tell(number)
-                    mine["told"] += 1
-                elif how < 0.8:
-                    assert pool.ask(number) == number
-                    mine["asked"] += 1
-                elif how < 0.9:
-                    futures.append((number, pool.ask(number, block=False)))
-                    mine["asked"] += 1
-                else:
-                    futures.append((number, proxy.note(number)))
-                    mine["called"] += 1
-                if len(futures) > 100:
-                    check(futures)
-            check(futures)
-        except BaseException as error:
-            errors.append(error)
-        outcomes.update(mine)
+            senders = [
+                threading.Thread(target=self.watch, args=(self.send, number))
+                for number in range(len(self.numbers))
+            ]
+            changers = [threading.Thread(target=self.watch, args=(self.resize,))]
+            if self.kills:
+                changers.append(threading.Thread(target=self.watch, args=(self.kill,)))
+            for thread in senders + changers:
+                thread.start()
+            for thread in senders:
+                thread.join()
+            self.ended.set()
+            for thread in changers:
+                thread.join()
+            assert self.pool.stop(timeout=PATIENCE)
+        finally:
+            dead_letters.unsubscribe(self.bury)
+        self.check()
+        return ", ".join(f"{count} {what}" for what, count in sorted(self.outcomes.items()))
 
-    def check(futures: list[tuple[Any, Any]]) -> None:
+    def check(self) -> None:
+        assert self.errors == []
+        if not self.kills:
+            assert self.letters == self.refused == []
+        found = self.book + self.letters + self.refused
+        expected = {(who, i) for who, numbers in enumerate(self.numbers) for i in numbers}
+        assert len(found) == len(expected)
+        assert set(found) == expected
+
+    def bury(self, letter: dead_letters.DeadLetter) -> None:
+        message = letter.message
+        if isinstance(message, pykka.messages.ProxyCall):
+            message = message.args[0]
+        self.letters.append(message.number if isinstance(message, Poison) else message)
+
+    def watch(self, function: Callable[..., object], *args: object) -> None:
+        try:
+            function(*args)
+        except BaseException as error:
+            self.errors.append(error)
+
+    def send(self, sender: int) -> None:
+        chance = random.Random(f"{self.seed} {sender}")
+        futures: list[tuple[Any, Any]] = []
+        for i in self.numbers[sender]:
+            number = (sender, i)
+            try:
+                self.send_one(number, chance.random(), futures)
+            except pykka.ActorDeadError:
+                self.refused.append(number)
+            if len(futures) > 100:
+                self.collect(futures)
+        self.collect(futures)
+
+    def send_one(self, number: Any, how: float, futures: list[tuple[Any, Any]]) -> None:
+        if how < 0.004:
+            self.pool.tell(Poison(number))
+        elif how < 0.7:
+            self.pool.tell(number)
+        elif how < 0.8:
+            assert self.pool.ask(number) == number
+        elif how < 0.9:
+            futures.append((number, self.pool.ask(number, block=False)))
+        else:
+            futures.append((number, self.proxy.note(number)))
+
+    def collect(self, futures: list[tuple[Any, Any]]) -> None:
         for number, future in futures:
-            assert future.get(timeout=PATIENCE) == number
+            try:
+                assert future.get(timeout=PATIENCE) == number
+            except pykka.ActorDeadError:
+                self.refused.append(number)
         futures.clear()
 
-    def resize() -> None:
-        chance = random.Random(f"{seed} sizes")
-        try:
-            while not ended.is_set():
-                pool.resize(chance.randint(1, 8), timeout=PATIENCE)
-                outcomes["resized"] += 1
-        except BaseException as error:
-            errors.append(error)
+    def resize(self) -> None:
+        chance = random.Random(f"{self.seed} sizes")
+        while not self.ended.is_set():
+            self.pool.resize(chance.randint(1, 8), timeout=PATIENCE)
+            self.outcomes["resized"] += 1
 
-    dead_letters.subscribe(letters.append)
-    try:
-        threads = [threading.Thread(target=send, args=(number,)) for number in range(senders)]
-        resizer = threading.Thread(target=resize)
-        for thread in (resizer, *threads):
-            thread.start()
-        for thread in threads:
-            thread.join()
-        ended.set()
-        resizer.join()
-        assert pool.stop(timeout=PATIENCE)
-    finally:
-        dead_letters.unsubscribe(letters.append)
-    assert errors == []
-    assert letters == []
-    expected = {(sender, i) for sender in range(senders) for i in range(messages // senders)}
-    assert len(book) == len(expected)
-    assert set(book) == expected
-    return ", ".join(f"{count} {what}" for what, count in sorted(outcomes.items()))
+    def kill(self) -> None:
+        chance = random.Random(f"{self.seed} victims")
+        while not self.ended.is_set():
+            routees = self.pool.routees
+            if routees:
+                chance.choice(routees).kill()
+                self.outcomes["killed"] += 1

@@ -51,12 +51,13 @@ from pykka._inbox import (
     count,
     move,
     put_without_waiting,
-    require_spec,
+    spec_of,
     take_all,
 )
 from pykka._locks import held
-from pykka._meter import MeteredInbox, statistics_of_inbox
+from pykka._meter import MeteredInbox
 from pykka._reasons import Killed, Stopped
+from pykka._statistics import InboxStatistics
 from pykka._threading_future import ThreadingFuture, new_threading_future
 from pykka._waiting import place_of_actor
 from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
@@ -72,7 +73,6 @@ if TYPE_CHECKING:
     from pykka._meter import Meter
     from pykka._reasons import Reason
     from pykka._ref import ActorRef
-    from pykka._statistics import InboxStatistics
     from pykka._waiting import Place, Wait
 
 
@@ -287,9 +287,8 @@ class Address:
     def adopt(self, birth: Birth | None) -> None:
         """Take over what was said of the actor before it was made."""
         chosen = None if birth is None else birth.inbox
-        spec: Any = chosen if chosen is not None else self.actor_class.default_inbox
+        spec: Any = chosen if chosen is not None else spec_of(self.actor_class)
         if spec is not None:
-            require_spec(spec, f"{self.actor_class.__name__}.default_inbox")
             policy = spec._make(self)
             if policy is not None:
                 self.need_extras().policy = policy
@@ -359,6 +358,20 @@ class Address:
             return Stopped()
         return extras.reason[0] if extras.reason else Killed() if extras.killed else Stopped()
 
+    @property
+    def has_children(self) -> bool:
+        """Whether there are actors that end with this one."""
+        return self.extras is not None and bool(self.extras.children)
+
+    def take_child(self, child: Address, shutdown: float | None) -> None:
+        """Have an actor end with this one.
+
+        Args:
+            child: The actor.
+            shutdown: How many seconds it has for that; `None` for all it takes.
+        """
+        self.need_extras().children[child] = shutdown
+
     def lose_child(self, child: Address) -> None:
         """Forget a child that has ended."""
         extras = self.extras
@@ -400,9 +413,12 @@ class Address:
             self._answer_stoppers()
 
     def refuse_current(self, reason: str) -> None:
-        """Answer whoever has sent the message that the actor is handling right now."""
+        """Answer whoever has sent the message that the actor is handling right now.
+
+        Whoever has asked it to stop is told of its end in any case.
+        """
         reply_to = getattr(self.handling, "reply_to", None)
-        if reply_to is not None:
+        if reply_to is not None and not isinstance(self.handled_message, _ActorStop):
             self.refuse(reply_to, reason)
 
     @property
@@ -464,9 +480,10 @@ class Address:
     @property
     def face(self) -> Any:
         """The inbox as users see it: their own, or an `Inbox` in front of the library's."""
-        theirs = self.users_inbox()
-        if theirs is not None:
-            return theirs
+        if self.policy is None:
+            theirs = self.users_inbox()
+            if theirs is not None:
+                return theirs
         face = self._face
         if face is None:
             face = fresh = Inbox(self)
@@ -498,7 +515,16 @@ class Address:
 
     def inbox_statistics(self) -> InboxStatistics:
         """How it stands with the library's own inbox."""
-        return statistics_of_inbox(self)
+        policy = self.policy
+        if policy is not None:
+            found: InboxStatistics = policy.statistics()
+            return found
+        return InboxStatistics(self.count(), capacity=None, blocked=0, dropped=0, refused=0)
+
+    @property
+    def policy(self) -> Any:
+        """The inbox, if it is one of the library's with a bound or with priorities."""
+        return None if self.extras is None else self.extras.policy
 
     def count(self) -> int:
         """How many envelopes are in the inbox, as far as that is known."""

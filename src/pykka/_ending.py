@@ -113,6 +113,20 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     Ending(address, (address.stop_children, hook)).go_on()
 
 
+def ends_all_the_same(address: Address, error: BaseException) -> bool:
+    """Tell whether an exception ends the actor although somebody has asked; see `Actor.crash_on`.
+
+    A program that is older than that attribute may keep anything under the same name.
+    """
+    kinds: Any = address.actor_class.crash_on
+    if not kinds:
+        return False
+    try:
+        return isinstance(error, kinds if isinstance(kinds, type) else tuple(kinds))
+    except TypeError:
+        return False
+
+
 def may_restart(extras: Extras) -> bool:
     """Tell whether an actor that fails waits for what its supervisor decides."""
     supervision = extras.supervision

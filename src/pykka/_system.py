@@ -630,7 +630,7 @@ def join_parent(address: Address) -> None:
     parent = extras.parent
     if parent is None:
         return
-    parent.need_extras().children[address] = extras.shutdown
+    parent.take_child(address, extras.shutdown)
     if parent.ending:  # in this order: whoever ends the parent looks for children after that
         raise parent.dead_error("is ending, and can have no more children")
 

@@ -54,7 +54,7 @@ def test_causes_in_a_circle_are_copied_once() -> None:
 
     assert copy.__cause__ is not None
     assert copy.__cause__.args == ("second",)
-    assert copy.__cause__.__cause__ is None
+    assert copy.__cause__.__cause__ is copy
 
 
 def test_an_exception_that_cannot_be_copied_is_told_as_text() -> None:

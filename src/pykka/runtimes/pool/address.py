@@ -144,7 +144,12 @@ class PooledAddress(Address):
         if has_begun:
             inbox = self.inbox
             self.is_plain = inbox is None or type(inbox) is list
-            self.is_direct = self.is_plain and caller_runs and self.create_future is None
+            self.is_direct = (
+                self.is_plain
+                and caller_runs
+                and self.create_future is None
+                and not self.has_children
+            )
         # No signal handler can strike between these two.
         self.begun = has_begun
         self.turn.append(True)
@@ -160,6 +165,7 @@ class PooledAddress(Address):
             and self.lends
             and self.create_future is None
             and self.actor_class.stash_capacity is None
+            and not self.has_children
         )
 
     def keeps_turn(self) -> bool:
@@ -283,6 +289,10 @@ class PooledAddress(Address):
             except IndexError:
                 pass
         self.schedule()
+
+    def take_child(self, child: Address, shutdown: float | None) -> None:
+        super().take_child(child, shutdown)
+        self.is_direct = False
 
     def adopt(self, birth: Birth | None) -> None:
         super().adopt(birth)

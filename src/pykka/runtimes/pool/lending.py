@@ -14,6 +14,9 @@ Rules
       with a `RecursionError`. What counts is the depth of the whole stack, from its base.
     - Not into a dispatcher with a stated maximum of threads, from outside of it: the maximum may
       be there because no more than so many may use something at once.
+    - Not to an actor that has children. When it ends, it waits for them, and they may wait for
+      the caller, who could not go on beneath it, although he is answered. (In a dispatcher with a
+      stated maximum there may be no other thread, so there it is done all the same.)
     - The main thread lends itself only to its own message, and to no stop hook. Signal handlers
       run there, and one that raises (Ctrl-C) must hit no message but that of the caller it belongs
       to, and no actor in the middle of its end.
@@ -64,7 +67,10 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         Whether the future is resolved.
     """
     turn = address.turn
-    if not (turn and (address.lends or may_lend(address, state))):
+    extras = address.extras
+    if not (turn and (address.lends or may_lend(address, state))) or (
+        extras is not None and extras.children and not address.pool.is_bounded
+    ):
         return False
     if "asyncio.events" in modules and in_event_loop():
         return False

@@ -56,3 +56,8 @@ def is_refusal(error: BaseException | None, routee: ActorRef[Any]) -> bool:
         and error._refused_by is not None
         and error._refused_by is getattr(routee, "_address", None)
     )
+
+
+def has_refused(routee: ActorRef[Any], answer: Future[Any]) -> bool:
+    """Tell whether a routee was dead before it was asked for an answer."""
+    return is_refusal(refusal_of(answer), routee)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka.routing._answers import ask_of, derive, failed, is_refusal, refusal_of
+from pykka.routing._answers import ask_of, derive, failed, has_refused
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
@@ -66,6 +66,6 @@ class Broadcast(RouterRef[A]):
         answers: list[Future[Any]] = []
         for routee in self._living():
             answer = ask_of(routee, message)
-            if routee.is_alive() or not is_refusal(refusal_of(answer), routee):
+            if routee.is_alive() or not has_refused(routee, answer):
                 answers.append(answer)
         return derive(list, answers) if answers else failed(self._dead_error())

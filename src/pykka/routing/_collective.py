@@ -62,8 +62,8 @@ class Collective(Routees[A]):
         if timeout is not None and block:
             check_timeout(timeout)
         if self._pool is not None:
-            self._pool.close(self)
-            return self._pool.supervisor.stop(block=block, timeout=timeout)
+            ended = self._pool.stop(self)
+            return self._pool.wait(ended, timeout) if block else ended
         stopped = derive(any, [routee.stop(block=False) for routee in self._routees])
         return stopped.get(timeout=timeout) if block else stopped
 
@@ -87,13 +87,10 @@ class Collective(Routees[A]):
         """
         if deadline is not None:
             check_timeout(deadline)
-        ended: Future[Any]
         if self._pool is not None:
             ended = self._pool.kill(self, deadline)
-        else:
-            ended = derive(
-                any, [each.kill(deadline=deadline, block=False) for each in self._routees]
-            )
+            return self._pool.wait(ended) if block else ended
+        ended = derive(any, [each.kill(deadline=deadline, block=False) for each in self._routees])
         return ended.get() if block else ended
 
     def when_terminated(self) -> Future[Reason]:

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 from pykka._current import current
 from pykka._deadline import Deadline
 from pykka._exceptions import ActorDeadError
-from pykka._killing import GRACE
+from pykka._killing import GRACE, end_of
 from pykka._reasons import Failed
 from pykka._ref import ref_at
 from pykka._system import start_with
@@ -103,6 +103,22 @@ class Pool:
         self.is_closed = True
         router._replace(lambda _routees: ())
 
+    def stop(self, router: Routees[Any]) -> Future[bool]:
+        """Have all routees stop, and the supervisor with them."""
+        self.close(router)
+        return self.supervisor.stop(block=False)
+
+    def wait(self, ended: Future[bool], timeout: float | None = None) -> bool:
+        """Wait until the pool has ended.
+
+        A routee that does so waits for itself, and is told so here. If it waited for the
+        supervisor instead, that would be told, and would have to abandon the routee.
+        """
+        me = current.state.address
+        if me is not None and me in self.supervisor._address.need_extras().children:
+            end_of(me).get(timeout=timeout)
+        return ended.get(timeout=timeout)
+
     def kill(self, router: Routees[Any], deadline: float | None) -> Future[bool]:
         """Have all routees end at once, and the supervisor with them."""
         self.close(router)
@@ -125,7 +141,7 @@ class Pool:
             return ActorDeadError(f"{whose} has no living routee right now: {remedy}")
         reason = self.supervisor._address.reason
         if isinstance(reason, Failed):
-            error = ActorDeadError(f"{whose} has ended, for {reason.exception}")
+            error = ActorDeadError(f"{whose} has ended: {reason.exception}")
             error.__cause__ = reason.exception
             return error
         return ActorDeadError(f"{whose} has ended ({reason!r}); make a new one")
@@ -140,7 +156,8 @@ class Pool:
         except ActorDeadError:
             if self.is_alive():
                 raise  # it comes from a routee
-            raise self.dead_error(router) from None
+            error = self.dead_error(router)
+            raise error from error.__cause__
         for ended in leaving:
             ended.get(timeout=deadline.remaining())
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._exceptions import ActorDeadError
 from pykka._threading_future import ThreadingFuture
-from pykka.routing._answers import failed, is_refusal, refusal_of
+from pykka.routing._answers import failed, has_refused, is_refusal
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
@@ -66,16 +66,12 @@ class UnicastRouter(RouterRef[A]):
             self._drop(routee)
 
     def _ask(self, message: Any) -> Future[Any]:
-        return self._ask_by(message, lambda routee: routee.ask(message, block=False))
-
-    def _ask_by(self, message: Any, ask: Callable[[ActorRef[A]], Future[Any]]) -> Future[Any]:
-        """Ask by a function that returns a future also if the routee is dead."""
         while True:
             routee = self._choose_living(message)
             if routee is None:
                 return failed(self._dead_error())
-            answer = ask(routee)
-            if routee.is_alive() or not is_refusal(refusal_of(answer), routee):
+            answer = routee.ask(message, block=False)
+            if routee.is_alive() or not has_refused(routee, answer):
                 return answer
             self._drop(routee)
 
@@ -95,7 +91,14 @@ class UnicastRouter(RouterRef[A]):
     def _call(
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Future[Any]:
-        return self._ask_by(None, lambda routee: routee._call(attr_path, args, kwargs))
+        while True:
+            routee = self._choose_living(None)
+            if routee is None:
+                return failed(self._dead_error())
+            answer = routee._call(attr_path, args, kwargs)
+            if routee.is_alive() or not has_refused(routee, answer):
+                return answer
+            self._drop(routee)
 
     def _defer(
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pykka._ref import ActorRef, ref_at
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher
-from pykka.supervision._family import AutoShutdown, Child, Family, Strategy
+from pykka.supervision._family import AutoShutdown, Family, Strategy
+from pykka.supervision._plan import Child
 from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec
 
 if TYPE_CHECKING:

@@ -112,7 +112,7 @@ class Actor:
         self._actor_ref: ActorRef[Any] = ref_at(address)
 
     @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:
+    def start(cls, /, *args: Any, **kwargs: Any) -> ActorRef[Self]:
         """Start an actor.
 
         This happens, in this order:
@@ -135,7 +135,11 @@ class Actor:
             RuntimeError: `__init__()` does not call `super().__init__()`, or no thread can be
                 started.
         """
-        actor = cls(*args, **kwargs)
+        try:
+            actor = cls(*args, **kwargs)
+        except BaseException as error:
+            _give_up_unborn(cls, error)
+            raise
         ref: ActorRef[Self] = actor.actor_ref
         try:
             _set_off(actor)
@@ -556,6 +560,25 @@ def _give_up(actor: Actor) -> None:
         end(address)
     else:
         actor._actor_ref.stop(block=False)
+
+
+def _give_up_unborn(actor_class: type[Actor], error: BaseException) -> None:
+    """Have the children stop that an actor has started in its constructor, which has raised.
+
+    Nobody else knows of that actor. It is found in the frames that the exception has passed, so
+    that a start that succeeds pays nothing for this.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+        actor: Any = frame.f_locals.get(names[0]) if names else None
+        if type(actor) is actor_class:
+            address = getattr(actor, "_pykka_address", None)
+            if address is not None and address.has_children:
+                end(address)
+            return
+        traceback = traceback.tb_next
 
 
 def _home(chosen: ActorSystem | None) -> Any:

@@ -179,7 +179,7 @@ def require_spec(spec: object, what: str) -> None:
     Raises:
         TypeError: It is none.
     """
-    if not hasattr(spec, "_make"):
+    if isinstance(spec, type) or not hasattr(spec, "_make"):
         msg = f"{what} is {spec!r}, and has to be one of pykka.inboxes, such as Bounded(100)"
         raise TypeError(msg)
 

@@ -51,7 +51,7 @@ class ActorOptions(Generic[A]):
         """The class of the actors."""
         return self._actor_class
 
-    def start(self, *args: Any, **kwargs: Any) -> ActorRef[A]:
+    def start(self, /, *args: Any, **kwargs: Any) -> ActorRef[A]:
         """Start an actor; see `Actor.start`.
 
         Raises:

@@ -17,18 +17,19 @@ The idea of restarting in place is Akka's.
 
 from __future__ import annotations
 
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._birth import Birth
 from pykka._current import current
-from pykka._ending import crash, go_down, stop_everything, wait_for_decision
+from pykka._ending import Ending, crash, go_down, stop_everything, wait_for_decision
 from pykka._envelope import Envelope
 from pykka._life import begin
 from pykka._logging import logger
 from pykka._meter import NOT_COUNTED
-from pykka._reasons import Failed
+from pykka._reasons import Failed, Stopped
 from pykka._replying import as_exc_info, is_failure
 from pykka.messages import PRIVILEGED
 
@@ -83,8 +84,9 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
             stop_everything(address, address.actor, error)  # type: ignore[arg-type]
             return None
         logger.error("%s could not be restarted:", address, exc_info=as_exc_info(error))
-        extras.down_reason = Failed(error)
-        wait_for_decision(address, extras.down_reason)
+        extras.down_reason = extras.fate = Failed(error)
+        decision = partial(wait_for_decision, address, extras.down_reason)
+        Ending(address, (address.stop_children, decision)).go_on()
         return None
     address.actor = actor
     if address.closed:  # in this order: whoever closes it does so the other way round
@@ -93,7 +95,7 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
     address.actor_class = type(actor)
     extras.reason.clear()
     extras.down = False
-    extras.down_reason = reason.without_traceback() if isinstance(reason, Failed) else reason
+    extras.down_reason = extras.fate = Stopped()
     try:
         result: Any = actor.post_restart(reason)
         if type(result) is CoroutineType:

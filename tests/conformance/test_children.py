@@ -129,6 +129,28 @@ def test_children_of_a_constructor_end_with_the_actor(family: Any, diary: Diary)
     assert diary.rest() == ["early", "parent"]
 
 
+def test_children_of_a_constructor_that_fails_end(family: Any, diary: Diary) -> None:
+    class Broken(family):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.start_child(family, "a")
+            self.start_child(family, "b")
+            raise ValueError("broken")
+
+    class Outer(family):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.start_child(family, "mine")
+            with pytest.raises(ValueError, match="broken"):
+                self.start_child(Broken)
+
+    outer = Outer.start()
+    assert sorted(diary.read(2)) == ["a", "b"]
+    (mine,) = outer.ask(lambda me: me.children())
+    assert mine.is_alive()
+    wait_until(lambda: len(pykka.ActorRegistry.get_all()) == 2, "the others have ended")
+
+
 def test_none_survives_that_is_started_while_the_parent_ends(family: Any) -> None:
     """By a thread of the parent's own."""
     for _ in range(30):

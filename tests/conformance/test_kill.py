@@ -196,7 +196,9 @@ def test_a_deadline_that_is_none_is_refused(agent: Any, wrong: float) -> None:
 
 
 @needs("blocking handlers")
-def test_kills_stops_and_crashes_that_race_each_other_have_one_end(agent: Any) -> None:
+def test_kills_stops_and_crashes_that_race_each_other_have_one_end(
+    agent: Any, system: pykka.ActorSystem
+) -> None:
     for number in range(150):
         diary: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -210,7 +212,7 @@ def test_kills_stops_and_crashes_that_race_each_other_have_one_end(agent: Any) -
             def on_failure(self, *_args: object, diary: Any = diary) -> None:
                 diary.put("on_failure")
 
-        ref = Noting.start()
+        ref = system.start(Noting)
         ready = threading.Barrier(4)
         reasons: list[Any] = []
 

@@ -186,6 +186,26 @@ def test_a_pool_that_gives_up_says_so_to_all_who_send(
         assert isinstance(got.value.__cause__, RestartLimitError)
 
 
+@needs("blocking handlers")
+def test_a_pool_that_gives_up_takes_nothing_more_while_its_routees_end(
+    clerk: Any, book: list[Any], gate: Gate, quiet: None
+) -> None:
+    pool = routing.RoundRobin.pool(clerk, 2, args=[book], max_restarts=0)
+    busy, other = pool.routees
+    busy.tell(gate)
+    gate.wait_until_entered()
+    busy.tell("accepted")
+    other.tell(Poison("poison"))
+    wait_until(lambda: not pool.is_alive(), "it gives up")
+    with pytest.raises(pykka.ActorDeadError, match=r"has ended: .* gives up") as got:
+        pool.tell("message")
+    assert isinstance(got.value.__cause__, RestartLimitError)
+    assert busy.is_alive()
+    gate.open()
+    assert isinstance(pool.when_terminated().get(timeout=PATIENCE), pykka.Failed)
+    assert book == ["poison", "accepted"]
+
+
 @pytest.mark.parametrize("size", [1, 3])
 def test_a_pool_bears_ten_restarts_for_each_routee(
     clerk: Any, book: list[Any], system: pykka.ActorSystem, size: int, quiet: None

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from pykka._threading_future import ThreadingFuture
     from pykka.routing._routees import Routees
     from pykka.routing._router import RouterRef
+    from pykka.supervision._errors import RestartLimitError
 
 RESTARTS_PER_ROUTEE = 10
 """So many restarts for each routee are borne within `restarts_within` seconds, if nothing else is
@@ -69,7 +70,15 @@ class Pool:
         title: What the routees are, for people.
     """
 
-    __slots__ = ("is_closed", "keeps_statistics", "places", "size", "supervisor", "title")
+    __slots__ = (
+        "failure",
+        "is_closed",
+        "keeps_statistics",
+        "places",
+        "size",
+        "supervisor",
+        "title",
+    )
 
     def __init__(self, supervisor: ActorRef[Any], title: str) -> None:
         self.supervisor = supervisor
@@ -80,6 +89,8 @@ class Pool:
         """The refs that the supervisor has entered, and their places. Replaced as a whole."""
         self.is_closed = False
         """Whether it takes no more messages, because it was stopped."""
+        self.failure: Exception | None = None
+        """Why the supervisor is about to stop all routees, without a traceback."""
         self.keeps_statistics = False
 
     def is_alive(self) -> bool:
@@ -140,9 +151,10 @@ class Pool:
             )
             return ActorDeadError(f"{whose} has no living routee right now: {remedy}")
         reason = self.supervisor._address.reason
-        if isinstance(reason, Failed):
-            error = ActorDeadError(f"{whose} has ended: {reason.exception}")
-            error.__cause__ = reason.exception
+        failure = reason.exception if isinstance(reason, Failed) else self.failure
+        if failure is not None:
+            error = ActorDeadError(f"{whose} has ended: {failure}")
+            error.__cause__ = failure
             return error
         return ActorDeadError(f"{whose} has ended ({reason!r}); make a new one")
 
@@ -214,6 +226,7 @@ class PoolSupervisor(DynamicSupervisor):
         self._pykka_router = router
         self._pykka_is_scaled = max_restarts is None
         self._pykka_family.on_change = self._pykka_enter
+        self._pykka_family.on_give_up = self._pykka_give_up
 
     def resize(self, size: int) -> list[ThreadingFuture[Any]]:
         """Have so many routees.
@@ -247,6 +260,11 @@ class PoolSupervisor(DynamicSupervisor):
 
     def _pykka_close(self) -> None:
         pool: Any = self._pykka_router._pool
+        pool.close(self._pykka_router)
+
+    def _pykka_give_up(self, error: RestartLimitError) -> None:
+        pool: Any = self._pykka_router._pool
+        pool.failure = error
         pool.close(self._pykka_router)
 
     def _pykka_new_key(self) -> int:

@@ -6,7 +6,8 @@ Invariants
        that then ends is answered or reported like all it leaves behind (guarantee G3); or, if a
        pool has let that one go, taken out of its inbox and put into another's.
     2. *Order.* The sender's own thread puts the message into the routee's inbox. So the messages
-       of one sender that reach the same routee arrive in the order they were sent (guarantee G2).
+       of one sender that reach the same routee arrive in the order they were sent (guarantee G2);
+       but for what was put into another's inbox as above, which may come late.
 """
 
 from __future__ import annotations
@@ -106,7 +107,8 @@ class RouterRef(Collective[A]):
         A pool lives until it is stopped, as any actor does, also if nobody holds the router any
         more. Started by an actor, it is a child of that, and ends with it; unless `system` is
         given. An actor starts its pools in `on_start()`, because whoever starts it runs its
-        `__init__()`.
+        `__init__()`. This waits until all routees have started; where an event loop must not wait,
+        use `asyncio.to_thread()`, and for `resize()` as well.
 
         When the routees have to be restarted too often, the supervisor stops all of them and
         fails. The pool has ended then, and to send to it is an `ActorDeadError` that says why.

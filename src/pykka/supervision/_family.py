@@ -89,6 +89,8 @@ class Family:
         self.restarts = 0
         self.on_change: Callable[[], object] | None = None
         """Is called when a child has come up for the first time or anew, or has gone."""
+        self.on_give_up: Callable[[RestartLimitError], object] | None = None
+        """Is called when too many restarts were needed, before the children are stopped."""
         self._times: deque[float] = deque()
 
     @property
@@ -407,6 +409,8 @@ class Family:
                 f"{self.max_restarts} times within {self.within} seconds; the last was "
                 f"{child.spec.id!r}, because of {reason!r}"
             )
+            if self.on_give_up is not None:
+                self.on_give_up(RestartLimitError(msg))
             raise RestartLimitError(msg) from cause
         self.restarts += 1
         backoff = child.spec.backoff

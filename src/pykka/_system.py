@@ -27,7 +27,7 @@ import weakref
 from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from pykka import _address, _inbox, _waiting
+from pykka import _address, _inbox, _stacks, _waiting
 from pykka._cancellation import is_cancellation, shield
 from pykka._children import ask_to_stop
 from pykka._clock import Clock, default_clock
@@ -676,6 +676,7 @@ def _after_fork() -> None:
     _address.renew_locks()
     _inbox.renew_locks()
     _waiting.renew_locks()
+    _stacks.renew_locks()
     for system in all_systems():
         system.dead_letters.renew_locks()
         system.events.renew_locks()

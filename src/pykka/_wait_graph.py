@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pykka._ref import ActorRef, ref_at
+from pykka._stacks import current_frames
 from pykka._system import all_systems
 from pykka._waiting import (
     Edge,
@@ -268,7 +269,7 @@ def _find_lenders() -> dict[tuple[Address, Address], tuple[int, Place]]:
     found: dict[tuple[Address, Address], tuple[int, Place]] = {}
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         return found
-    for ident, top in sys._current_frames().items():
+    for ident, top in current_frames().items():
         frame: FrameType | None = top
         runs: tuple[Address, Address] | None = None
         while frame is not None:

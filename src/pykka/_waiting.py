@@ -60,6 +60,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pykka._current import current
 from pykka._exceptions import DeadlockError
 from pykka._locks import held
+from pykka._stacks import current_frames
 
 if TYPE_CHECKING:
     from _thread import LockType
@@ -384,7 +385,7 @@ def place_of_edge(edges: Sequence[Edge]) -> Place | None:
 
 def _places_beneath(wait: Wait) -> list[Place]:
     """Where the actors wait that lie on a thread's stack beneath the one that blocks it."""
-    frame = sys._current_frames().get(wait.thread)
+    frame = current_frames().get(wait.thread)
     # A signal handler or a finaliser may be running on top of the wait.
     while frame is not None and frame.f_code is not acquire_for_actor.__code__:
         frame = frame.f_back
@@ -419,7 +420,7 @@ def place_of(frame: FrameType | None) -> Place:
 
 def place_of_actor(address: Address) -> Place | None:
     """The innermost line of an actor's own code, if one of the threads is running that."""
-    for frame in sys._current_frames().values():
+    for frame in current_frames().values():
         place = _place_on_stack(address, frame)
         if place is not None:
             return place

@@ -16,6 +16,8 @@ import pykka
 from pykka import dead_letters
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import Runtime
 
     from pykka.dead_letters import DeadLetter
@@ -66,68 +68,73 @@ class Sink(pykka.Actor):
         return message
 
 
+class Sender(threading.Thread):
+    """Tells and asks, and enters in the books what became of that.
+
+    A message is the number of its sender, its level, and its own number.
+    """
+
+    def __init__(self, number: int, ref: Any, books: Books, each: int, seed: int) -> None:
+        super().__init__(daemon=True)
+        self.failure: BaseException | None = None
+        self._number = number
+        self._ref = ref
+        self._books = books
+        self._each = each
+        self._chance = random.Random(seed * 1_000 + number)
+        self._asked: list[tuple[Any, Any]] = []
+
+    def run(self) -> None:
+        try:
+            for number in range(self._each):
+                self._send((self._number, self._chance.randrange(3), number))
+            for message, future in self._asked:
+                self._enter(message, lambda future=future: future.get(timeout=PATIENCE * 3))
+        except BaseException as error:  # for the test to see
+            self.failure = error
+
+    def _send(self, message: tuple[int, int, int]) -> None:
+        self._books.sent.append(message)
+        if self._chance.random() < 0.7:
+            self._enter(message, lambda: self._ref.tell(message))
+        else:
+            self._asked.append((message, self._ref.ask(message, block=False)))
+
+    def _enter(self, message: object, do: Callable[[], object]) -> None:
+        try:
+            assert do() in (message, None)
+        except pykka.InboxFullError:
+            self._books.refused.append(message)
+        except pykka.ActorDeadError:
+            self._books.dead.append(message)
+
+
 def crowd(
     runtime: Runtime, spec: InboxSpec, *, senders: int, each: int, seed: int, stops: bool
 ) -> Books:
-    """Let threads tell and ask an actor at the same time, perhaps until somebody stops it.
-
-    A message is the number of its sender, its level and its number.
-    """
+    """Let threads send to an actor at the same time; perhaps it is stopped in the middle."""
     print(f"seed: {seed}")
     books = Books()
-    capacity = getattr(spec, "capacity", None)
-    ref = with_inbox(runtime.run(Sink), spec).start(books, capacity)
-    failures: list[BaseException] = []
-    begin = threading.Barrier(senders + 1)
+    ref = with_inbox(runtime.run(Sink), spec).start(books, getattr(spec, "capacity", None))
 
     def bury(letter: DeadLetter) -> None:
         fate = books.dropped if letter.reason.startswith("dropped") else books.dead
         fate.append(letter.message)
 
-    def send(sender: int) -> None:
-        chance = random.Random(seed * 1_000 + sender)
-        asked: list[tuple[Any, Any]] = []
-        begin.wait(PATIENCE)
-        try:
-            for number in range(each):
-                message = (sender, chance.randrange(3), number)
-                books.sent.append(message)
-                if chance.random() < 0.7:
-                    try:
-                        ref.tell(message)
-                    except pykka.InboxFullError:
-                        books.refused.append(message)
-                    except pykka.ActorDeadError:
-                        books.dead.append(message)
-                else:
-                    asked.append((message, ref.ask(message, block=False)))
-            for message, future in asked:
-                try:
-                    assert future.get(timeout=PATIENCE * 3) == message
-                except pykka.InboxFullError:
-                    books.refused.append(message)
-                except pykka.ActorDeadError:
-                    books.dead.append(message)
-        except BaseException as error:  # for the test to see
-            failures.append(error)
-
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     dead_letters.subscribe(bury)
     try:
-        threads = [
-            threading.Thread(target=send, args=(sender,), daemon=True) for sender in range(senders)
-        ]
+        threads = [Sender(number, ref, books, each, seed) for number in range(senders)]
         for thread in threads:
             thread.start()
-        begin.wait(PATIENCE)
         if stops:
             wait_until(lambda: len(books.sent) > senders * each // 2, "half of it is sent")
             ref.stop(block=False)
         for thread in threads:
             thread.join(PATIENCE * 5)
             assert not thread.is_alive(), "a sender is blocked for ever"
-        assert not failures, failures
+            assert thread.failure is None, thread.failure
         wait_until(lambda: books.fates().total() >= len(books.sent), "all have a fate")
         ref.stop(timeout=PATIENCE)
     finally:

@@ -22,7 +22,14 @@ import pykka
 if TYPE_CHECKING:
     from types import ModuleType
 
-DOORS = ["pykka", "pykka.messages", "pykka.typing", "pykka.debug", "pykka.dead_letters"]
+DOORS = [
+    "pykka",
+    "pykka.messages",
+    "pykka.typing",
+    "pykka.debug",
+    "pykka.dead_letters",
+    "pykka.inboxes",
+]
 """The modules that a user imports from."""
 
 INTERNAL = ["pykka.runtimes"]
@@ -92,6 +99,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "DispatcherStatistics",
             "Future",
             "FutureAlreadySetError",
+            "InboxFullError",
             "PoolExhaustedError",
             "PooledActor",
             "ThreadingActor",
@@ -118,10 +126,11 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "subscribe",
             "unsubscribe",
         ],
+        "pykka.inboxes": ["Bounded", "InboxSpec", "Priority", "Unbounded"],
     }
 
 
-@pytest.mark.parametrize("door", ["pykka", "pykka.dead_letters", "pykka.debug"])
+@pytest.mark.parametrize("door", ["pykka", "pykka.dead_letters", "pykka.debug", "pykka.inboxes"])
 def test_all_is_sorted_and_complete(door: str) -> None:
     module = importlib.import_module(door)
     offered = module.__all__

@@ -28,6 +28,8 @@ Blocked senders
     Whoever lets somebody in finds out where the message belongs. If a comparison of keys raises
     then, the sender is sent back to try for itself, so it gets the exception, and nobody else.
 
+    `tests/unit/test_inbox_interleavings.py` runs this code through every interleaving.
+
 Tried and rejected: slots that are handed to blocked senders. One that is interrupted by a signal
 handler that sends to the same inbox would hold the very slot that the handler waits for.
 """
@@ -302,8 +304,8 @@ class PolicyInbox(Lanes):
                     break
                 self._let_in(claim)
         except BaseException:
-            # A signal handler raised, or the user's code does what only that may do here. Go on
-            # where it struck; who has been sent back does not come again.
+            # A signal handler raised, perhaps in a comparison. Go on where it struck; a sender
+            # that has been sent back is no longer in line.
             if claim is not None:
                 claim.settle()
             self._admit()

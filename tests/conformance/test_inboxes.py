@@ -17,6 +17,8 @@ from tests.stress.crowd import crowd
 
 import pykka
 from pykka import dead_letters, debug
+from pykka._dead_letters import DeadLetters
+from pykka._registry import home
 from pykka.inboxes import Bounded, InboxSpec, Priority
 from pykka.messages import ProxyCall
 
@@ -83,6 +85,12 @@ def held(agent: Any) -> Iterator[Callable[[InboxSpec], Held]]:
     yield make
     for each in made:
         each.gate.open()
+
+
+@pytest.fixture(autouse=True)
+def separate_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use up no tokens of other tests, which look for dead letters in the log."""
+    monkeypatch.setattr(home, "dead_letters", DeadLetters())
 
 
 @pytest.fixture

@@ -808,6 +808,22 @@ def test_what_a_comparison_raises_goes_to_the_sender() -> None:
     assert is_clean(inbox)
 
 
+def test_what_only_the_second_comparison_raises_goes_to_the_sender_too() -> None:
+    """A key that is not less than another is asked whether it is more."""
+
+    class Shy(Key):
+        def __lt__(self, other: Key) -> bool:
+            raise ZeroDivisionError
+
+    inbox = make_inbox(Priority(identity))
+    tell(inbox, Shy(1))
+    with pytest.raises(ZeroDivisionError):
+        tell(inbox, Key(2))
+    tell(inbox, Key(0))
+    assert [message.value for message in taken(inbox)] == [0, 1]
+    assert is_clean(inbox)
+
+
 def test_what_is_raised_when_somebody_is_let_in_is_raised_in_the_sender() -> None:
     is_broken = False
 

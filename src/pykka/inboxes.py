@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
-from pykka import _deadline, _policy_inbox
+from pykka import _deadline, _policy_inbox, _priority_inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,7 +168,7 @@ class Priority(InboxSpec):
         _check_policy(self.when_full, self.timeout)
 
     def _make(self, owner: Address) -> PolicyInbox | None:
-        return _policy_inbox.PriorityInbox(
+        return _priority_inbox.PriorityInbox(
             owner, self.key, self.capacity, self.when_full, self.timeout
         )
 

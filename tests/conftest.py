@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import threading
@@ -15,12 +14,6 @@ import pykka
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector what lasts to the end; many tests run it, some many times."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

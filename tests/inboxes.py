@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._address import Address
 from pykka._threading_future import new_threading_future
+from pykka.inboxes import InboxSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._policy_inbox import PolicyInbox
-    from pykka.inboxes import InboxSpec
 
 
 class Undertaker:
@@ -78,3 +78,11 @@ def with_inbox(actor_class: Any, spec: InboxSpec) -> Any:
 def inbox_of(ref: Any) -> Any:
     """The inbox of an actor of such a class."""
     return ref._address.users_inbox()
+
+
+def name_of(value: Any) -> str | None:
+    """The name of a specification, as a part of a test's name."""
+    if not isinstance(value, InboxSpec):
+        return None
+    when_full = getattr(value, "when_full", "")
+    return f"{type(value).__name__}-{when_full}-{getattr(value, 'capacity', '')}"

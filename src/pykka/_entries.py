@@ -83,9 +83,6 @@ class Claim(ThreadingFuture[None]):
         self.fate: Fate = "outside"
 
     def settle(self) -> None:
-        """Wake the sender. To do that twice does no harm."""
-        self._try_resolve((None, None))
-
-
-LINE = Entry(None)
-"""Taken out instead of an entry, if there is a line that somebody has to be let in from."""
+        """Wake the sender, if its fate has been decided. To do that twice does no harm."""
+        if self.fate != "in line":
+            self._try_resolve((None, None))

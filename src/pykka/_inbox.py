@@ -269,7 +269,11 @@ def take_all(inbox: Any, into: list[Any]) -> None:
     # is re-entrant for sends from signal handlers and finalisers.
     for _ in held(_one_at_a_time):
         try:
-            while not inbox.empty():
+            # With a condition in the head of the loop, the jump back would not belong to the `try`
+            # from Python 3.12 on, and a signal handler can strike there.
+            while True:
+                if inbox.empty():
+                    break
                 into.append(inbox.get())
         finally:
             _one_at_a_time.release()

@@ -52,8 +52,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from pykka._entries import LINE, Chain, Lane
-from pykka._locks import held, released
+from pykka._entries import Chain, Lane
+from pykka._locks import held
 
 if TYPE_CHECKING:
     from pykka._entries import Claim, Entry, Fate, Spot
@@ -61,6 +61,13 @@ if TYPE_CHECKING:
 Verdict: TypeAlias = Literal["in", "full", "least urgent", "stale"]
 """What has been done with an entry: it was put in; it was not, because there is no room, or not
 even for one that is more urgent; or nothing, and it has to be tried again."""
+
+Found: TypeAlias = Literal["something", "nothing", "a line"]
+"""What has been done to take an entry out: it was taken; there is none; or it has been put aside,
+because somebody has to be let in first."""
+
+_END = slice(sys.maxsize, sys.maxsize)
+"""What is assigned to this part of a list is appended to it."""
 
 
 class Lanes:
@@ -128,8 +135,12 @@ class Lanes:
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         """Wakes those who found nothing."""
 
-    def _locate(self, entry: Entry) -> Spot:
-        """Find the lane of an entry, or the place for a new one."""
+    def _locate(self, entry: Entry) -> Spot | BaseException:
+        """Find the lane of an entry, or the place for a new one.
+
+        Returns:
+            Where it belongs; or what a comparison of keys has raised.
+        """
         del entry
         epoch = self._epoch
         try:
@@ -260,31 +271,27 @@ class Lanes:
             self._bell.put(None)  # as above
             raise
 
-    def _pick(  # noqa: C901, PLR0912 (no part of it may be a call)
-        self, *, sleeps: bool
-    ) -> Entry | None:
-        """Take the first entry out; or put it aside and return `LINE`, if there is a line.
-
-        When it returns an entry, no signal handler can strike between the entry's leaving the
-        inbox and the caller's having it.
+    def _pick(  # noqa: C901 (no part of it may be a call)
+        self, into: list[Any], *, sleeps: bool
+    ) -> Found:
+        """Move the first envelope to the end of a list; or put it aside, if there is a line.
 
         Args:
+            into: The list.
             sleeps: Whether the caller waits for the bell if there is nothing.
         """
-        freed = released(self._lock)
         lanes = self._lanes
+        envelope = [None]
+        found: Found = "something"
         for _ in held(self._lock):
-            entry = self._aside
-            if entry is not None:
-                self._aside = None
-                self._total -= 1
-                for _ in freed:
-                    return entry
             closer = self._closers.first
             overtaker = self._overtakers.first
             lane = lanes[-1] if lanes else None
             epoch = self._epoch if closer is None else closer.epoch
-            if overtaker is not None and overtaker.epoch == epoch:
+            entry = self._aside
+            if entry is not None:
+                self._aside = None
+            elif overtaker is not None and overtaker.epoch == epoch:
                 entry = overtaker
                 self._overtakers.first = entry.next
                 if entry.next is None:
@@ -300,19 +307,22 @@ class Lanes:
                 self._count -= 1
                 if self._first_claim is not None:
                     self._aside = entry
-                    entry = LINE
+                    found = "a line"
             elif closer is not None:
                 entry = closer
                 self._closers.first = entry.next
                 if entry.next is None:
                     self._closers.last = None
-            elif sleeps:
-                self._sleepers += 1
-            if entry is not None and entry is not LINE:
+            else:
+                found = "nothing"
+                if sleeps:
+                    self._sleepers += 1
+            if found == "something":
+                envelope[0] = entry.envelope  # type: ignore[union-attr]
+                into[_END] = envelope
                 self._total -= 1
-            for _ in freed:
-                return entry
-        raise AssertionError  # pragma: no cover (the body returns)
+            self._lock.release()
+        return found
 
     def _join_line(self, claim: Claim) -> None:
         """Join the line, unless there is room and no line."""

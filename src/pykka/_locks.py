@@ -18,26 +18,16 @@ Remedy
     the check comes after the call of `release()`. Nothing is allocated for the garbage collector
     there, so no finaliser runs either. What has to make calls while it holds a lock uses one that
     is re-entrant, and `try` and `finally` right after the `for`.
-
-    The check after the call of `release()` is one too many where the body has taken something out
-    that must not be lost, and returns it. There, the lock is released in the head of a `for` too:
-
-        freed = released(lock)
-        for _ in held(lock):
-            ...
-            for _ in freed:
-                return something
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BLOCKING = (True,)
-_NEVER: Any = object()
 
 
 class Lock(Protocol):
@@ -54,11 +44,3 @@ class Lock(Protocol):
 def held(lock: Lock) -> Iterator[bool]:
     """Acquire a lock in the head of a `for` statement, whose body has to release it."""
     return map(lock.acquire, _BLOCKING)
-
-
-def released(lock: Lock) -> Iterator[None]:
-    """Release a lock in the head of a `for` statement, whose body has to leave the function.
-
-    It is to be made before the lock is held, because that allocates something.
-    """
-    return iter(lock.release, _NEVER)

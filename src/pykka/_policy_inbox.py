@@ -1,4 +1,4 @@
-"""Inboxes with a policy: with a bound, with priorities, or with both.
+"""Inboxes with a policy: with a bound; `pykka._priority_inbox` adds priorities.
 
 Problem
     An inbox with a bound makes its senders wait, and lets them go on; it drops what has waited
@@ -28,6 +28,8 @@ Blocked senders
     Whoever lets somebody in finds out where the message belongs. If a comparison of keys raises
     then, the sender is sent back to try for itself, so it gets the exception, and nobody else.
 
+    `tests/unit/test_inbox_interleavings.py` runs this code through every interleaving.
+
 Tried and rejected: slots that are handed to blocked senders. One that is interrupted by a signal
 handler that sends to the same inbox would hold the very slot that the handler waits for.
 """
@@ -36,25 +38,22 @@ from __future__ import annotations
 
 import queue
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pykka._ask import Ask, CallAsk, answer
 from pykka._current import current
 from pykka._deadline import Deadline
-from pykka._entries import LINE, Claim, Entry, Lane
+from pykka._entries import Claim, Entry
 from pykka._envelope import CallEnvelope
-from pykka._exceptions import InboxFullError, Timeout
+from pykka._exceptions import ActorError, InboxFullError, Timeout
 from pykka._lanes import Lanes
 from pykka._locks import held
 from pykka._logging import is_for_the_program
 from pykka._statistics import InboxStatistics
-from pykka.messages import PRIVILEGED, _ActorStop
+from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pykka._address import Address
-    from pykka._entries import Fate, Spot
     from pykka._inbox import Letter
     from pykka._lanes import Verdict
 
@@ -111,24 +110,26 @@ class PolicyInbox(Lanes):
                 self._put_privileged(entry, closes=self._keeps_place(message))
                 return
             del message  # as below
+        error = None
         try:
-            self._put_ordinary(entry, timeout)
-        except BaseException as error:
+            error = self._put_ordinary(entry, timeout)
+            if error is not None:
+                if isinstance(error, InboxFullError):
+                    for _ in held(self._lock):
+                        self._refused += 1
+                        self._lock.release()
+                self._refuse(entry, error)
+        except BaseException:
+            # Whatever it is, perhaps a signal handler's: nothing is left half done.
             if entry.claim is not None:
                 self._leave_line(entry.claim, "withdrawn")
                 entry.claim = None
             if entry.victim is not None:
                 self._drop(entry.victim, _MADE_ROOM)  # perhaps it was interrupted
-            if isinstance(error, InboxFullError):
-                for _ in held(self._lock):
-                    self._refused += 1
-                    self._lock.release()
-            if entry.is_in or envelope.reply_to is None or is_for_the_program(error):
-                raise
-            self._refuse(entry, error)
+            raise
         finally:
             # An exception's traceback holds this frame; do not let the frame hold what was sent.
-            del envelope, entry
+            del envelope, entry, error
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002 (queue.Queue's signature)
         """Take the first envelope out; wait for one if there is none.
@@ -136,17 +137,16 @@ class PolicyInbox(Lanes):
         Raises:
             queue.Empty: There is none, and none came in time.
         """
-        entry = self._take(sleeps=block)
-        if entry is not None:
-            return entry.envelope
+        got: list[Any] = []
+        if self._take(got, sleeps=block):
+            return got[0]
         if not block:
             raise queue.Empty
         deadline = Deadline(timeout)
         while True:
             self._bell.get(timeout=deadline.remaining())
-            entry = self._take(sleeps=True)
-            if entry is not None:
-                return entry.envelope
+            if self._take(got, sleeps=True):
+                return got[0]
 
     def get_nowait(self) -> Any:
         """Take the first envelope out.
@@ -154,19 +154,12 @@ class PolicyInbox(Lanes):
         Raises:
             queue.Empty: There is none.
         """
-        entry = self._take(sleeps=False)
-        if entry is None:
-            raise queue.Empty
-        return entry.envelope
+        return self.get(block=False)
 
     def take_all(self, into: list[Any]) -> None:
         """Move everything that is in the inbox to the end of a list."""
-        while True:
-            entry = self._take(sleeps=False)
-            if entry is None:
-                return
-            # No signal handler can strike between the two.
-            into.append(entry.envelope)
+        while self._take(into, sleeps=False):
+            pass
 
     def empty(self) -> bool:
         """Tell whether there is nothing in it.
@@ -214,7 +207,10 @@ class PolicyInbox(Lanes):
             for _ in held(self._lock):
                 self._closed = True
                 self._lock.release()
-            while (claim := self._first_claim) is not None:
+            while True:  # with no condition here; see `pykka._inbox.take_all`
+                claim = self._first_claim
+                if claim is None:
+                    break
                 self._leave_line(claim, "dead")
                 claim.settle()
         except BaseException:
@@ -228,28 +224,37 @@ class PolicyInbox(Lanes):
         bound = "" if self._capacity == sys.maxsize else f" of at most {self._capacity}"
         return f"<pykka inbox with {self._total} messages{bound}>"
 
-    def _put_ordinary(self, entry: Entry, timeout: float | None) -> None:
-        self._prepare(entry)
-        verdict = self._place(entry)
-        if verdict == "full":
+    def _put_ordinary(self, entry: Entry, timeout: float | None) -> BaseException | None:
+        """Put an entry in, or do what the policy says.
+
+        Returns:
+            What the sender gets, if nothing has come of it.
+        """
+        outcome = self._prepare(entry) or self._place(entry)
+        if outcome == "full":
             if self._when_full == "block":
-                self._wait_for_room(entry, timeout)
-            elif self._when_full == "raise":
-                raise self._error("")
-            else:
-                self._drop(entry, "")
-        elif verdict == "least urgent":
+                return self._wait_for_room(entry, timeout)
+            if self._when_full == "raise":
+                return self._error("")
+            self._drop(entry, "")
+        elif outcome == "least urgent":
             self._drop(entry, " as the least urgent")
+        elif isinstance(outcome, BaseException):
+            return outcome
         elif entry.victim is not None:
             self._drop(entry.victim, _MADE_ROOM)
+        return None
 
-    def _prepare(self, entry: Entry) -> None:
-        """Find out how urgent the message is."""
+    def _prepare(self, entry: Entry) -> BaseException | None:
+        """Find out how urgent the message is; returns what that has raised."""
 
-    def _place(self, entry: Entry) -> Verdict:
-        """Put an entry in, if there is room."""
+    def _place(self, entry: Entry) -> Verdict | BaseException:
+        """Put an entry in, if there is room; or return what a comparison of keys has raised."""
         while True:
-            verdict = self._commit(entry, None, self._locate(entry))
+            spot = self._locate(entry)
+            if isinstance(spot, BaseException):
+                return spot
+            verdict = self._commit(entry, None, spot)
             if verdict != "stale":
                 return verdict
 
@@ -258,53 +263,66 @@ class PolicyInbox(Lanes):
         del message
         return True
 
-    def _take(self, *, sleeps: bool) -> Entry | None:
-        """Take the first entry out, and let in who waits for its room.
+    def _take(self, into: list[Any], *, sleeps: bool) -> bool:
+        """Move the first envelope to the end of a list, and let in who waits for its room.
 
         Args:
+            into: The list.
             sleeps: Whether the caller waits for the bell if there is none.
-        """
-        entry = self._pick(sleeps=sleeps)
-        while entry is LINE:
-            self._admit()
-            entry = self._pick(sleeps=sleeps)
-        return entry
 
-    def _wait_for_room(self, entry: Entry, timeout: float | None) -> None:
-        """Stand in line until the entry is in."""
+        Returns:
+            Whether there was one.
+        """
+        while (found := self._pick(into, sleeps=sleeps)) == "a line":
+            self._admit()
+        return found == "something"
+
+    def _wait_for_room(self, entry: Entry, timeout: float | None) -> BaseException | None:
+        """Stand in line until the entry is in; returns what the sender gets if that fails."""
         owner = self.owner
         if current.state.address is owner:
-            raise self._error(", and the sender is the actor itself, which would wait for itself")
+            return self._error(", and the sender is the actor itself, which would wait for itself")
         limits = [limit for limit in (self._timeout, timeout) if limit is not None]
         deadline = Deadline(min(limits, default=None))
-        fate: Fate = "outside"
-        while fate in {"outside", "sent back"}:
-            claim = entry.claim = Claim(entry, owner)
-            try:
-                self._join_line(claim)
-                if claim.fate != "outside":
-                    claim.get(timeout=deadline.remaining())
-            except Timeout:
-                self._leave_line(claim, "withdrawn")
-            # After any other exception, put() sees to it that the line is left.
-            fate = claim.fate
+        outcome: Verdict | BaseException = "full"
+        while outcome == "full":
+            outcome = self._stand_in_line(entry, deadline)
+        return outcome if isinstance(outcome, BaseException) else None
+
+    def _stand_in_line(self, entry: Entry, deadline: Deadline) -> Verdict | BaseException:
+        """Wait until the entry is in, or until there is reason to try again; see `_place`."""
+        claim = entry.claim = Claim(entry, self.owner)
+        try:
+            self._join_line(claim)
+            if claim.fate != "outside":
+                claim.get(timeout=deadline.remaining())
+        except ActorError as error:
+            self._leave_line(claim, "withdrawn")
             entry.claim = None
-            if fate in {"outside", "sent back"} and self._place(entry) == "in":
-                return
-        if fate == "dead":
-            raise owner.dead_error("stopped before handling the message")
-        if fate == "withdrawn":
-            raise self._error(f", and was so for {deadline.timeout} seconds")
+            if claim.fate == "withdrawn":
+                if isinstance(error, Timeout):
+                    return self._error(f", and was so for {deadline.timeout} seconds")
+                return error
+        # After any other exception, put() sees to it that the line is left.
+        entry.claim = None
+        if claim.fate == "let in":
+            return "in"
+        if claim.fate == "dead":
+            return self.owner.dead_error("stopped before handling the message")
+        return self._place(entry)  # there was room just now, or it has been sent back
 
     def _admit(self) -> None:
         """Let senders in, in order, until there is no room or no line."""
         claim = None
         try:
-            while (claim := self._next_to_be_let_in()) is not None:
+            while True:  # with no condition here; see `pykka._inbox.take_all`
+                claim = self._next_to_be_let_in()
+                if claim is None:
+                    break
                 self._let_in(claim)
         except BaseException:
-            # A signal handler raised, or the user's code does what only that may do here. Go on
-            # where it struck; who has been sent back does not come again.
+            # A signal handler raised, perhaps in a comparison. Go on where it struck; a sender
+            # that has been sent back is no longer in line.
             if claim is not None:
                 claim.settle()
             self._admit()
@@ -312,15 +330,13 @@ class PolicyInbox(Lanes):
 
     def _let_in(self, claim: Claim) -> None:
         """Put in the message of the first in line, unless it is no longer that."""
-        try:
-            spot = self._locate(claim.entry)
-        except BaseException as error:
+        spot = self._locate(claim.entry)
+        if isinstance(spot, BaseException):
             self._leave_line(claim, "sent back")
             claim.settle()
-            if is_for_the_program(error):
-                raise
-            return
-        if self._commit(claim.entry, claim, spot) == "in":
+            if is_for_the_program(spot):
+                raise spot
+        elif self._commit(claim.entry, claim, spot) == "in":
             claim.settle()
 
     def _drop(self, entry: Entry, how: str) -> None:
@@ -339,12 +355,17 @@ class PolicyInbox(Lanes):
             self._lock.release()
 
     def _refuse(self, entry: Entry, error: BaseException) -> None:
-        """Answer a question that will not be handled."""
+        """Give an error to the sender of a message that will not be handled."""
         envelope: Any = entry.envelope
-        answer(envelope.reply_to, (None, (error, error.__traceback__)))
-        if isinstance(envelope, Ask):
-            envelope.let_go()
-        entry.envelope = None  # the traceback leads to frames that hold the entry
+        try:
+            if envelope.reply_to is None or is_for_the_program(error):
+                raise error
+            answer(envelope.reply_to, (None, (error, error.__traceback__)))
+            if isinstance(envelope, Ask):
+                envelope.let_go()
+            entry.envelope = None  # the traceback leads to frames that hold the entry
+        finally:
+            del envelope, entry, error  # as in put()
 
     def _error(self, what: str) -> InboxFullError:
         return InboxFullError(
@@ -352,58 +373,3 @@ class PolicyInbox(Lanes):
             "slower, let the actor do less for each message, or give it an inbox with a larger "
             "capacity or another policy: see pykka.inboxes."
         )
-
-
-class PriorityInbox(PolicyInbox):
-    """An actor's inbox from which the most urgent message is taken first.
-
-    Args:
-        owner: As for `PolicyInbox`.
-        key: Takes a message, and returns something that can be compared. Smaller is more urgent.
-        capacity: As for `PolicyInbox`.
-        when_full: As for `PolicyInbox`.
-        timeout: As for `PolicyInbox`.
-    """
-
-    __slots__ = ("_key",)
-
-    _by_urgency: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        owner: Address,
-        key: Callable[[Any], Any],
-        capacity: int | None = None,
-        when_full: WhenFull = "block",
-        timeout: float | None = None,
-    ) -> None:
-        super().__init__(owner, capacity, when_full, timeout)
-        self._key = key
-
-    def _prepare(self, entry: Entry) -> None:
-        entry.key = self._key(entry.envelope.message)
-
-    def _keeps_place(self, message: object) -> bool:
-        return isinstance(message, _ActorStop)
-
-    def _locate(self, entry: Entry) -> Spot:
-        key = entry.key
-        lanes = self._lanes
-        epoch = self._epoch
-        low, high = 0, self._lane_count
-        below = above = None
-        while low < high:
-            middle = (low + high) // 2
-            try:
-                lane = lanes[middle]
-            except IndexError:  # somebody has taken the most urgent ones out
-                high, above = middle, None
-                continue
-            if lane.epoch == epoch and key < lane.key:
-                low, below = middle + 1, lane
-            else:
-                high, above = middle, lane
-        # Of all lanes that are not less urgent, this one is the least urgent.
-        if above is not None and above.epoch == epoch and not above.key < key:
-            return above, None, None, None
-        return Lane(key, epoch), low, below, above

@@ -26,13 +26,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
-from pykka._deadline import check_timeout
-from pykka._policy_inbox import PolicyInbox, PriorityInbox, WhenFull
+from pykka import _deadline, _policy_inbox, _priority_inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._address import Address
+    from pykka._policy_inbox import PolicyInbox, WhenFull
 
 __all__ = ["Bounded", "InboxSpec", "Priority", "Unbounded"]
 
@@ -114,7 +114,7 @@ class Bounded(InboxSpec):
         _check_policy(self.when_full, self.timeout)
 
     def _make(self, owner: Address) -> PolicyInbox | None:
-        return PolicyInbox(owner, self.capacity, self.when_full, self.timeout)
+        return _policy_inbox.PolicyInbox(owner, self.capacity, self.when_full, self.timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,9 @@ class Priority(InboxSpec):
         _check_policy(self.when_full, self.timeout)
 
     def _make(self, owner: Address) -> PolicyInbox | None:
-        return PriorityInbox(owner, self.key, self.capacity, self.when_full, self.timeout)
+        return _priority_inbox.PriorityInbox(
+            owner, self.key, self.capacity, self.when_full, self.timeout
+        )
 
 
 def _check_capacity(capacity: Any) -> None:
@@ -184,14 +186,14 @@ def _check_capacity(capacity: Any) -> None:
 
 
 def _check_policy(when_full: Any, timeout: Any) -> None:
-    policies = get_args(WhenFull)
+    policies = get_args(_policy_inbox.WhenFull)
     if when_full not in policies:
         *others, last = map(repr, policies)
         msg = f"when_full is {', '.join(others)} or {last}, not {when_full!r}"
         raise ValueError(msg)
     if timeout is None:
         return
-    check_timeout(timeout)
+    _deadline.check_timeout(timeout)
     if when_full != "block":
         msg = f"nobody waits if when_full is {when_full!r}, so there can be no timeout"
         raise ValueError(msg)

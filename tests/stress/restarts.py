@@ -51,6 +51,8 @@ class Trial:
     """
 
     def __init__(self, runtime: Any, *, waits: bool = False, how: str = "crash") -> None:
+        gc.collect()
+        gc.freeze()  # what was there before is none of this, and to look through it takes long
         self.clock = ManualClock()
         self.system = pykka.ActorSystem(clock=self.clock)
         self.instances: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -122,6 +124,7 @@ class Trial:
     def end(self) -> None:
         """Stop everything."""
         self.system.shutdown(timeout=PATIENCE)
+        gc.unfreeze()
 
 
 def _resident() -> int:

@@ -189,6 +189,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
         "pykka",
         "pykka.dead_letters",
         "pykka.debug",
+        "pykka.inboxes",
         "pykka.timers",
         "pykka.supervision",
         "pykka.resilience",

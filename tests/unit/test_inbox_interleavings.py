@@ -17,7 +17,7 @@ from tests.interleave import Abandoned, Scenario, explore, saw, step
 import pykka
 from pykka import _policy_inbox
 from pykka._ask import make_ask
-from pykka._entries import LINE, Claim, Entry, Lane
+from pykka._entries import Claim, Entry, Lane
 from pykka._envelope import Envelope
 from pykka._policy_inbox import PolicyInbox
 from pykka.inboxes import Bounded, InboxSpec, Priority
@@ -102,7 +102,7 @@ class Stepped(PolicyInbox):
 
     def _locate(self, entry: Entry) -> Any:
         step("locate")
-        spot = super()._locate(entry)
+        spot: Any = super()._locate(entry)
         lane, index, below, above = spot
         saw((index, lane.epoch, *(number_of(each) for each in (lane, below, above))))
         return spot
@@ -112,10 +112,10 @@ class Stepped(PolicyInbox):
         saw((verdict, entry.victim and entry.victim.envelope.message))
         return verdict
 
-    def _pick(self, *, sleeps: bool) -> Entry | None:
-        entry = super()._pick(sleeps=sleeps)
-        saw("line" if entry is LINE else entry and entry.envelope.message)
-        return entry
+    def _pick(self, into: list[Any], *, sleeps: bool) -> Any:
+        found = super()._pick(into, sleeps=sleeps)
+        saw((found, *(envelope.message for envelope in into)))
+        return found
 
     def _join_line(self, claim: Claim) -> None:
         super()._join_line(claim)

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.inboxes import Undertaker, make_inbox
+from tests.inboxes import Undertaker, make_inbox, name_of
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
@@ -66,7 +66,7 @@ class Sender:
         self._inbox = inbox
         self._envelope: Any = self.answer or Envelope(message)
         before = self._line()
-        self._thread = threading.Thread(target=self._send)
+        self._thread = threading.Thread(target=self._send, daemon=True)
         self._thread.start()
         wait_until(lambda: self._line() > before or self.is_done(), "the sender stands in line")
 
@@ -193,7 +193,7 @@ SPECS = [
     Priority(lambda _message: 0, capacity=5, when_full="drop_oldest"),
 ]
 
-all_specs = pytest.mark.parametrize("spec", SPECS, ids=repr)
+all_specs = pytest.mark.parametrize("spec", SPECS, ids=name_of)
 
 
 @all_specs
@@ -277,7 +277,7 @@ def test_an_inbox_says_how_full_it_is(spec: Any) -> None:
     assert ("at most 5" in repr(inbox)) == (spec.capacity is not None)
 
 
-@pytest.mark.parametrize("spec", SPECS[:4] + SPECS[5:], ids=repr)
+@pytest.mark.parametrize("spec", SPECS[:4] + SPECS[5:], ids=name_of)
 @pytest.mark.parametrize("message", [_WakeUp(), _ActorStop()])
 def test_privileged_messages_are_taken_when_it_is_full_and_do_not_count(
     spec: InboxSpec, message: object
@@ -809,6 +809,22 @@ def test_what_a_comparison_raises_goes_to_the_sender() -> None:
     assert is_clean(inbox)
 
 
+def test_what_only_the_second_comparison_raises_goes_to_the_sender_too() -> None:
+    """A key that is not less than another is asked whether it is more."""
+
+    class Shy(Key):
+        def __lt__(self, other: Key) -> bool:
+            raise ZeroDivisionError
+
+    inbox = make_inbox(Priority(identity))
+    tell(inbox, Shy(1))
+    with pytest.raises(ZeroDivisionError):
+        tell(inbox, Key(2))
+    tell(inbox, Key(0))
+    assert [message.value for message in taken(inbox)] == [0, 1]
+    assert is_clean(inbox)
+
+
 def test_what_is_raised_when_somebody_is_let_in_is_raised_in_the_sender() -> None:
     is_broken = False
 
@@ -976,7 +992,7 @@ def eager_collector() -> Iterator[None]:
         Priority(lambda message: message % 5, capacity=20, when_full="drop_oldest"),
         Priority(lambda message: message * 31 % 977),
     ],
-    ids=repr,
+    ids=name_of,
 )
 def test_finalisers_may_send_to_the_same_inbox(spec: InboxSpec) -> None:
     class Cycle:

@@ -135,8 +135,7 @@ def test_an_unwatch_is_interrupted_everywhere(error: type[Interrupted]) -> None:
     assert_everything_works()
 
 
-@ERRORS
-def test_an_abandonment_is_interrupted_everywhere(error: type[Interrupted]) -> None:
+def test_an_abandonment_is_interrupted_everywhere() -> None:
     """It is the main thread that winds a manual clock."""
     watcher = Watcher.start()
     got = watcher.proxy().got.get()
@@ -167,7 +166,7 @@ def test_an_abandonment_is_interrupted_everywhere(error: type[Interrupted]) -> N
 
         return lambda: abandon(ref._address), check
 
-    assert inject(prepare, error) >= 20
+    assert inject(prepare) >= 20
     assert_everything_works()
 
 
@@ -205,7 +204,8 @@ def test_the_start_of_a_named_actor_is_interrupted_everywhere(
 
     def prepare() -> Prepared:
         def check(interrupted: bool) -> None:
-            if interrupted:
+            if interrupted:  # it lives, and is known, or nothing is left of it
+                system.stop_all(timeout=PATIENCE)
                 wait_until(lambda: system.everybody() == [], "nothing is left of it")
                 ref = system.start(options)
             else:

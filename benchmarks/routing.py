@@ -2,7 +2,8 @@
 
 Throughput: so many messages are told, and the clock stops when the last is handled. Directly, the
 sender tells each routee in turn, and a loop in C finds it the next one. Through a router, it tells
-the router. Both are measured in each round, and what is shown is the ratio within rounds.
+the router. Both are measured in each round, and what is shown is the ratio within rounds. A router
+pool starts and supervises its routees itself; the others are over given refs.
 
 Moved keys: how many of so many keys get another routee when one routee joins, or leaves.
 """
@@ -14,6 +15,7 @@ import itertools
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pykka
@@ -33,6 +35,12 @@ ROUTERS: dict[str, Callable[[Refs], pykka.ActorRef[Any]]] = {
     "Random": routing.Random,
     "SmallestInbox": routing.SmallestInbox,
     "ConsistentHashing": lambda refs: routing.ConsistentHashing(refs, key=lambda number: number),
+}
+
+POOLS: dict[str, Callable[..., pykka.ActorRef[Any]]] = {
+    "RoundRobin": routing.RoundRobin.pool,
+    "SmallestInbox": routing.SmallestInbox.pool,
+    "ConsistentHashing": partial(routing.ConsistentHashing.pool, key=lambda number: number),
 }
 
 
@@ -75,6 +83,7 @@ class Case(NamedTuple):
     router: str = "RoundRobin"
     from_pool: bool = False
     by_proxy: bool = False
+    is_pool: bool = False
 
 
 CASES = (
@@ -88,13 +97,22 @@ CASES = (
     Case("pool", PooledSink, 8, router="Random"),
     Case("pool", PooledSink, 8, router="SmallestInbox"),
     Case("pool", PooledSink, 8, router="ConsistentHashing"),
+    Case("threads, router pool", ThreadingSink, 8, is_pool=True),
+    Case("pool, router pool", PooledSink, 8, is_pool=True),
+    Case("pool, router pool", PooledSink, 8, router="SmallestInbox", is_pool=True),
+    Case("pool, router pool", PooledSink, 8, router="ConsistentHashing", is_pool=True),
 )
 
 
 def rates(case: Case, messages: int, rounds: int) -> tuple[dict[int, float], dict[int, float]]:
     """Messages a second, through the router and directly, by round."""
-    refs = [case.sink.start() for _ in range(case.routees)]
-    router = ROUTERS[case.router](refs)
+    router: Any
+    if case.is_pool:
+        router = POOLS[case.router](case.sink, case.routees)
+        refs = list(router.routees)
+    else:
+        refs = [case.sink.start() for _ in range(case.routees)]
+        router = ROUTERS[case.router](refs)
     ways: dict[str, Callable[[], float]] = {
         "routed": lambda: _seconds_routed(router, refs, messages, by_proxy=case.by_proxy),
         "direct": lambda: _seconds_direct(refs, messages, by_proxy=case.by_proxy),

@@ -89,14 +89,15 @@ class Actors:
         """Set timers; those that are not to ring are due at different times."""
         refs = self.refs
         return [
-            refs[number % ACTORS].tell_after(delay + number % 60, None) for number in range(count)
+            refs[number % len(refs)].tell_after(delay + number % 60, None)
+            for number in range(count)
         ]
 
     def ring(self, count: int) -> None:
         """Set timers that are due at once, and wait until all are handled."""
         refs = self.refs
         for number in range(count):
-            refs[number % ACTORS].tell_after(0.001, None)
+            refs[number % len(refs)].tell_after(0.001, None)
         self.done.wait()
 
 

@@ -21,7 +21,7 @@ from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from types import TracebackType
     from typing import Self
 
@@ -75,7 +75,7 @@ class Actor:
     One of `pykka.inboxes`; `None` for one without a bound.
     """
 
-    crash_on: ClassVar[tuple[type[BaseException], ...]] = ()
+    crash_on: ClassVar[Collection[type[BaseException]]] = ()
     """Exceptions that end the actor also if they answer a question.
 
     An exception that a handler raises goes to whoever has asked, and the actor lives on. If it is
@@ -106,7 +106,7 @@ class Actor:
                 address.adopt(birth)
         else:
             address = self._pykka_address_class(self, _home(None))
-            if self.default_inbox is not None:
+            if type(self).default_inbox is not None:
                 address.adopt(None)
         self._pykka_address = address
         self._actor_ref: ActorRef[Any] = ref_at(address)

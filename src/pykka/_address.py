@@ -51,12 +51,13 @@ from pykka._inbox import (
     count,
     move,
     put_without_waiting,
-    require_spec,
+    spec_of,
     take_all,
 )
 from pykka._locks import held
-from pykka._meter import MeteredInbox, statistics_of_inbox
+from pykka._meter import MeteredInbox
 from pykka._reasons import Killed, Stopped
+from pykka._statistics import InboxStatistics
 from pykka._threading_future import ThreadingFuture, new_threading_future
 from pykka._waiting import place_of_actor
 from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
@@ -72,7 +73,6 @@ if TYPE_CHECKING:
     from pykka._meter import Meter
     from pykka._reasons import Reason
     from pykka._ref import ActorRef
-    from pykka._statistics import InboxStatistics
     from pykka._waiting import Place, Wait
 
 
@@ -287,9 +287,8 @@ class Address:
     def adopt(self, birth: Birth | None) -> None:
         """Take over what was said of the actor before it was made."""
         chosen = None if birth is None else birth.inbox
-        spec: Any = chosen if chosen is not None else self.actor_class.default_inbox
+        spec: Any = chosen if chosen is not None else spec_of(self.actor_class)
         if spec is not None:
-            require_spec(spec, f"{self.actor_class.__name__}.default_inbox")
             policy = spec._make(self)
             if policy is not None:
                 self.need_extras().policy = policy
@@ -481,9 +480,10 @@ class Address:
     @property
     def face(self) -> Any:
         """The inbox as users see it: their own, or an `Inbox` in front of the library's."""
-        theirs = self.users_inbox()
-        if theirs is not None:
-            return theirs
+        if self.policy is None:
+            theirs = self.users_inbox()
+            if theirs is not None:
+                return theirs
         face = self._face
         if face is None:
             face = fresh = Inbox(self)
@@ -515,7 +515,16 @@ class Address:
 
     def inbox_statistics(self) -> InboxStatistics:
         """How it stands with the library's own inbox."""
-        return statistics_of_inbox(self)
+        policy = self.policy
+        if policy is not None:
+            found: InboxStatistics = policy.statistics()
+            return found
+        return InboxStatistics(self.count(), capacity=None, blocked=0, dropped=0, refused=0)
+
+    @property
+    def policy(self) -> Any:
+        """The inbox, if it is one of the library's with a bound or with priorities."""
+        return None if self.extras is None else self.extras.policy
 
     def count(self) -> int:
         """How many envelopes are in the inbox, as far as that is known."""
@@ -581,7 +590,7 @@ class Address:
         if isinstance(message, _ActorStop):
             if reply_to is not None:
                 self.answer_when_ended(reply_to, answer=True)
-        elif type(message) in PRIVILEGED:
+        elif type(message) in PRIVILEGED or self._bequeath(letter):
             pass
         elif reply_to is None:
             self.home.bury(self, message, reason)
@@ -589,6 +598,11 @@ class Address:
             self.refuse(reply_to, reason)
             if isinstance(letter, Ask):
                 letter.let_go()
+
+    def _bequeath(self, letter: Letter) -> bool:
+        """Leave a letter to somebody who takes it on, if there is such a one."""
+        heir = None if self.extras is None else self.extras.heir
+        return heir is not None and heir(letter)
 
     def refuse(self, reply_to: Any, reason: str) -> None:
         """Answer somebody whose message this actor will not handle."""

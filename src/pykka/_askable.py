@@ -7,8 +7,8 @@ Whose thread does what
     - An ask that blocks is an ordinary blocking ask of what the piece wraps, in the caller's own
       thread. So the caller may run the actor itself, and a circle of waits is seen as without
       the piece.
-    - A pause of such an ask waits for an alarm of the piece's clock. It counts as a wait that
-      will end.
+    - A pause of such an ask waits for an alarm of the piece's clock. No actor has to end it, so
+      it is no part of a circle.
     - An ask that does not block needs no thread. What happens later is done by whoever resolves
       the future of the answer, or by the clock.
 
@@ -29,7 +29,6 @@ Relays
 from __future__ import annotations
 
 import functools
-from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 
 from pykka._clock import Clock, default_clock
@@ -154,18 +153,10 @@ def pause(clock: Clock, seconds: float) -> None:
     alarm = Call(over.set)
     try:
         clock.schedule(clock.now() + seconds, alarm)
-        wait_for_alarm(over)
+        over.get()
     except BaseException:
         cancel(clock, alarm)
         raise
-
-
-def wait_for_alarm(future: ThreadingFuture[None]) -> None:
-    """Block this thread until an alarm has resolved a future.
-
-    The timeout is never reached. It says that this wait will end, whatever actors do.
-    """
-    future.get(timeout=TIMEOUT_MAX)
 
 
 def cancel(clock: Clock, alarm: Call) -> None:

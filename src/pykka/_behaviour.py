@@ -14,7 +14,6 @@ import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pykka._current import current
-from pykka._death_watch import _Notice
 from pykka._exceptions import StashFullError
 from pykka._life import SetAside
 from pykka._meter import Idle
@@ -96,7 +95,7 @@ def stash(address: Address) -> NoReturn:
     kind = type(message)
     if (
         address.handling is None
-        or (kind in PRIVILEGED and kind is not Tick and kind is not _Notice)
+        or (kind in PRIVILEGED and kind is not Tick)
         or address.ending
         or extras.down
         or current.state.address is not address

@@ -1,7 +1,8 @@
 """The end of an actor's children, before its own.
 
 Children end one after the other, the one started last first, so that each may use, to its very
-end, those that were started before it. The parent is marked stopped already, and waits.
+end, those that were started before it; but for those of a dynamic supervisor, which do not know of
+each other, and end together. The parent is marked stopped already, and waits.
 
 What if a child waits for its parent?
     It can have asked it something. So the parent first buries what is in its inbox, which answers
@@ -58,23 +59,29 @@ ORPHANS = 5.0
 """The seconds that a child has for its end whose parent has ended in the middle of its work."""
 
 
-def youngest(parent: Address) -> Iterator[tuple[Address, float | None]]:
-    """The children of an actor, the youngest first, until none is left."""
+def ask_all_to_stop(parent: Address) -> Iterator[tuple[Address, ThreadingFuture[Any]]]:
+    """Have the children of an actor end, the youngest first, until none is left.
+
+    Yields:
+        A child that was asked to, and a future that is resolved when it has ended. The caller
+        waits for that before he goes on. Only then is the next one asked, unless the parent has
+        its children end together.
+    """
+    extras = parent.need_extras()
     tried: set[Address] = set()
-    while parent.extras is not None:
-        children = parent.extras.children.copy()
-        left = [child for child in children if child not in tried]
+    while True:
+        left = [item for item in extras.children.copy().items() if item[0] not in tried][::-1]
         if not left:
             return
-        tried.add(left[-1])
-        yield left[-1], children[left[-1]]
+        tried.update(child for child, _seconds in left)
+        asked = ((child, ask_to_stop(child, seconds)) for child, seconds in left)
+        yield from list(asked) if extras.ends_children_together else asked
 
 
 def stop_children(parent: Address) -> None:
     """End the children of the actor whose code this thread runs, and wait for each of them."""
     _answer_waiting(parent)
-    for child, seconds in youngest(parent):
-        ended = ask_to_stop(child, seconds)
+    for child, ended in ask_all_to_stop(parent):
         try:
             _wait(parent, ended)
         except ActorError as error:
@@ -87,7 +94,8 @@ def let_children_go(parent: Address) -> None:
     There are some if it did not end by its own code: it was abandoned, or lost its event loop.
     Then nobody waits for them, and none has for ever.
     """
-    for child, seconds in youngest(parent):
+    children = {} if parent.extras is None else parent.extras.children.copy()
+    for child, seconds in reversed(children.items()):
         ask_to_stop(child, ORPHANS if seconds is None else seconds)
 
 
@@ -112,8 +120,7 @@ async def stop_children_awaiting(parent: Address) -> None:
     """
     _answer_waiting(parent)
     in_a_hurry = False
-    for child, seconds in youngest(parent):
-        ended = ask_to_stop(child, seconds)
+    for child, ended in ask_all_to_stop(parent):
         if in_a_hurry:
             child.cancel()
         deadlocks = 0

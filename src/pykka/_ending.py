@@ -89,7 +89,7 @@ def stop(address: Address, actor: Actor) -> None:
     if extras is None:
         _run_hook(address, actor.on_stop)
     elif extras.down:  # the hooks of the instance have run
-        extras.note_reason(extras.down_reason)
+        extras.note_reason(extras.fate)
     else:
         extras.note_reason(Stopped())
         Ending(address, (address.stop_children, actor.on_stop)).go_on()
@@ -103,7 +103,8 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     logger.error("Unhandled exception in %s:", actor, exc_info=as_exc_info(error))
     hook = partial(actor.on_failure, type(error), error, error.__traceback__)
     if extras is not None and may_restart(extras):
-        go_down(address, actor, Failed(error), hook)
+        extras.fate = Failed(error)
+        go_down(address, actor, extras.fate, hook)
         return
     address.ending = True
     address.home.unregister(address)
@@ -111,6 +112,20 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     extras = address.need_extras()
     extras.note_reason(Failed(error))
     Ending(address, (address.stop_children, hook)).go_on()
+
+
+def ends_all_the_same(address: Address, error: BaseException) -> bool:
+    """Tell whether an exception ends the actor although somebody has asked; see `Actor.crash_on`.
+
+    A program that is older than that attribute may keep anything under the same name.
+    """
+    kinds: Any = address.actor_class.crash_on
+    if not kinds:
+        return False
+    try:
+        return isinstance(error, kinds if isinstance(kinds, type) else tuple(kinds))
+    except TypeError:
+        return False
 
 
 def may_restart(extras: Extras) -> bool:
@@ -193,7 +208,7 @@ def end(address: Address) -> None:
             address.ending = True
             address.home.unregister(address)
             if address.extras is not None and address.extras.down:
-                address.extras.note_reason(address.extras.down_reason)
+                address.extras.note_reason(address.extras.fate)
     finally:
         address.close()
 

@@ -23,6 +23,9 @@ class ActorDeadError(ActorError):
     handling the message` if the message was accepted but the actor ended first.
     """
 
+    _refused_by: object = None
+    """The address of the actor that was dead before the question was sent; for routers."""
+
 
 class Timeout(ActorError, TimeoutError):  # noqa: N818 (the name is Pykka's)
     """A future had no result within the time allowed.

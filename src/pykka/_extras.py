@@ -23,6 +23,7 @@ from pykka._each import call, for_each
 from pykka._reasons import Failed, Killed, Reason, Stopped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from queue import SimpleQueue
 
     from pykka._address import Address
@@ -63,7 +64,10 @@ class Extras:
         "children",
         "down",
         "down_reason",
+        "ends_children_together",
+        "fate",
         "front",
+        "heir",
         "idle",
         "killed",
         "meter",
@@ -117,6 +121,14 @@ class Extras:
         self.down = False
         """Whether the instance has ended, and the supervisor has not yet said what is next."""
         self.down_reason: Reason = Stopped()
+        self.fate: Reason = Stopped()
+        """Why the actor has ended, if it is not started again. It differs from `down_reason` if
+        another actor is the reason for that."""
+        self.ends_children_together = False
+        """Whether the children need not wait for each other when they end."""
+        self.heir: Callable[[Any], bool] | None = None
+        """Takes on a letter that the actor leaves behind in its inbox, or says that it does not.
+        It is set before the actor is asked to end."""
         self.bell: SimpleQueue[None] | None = None
         """Wakes the thread of an actor that is down, if it has one of its own."""
         self.parked: list[bool] = []
@@ -147,7 +159,7 @@ class Extras:
         )
         self.buses.clear()
         self.reason[:] = [reason.without_traceback() if isinstance(reason, Failed) else reason]
-        self.down_reason = self.reason[0]
+        self.down_reason = self.fate = self.reason[0]
 
     def forget_instance(self) -> None:
         """Let go of what the instance had taken on: watches, idle time-out, its own timers.

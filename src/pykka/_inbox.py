@@ -16,6 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pykka._locks import held
+from pykka._logging import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,10 @@ class Inbox:
         block: bool = True,  # noqa: FBT001, FBT002 (queue.Queue's signature)
         timeout: float | None = None,
     ) -> None:
-        """Send an envelope to the actor. The inbox has no bound, so this never blocks.
+        """Send an envelope to the actor.
+
+        Without a bound (see `pykka.inboxes`), this never blocks. With one, it does what the
+        inbox's policy says.
 
         Args:
             envelope: The envelope.
@@ -130,8 +134,9 @@ class Inbox:
         return self._sender.count() == 0
 
     def full(self) -> bool:
-        """Tell that there is room: the inbox has no bound."""
-        return False
+        """Tell whether it has a bound, and no room."""
+        found = self.statistics()
+        return found.capacity is not None and found.waiting >= found.capacity
 
     def qsize(self) -> int:
         """Tell how many messages wait; the one being handled is not among them."""
@@ -143,6 +148,29 @@ class Inbox:
 
     def __repr__(self) -> str:
         return f"<pykka inbox with {self.qsize()} messages>"
+
+
+_ignored: set[type] = set()
+
+
+def spec_of(actor_class: type[Any]) -> Any:
+    """The specification of its actors' inbox that a class keeps; `None` if it keeps none.
+
+    A program that is older than that attribute may keep something else under the same name. That
+    is left alone, and said once in the log, for it may also be a mistake.
+    """
+    spec = actor_class.default_inbox
+    if spec is None or hasattr(spec, "_make"):
+        return spec
+    if actor_class not in _ignored:
+        _ignored.add(actor_class)
+        logger.warning(
+            "%s.default_inbox is %r, which is none of pykka.inboxes, such as Bounded(100); "
+            "so it makes no difference to the inbox",
+            actor_class.__name__,
+            spec,
+        )
+    return None
 
 
 def require_spec(spec: object, what: str) -> None:

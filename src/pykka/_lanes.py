@@ -78,6 +78,7 @@ class Lanes:
         "_closed",
         "_closers",
         "_count",
+        "_dropped",
         "_drops_oldest",
         "_epoch",
         "_first_claim",
@@ -86,6 +87,7 @@ class Lanes:
         "_last_claim",
         "_lock",
         "_overtakers",
+        "_refused",
         "_sleepers",
         "_total",
     )
@@ -111,6 +113,10 @@ class Lanes:
         """How many ordinary messages are in the lanes."""
         self._total = 0
         """How many messages wait."""
+        self._dropped: int = 0
+        """How many messages were dropped because there was no room."""
+        self._refused: int = 0
+        """How many messages were refused for that reason; their senders know."""
         self._aside: Entry | None = None
         """What somebody has taken out who lets others in before he has it; the next to be got."""
         self._first_claim: Claim | None = None

@@ -32,10 +32,8 @@ from typing import TYPE_CHECKING, Any
 from pykka import messages
 from pykka._ask import LETTERS, Ask, CallAsk
 from pykka._current import current
-from pykka._death_watch import Terminated, _Notice
-from pykka._ending import crash, end, stop, stop_everything
+from pykka._ending import crash, end, ends_all_the_same, stop, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._ref import ref_at
 from pykka._replying import (
     is_failure,
     is_the_callers,
@@ -316,16 +314,11 @@ def _set_aside(address: Address) -> None:
     if extras.meter is not None:
         extras.meter.set_aside += 1
     letter: Any = address.handling
-    if type_of(letter) is Envelope:
-        message = letter.message
-        kind = type_of(message)
-        if kind is Tick:
-            tick = message.timer.set_aside()
-            if tick is None:
-                return
-            letter = Envelope(tick)
-        elif kind is _Notice:  # the watch is over
-            letter = Envelope(Terminated(ref_at(message.watch.target), message.reason))
+    if type_of(letter) is Envelope and type_of(letter.message) is Tick:
+        tick = letter.message.timer.set_aside()
+        if tick is None:
+            return
+        letter = Envelope(tick)
     if extras.stash is None:
         extras.stash = []
     extras.stash.append(letter if type_of(letter) in LETTERS else Envelope(letter))
@@ -341,7 +334,7 @@ def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -
         else:
             log_returned(actor, error)
             reply_exception(actor, reply_to, error)
-            if isinstance(error, actor.crash_on):
+            if ends_all_the_same(address, error):
                 crash(address, actor, error)
     else:
         if reply_to is not None:

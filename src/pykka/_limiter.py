@@ -41,7 +41,6 @@ from pykka._askable import (
     check_count,
     failed,
     send_safely,
-    wait_for_alarm,
 )
 from pykka._backoff import check_number
 from pykka._exceptions import RateLimitExceededError, Timeout
@@ -234,7 +233,7 @@ class RateLimiter(AskWrapper):
         turn: ThreadingFuture[None] = ThreadingFuture()
         try:
             self._enter_line(turn.set, when)
-            wait_for_alarm(turn)
+            turn.get()
         except BaseException:
             for _ in held(self._lock):
                 self._refused += 1

@@ -21,7 +21,7 @@ from pykka import messages
 from pykka._ask import Ask
 from pykka._envelope import Envelope
 from pykka._inbox import count, move, take_all
-from pykka._statistics import ActorStatistics, InboxStatistics
+from pykka._statistics import ActorStatistics
 from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
@@ -244,11 +244,6 @@ def statistics_of(address: Address) -> ActorStatistics:
         failures=meter.failures,
         oldest=meter.oldest() if in_inbox else None,
     )
-
-
-def statistics_of_inbox(address: Address) -> InboxStatistics:
-    """How it stands with the library's own inbox of an actor, which has no bound."""
-    return InboxStatistics(address.count(), capacity=None, blocked=0, dropped=0, refused=0)
 
 
 class Idle:

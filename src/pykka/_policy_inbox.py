@@ -47,6 +47,7 @@ from pykka._exceptions import InboxFullError, Timeout
 from pykka._lanes import Lanes
 from pykka._locks import held
 from pykka._logging import is_for_the_program
+from pykka._statistics import InboxStatistics
 from pykka.messages import PRIVILEGED, _ActorStop
 
 if TYPE_CHECKING:
@@ -118,6 +119,10 @@ class PolicyInbox(Lanes):
                 entry.claim = None
             if entry.victim is not None:
                 self._drop(entry.victim, _MADE_ROOM)  # perhaps it was interrupted
+            if isinstance(error, InboxFullError):
+                for _ in held(self._lock):
+                    self._refused += 1
+                    self._lock.release()
             if entry.is_in or envelope.reply_to is None or is_for_the_program(error):
                 raise
             self._refuse(entry, error)
@@ -182,6 +187,21 @@ class PolicyInbox(Lanes):
     def qsize(self) -> int:
         """Tell how many messages wait in it; those of blocked senders are not among them."""
         return self._total
+
+    def statistics(self) -> InboxStatistics:
+        """Return how it stands with the inbox."""
+        blocked = 0
+        claim = self._first_claim
+        while claim is not None:  # those who come and go meanwhile are counted or not
+            blocked += 1
+            claim = claim.after
+        return InboxStatistics(
+            waiting=self._total,
+            capacity=None if self._capacity == sys.maxsize else self._capacity,
+            blocked=blocked,
+            dropped=self._dropped,
+            refused=self._refused,
+        )
 
     def close(self) -> None:
         """Note that the actor has ended: nobody waits for room any more, now or later.
@@ -314,6 +334,9 @@ class PolicyInbox(Lanes):
             entry.envelope = None
         else:
             self._refuse(entry, self._error(f", so the message was dropped{how}"))
+        for _ in held(self._lock):
+            self._dropped += 1
+            self._lock.release()
 
     def _refuse(self, entry: Entry, error: BaseException) -> None:
         """Answer a question that will not be handled."""

@@ -215,6 +215,7 @@ class ActorRef(Generic[A]):
             envelope = _envelope_for(future, message, address)
         if address.stopped:
             error = address.dead_error("not found")
+            error._refused_by = address
             future.set_exception((type(error), error, None))
             if isinstance(envelope, Ask):
                 envelope.let_go()

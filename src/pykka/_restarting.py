@@ -29,7 +29,7 @@ from pykka._envelope import Envelope
 from pykka._life import begin
 from pykka._logging import logger
 from pykka._meter import NOT_COUNTED
-from pykka._reasons import Failed
+from pykka._reasons import Failed, Stopped
 from pykka._replying import as_exc_info, is_failure
 from pykka.messages import PRIVILEGED
 
@@ -84,7 +84,7 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
             stop_everything(address, address.actor, error)  # type: ignore[arg-type]
             return None
         logger.error("%s could not be restarted:", address, exc_info=as_exc_info(error))
-        extras.down_reason = Failed(error)
+        extras.down_reason = extras.fate = Failed(error)
         decision = partial(wait_for_decision, address, extras.down_reason)
         Ending(address, (address.stop_children, decision)).go_on()
         return None
@@ -95,7 +95,7 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
     address.actor_class = type(actor)
     extras.reason.clear()
     extras.down = False
-    extras.down_reason = reason.without_traceback() if isinstance(reason, Failed) else reason
+    extras.down_reason = extras.fate = Stopped()
     try:
         result: Any = actor.post_restart(reason)
         if type(result) is CoroutineType:

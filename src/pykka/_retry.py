@@ -221,23 +221,23 @@ class _Series:
         self._retry = retry
         self._message = message
         self._number = 0
-        self._alarm: Call | None = None
-        """Ends the present attempt, if it is limited."""
 
     def attempt(self, number: int) -> None:
         """Make an attempt, unless it was made, or there is no need to."""
+        message = self._message  # before the look whether it is still needed
         if self.answer.done() or not self._begin(number):
             return
         retry = self._retry
+        limit = retry._timeout_per_attempt
+        alarm = None
         try:
-            limit = retry._timeout_per_attempt
             if limit is not None:
-                self._alarm = Call(functools.partial(self._give_up, number))
-                retry._clock.schedule(retry._clock.now() + limit, self._alarm)
-            future = send_safely(retry._target, self._message)
+                alarm = Call(functools.partial(self._give_up, number))
+                retry._clock.schedule(retry._clock.now() + limit, alarm)
+            future = send_safely(retry._target, message)
             if limit is None:
                 self.answer.source = future
-            call_when_done(future, functools.partial(self._end, number, future))
+            call_when_done(future, functools.partial(self._end, number, future, alarm))
         except BaseException as error:
             self._resolve((None, (error, error.__traceback__)))
             if not isinstance(error, Exception):
@@ -255,24 +255,25 @@ class _Series:
             retry._lock.release()
         return is_next
 
-    def _end(self, number: int, future: ThreadingFuture[Any]) -> None:
-        """See to what an attempt has ended with."""
-        self._go_on(number, outcome_of(future))
-
     def _give_up(self, number: int) -> None:
         """End an attempt that took too long."""
         limit = self._retry._timeout_per_attempt
         error = Timeout(f"{limit} seconds passed without a result")
         self._go_on(number, (None, (error, None)))
 
+    def _end(self, number: int, future: ThreadingFuture[Any], alarm: Call | None) -> None:
+        """See to what an attempt has ended with."""
+        if alarm is not None:
+            cancel(self._retry._clock, alarm)
+        self._go_on(number, outcome_of(future))
+
     def _go_on(self, number: int, outcome: Outcome) -> None:
+        """Make an end, or plan the next attempt."""
         retry, raised = self._retry, outcome[1]
         try:
             if raised is None or not isinstance(raised[0], retry._retry_on):
                 self._resolve(outcome)
-            elif number == self._number:
-                if self._alarm is not None:
-                    cancel(retry._clock, self._alarm)
+            elif number == self._number:  # else a later attempt is under way
                 if number == retry._attempts:
                     self._resolve(outcome)
                 else:
@@ -286,8 +287,6 @@ class _Series:
         if self.answer.end(outcome):
             self._retry._count_end(succeeded=outcome[1] is None)
             self._message = None
-            if self._alarm is not None:
-                cancel(self._retry._clock, self._alarm)
 
 
 def _least(one: float | None, other: float | None) -> float | None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._address import Address
+    from pykka._clock import Clock
     from pykka._inbox import Letter
 
 _CANCELLED = "cancelled"
@@ -68,6 +69,7 @@ class Timer:
 
     __slots__ = (
         "_address",
+        "_clock",
         "_delivered",
         "_due",
         "_free",
@@ -87,7 +89,8 @@ class Timer:
     ) -> None:
         self._address = address
         self._interval = interval
-        self._due = address.home.clock.now() + delay
+        self._clock: Clock = address.home.clock
+        self._due = self._clock.now() + delay
         self._free: list[None] = _NO_TOKEN if interval is None else [None]
         self._tick: Tick | None = None
         self._is_done = False
@@ -128,7 +131,7 @@ class Timer:
     @property
     def remaining(self) -> float:
         """Seconds until the next tick is due; 0 if it is on its way, or if there is none."""
-        return max(0.0, self._due - self._address.home.clock.now()) if self.is_active else 0.0
+        return max(0.0, self._due - self._clock.now()) if self.is_active else 0.0
 
     def cancel(self) -> bool:
         """Have nothing delivered any more. It may be done at any time, from any thread.
@@ -190,7 +193,7 @@ class Timer:
             self._address.tell_unbounded(tick)
 
     def _schedule_next(self, interval: float) -> None:
-        clock = self._address.home.clock
+        clock = self._clock
         self._due += interval
         behind = clock.now() - self._due
         if behind > 0:  # not even the clock was on time
@@ -300,12 +303,7 @@ def tell_later(
         TypeError: A time is no number.
         ValueError: A time is negative or infinite, or the interval is 0.
     """
-    if interval is not None and not (
-        isinstance(interval, (int, float)) and 0 < interval < math.inf
-    ):
-        raise _no_seconds("interval", interval, "more than 0")
-    if not (isinstance(delay, (int, float)) and 0 <= delay < math.inf):
-        raise _no_seconds(what, delay, "0 or more")
+    check_times(delay, interval, what)
     if address.stopped:
         raise address.dead_error("not found")
     timer = Timer(address, message, delay, interval)
@@ -318,6 +316,16 @@ def tell_later(
         timer.cancel()  # the clock refuses it, or a signal handler raised
         raise
     return timer
+
+
+def check_times(delay: Any, interval: Any, what: str) -> None:
+    """Refuse what cannot be the times of a timer; see `tell_later`."""
+    if interval is not None and not (
+        isinstance(interval, (int, float)) and 0 < interval < math.inf
+    ):
+        raise _no_seconds("interval", interval, "more than 0")
+    if not (isinstance(delay, (int, float)) and 0 <= delay < math.inf):
+        raise _no_seconds(what, delay, "0 or more")
 
 
 def _no_seconds(what: str, value: object, least: str) -> Exception:

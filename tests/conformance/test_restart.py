@@ -252,6 +252,7 @@ def test_a_kill_does_not_wait_for_the_new_instance(
     hooks = [what for _name, what in offices.diary.rest()]
     assert hooks == ["on_start", "on_failure", "pre_restart"]
     assert not child.is_alive()
+    wait_until(lambda: office.child("a") is None, "the supervisor knows")
     clock.advance(10)
     assert office.wait_for_new("a", child).ask(instance, timeout=PATIENCE) == 2
 
@@ -298,6 +299,33 @@ def test_crash_on_means_subclasses_too(offices: Offices) -> None:
     with pytest.raises(WorseError):
         child.ask(fail, timeout=PATIENCE)
     assert child.ask(instance, timeout=PATIENCE) == 2
+
+
+@pytest.mark.parametrize("named", ["a name of the program's own", None, 5, [KeyError]])
+def test_something_else_under_the_name_of_crash_on_means_nothing(
+    offices: Offices, diary: Diary, named: Any
+) -> None:
+    class Other(offices.worker):  # type: ignore[name-defined, misc]
+        crash_on = named
+
+    child = offices.start(ChildSpec("a", Other, ["a", diary])).child("a")
+    for ask in (lambda: child.ask(crash), lambda: child.proxy().run(crash).get()):
+        with pytest.raises(CrashError):
+            ask()
+    assert child.ask(instance) == 1
+
+
+@pytest.mark.parametrize("named", [CrashError, [CrashError], (KeyError, CrashError)])
+def test_crash_on_may_be_one_class_or_a_sequence(
+    offices: Offices, diary: Diary, named: Any
+) -> None:
+    class Other(offices.worker):  # type: ignore[name-defined, misc]
+        crash_on = named
+
+    child = offices.start(ChildSpec("a", Other, ["a", diary])).child("a")
+    with pytest.raises(CrashError):
+        child.ask(crash)
+    assert child.ask(instance) == 2
 
 
 def test_crash_on_ends_an_actor_that_nobody_supervises(offices: Offices) -> None:

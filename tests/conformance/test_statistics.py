@@ -400,3 +400,79 @@ def test_no_message_is_lost_or_overtaken_when_it_is_switched_on(  # noqa: C901
         assert 0 < statistics.handled <= senders * each + 1
         assert statistics.oldest is None
         ref.stop()
+
+
+# Inboxes with a policy.
+
+
+def held_up(system: pykka.ActorSystem, options: Any, gate: Gate) -> pykka.ActorRef[Any]:
+    """An actor that handles nothing until the gate is opened."""
+    ref = system.start(options)
+    ref.tell(gate)
+    gate.wait_until_entered()
+    return ref
+
+
+def test_an_inbox_with_a_bound_counts_what_it_drops(
+    system: pykka.ActorSystem, agent: Any, gate: Gate
+) -> None:
+    inbox = pykka.inboxes.Bounded(2, when_full="drop_oldest")
+    ref = held_up(system, agent.options(inbox=inbox), gate)
+    question = ref.ask("x", block=False)
+    for _ in range(5):
+        ref.tell("x")
+    with pytest.raises(pykka.InboxFullError):
+        question.get(timeout=PATIENCE)
+    assert ref.actor_inbox.full()
+    assert ref.actor_inbox.statistics() == pykka.InboxStatistics(
+        waiting=2, capacity=2, blocked=0, dropped=4, refused=0
+    )
+    gate.open()
+
+
+def test_an_inbox_with_a_bound_counts_what_it_refuses(
+    system: pykka.ActorSystem, agent: Any, gate: Gate
+) -> None:
+    inbox = pykka.inboxes.Bounded(1, when_full="raise")
+    ref = held_up(system, agent.options(inbox=inbox), gate)
+    ref.tell("x")
+    for _ in range(3):
+        with pytest.raises(pykka.InboxFullError):
+            ref.tell("x")
+    with pytest.raises(pykka.InboxFullError):
+        ref.ask("x", block=False).get(timeout=PATIENCE)
+    assert ref.actor_inbox.statistics() == pykka.InboxStatistics(
+        waiting=1, capacity=1, blocked=0, dropped=0, refused=4
+    )
+    gate.open()
+
+
+def test_an_inbox_counts_those_who_wait_for_room(
+    system: pykka.ActorSystem, agent: Any, gate: Gate, in_thread: Any
+) -> None:
+    ref = system.start(agent.options(inbox=pykka.inboxes.Bounded(1)))
+    ref.keep_statistics()
+    ref.tell(gate)
+    gate.wait_until_entered()
+    ref.tell("x")
+    threads = [in_thread(lambda: ref.tell("x")) for _ in range(3)]
+    wait_until(lambda: ref.actor_inbox.statistics().blocked == 3, "all wait")
+    gate.open()
+    for thread in threads:
+        thread.join(PATIENCE)
+    ref.ask("x")
+    assert ref.actor_inbox.statistics().blocked == 0
+    assert (settled(ref).handled, settled(ref).oldest) == (6, None)
+
+
+def test_an_inbox_with_priorities_has_no_bound_of_its_own(
+    system: pykka.ActorSystem, agent: Any
+) -> None:
+    ref = system.start(agent.options(inbox=pykka.inboxes.Priority(str)))
+    ref.ask("x")
+    assert ref.actor_inbox.statistics() == pykka.InboxStatistics(
+        waiting=0, capacity=None, blocked=0, dropped=0, refused=0
+    )
+    assert not ref.actor_inbox.full()
+    with pytest.raises(queue.Empty):
+        ref.actor_inbox.get_nowait()

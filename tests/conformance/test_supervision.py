@@ -172,8 +172,8 @@ def test_a_temporary_child_never_comes_back_and_is_forgotten(
     office = offices.start(offices.spec("a", restart="temporary"), "b", strategy=strategy)
     child = office.child("a")
     end(child, how)
-    child.when_terminated().get(timeout=PATIENCE)
-    assert office.states() == {"b": "running"}
+    wait_until(lambda: office.states() == {"b": "running"}, "it is forgotten")
+    assert not child.is_alive()
     with pytest.raises(LookupError):
         office.child("a")
     assert diary.instances == {"a": 1, "b": 1}
@@ -590,6 +590,20 @@ def test_a_child_that_is_killed_handles_no_more_and_runs_its_last_hook(
     assert child.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
 
 
+def test_a_sibling_that_ends_while_it_is_down_has_not_failed_itself(
+    offices: Offices, clock: ManualClock, system: pykka.ActorSystem
+) -> None:
+    pause = Backoff(minimum=10, maximum=10)
+    specs = [offices.spec("a", backoff=pause), offices.spec("b", shutdown="infinity")]
+    office = offices.start(*specs, system=system, strategy="one_for_all")
+    a, b = office.child("a"), office.child("b")
+    end(a, CRASH)
+    wait_until(lambda: clock.pending == 1, "both are down")
+    assert office.ref.stop(timeout=PATIENCE)
+    assert isinstance(a.when_terminated().get(timeout=PATIENCE), pykka.Failed)
+    assert b.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
+
+
 @needs("blocking handlers")
 def test_a_child_that_does_not_stop_in_time_is_killed(
     offices: Offices, gate: Gate, clock: ManualClock, system: pykka.ActorSystem
@@ -891,8 +905,11 @@ def test_dynamic_children_that_have_ended_for_good_are_forgotten(
     office = dynamic(offices, restart=restart)
     a, b = (add(office, offices, name) for name in "ab")
     end(a, STOP)
-    infos = office.proxy.which_children().get(timeout=PATIENCE)
-    assert [info.ref for info in infos] == [b]
+
+    def refs() -> list[Any]:
+        return [info.ref for info in office.proxy.which_children().get(timeout=PATIENCE)]
+
+    wait_until(lambda: refs() == [b], "it is forgotten")
 
 
 def test_dynamic_children_are_terminated_by_ref_and_forgotten(offices: Offices) -> None:
@@ -910,6 +927,21 @@ def test_a_dynamic_child_that_cannot_start_leaves_nothing_behind(offices: Office
     with pytest.raises(ChildStartError):
         office.proxy.add_child("a", offices.diary, {"on_start": crash}).get(timeout=PATIENCE)
     assert office.proxy.count_children().get(timeout=PATIENCE).specs == 0
+
+
+@needs("blocking handlers")
+def test_dynamic_children_stop_at_the_same_time(
+    offices: Offices, diary: Diary, gate: Gate
+) -> None:
+    office = dynamic(offices)
+    for name in "abc":
+        added = office.proxy.add_child(name, diary, {"on_stop": gate})
+        added.get(timeout=PATIENCE)
+    stopped = office.ref.stop(block=False)
+    assert sorted(names(diary, "on_stop", 3)) == ["a", "b", "c"]
+    assert not stopped.done()
+    gate.open()
+    assert stopped.get(timeout=PATIENCE)
 
 
 def test_a_dynamic_supervisor_gives_up_like_others(offices: Offices) -> None:

@@ -12,6 +12,7 @@ from pykka import _clock
 from pykka._clock import Clock, MonotonicClock
 
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import Callable, Iterator
 
 FAR = 10_000.0
@@ -36,10 +37,17 @@ class Alarm:
 
 
 @contextmanager
+def keep_alive(seconds: float) -> Iterator[None]:
+    """Have the threads of clocks wait for so long for something to happen."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_clock, "KEEP_ALIVE", seconds)
+        yield
+
+
+@contextmanager
 def new_clock() -> Iterator[MonotonicClock]:
     """A clock whose thread ends soon when there is nothing to do, and has ended afterwards."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_clock, "KEEP_ALIVE", 0.02)
+    with keep_alive(0.02):
         clock = MonotonicClock()
         yield clock
         pending: list[Any] = [*clock._heap.copy(), *clock._incoming.copy()]
@@ -50,3 +58,7 @@ def new_clock() -> Iterator[MonotonicClock]:
 
 def wait_until_asleep(clock: MonotonicClock, when: float) -> None:
     wait_until(lambda: clock._planned == when, "the thread is asleep")
+
+
+def count_alive(refs: list[weakref.ref[Alarm]]) -> int:
+    return sum(ref() is not None for ref in refs)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import Log
 
-MAX_FAILURES = 3
-RESET_AFTER = 4
+MAX_FAILURES = 2
+RESET_AFTER = 2
 GOOD_TRIALS = 2
 
 
@@ -131,7 +131,7 @@ class BreakerAgainstModel(RuleBasedStateMachine):
         self.model = Model()
         self.pending: list[pykka.ThreadingFuture[Any]] = []
 
-    @rule(seconds=st.integers(1, RESET_AFTER + 1))
+    @rule(seconds=st.integers(1, RESET_AFTER))
     def time_passes(self, seconds: int) -> None:
         self.clock.advance(seconds)
         self.model.now += seconds
@@ -199,7 +199,7 @@ class BreakerAgainstModel(RuleBasedStateMachine):
 def test_it_does_what_the_model_does() -> None:
     machine = BreakerAgainstModel.TestCase
     machine.settings = settings(
-        max_examples=200, stateful_step_count=40, deadline=None, database=None
+        max_examples=250, stateful_step_count=50, deadline=None, database=None
     )
     machine("runTest").debug()
 

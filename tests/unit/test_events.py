@@ -33,6 +33,10 @@ class Event:
         self.number = number
 
 
+class Stop(BaseException):
+    """Means the program."""
+
+
 class Left(Event):
     pass
 
@@ -61,9 +65,10 @@ class FullInbox(queue.Queue[Any]):
     """What a bounded inbox does whose policy is to refuse."""
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        if isinstance(getattr(item, "message", None), Event):
+        message = getattr(item, "message", None)
+        if isinstance(message, Event):
             msg = "the inbox is full"
-            raise pykka.ActorError(msg)
+            raise Stop if message.number == -1 else pykka.ActorError(msg)
         super().put(item, block, timeout)
 
 
@@ -341,10 +346,6 @@ def test_an_actor_whose_inbox_is_full_is_logged_and_stays_subscribed(
     assert bus.subscribers(Event) == [full, other]
 
 
-class Stop(BaseException):
-    """Means the program."""
-
-
 def test_what_means_the_program_is_raised_when_all_others_are_served(bus: EventBus) -> None:
     served: list[int] = []
 
@@ -362,6 +363,15 @@ def test_what_means_the_program_is_raised_when_all_others_are_served(bus: EventB
     with pytest.raises(Stop, match="7"):
         bus.publish(Event(7))
     assert served == [1, 2, 3]
+
+
+def test_what_means_the_program_and_comes_from_an_inbox_is_raised_too(bus: EventBus) -> None:
+    ref, got = Full.start(), []
+    bus.subscribe(Event, ref)
+    bus.subscribe(Event, got.append)
+    with pytest.raises(Stop):
+        bus.publish(Event(-1))
+    assert len(got) == 1
 
 
 def test_on_another_thread_it_means_nobody_and_is_logged(bus: EventBus, log: Log) -> None:
@@ -426,6 +436,7 @@ def test_who_leaves_while_an_event_is_on_its_way_may_still_get_it(bus: EventBus)
     assert len(got) == 1
 
 
+@pytest.mark.usefixtures("untraced")
 def test_finalisers_may_subscribe_unsubscribe_and_publish(bus: EventBus) -> None:
     """They run in the middle of everything that the bus does."""
     got: list[Any] = []

@@ -142,6 +142,28 @@ def test_what_may_mean_the_program_is_raised_on_the_main_thread(clock: ManualClo
     assert (clock.now(), last.rings, clock.pending) == (11, 1, 0)
 
 
+class Interrupted(Alarm):
+    """Ctrl-C comes while it is asked whether it is cancelled."""
+
+    @property
+    def is_cancelled(self) -> bool:
+        raise Fault
+
+    @is_cancelled.setter
+    def is_cancelled(self, value: bool) -> None:
+        pass
+
+
+def test_so_is_what_comes_while_an_alarm_is_asked_whether_it_is_cancelled(
+    clock: ManualClock,
+) -> None:
+    clock.schedule(1, Interrupted())
+    with pytest.raises(Fault):
+        clock.advance(10)
+    clock.advance(9)
+    assert clock.now() == 10
+
+
 def test_it_is_logged_on_any_other_thread(clock: ManualClock, log: Log) -> None:
     last = Alarm()
     clock.schedule(1, Alarm(raise_fault))

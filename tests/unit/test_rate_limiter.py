@@ -190,7 +190,8 @@ def test_an_ask_whose_turn_would_come_too_late_fails_at_once_and_takes_no_token(
 # --- the line -----------------------------------------------------------------------------------
 
 
-def test_while_the_clock_is_late_nobody_overtakes_who_stands_in_line() -> None:
+@pytest.mark.parametrize("block", [True, False], ids=["block", "do not block"])
+def test_while_the_clock_is_late_nobody_overtakes_who_stands_in_line(block: bool) -> None:
     """There would be a token for the last one at once."""
     clock = LateClock()
     echo = Echo(clock)
@@ -199,33 +200,33 @@ def test_while_the_clock_is_late_nobody_overtakes_who_stands_in_line() -> None:
     limiter.ask(1, block=False)
     limiter.ask(2, block=False)
     clock.advance(3)
-    limiter.ask(3, block=False)
-    thread, results = in_background(lambda: limiter.ask(4))
-    wait_until(lambda: clock.pending == 3, "all stand in line")
+    thread, _results = in_background(lambda: limiter.ask(3, block=block))
+    wait_until(lambda: clock.pending == 2, "both stand in line")
     assert echo.asked == [1]
     clock.advance(10)
     thread.join(PATIENCE)
-    assert echo.asked == [1, 2, 3, 4]
-    assert results == [4]
+    assert echo.asked == [1, 2, 3]
 
 
-def test_a_target_that_asks_again_while_it_is_asked_does_not_overtake(clock: ManualClock) -> None:
-    """The one that is just being sent stands in line until it is sent."""
+def test_who_is_just_being_sent_still_stands_in_line() -> None:
+    """There would be a token for the other one at once."""
 
     class Target(Echo):
         def ask(self, message: Any, **how: Any) -> Any:
-            if message == 2:
-                clock.advance(0)  # more alarms ring on top of this one
-                limiter.ask(4, block=False)
+            if message == 2:  # somebody asks while this one is on its way
+                limiter.ask(3, block=False)
+                clock.advance(10)
             return super().ask(message, **how)
 
+    clock = LateClock()
     echo = Target(clock)
-    limiter = RateLimiter(echo, rate=1, burst=2, clock=clock)
-    for number in range(4):
+    limiter = RateLimiter(echo, rate=1, clock=clock)
+    clock.late = 5
+    for number in (1, 2):
         limiter.ask(number, block=False)
     clock.advance(10)
-    assert echo.asked == [0, 1, 2, 3, 4]
-    assert limiter.statistics() == RateLimiterStatistics(5, 5, 3, 0)
+    assert echo.asked == [1, 2, 3]
+    assert limiter.statistics() == RateLimiterStatistics(3, 3, 2, 0)
 
 
 def test_alarms_that_ring_at_the_same_time_let_one_go_each(clock: ManualClock) -> None:
@@ -258,6 +259,30 @@ def test_alarms_that_ring_at_the_same_time_let_one_go_each(clock: ManualClock) -
         assert echo.asked == [future.get(timeout=0) for future in futures] == list(range(41))
 
 
+def test_an_alarm_that_rings_while_the_door_is_being_opened_is_not_lost(
+    clock: ManualClock,
+) -> None:
+    class Door:
+        def __init__(self, door: threading.Lock) -> None:
+            self.door = door
+            self.acquire = door.acquire
+            self.visits = 0
+
+        def release(self) -> None:
+            self.visits += 1
+            if self.visits == 1:
+                clock.advance(1)  # the next alarm rings, and finds the door shut
+            self.door.release()
+
+    echo = Echo(clock)
+    limiter = RateLimiter(echo, rate=1, clock=clock)
+    limiter._door = Door(limiter._door)  # type: ignore[assignment]
+    for number in range(3):
+        limiter.ask(number, block=False)
+    clock.advance(1)
+    assert echo.asked == [0, 1, 2]
+
+
 def test_what_the_target_raises_is_in_the_future(clock: ManualClock) -> None:
     class Full:
         def ask(self, message: Any, **_how: Any) -> Any:
@@ -270,6 +295,29 @@ def test_what_the_target_raises_is_in_the_future(clock: ManualClock) -> None:
         with pytest.raises(pykka.ActorError, match=str(number)):
             future.get(timeout=0)
     assert limiter.statistics() == RateLimiterStatistics(2, 2, 1, 0)
+
+
+class Quit(BaseException):
+    """Means the program."""
+
+
+def test_what_means_the_program_is_raised_and_nobody_is_left_in_the_line(
+    clock: ManualClock,
+) -> None:
+    class Target(Echo):
+        def ask(self, message: Any, **how: Any) -> Any:
+            if message == 1:
+                raise Quit
+            return super().ask(message, **how)
+
+    limiter = RateLimiter(Target(clock), rate=1, clock=clock)
+    futures = [limiter.ask(number, block=False) for number in range(3)]
+    with pytest.raises(Quit):
+        clock.advance(1)
+    with pytest.raises(Quit):
+        futures[1].get(timeout=0)
+    clock.advance(1)
+    assert futures[2].get(timeout=0) == 2
 
 
 def test_a_target_without_proper_futures_is_an_error(clock: ManualClock) -> None:

@@ -27,7 +27,7 @@ from pykka.resilience import (
     RateLimitExceededError,
     Retry,
 )
-from pykka.timers import ManualClock
+from pykka.timers import ManualClock, MonotonicClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,7 +222,7 @@ def test_there_is_no_circle_while_an_attempt_has_a_limit() -> None:
         AsksItself.start().ask((make, False), timeout=PATIENCE)
 
 
-def test_a_pause_in_a_bounded_pool_is_not_taken_for_a_wait_without_end() -> None:
+def test_a_pause_on_the_only_thread_of_a_pool_is_not_taken_for_a_deadlock() -> None:
     clock = ManualClock()
 
     class Asker(pykka.PooledActor):
@@ -294,12 +294,14 @@ def test_nothing_keeps_the_message_alive_when_it_is_answered(
 # --- re-entrancy and threads --------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("untraced")
 def test_finalisers_may_ask_through_all_pieces() -> None:
     """They run in the middle of everything that the pieces do; nothing waits for itself."""
+    clock = MonotonicClock()  # its thread is not traced either
     ref = type("Target", (Service, pykka.ThreadingActor), {}).start()
-    limiter = RateLimiter(ref, rate=1e5, burst=5)
-    breaker = CircuitBreaker(limiter)
-    retry = Retry(breaker)
+    limiter = RateLimiter(ref, rate=1e5, burst=5, clock=clock)
+    breaker = CircuitBreaker(limiter, clock=clock)
+    retry = Retry(breaker, clock=clock)
     futures: list[Any] = []
 
     class Cycle:

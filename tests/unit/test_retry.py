@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -299,6 +300,30 @@ def test_what_the_target_raises_when_it_is_asked_is_retried_too(clock: ManualClo
         future.get(timeout=0)
 
 
+class Quit(BaseException):
+    """Means the program."""
+
+
+def test_what_means_the_program_is_raised_and_in_the_future_too(clock: ManualClock) -> None:
+    class Target:
+        error: BaseException = fails()
+
+        def ask(self, message: Any, **_how: Any) -> Any:
+            raise self.error
+
+    target = Target()
+    retry = Retry(target, retry_on=Failed, backoff=BACKOFF, clock=clock)
+    future = retry.ask("question", block=False)
+    target.error = Quit()
+    with pytest.raises(Quit):
+        clock.advance(1)
+    with pytest.raises(Quit):
+        future.get(timeout=0)
+    with pytest.raises(Quit):
+        retry.ask("question", block=False)
+    assert retry.statistics() == RetryStatistics(asks=2, retries=1, successes=0, failures=2)
+
+
 def test_many_attempts_without_a_pause_do_not_overflow_the_stack(clock: ManualClock) -> None:
     _target, retry = make(
         clock, *[fails() for _ in range(5_000)], attempts=5_000, backoff=Backoff(minimum=0)
@@ -360,10 +385,79 @@ def test_a_failure_that_is_late_changes_nothing(clock: ManualClock) -> None:
     future = retry.ask("question", block=False)
     clock.advance(6)
     first.set_exception(fails())
-    clock.advance(4)
+    clock.advance(4.999)
     assert len(target.asked) == 2, "the second attempt goes on"
-    second.set("fine")
-    assert future.get(timeout=0) == "fine"
+    clock.advance(0.001 + 2)
+    assert len(target.asked) == 3, "and has the same limit as before"
+    assert future.get(timeout=0) == "more"
+
+
+def test_a_late_answer_frees_the_message_although_the_next_attempt_is_planned(
+    clock: ManualClock,
+) -> None:
+    class Message:
+        """Can be referred to weakly."""
+
+    class Target:
+        def __init__(self) -> None:
+            self.answer = pending()
+
+        def ask(self, message: Any, **_how: Any) -> Any:
+            return self.answer
+
+    target = Target()
+    retry = Retry(target, timeout_per_attempt=5, clock=clock)
+    message = Message()
+    freed = weakref.ref(message)
+    future = retry.ask(message, block=False)
+    del message
+    clock.advance(5)
+    target.answer.set("late")
+    assert clock.pending == 1
+    wait_until(lambda: freed() is None, "the message is freed")
+    assert future.get(timeout=0) == "late"
+
+
+def test_an_answer_that_comes_while_the_next_attempt_begins_does_not_spoil_its_message() -> None:
+    class Meddling(ManualClock):
+        """Lets the first answer come when somebody looks at the clock in the second attempt."""
+
+        def now(self) -> float:
+            now = super().now()
+            if now == 6 and not first.done():
+                first.set("late")
+            return now
+
+    first = pending()
+    target, retry = make(
+        Meddling(), first, pending(), timeout_per_attempt=5, retry_on=pykka.Timeout
+    )
+    clock: Any = retry._clock
+    future = retry.ask("question", block=False)
+    clock.advance(6)
+    assert future.get(timeout=0) == "late"
+    assert target.asked == ["question", "question"]
+
+
+def test_between_attempts_no_actor_has_to_answer(clock: ManualClock) -> None:
+    """So a wait for the future is no part of a circle, which the next attempt may not close."""
+
+    class Silent(pykka.ThreadingActor):
+        """Somebody whose address can be seen."""
+
+    address = Silent.start()._address
+    answers = [pending(), pending()]
+    for answer in answers:
+        answer._answered_by = address
+    _target, retry = make(clock, *answers)
+    future: Any = retry.ask("question", block=False)
+    assert future._answered_by is address
+    answers[0].set_exception(fails())
+    assert future._answered_by is None
+    clock.advance(1)
+    assert future._answered_by is address
+    answers[1].set("fine")
+    assert future._answered_by is None
 
 
 def test_an_answer_leaves_no_alarm_behind(clock: ManualClock) -> None:
@@ -393,8 +487,8 @@ def test_it_is_interrupted_everywhere_while_an_attempt_fails() -> None:
 
     def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
         clock = ManualClock()
-        answer = pending()
-        target, retry = make(clock, answer, "fine")
+        answer, second = pending(), pending()
+        target, retry = make(clock, answer, second)
         future: Any = retry.ask("question", block=False)
 
         def check(interrupted: bool) -> None:
@@ -403,6 +497,7 @@ def test_it_is_interrupted_everywhere_while_an_attempt_fails() -> None:
                 answer.set_exception(fails())
             clock.advance(1)
             assert len(target.asked) == 2, "once, even if the failure was told twice"
+            second.set("fine")
             assert future.get(timeout=0) == "fine"
             assert retry.statistics().retries == 1
 

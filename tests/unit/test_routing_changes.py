@@ -16,7 +16,7 @@ from tests.unit.routers import KINDS, ThreadedWorker, Worker, each_kind, seen, s
 
 import pykka
 from pykka import routing
-from pykka.routing import _router
+from pykka.routing import _routees
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ def test_a_change_is_interrupted_everywhere(make: Any, change: str) -> None:
         router = make([one] if change == "add" else [one, two])
 
         def check(interrupted: bool) -> None:
-            assert not _router._replacing.locked()
+            assert not _routees._replacing.locked()
             changed = (one, two) if change == "add" else (one,)
             assert router.routees in ((one,), (one, two))
             assert interrupted or router.routees == changed
@@ -146,7 +146,7 @@ def test_finalisers_may_send_and_change_the_routees(make: Any) -> None:
 def test_in_a_child_process_routers_can_be_changed() -> None:
     ref = ThreadedWorker.start()
     router: routing.RoundRobin[Any] = routing.RoundRobin([])
-    with _router._replacing:  # by another thread, which the child does not have
+    with _routees._replacing:  # by another thread, which the child does not have
         pid = os.fork()
         if pid == 0:
             added = router.add(ref)

@@ -51,6 +51,7 @@ class Worker(pykka.AsyncioActor):
         if isinstance(message, BaseException):
             raise message
         if isinstance(message, asyncio.Event):
+            self.notes.append("waits")
             await message.wait()
         return message
 
@@ -163,10 +164,11 @@ def test_a_hook_that_hangs_does_not_hold_up_the_supervisor(
 def test_the_asker_of_what_an_await_hung_in_is_told_when_it_is_abandoned(
     system: pykka.ActorSystem, clock: ManualClock
 ) -> None:
-    spec = ChildSpec("a", Worker, [[]], shutdown="kill")
-    office = start(spec, system=system)
+    notes: list[str] = []
+    office = start(ChildSpec("a", Worker, [notes], shutdown="kill"), system=system)
     child = office.get_child("a").get()
     answer = child.ask(asyncio.Event(), block=False)
+    wait_until(lambda: "waits" in notes, "it waits")
     stopped = office.actor_ref.stop(block=False)
     wait_until(lambda: clock.pending == 1, "the deadline runs")
     clock.advance(GRACE)

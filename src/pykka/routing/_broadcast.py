@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka.routing._router import RouterRef, ask_of, derive, failed
+from pykka.routing._answers import ask_of, derive, failed, has_refused
+from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,9 @@ class Broadcast(RouterRef[A]):
         self._tell_all(message)
 
     def _ask(self, message: Any) -> Future[Any]:
-        routees = self._living()
-        if not routees:
-            return failed(self._dead_error())
-        return derive(list, [ask_of(routee, message) for routee in routees])
+        answers: list[Future[Any]] = []
+        for routee in self._living():
+            answer = ask_of(routee, message)
+            if routee.is_alive() or not has_refused(routee, answer):
+                answers.append(answer)
+        return derive(list, answers) if answers else failed(self._dead_error())

@@ -69,7 +69,8 @@ class ConsistentHashing(UnicastRouter[A]):
 
     Which key belongs to which routee depends on the key, the order in which the routees joined
     and `virtual_nodes`, and is the same in each run of a program. A routee that joins after
-    another has left, or died, takes the place of that one and gets its keys.
+    another has left, or died, takes the place of that one and gets its keys. So does one
+    that a pool starts anew; and a pool of n routees always has the places 0 to n - 1.
 
     What is sent through a proxy is routed by a `ProxyCall`, `ProxyGetAttr` or `ProxySetAttr`; see
     the example.
@@ -149,16 +150,19 @@ class ConsistentHashing(UnicastRouter[A]):
 
     def _make_plan(self, routees: tuple[ActorRef[A], ...], before: _Ring | None) -> _Ring:
         known = {} if before is None else before.places
+        if self._pool is not None:
+            known = known | self._pool.places
         places = {routee: known[routee] for routee in routees if routee in known}
-        taken = set(places.values())
-        points = [] if before is None else [each for each in before.points if each[1] in taken]
-        free = filterfalse(taken.__contains__, count())
+        free = filterfalse(set(places.values()).__contains__, count())
         for routee in routees:
             if routee not in places:
-                place = places[routee] = next(free)
-                points += [
-                    (_hash(b"%d/%d" % (place, node)), place) for node in range(self._virtual_nodes)
-                ]
+                places[routee] = next(free)
+        taken = set(places.values())
+        points = [] if before is None else [each for each in before.points if each[1] in taken]
+        for place in taken.difference([] if before is None else before.places.values()):
+            points += [
+                (_hash(b"%d/%d" % (place, node)), place) for node in range(self._virtual_nodes)
+            ]
         points.sort()
         at = {place: routee for routee, place in places.items()}
         owners = [at[place] for _, place in points]

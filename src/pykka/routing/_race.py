@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pykka._clock import Clock
     from pykka._future import Future
+    from pykka._ref import ActorRef
 
 
 class Alarm:
@@ -122,6 +123,11 @@ class Race:
     def _time_is_up(self, _alarm: Alarm) -> None:
         error = Timeout(f"{self._whose} has got no answer within {self._within} seconds")
         self.answer._try_resolve((None, (error, None)))
+
+
+def clock_of(routee: ActorRef[Any]) -> Clock:
+    """The clock that an actor goes by, or the first routee of a router."""
+    return routee.system.clock
 
 
 def check_within(within: float | None) -> None:

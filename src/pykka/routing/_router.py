@@ -1,56 +1,43 @@
-"""What all routers have in common: the routees, and being a ref.
-
-The routees
-    The routees of a router are one tuple, which is never changed but only replaced by another,
-    together with what the kind of router has made of it, its *plan*: an endless iterator, or a
-    ring. Whoever sends takes one of the two as it is, and needs no lock.
-
-    To replace them: read both, make the new ones, and put these in their place if nobody has put
-    others there meanwhile; or else begin again. Only the comparison and the replacement are done
-    under a lock, so nothing is allocated or called there (guarantee G4): a finaliser or a signal
-    handler that strikes anywhere may send through the router, and add and remove routees.
+"""What all routers have in common: they send.
 
 Invariants
-    1. *Routees and plan belong together.* They are read and replaced as a pair, under the lock.
-       Who does no more than send reads just one of them.
-    2. *A message is passed on once.* It goes to another routee only if the first one has refused
+    1. *A message is passed on once.* It goes to another routee only if the first one has refused
        it: that one is dead, and the send raised `ActorDeadError`. What was accepted by a routee
-       that then ends is answered or reported like all it leaves behind (guarantee G3).
-    3. *Order.* The sender's own thread puts the message into the routee's inbox. So the messages
-       of one sender that reach the same routee arrive in the order they were sent (guarantee G2).
+       that then ends is answered or reported like all it leaves behind (guarantee G3); or, if a
+       pool has let that one go, taken out of its inbox and put into another's.
+    2. *Order.* The sender's own thread puts the message into the routee's inbox. So the messages
+       of one sender that reach the same routee arrive in the order they were sent (guarantee G2);
+       but for what was put into another's inbox as above, which may come late.
 """
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka._deadline import check_timeout
 from pykka._exceptions import ActorDeadError
-from pykka._lazy import Derivation
-from pykka._locks import held
-from pykka._proxy import _require_ref
-from pykka._ref import ActorRef
-from pykka._threading_future import ThreadingFuture
 from pykka.messages import ProxyCall
+from pykka.routing._collective import Collective
+from pykka.routing._pool import start_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import NoReturn, Self
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
 
     from pykka._actor import Actor
+    from pykka._backoff import Backoff
     from pykka._future import Future
+    from pykka._inbox import Letter
+    from pykka._options import ActorOptions
+    from pykka._ref import ActorRef
+    from pykka._system import ActorSystem
+    from pykka._timers import Timer
+    from pykka.supervision._specs import ChildSpec, Restart, Shutdown
 
 A = TypeVar("A", bound="Actor")
 
-_new = object.__new__
 
-_replacing = threading.Lock()
-"""Held over straight-line code only, by all routers; see the head of this file."""
-
-
-class RouterRef(ActorRef[A]):
+class RouterRef(Collective[A]):
     """A ref that stands for several actors, its routees.
 
     This is the base of all routers, and is not used on its own. What a router does with a message
@@ -64,8 +51,11 @@ class RouterRef(ActorRef[A]):
     - A proxy of a router looks at the class of the first routee. Its calls are routed like other
       messages, and so are reads and writes of attributes.
     - Two routers are never equal, even if they have the same routees.
-    - A router is no single actor. So it has no URN, no inbox and no stopped event, and it cannot
-      be registered.
+    - A router is no single actor. So it has no URN, no inbox and no stopped event, and it can be
+      neither registered nor watched.
+
+    A router over given refs is a *group*. `pool()` makes one that starts its routees itself, and
+    supervises them.
 
     Examples:
         >>> import pykka
@@ -86,105 +76,146 @@ class RouterRef(ActorRef[A]):
         (True, True, False)
     """
 
-    __slots__ = ("_plan", "_routees")
+    __slots__ = ()
 
-    _routees: tuple[ActorRef[A], ...]
-    _plan: Any
+    # --- pools ----------------------------------------------------------------------------------
 
-    def __new__(cls, refs: Iterable[ActorRef[A]], *_args: Any, **_kwargs: Any) -> Self:
-        del refs
-        return _new(cls)
+    @classmethod
+    def pool(
+        cls,
+        actor: type[A] | ActorOptions[A] | Callable[..., A] | ChildSpec,
+        size: int,
+        *,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        restart: Restart = "permanent",
+        shutdown: Shutdown = "infinity",
+        backoff: Backoff | None = None,
+        replace_abandoned: bool = True,
+        max_restarts: int | None = None,
+        restarts_within: float = 5.0,
+        name: str | None = None,
+        system: ActorSystem | None = None,
+        **options: Any,
+    ) -> Self:
+        """Start a pool: a router, and routees that it owns.
 
-    def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
-        routees = tuple(refs)
-        for ref in routees:
-            self._require_routee(ref)
-        self._routees = tuple(dict.fromkeys(routees))
-        self._plan = self._make_plan(self._routees, None)
+        The routees are children of a supervisor (see `pykka.supervision`), which restarts each of
+        them that fails. It goes on in place: its inbox waits for the new instance. One that was
+        stopped or killed is replaced by a new one; meanwhile, messages go to the others.
 
-    # --- the routees ----------------------------------------------------------------------------
+        A pool lives until it is stopped, as any actor does, also if nobody holds the router any
+        more. Started by an actor, it is a child of that, and ends with it; unless `system` is
+        given. An actor starts its pools in `on_start()`, because whoever starts it runs its
+        `__init__()`. This waits until all routees have started; where an event loop must not wait,
+        use `asyncio.to_thread()`, and for `resize()` as well.
 
-    @property
-    def routees(self) -> tuple[ActorRef[A], ...]:
-        """The refs that messages are passed on to; a dead one stays until that is noticed."""
-        return self._routees
-
-    def add(self, ref: ActorRef[A]) -> bool:
-        """Pass messages on to one more routee, from now on.
+        When the routees have to be restarted too often, the supervisor stops all of them and
+        fails. The pool has ended then, and to send to it is an `ActorDeadError` that says why.
 
         Args:
-            ref: The ref of an actor, or a router.
-
-        Returns:
-            Whether it was none of the routees before.
+            actor: What the routees are: an actor class, what its `options()` returned, a function
+                that makes an actor, or a `pykka.supervision.ChildSpec`, which says the next six of
+                these as well.
+            size: How many routees there are.
+            args: Arguments for the class or the function.
+            kwargs: Keyword arguments for the class or the function.
+            restart: When a routee is started again, as in `ChildSpec`.
+            shutdown: How long a routee may take to stop, as in `ChildSpec`. As long as it takes,
+                if nothing is said, because it has to handle what is in its inbox.
+            backoff: How long to wait before a restart, as in `ChildSpec`.
+            replace_abandoned: Whether a new routee may take the place of one whose code hangs, as
+                in `ChildSpec`.
+            max_restarts: So many restarts within `restarts_within` seconds are borne; `None` for
+                ten times the size of the pool.
+            restarts_within: Seconds.
+            name: The name of the supervisor, and of the pool.
+            system: The system that the pool belongs to; `None` for that of the actor that starts
+                it, or else the default system.
+            **options: What else this kind of router takes.
 
         Raises:
-            TypeError: `ref` is not a ref.
-            ValueError: `ref` is this router, or a router that leads back to it.
+            ChildStartError: A routee could not be started. There is no pool.
+            NameTakenError: A living actor of the system has that name.
+            TypeError: Something of that is of the wrong kind.
+            ValueError: Something of that is impossible.
+
+        Examples:
+            >>> import pykka
+            >>> from pykka import routing
+            >>> class Resizer(pykka.PooledActor):
+            ...     def on_receive(self, picture):
+            ...         return f"small {picture}"
+            >>> resizers = routing.RoundRobin.pool(Resizer, 4, name="resizers")
+            >>> resizers
+            <RoundRobin pool 'resizers' of 4 (Resizer)>
+            >>> resizers.ask("cat")
+            'small cat'
+            >>> resizers.resize(8)
+            >>> len(resizers.routees)
+            8
+            >>> resizers.stop()
+            True
         """
-        self._require_routee(ref)
-        return self._replace(lambda routees: routees if ref in routees else (*routees, ref))
-
-    def remove(self, ref: ActorRef[A]) -> bool:
-        """Pass no more messages on to a routee. It is not stopped.
-
-        A thread that has just chosen it may still send it one more message. So if it is stopped
-        right after this, that message may come too late, and become a dead letter.
-
-        Returns:
-            Whether it was one of the routees.
-        """
-        return self._replace(
-            lambda routees: (
-                tuple(routee for routee in routees if routee != ref) if ref in routees else routees
-            )
+        router = cls((), **options)
+        start_pool(
+            router,
+            actor,
+            size,
+            name=name,
+            system=system,
+            max_restarts=max_restarts,
+            restarts_within=restarts_within,
+            args=args,
+            kwargs=kwargs,
+            restart=restart,
+            shutdown=shutdown,
+            backoff=backoff,
+            replace_abandoned=replace_abandoned,
         )
+        return router
 
-    def _replace(self, edit: Callable[[tuple[ActorRef[A], ...]], tuple[ActorRef[A], ...]]) -> bool:
-        """Replace the routees by what a function makes of them; False if those are the same."""
-        while True:
-            routees, plan = self._routees, self._plan
-            for _ in held(_replacing):
-                routees = self._routees
-                plan = self._plan
-                _replacing.release()
-            edited = edit(routees)
-            if edited is routees:
-                return False
-            new_plan = self._make_plan(edited, plan)
-            done = False
-            for _ in held(_replacing):
-                if self._routees is routees:
-                    self._plan = new_plan
-                    self._routees = edited
-                    done = True
-                _replacing.release()
-            if done:
-                return True
+    @property
+    def size(self) -> int:
+        """How many routees there are; in a pool, those included that are being started anew."""
+        return len(self._routees) if self._pool is None else self._pool.size
 
-    def _make_plan(self, routees: tuple[ActorRef[A], ...], before: Any) -> Any:
-        """What this kind of router makes of its routees, for the use of `_choose`.
+    @property
+    def supervisor(self) -> ActorRef[Any]:
+        """The supervisor of a pool: a `pykka.supervision.DynamicSupervisor`.
+
+        Raises:
+            AttributeError: The router is no pool.
+        """
+        if self._pool is None:
+            msg = f"{self} has no supervisor; {type(self).__name__}.pool() makes one that has"
+            raise AttributeError(msg)
+        return self._pool.supervisor
+
+    def resize(self, size: int, *, timeout: float | None = None) -> None:
+        """Change how many routees a pool has, while it is in use.
+
+        New ones are started, and take part when they have started. Or the ones that joined last
+        are let go: they get no more messages, and are stopped when they have handled what is in
+        their inboxes. Whatever is still there when one has ended goes to another routee.
 
         Args:
-            routees: The routees.
-            before: The plan that is replaced; `None` for the first one.
+            size: How many there are to be, at least 1.
+            timeout: Seconds to wait until those have ended that are let go, and until new ones
+                have started; `None` waits for ever.
+
+        Raises:
+            ActorDeadError: The pool has ended.
+            ChildStartError: A routee could not be started. Those before it stay.
+            DeadlockError: A routee calls this and waits for itself. It has been let go.
+            Timeout: The time was over. What was asked for goes on.
+            TypeError: The router is no pool, or `size` is no whole number.
+            ValueError: `size` is less than 1, or `timeout` is negative.
         """
-
-    def _require_routee(self, ref: Any) -> None:
-        _require_ref(ref, type(self).__name__)
-        if _leads_to(ref, self):
-            msg = f"{ref!r} cannot be a routee of {self!r}: its messages would go round for ever"
-            raise ValueError(msg)
-
-    def _living(self) -> list[ActorRef[A]]:
-        """The routees that are alive; the others are dropped."""
-        living: list[ActorRef[A]] = []
-        for routee in self._routees:
-            if routee.is_alive():
-                living.append(routee)
-            else:
-                self.remove(routee)
-        return living
+        if self._pool is None:
+            msg = f"{self} is no pool, so it cannot be resized; add() and remove() routees"
+            raise TypeError(msg)
+        self._pool.resize(self, size, timeout)
 
     # --- sending --------------------------------------------------------------------------------
 
@@ -261,16 +292,24 @@ class RouterRef(ActorRef[A]):
     ) -> None:
         self.tell(ProxyCall(attr_path, args, kwargs))
 
-    def _tell_all(self, message: Any) -> None:
-        """Send a message to all routees; one that does not take it keeps no other from it."""
+    def _tell_all(self, message: Any, send: Callable[[ActorRef[A]], object] | None = None) -> None:
+        """Send a message to all routees; one that does not take it keeps no other from it.
+
+        Args:
+            message: The message.
+            send: Does so otherwise than by `tell()`.
+        """
         taken = False
         raised: Exception | None = None
         for routee in self._routees:
             try:
-                routee.tell(message)
+                if send is None:
+                    routee.tell(message)
+                else:
+                    send(routee)
             except Exception as error:  # it is dead, or its inbox is full
                 if isinstance(error, ActorDeadError) and not routee.is_alive():
-                    self.remove(routee)
+                    self._drop(routee)
                 elif raised is None:
                     raised = error
             else:
@@ -283,139 +322,16 @@ class RouterRef(ActorRef[A]):
         if not taken:
             raise self._dead_error()
 
-    def _dead_error(self) -> ActorDeadError:
-        return ActorDeadError(f"{self} has no living routee; add() one, or make a new router")
+    def _tell_soon(self, message: Any) -> list[Timer]:
+        timers: list[Timer] = []
+        self._tell_all(message, lambda routee: timers.append(routee.tell_after(0, message)))
+        return timers
 
-    # --- all routees together -------------------------------------------------------------------
-
-    def is_alive(self) -> bool:
-        """Tell whether any of the routees is alive."""
-        return any(routee.is_alive() for routee in self._routees)
-
-    @overload
-    def stop(self, *, block: Literal[True] = True, timeout: float | None = None) -> bool: ...
-    @overload
-    def stop(self, *, block: Literal[False], timeout: float | None = None) -> Future[bool]: ...
-    @overload
-    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | Future[bool]: ...
-    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | Future[bool]:
-        """Ask all routees to stop, each when it has handled what is in its inbox now.
-
-        All are asked at once. The router itself does not end: routees that are added later get
-        messages like those before them.
-
-        Args:
-            block: Whether to wait until all of them have stopped.
-            timeout: Seconds to wait for all of them together, if blocking; `None` waits for ever.
+    def _take_on(self, letter: Letter) -> bool:
+        """Put a letter that a routee has left behind into the inbox of another one.
 
         Returns:
-            `True` if any of them took the request; `False` if all were dead already. Without
-            blocking, a future of that.
-
-        Raises:
-            Timeout: Not all have stopped after `timeout` seconds. All have been asked to.
-            DeadlockError: A routee calls this and waits for itself. All have been asked to.
+            Whether that was possible. It never waits for room.
         """
-        if timeout is not None and block:
-            check_timeout(timeout)
-        stopped = derive(any, [routee.stop(block=False) for routee in self._routees])
-        return stopped.get(timeout=timeout) if block else stopped
-
-    # --- what a ref has, and a router has not ---------------------------------------------------
-
-    @property
-    def actor_class(self) -> type[A]:
-        """The class of the first routee.
-
-        Raises:
-            ActorDeadError: There are no routees.
-        """
-        for routee in self._routees:
-            return routee.actor_class
-        raise self._dead_error()
-
-    @property
-    def actor_urn(self) -> NoReturn:
-        """A router has none; its routees do. To read it is an `AttributeError`."""
-        raise self._no_single_actor("actor_urn")
-
-    @property
-    def actor_inbox(self) -> NoReturn:
-        """A router has none; its routees do. To read it is an `AttributeError`."""
-        raise self._no_single_actor("actor_inbox")
-
-    @property
-    def actor_stopped(self) -> NoReturn:
-        """A router has none; its routees do. To read it is an `AttributeError`."""
-        raise self._no_single_actor("actor_stopped")
-
-    @property
-    def _address(self) -> NoReturn:  # type: ignore[override]
-        raise self._no_single_actor("address")
-
-    @property
-    def _actor(self) -> A | None:
-        """The actor object that a proxy looks at."""
-        return next((routee._actor for routee in self._routees if routee.is_alive()), None)
-
-    def _no_single_actor(self, what: str) -> AttributeError:
-        msg = f"{self} is a router and no single actor, so it has no {what}; its routees have one"
-        return AttributeError(msg)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    __hash__ = object.__hash__
-
-    def __str__(self) -> str:
-        routees = self._routees
-        kinds = sorted(
-            {
-                type(each).__name__ if isinstance(each, RouterRef) else each.actor_class.__name__
-                for each in routees
-            }
-        )
-        number = "1 routee" if len(routees) == 1 else f"{len(routees)} routees"
-        return f"{type(self).__name__} over {number}" + (f" ({', '.join(kinds)})" * bool(kinds))
-
-    def __repr__(self) -> str:
-        return f"<{self}>"
-
-
-def derive(compute: Callable[[Sequence[Any]], Any], futures: Sequence[Future[Any]]) -> Future[Any]:
-    """A future of what a function makes of the values of several others, none included."""
-    derived: ThreadingFuture[Any] = ThreadingFuture()
-    derived._install(Derivation(compute, futures))
-    return derived
-
-
-def ask_of(routee: ActorRef[Any], message: object) -> Future[Any]:
-    """A future of a routee's answer, also if it does not even take the message."""
-    try:
-        return routee.ask(message, block=False)
-    except Exception as error:  # its inbox is full, for instance
-        return failed(error)
-
-
-def failed(error: Exception) -> Future[Any]:
-    """A future that raises an exception."""
-    future: ThreadingFuture[Any] = ThreadingFuture()
-    future.set_exception(error)
-    return future
-
-
-def _leads_to(ref: ActorRef[Any], router: RouterRef[Any]) -> bool:
-    """Tell whether messages to a ref come to a router sooner or later."""
-    return ref is router or (
-        isinstance(ref, RouterRef) and any(_leads_to(each, router) for each in ref._routees)
-    )
-
-
-def renew_locks() -> None:
-    """Begin with a fresh lock, in a child process; another thread may have held the old one."""
-    global _replacing  # noqa: PLW0603
-    _replacing = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=renew_locks)
+        del letter
+        return False

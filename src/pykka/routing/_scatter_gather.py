@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka._clock import default_clock
-from pykka.routing._race import Race, check_within
-from pykka.routing._router import RouterRef, ask_of, failed
+from pykka.routing._answers import ask_of, failed
+from pykka.routing._race import Race, check_within, clock_of
+from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ class ScatterGather(RouterRef[A]):
         refs: The routees.
         within: Seconds after which the answer is `Timeout`; `None` for no limit.
         clock: Counts these seconds, such as a `pykka.timers.ManualClock` in tests; `None` for the
-            monotonic clock of the computer.
+            clock of the first routee's system.
 
     Raises:
         TypeError: One of `refs` is not a ref; from `ask`, an actor class makes futures of its own
@@ -78,7 +78,7 @@ class ScatterGather(RouterRef[A]):
     ) -> None:
         check_within(within)
         self._within = within
-        self._clock = default_clock if clock is None else clock
+        self._clock = clock
         super().__init__(refs)
 
     def tell(self, message: Any) -> None:
@@ -88,7 +88,8 @@ class ScatterGather(RouterRef[A]):
         routees = self._living()
         if not routees:
             return failed(self._dead_error())
-        race = Race(len(routees), self._within, self._clock, self)
+        clock = self._clock or clock_of(routees[0])
+        race = Race(len(routees), self._within, clock, self)
         race.begin()
         for number, routee in enumerate(routees):
             race.enter(number, ask_of(routee, message))

@@ -21,7 +21,8 @@ class SmallestInbox(UnicastRouter[A]):
     """Sends each message to the routee that has the fewest messages to handle.
 
     What counts is what is in the inbox, and one more if the routee is just handling a message, or
-    has answered it a moment ago.
+    has answered it a moment ago, or is just being restarted.
+
     Routees that have the same number take turns. So it suits messages that take different times,
     where in turn some routees would idle and others fall behind.
 
@@ -83,11 +84,6 @@ def load_of(ref: ActorRef[Any]) -> int:
     if isinstance(ref, RouterRef):
         return sum(load_of(routee) for routee in ref.routees)
     address = ref._address
-    theirs = address.users_inbox()
-    if theirs is None:
-        waiting = address.count()
-    elif hasattr(theirs, "qsize"):
-        waiting = theirs.qsize()
-    else:  # nothing is asked of a user's inbox but this
-        waiting = 0 if theirs.empty() else 1
-    return waiting + (address.handling is not None)
+    extras = address.extras
+    is_busy = address.handling is not None or (extras is not None and extras.down)
+    return address.count() + is_busy

@@ -17,12 +17,11 @@ from __future__ import annotations
 import random as standard_random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka._clock import default_clock
 from pykka._deadline import check_timeout
-from pykka._threading_future import ThreadingFuture
-from pykka.routing._race import Alarm, Race, check_within
+from pykka.routing._answers import ask_of, failed, refusal_of
+from pykka.routing._race import Alarm, Race, check_within, clock_of
 from pykka.routing._random import drawn_turns
-from pykka.routing._router import RouterRef, ask_of, failed
+from pykka.routing._router import RouterRef
 from pykka.routing._turns import TurnsRouter
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class TailChopping(TurnsRouter[A]):
         interval: Seconds to wait for an answer before the next routee is asked, too.
         within: Seconds after which the answer is `Timeout`; `None` for no limit.
         clock: Counts these seconds, such as a `pykka.timers.ManualClock` in tests; `None` for the
-            monotonic clock of the computer.
+            clock of the first routee's system.
         random: Draws the lots. Without it, the router gets one of its own.
 
     Raises:
@@ -98,7 +97,7 @@ class TailChopping(TurnsRouter[A]):
         check_within(within)
         self._interval = interval
         self._within = within
-        self._clock = default_clock if clock is None else clock
+        self._clock = clock
         self._random = standard_random.Random() if random is None else random  # noqa: S311 (no secret)
         super().__init__(refs)
 
@@ -145,7 +144,8 @@ class _Chase(Race):
     def __init__(
         self, router: TailChopping[Any], message: object, routees: Sequence[ActorRef[Any]]
     ) -> None:
-        super().__init__(len(routees), router._within, router._clock, router)
+        clock = router._clock or clock_of(routees[0])
+        super().__init__(len(routees), router._within, clock, router)
         self._message = message
         self._rest = list(enumerate(routees))[::-1]
         self._interval = router._interval
@@ -185,10 +185,3 @@ class _Chase(Race):
     def _cancel_alarm(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-
-
-def refusal_of(future: Future[Any]) -> BaseException | None:
-    """The exception of somebody who has not even taken the question, or has failed already."""
-    if isinstance(future, ThreadingFuture) and future.done():
-        return future.exception(timeout=0)
-    return None

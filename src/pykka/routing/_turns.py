@@ -48,7 +48,7 @@ class TurnsRouter(UnicastRouter[A]):
             except ActorDeadError:
                 if routee.is_alive():  # it is not the routee that is dead
                     raise
-                self.remove(routee)
+                self._drop(routee)
                 break
             return
         super().tell(message)

@@ -31,16 +31,13 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from pykka._actor import Actor, start_actor
-from pykka._birth import Birth
+from pykka._actor import Actor
 from pykka._children import ask_to_stop
-from pykka._current import current
 from pykka._ending import stop
 from pykka._envelope import Envelope
 from pykka._exceptions import DeadlockError
 from pykka._killing import GRACE, Abandonment
 from pykka._logging import logger
-from pykka._options import ActorOptions
 from pykka._reasons import Abandoned, Failed, Reason, Stopped
 from pykka._ref import ref_at
 from pykka._restarting import restart, suspend
@@ -48,90 +45,17 @@ from pykka._system import start_with
 from pykka._threading_future import ThreadingFuture
 from pykka.supervision._errors import ChildStartError, RestartLimitError, SupervisionError
 from pykka.supervision._link import GoOn, Link, Retry
+from pykka.supervision._making import is_class, make, start_made
+from pykka.supervision._plan import Child, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pykka._address import Address
-    from pykka._ref import ActorRef
     from pykka.supervision._link import Event
-    from pykka.supervision._specs import ChildSpec
 
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 AutoShutdown = Literal["never", "any_significant", "all_significant"]
-
-
-class Child:
-    """What a supervisor keeps of one child.
-
-    Args:
-        key: Its key in the supervisor's table.
-        spec: Its specification.
-    """
-
-    __slots__ = (
-        "address",
-        "alarm",
-        "attempts",
-        "hangs",
-        "key",
-        "link",
-        "plan",
-        "restarts",
-        "spec",
-        "state",
-        "up_since",
-    )
-
-    def __init__(self, key: Any, spec: ChildSpec) -> None:
-        self.key = key
-        self.spec = spec
-        self.address: Address | None = None
-        self.link: Link | None = None
-        self.state: Literal["stopped", "starting", "running", "stopping", "down", "restarting"] = (
-            "stopped"
-        )
-        self.plan: Plan | None = None
-        self.alarm: Abandonment | None = None
-        self.restarts = 0
-        self.attempts = 0
-        """Restarts in a row, for the backoff."""
-        self.up_since: float | None = None
-        """When it came up last, if it has not failed since."""
-        self.hangs: Abandoned | None = None
-        """Where the code of its former actor hung, if that is perhaps still running."""
-
-
-class Plan:
-    """What is under way with some children, until they run again.
-
-    Args:
-        family: Whose children they are.
-        members: The children, in the order of their start.
-        reason: Why.
-        delay: Seconds to wait before they are started.
-    """
-
-    __slots__ = ("delay", "family", "is_patient", "members", "phase", "reason")
-
-    def __init__(self, family: Family, members: list[Child], reason: Reason, delay: float) -> None:
-        self.family = family
-        self.members = members
-        self.reason = reason
-        self.delay = delay
-        self.phase: Literal["stopping", "waiting", "starting"] = "stopping"
-        self.is_patient = False
-        """Whether it goes on by way of the inbox, because a start has failed."""
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether nobody wants to be told any more that the time has passed."""
-        return not self.members or self.family.is_over
-
-    def ring(self) -> None:
-        """Go on, because the time of the backoff is over; the clock calls this."""
-        if not self.is_cancelled:
-            self.family.address.send(Envelope(Retry(self)))
 
 
 class Family:
@@ -163,6 +87,10 @@ class Family:
         self.auto_shutdown = auto_shutdown
         self.table: dict[Any, Child] = {}
         self.restarts = 0
+        self.on_change: Callable[[], object] | None = None
+        """Is called when a child has come up for the first time or anew, or has gone."""
+        self.on_give_up: Callable[[RestartLimitError], object] | None = None
+        """Is called when too many restarts were needed, before the children are stopped."""
         self._times: deque[float] = deque()
 
     @property
@@ -201,6 +129,7 @@ class Family:
             raise ChildStartError(msg) from error
         child.state = "running"
         child.up_since = self.clock.now()
+        self._changed()
 
     def terminate(self, child: Child) -> None:
         """Stop a child, and wait until it has ended.
@@ -221,15 +150,41 @@ class Family:
                 # What that raises is not for the one who has asked for this.
                 self.address.send(Envelope(GoOn(plan)))
 
+    def dismiss(self, children: Sequence[Child]) -> list[ThreadingFuture[Any]]:
+        """Stop some children and forget them, without waiting.
+
+        Returns:
+            Futures that are resolved when they have ended.
+        """
+        left = [(child, child.address) for child in children]
+        for child in children:
+            self._forget(child)
+            self._let_go(child)
+        self._changed()
+        return [
+            ask_to_stop(address, child.spec.seconds)
+            for child, address in left
+            if address is not None
+        ]
+
     def _end(self, child: Child) -> None:
-        address, child.address = child.address, None
-        child.link = None
-        child.state = "stopped"
-        self._cancel_alarm(child)
+        address = child.address
+        self._let_go(child)
+        self._changed()
         if address is not None:
             ask_to_stop(address, child.spec.seconds).get()
             if isinstance(address.reason, Abandoned):
                 child.hangs = address.reason
+
+    def _let_go(self, child: Child) -> None:
+        """Take no more notice of the actor that a child is."""
+        child.address = child.link = None
+        child.state = "stopped"
+        self._cancel_alarm(child)
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
 
     def _require_no_other(self, child: Child) -> None:
         """Refuse to start an actor beside one whose code is still running.
@@ -254,12 +209,12 @@ class Family:
         """
         spec = child.spec
         maker: Any = spec.actor
-        is_class = _is_class(maker)
+        is_of_class = is_class(maker)
         link = Link(
             self.address,
             child,
-            partial(_make, spec),
-            actor_class=getattr(maker, "actor_class", maker) if is_class else Actor,
+            partial(make, spec),
+            actor_class=getattr(maker, "actor_class", maker) if is_of_class else Actor,
             restarts=spec.restart != "temporary",
             started=started,
         )
@@ -271,35 +226,12 @@ class Family:
             "shutdown": spec.seconds,
             "supervision": link,
         }
-        if is_class:
+        if is_of_class:
             ref = start_with(maker, spec.args, spec.kwargs, **said)
         else:
-            ref = self._start_made(spec, link, said)
+            ref = start_made(self.address, spec, link, said)
         child.address = ref._address
         self._keep_order(child)
-
-    def _start_made(self, spec: ChildSpec, link: Link, said: dict[str, Any]) -> ActorRef[Any]:
-        """Start what the function of a specification makes."""
-        state = current.state
-        state.birth = Birth(Actor, **said)
-        try:
-            actor = _make(spec)
-        except BaseException:
-            # If it has made an actor and started it, that one is not to stay.
-            for address in self.address.need_extras().children.copy():
-                if _is_tied_by(address, link):
-                    address.kill()
-            raise
-        finally:
-            state.birth = None
-        if not _is_tied_by(actor._pykka_address, link):
-            msg = (
-                f"the function of the child specification {spec.id!r} has returned an actor that "
-                "it did not make just then, or not before any other actor; it has to make a new "
-                "one each time, and that first"
-            )
-            raise RuntimeError(msg)
-        return start_actor(actor)
 
     def _keep_order(self, child: Child) -> None:
         """See that children end in the reverse order of the table, also after a fresh start."""
@@ -332,12 +264,14 @@ class Family:
             self._went_down(child, event.reason)
         else:
             self._ended(child, event.reason)
+            self._changed()
 
     def on_retry(self, plan: Plan) -> None:
         """Go on with a plan that has waited."""
         if plan.phase == "waiting" and self._is_ours(plan):
             plan.phase = "starting"
             self._go_on(plan)
+            self._changed()
 
     def on_go_on(self, plan: Plan) -> None:
         """Go on with a plan that has lost a child."""
@@ -475,6 +409,8 @@ class Family:
                 f"{self.max_restarts} times within {self.within} seconds; the last was "
                 f"{child.spec.id!r}, because of {reason!r}"
             )
+            if self.on_give_up is not None:
+                self.on_give_up(RestartLimitError(msg))
             raise RestartLimitError(msg) from cause
         self.restarts += 1
         backoff = child.spec.backoff
@@ -562,27 +498,3 @@ class Family:
     def refs(self) -> Sequence[Any]:
         """The refs of the children that there are."""
         return [ref_at(c.address) for c in self.table.values() if c.address is not None]
-
-
-def _is_class(actor: Any) -> bool:
-    return isinstance(actor, ActorOptions) or (
-        isinstance(actor, type) and issubclass(actor, Actor)
-    )
-
-
-def _is_tied_by(address: Address, link: Any) -> bool:
-    return address.extras is not None and address.extras.supervision is link
-
-
-def _make(spec: ChildSpec) -> Any:
-    """Make an instance of a child's actor."""
-    given: Any = spec.actor
-    maker: Any = getattr(given, "actor_class", given)
-    actor = maker(*spec.args, **spec.kwargs)
-    if not isinstance(actor, Actor):
-        msg = (
-            f"the function of the child specification {spec.id!r} has to make an actor that is "
-            f"not started, and returned {actor!r}"
-        )
-        raise TypeError(msg)
-    return actor

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pykka._address import Address
     from pykka._inbox import Letter
     from pykka._threading_future import ThreadingFuture
-    from pykka.supervision._family import Child
+    from pykka.supervision._plan import Child
 
 
 class Event(NamedTuple):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pykka._ref import ActorRef, ref_at
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher
-from pykka.supervision._family import AutoShutdown, Child, Family, Strategy
+from pykka.supervision._family import AutoShutdown, Family, Strategy
+from pykka.supervision._plan import Child
 from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec
 
 if TYPE_CHECKING:
@@ -269,7 +270,8 @@ class DynamicSupervisor(_BaseSupervisor):
     """A supervisor of any number of children that are all alike, started on demand.
 
     All have the same specification, to whose arguments `add_child()` adds. They are restarted one
-    for one. A child that has ended for good is forgotten. OTP calls this `simple_one_for_one`.
+    for one. A child that has ended for good is forgotten. When the supervisor ends, all children
+    are asked to stop at the same time. OTP calls this `simple_one_for_one`.
 
     Args:
         template: The specification; `None` for that of the class.
@@ -314,6 +316,7 @@ class DynamicSupervisor(_BaseSupervisor):
         self._pykka_template = chosen
         self._pykka_family = self._pykka_make_family("one_for_one", max_restarts, within, "never")
         self._pykka_family.forgets_the_stopped = True
+        self._pykka_address.need_extras().ends_children_together = True
         self._pykka_numbers = itertools.count(1)
 
     def add_child(self, *args: Any, **kwargs: Any) -> ActorRef[Any]:
@@ -326,9 +329,12 @@ class DynamicSupervisor(_BaseSupervisor):
         Raises:
             ChildStartError: It could not be started.
         """
-        child = Child(next(self._pykka_numbers), self._pykka_template.with_arguments(args, kwargs))
+        child = Child(self._pykka_new_key(), self._pykka_template.with_arguments(args, kwargs))
         self._pykka_family.start(child)
         return ref_at(child.address)  # type: ignore[arg-type]
+
+    def _pykka_new_key(self) -> int:
+        return next(self._pykka_numbers)
 
     def terminate_child(self, ref: ActorRef[Any]) -> bool:
         """Stop a child, wait until it has ended, and forget it.

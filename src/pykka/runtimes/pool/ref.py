@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pykka import messages
 from pykka._ask import LETTERS, CallAsk
 from pykka._current import current
-from pykka._ending import crash, stop_everything
+from pykka._ending import crash, ends_all_the_same, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._life import end_of_message
 from pykka._ref import ActorRef
@@ -191,7 +191,7 @@ def _returned(address: PooledAddress, error: BaseException) -> None:
     actor: Any = address.actor
     if is_failure(error):
         log_returned(actor, error)
-        if isinstance(error, actor.crash_on):
+        if ends_all_the_same(address, error):
             crash(address, actor, error)
     elif not is_the_callers(error):
         stop_everything(address, actor, error)

@@ -112,7 +112,7 @@ def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
         raise ValueError(msg)
     watching = watcher.need_extras().watching
     entry = watching.get(target)
-    if entry is None:
+    if entry is None or entry.is_over:
         watching[target] = entry = Watch(watcher, target, is_urgent=is_urgent)
     # Also if it is there already: a signal handler may have raised before this the last time.
     entry.begin()
@@ -120,10 +120,12 @@ def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
 
 def unwatch(watcher: Address, ref: ActorRef[Any]) -> bool:
     """End that; False if it was not so."""
-    entry = watcher.need_extras().watching.pop(ref._address, None)
-    if entry is None:
+    watching = watcher.need_extras().watching
+    entry = watching.get(ref._address)
+    if entry is None or entry.is_over:
         return False
-    entry.end()
+    entry.end()  # first, because a signal handler may raise after it
+    watching.pop(ref._address, None)
     return True
 
 

@@ -9,8 +9,10 @@ returns some day finds that the actor has ended, and is dropped.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pykka._each import call, for_each
 from pykka._logging import logger
 from pykka._reasons import Abandoned
 from pykka._threading_future import ThreadingFuture
@@ -18,6 +20,7 @@ from pykka._waiting import shorten
 
 if TYPE_CHECKING:
     from pykka._address import Address
+    from pykka._waiting import Place
 
 
 def end_of(address: Address, answer: object = None) -> ThreadingFuture[Any]:
@@ -108,17 +111,26 @@ def abandon(address: Address) -> None:
         address.need_extras().reason.remove(abandoned)
         return
     address.ending = True  # so that no hook is run any more
+    steps = [
+        address.mark_stopped,
+        partial(address.home.unregister, address),
+        partial(_log, address, place),
+        partial(address.refuse_current, "was abandoned while it handled the message"),
+        address.close,
+        address.cancel,
+    ]
     try:
-        address.mark_stopped()
-        address.home.unregister(address)
-        logger.error(
-            "%s was abandoned: it did not end in time, and its code is still running, at %s, "
-            "while it handles %s. Its answer and its hooks will be dropped.",
-            address,
-            place or "a place unknown",
-            shorten(address.handled_message),
-        )
-        address.refuse_current("was abandoned while it handled the message")
-    finally:
-        address.close()
-        address.cancel()
+        for_each(steps, call)
+    except BaseException:
+        for_each(steps, call)  # a signal handler raised: go on where it struck
+        raise
+
+
+def _log(address: Address, place: Place | None) -> None:
+    logger.error(
+        "%s was abandoned: it did not end in time, and its code is still running, at %s, "
+        "while it handles %s. Its answer and its hooks will be dropped.",
+        address,
+        place or "a place unknown",
+        shorten(address.handled_message),
+    )

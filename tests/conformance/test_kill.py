@@ -91,7 +91,8 @@ def test_a_kill_overtakes_100_000_messages(
     killed = ref.kill(block=False)
     gate.open()
     assert killed.get(timeout=PATIENCE) is True
-    assert system.dead_letters.statistics().total == 100_000
+    # Several threads may bury, and the last of them may not be through.
+    wait_until(lambda: system.dead_letters.statistics().total == 100_000, "all are buried")
 
 
 def test_a_stop_keeps_its_place_in_the_queue(agent: Any, gate: Gate, diary: Diary) -> None:

@@ -131,9 +131,10 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
             state.spare = None
         else:
             state.spare = context
-        # This is PooledAddress.give_back_turn().
+        # Of an actor that is down, a worker keeps the turn; see `PooledAddress.keeps_turn`. That
+        # takes calls.
         try:
-            if not (address.attention and address.keeps_turn()):
+            if not address.closed:
                 turn.append(True)
                 if FENCE:
                     address.inbox.extend(NOTHING)

@@ -75,6 +75,7 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
         crash(address, address.actor or actor, error)
     if address.stopped:
         try:
+            attend(address)  # it may have been killed after the last look, and before this one
             end(address)
         except BaseException as error:
             if is_for_the_program(error):

@@ -10,9 +10,8 @@ import traceback
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pykka import _awaiting, _wait_graph, _waiting
+from pykka import _awaiting, _stacks, _wait_graph, _waiting
 from pykka._logging import logger
-from pykka._stacks import current_frames
 from pykka._wait_graph import WaitGraph, WaitingActor
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def log_thread_tracebacks(*_args: Any, **_kwargs: Any) -> None:
         >>> logging.getLogger("pykka").removeHandler(handler)
     """
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, frame in current_frames().items():
+    for ident, frame in _stacks.current_frames().items():
         name = names.get(ident, "?")
         stack = "".join(traceback.format_stack(frame))
         logger.critical("Current state of %s (ident: %s):\n%s", name, ident, stack)

@@ -275,7 +275,15 @@ class ActorRef(Generic[A]):
             return future.get(timeout=timeout)
         return future
 
-    def kill(self, *, deadline: float | None = None, block: bool = True) -> Any:
+    @overload
+    def kill(self, *, deadline: float | None = None, block: Literal[True] = True) -> bool: ...
+    @overload
+    def kill(self, *, deadline: float | None = None, block: Literal[False]) -> Future[bool]: ...
+    @overload
+    def kill(
+        self, *, deadline: float | None = None, block: bool = True
+    ) -> bool | Future[bool]: ...
+    def kill(self, *, deadline: float | None = None, block: bool = True) -> bool | Future[bool]:
         """Have the actor end right after the message that it is handling.
 
         Unlike `stop()` it does not wait for its turn in the inbox. What is left there is answered

@@ -153,14 +153,14 @@ def test_children_of_a_constructor_that_fails_end(family: Any, diary: Diary) -> 
 
 def test_none_survives_that_is_started_while_the_parent_ends(family: Any) -> None:
     """By a thread of the parent's own."""
-    for _ in range(30):
+    for _ in range(10):
         parent = family.start()
         actor = parent._actor
         started: list[pykka.ActorRef[Any]] = []
 
         def breed(actor: Any = actor, started: Any = started) -> None:
             try:
-                while True:
+                for _ in range(200):
                     started.append(actor.start_child(family, "child"))
             except pykka.ActorDeadError:
                 pass

@@ -80,6 +80,7 @@ def test_what_waits_is_answered_or_becomes_dead_letters(
     assert letters.messages == ["told"]
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_kill_overtakes_100_000_messages(
     agent: Any, gate: Gate, system: pykka.ActorSystem
 ) -> None:

@@ -338,6 +338,7 @@ def test_what_is_sent_while_routees_die_is_handled_or_reported_once(
         dead_letters.unsubscribe(note)
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("make", TO_ONE.values(), ids=TO_ONE)
 def test_every_question_is_answered_while_routees_come_and_go(runtime: Runtime, make: Any) -> None:
     refs = [runtime.run(Scribe).start() for _ in range(4)]

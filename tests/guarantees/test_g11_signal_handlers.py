@@ -116,6 +116,7 @@ def assert_everything_works() -> None:
 
 # The handler may strike in a callback of the garbage collector (Hypothesis has one), from where
 # Python lets nothing out.
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("untraced")
 @RECORDERS

@@ -202,6 +202,7 @@ class Race:
                     assert handled == 0
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(
     "senders",
     [

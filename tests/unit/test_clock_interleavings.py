@@ -334,6 +334,7 @@ RACES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("race", RACES.values(), ids=RACES)
 def test_every_interleaving(race: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """With few preemptions; `tests/stress/test_interleavings_of_the_clock.py` has more."""

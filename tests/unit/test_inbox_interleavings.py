@@ -290,31 +290,41 @@ def nothing(_message: object) -> int:
     return 0
 
 
-@pytest.mark.parametrize(
-    ("spec", "before", "tasks", "preemptions"),
-    [
-        (Bounded(1), 1, {"a": "tell", "b": "ask", "x": "take", "y": "take"}, 2),
-        (Bounded(1), 0, {"a": "tell", "b": "tell", "x": "take"}, None),
-        (Bounded(2), 2, {"a": "tell", "b": "tell", "x": "take", "y": "take"}, 2),
-        (Bounded(1, timeout=0.0), 1, {"a": "tell", "b": "ask", "x": "take"}, None),
-        (Bounded(1, timeout=BREAK), 1, {"a": "tell", "b": "tell", "x": "look", "y": "look"}, 2),
-        (Bounded(1), 1, {"a": "tell", "b": "ask", "z": "close"}, None),
-        (Bounded(1), 1, {"a": "tell", "x": "take", "z": "close"}, None),
-        (Bounded(1, timeout=0.0), 1, {"a": "tell", "b": "ask", "x": "take", "z": "close"}, 2),
-        (Priority(first, capacity=1), 1, {"a": "tell", "b": "ask", "x": "take", "y": "take"}, 2),
-        (Priority(first, capacity=2), 2, {"b": "tell", "a": "tell", "x": "take", "y": "take"}, 2),
-        (Priority(first, capacity=1, timeout=BREAK), 1, {"a": "tell", "b": "ask", "x": "take"}, 2),
-        (Priority(first), 1, {"a": "tell", "b": "tell", "c": "tell", "x": "take"}, 2),
-        (Priority(nothing), 0, {"a": "tell", "b": "tell", "x": "take"}, 2),
-        (Priority(nothing), 0, {"a": "tell", "s": "stop", "x": "take"}, None),
-        (Priority(nothing, capacity=1), 1, {"a": "tell", "s": "stop", "x": "take"}, 2),
-        (Bounded(1), 1, {"a": "tell", "s": "stop", "x": "take"}, 2),
-        (Priority(first, **DROPPING), 2, {"a": "tell", "b": "tell", "x": "take", "y": "look"}, 2),
-        (Bounded(1, "drop_oldest"), 1, {"a": "tell", "b": "tell", "x": "take"}, None),
-        (Bounded(1, "drop_newest"), 1, {"a": "tell", "b": "tell", "x": "take"}, None),
-    ],
-)
+RACES: list[tuple[InboxSpec, int, dict[str, str], int | None]] = [
+    (Bounded(1), 1, {"a": "tell", "b": "ask", "x": "take", "y": "take"}, 2),
+    (Bounded(1), 0, {"a": "tell", "b": "tell", "x": "take"}, None),
+    (Bounded(2), 2, {"a": "tell", "b": "tell", "x": "take", "y": "take"}, 2),
+    (Bounded(1, timeout=0.0), 1, {"a": "tell", "b": "ask", "x": "take"}, None),
+    (Bounded(1, timeout=BREAK), 1, {"a": "tell", "b": "tell", "x": "look", "y": "look"}, 2),
+    (Bounded(1), 1, {"a": "tell", "b": "ask", "z": "close"}, None),
+    (Bounded(1), 1, {"a": "tell", "x": "take", "z": "close"}, None),
+    (Bounded(1, timeout=0.0), 1, {"a": "tell", "b": "ask", "x": "take", "z": "close"}, 2),
+    (Priority(first, capacity=1), 1, {"a": "tell", "b": "ask", "x": "take", "y": "take"}, 2),
+    (Priority(first, capacity=2), 2, {"b": "tell", "a": "tell", "x": "take", "y": "take"}, 2),
+    (Priority(first, capacity=1, timeout=BREAK), 1, {"a": "tell", "b": "ask", "x": "take"}, 2),
+    (Priority(first), 1, {"a": "tell", "b": "tell", "c": "tell", "x": "take"}, 2),
+    (Priority(nothing), 0, {"a": "tell", "b": "tell", "x": "take"}, 2),
+    (Priority(nothing), 0, {"a": "tell", "s": "stop", "x": "take"}, None),
+    (Priority(nothing, capacity=1), 1, {"a": "tell", "s": "stop", "x": "take"}, 2),
+    (Bounded(1), 1, {"a": "tell", "s": "stop", "x": "take"}, 2),
+    (Priority(first, **DROPPING), 2, {"a": "tell", "b": "tell", "x": "take", "y": "look"}, 2),
+    (Bounded(1, "drop_oldest"), 1, {"a": "tell", "b": "tell", "x": "take"}, None),
+    (Bounded(1, "drop_newest"), 1, {"a": "tell", "b": "tell", "x": "take"}, None),
+]
+"""An inbox, what lies in it at first, who does what, and how many preemptions the long form of
+the test has."""
+
+
+@pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize(("spec", "before", "tasks"), [race[:3] for race in RACES])
 def test_every_message_has_one_fate_and_nobody_waits_for_ever(
+    spec: InboxSpec, before: int, tasks: dict[str, str]
+) -> None:
+    """With one preemption; `tests/stress/test_interleavings_of_inboxes.py` has more."""
+    explore_race(spec, before, tasks, preemptions=1)
+
+
+def explore_race(
     spec: InboxSpec, before: int, tasks: dict[str, str], preemptions: int | None
 ) -> None:
     report = explore(lambda: Race(spec, before, tasks).scenario(), preemptions=preemptions)

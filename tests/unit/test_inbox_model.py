@@ -190,6 +190,7 @@ class InboxOfAnAddress(RuleBasedStateMachine):
         assert self.address.stopped or not self.closed
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("make_inbox", [queue.SimpleQueue, queue.Queue, OwnInbox])
 def test_every_message_has_one_fate(make_inbox: Callable[[], Any]) -> None:
     machine = type("Machine", (InboxOfAnAddress,), {"make_inbox": staticmethod(make_inbox)})

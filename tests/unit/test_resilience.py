@@ -327,6 +327,7 @@ def test_finalisers_may_ask_through_all_pieces() -> None:
     assert breaker.statistics().successes == limiter.statistics().sent == 600
 
 
+@pytest.mark.usefixtures("untraced")
 def test_the_books_balance_whatever_happens(runtime: Runtime) -> None:
     traffic(runtime, asks=3_000, seed=random.randrange(1_000_000))
 

@@ -24,12 +24,14 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_every_message_through_a_pool_that_crashes_has_one_fate(runtime: Runtime) -> None:
     seed = random.randrange(1_000_000)
     pool = Pool(runtime.actor_class, messages=20_000, workers=4, senders=3, seed=seed)
     print(pool.run())
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(
     "options",
     [{}, {"waits": True}, {"how": "kill"}],

@@ -250,6 +250,7 @@ def _steps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert current.state.address is None
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(
     ("interval", "rings", "preemptions"),
     [(None, 1, None), (1000, 2, 3), (1000, 3, 2)],

@@ -1,28 +1,32 @@
 #!/usr/bin/env python3
 """A census of Python's own standard library, taken by a pool of actors.
 
-    python examples/stdlib_census.py [FOLDER] [--workers N] [--top N]
+    python examples/stdlib_census.py [FOLDER] [--workers N] [--top N] [--crashes N]
 
 Every Python file of the folder is parsed. Which are the largest, which modules are imported most,
 where are the blocks nested most deeply, and which files do not parse at all? (The standard library
 has some that must not: its tests need them.) Without a folder, it is the standard library of the
 Python that runs this. Ctrl-C ends the census early and shows what was found so far.
 
-Three kinds of actors share the work, and each minds its own business:
+Four kinds of actors share the work, and each minds its own business:
 
     main ──── starts them, waits for the tally ────┐
                                                    │
     Parser ─┐                                      ▼
     Parser ─┼── a result ──▶  Census  ── news ──▶  Display ──▶ the terminal
-    Parser ─┘ ◀── a path ───
-                  (one at a time)
+    Parser ─┘ ◀── a job ────
+       ▲          (one at a time)
+       └── starts them, and starts them again when they crash ──  Foreman
 
 What to look at:
 
 - No locks. Each actor alone touches what it has, and hands out finished objects only.
 - A parser gets its next file when it has handed in the one before. So there is never a heap of
   messages, and an interrupted census has only one file a parser left to wait for.
-- A broken file is a result like any other. A broken *actor* ends the census: see `CrewMember`.
+- A broken file is a result like any other. A broken *parser* is started again by its supervisor,
+  the foreman, and gets the same file once more. Some crash on purpose, to show it: `--crashes`.
+  If that happens too often, the foreman gives up; and any other broken actor ends the census, too:
+  see `CrewMember`.
 - Ctrl-C is a message, too: see `on_ctrl_c()`.
 
 Parsing keeps the processor busy, so with the global interpreter lock a second parser makes the
@@ -35,6 +39,7 @@ import argparse
 import ast
 import contextlib
 import io
+import logging
 import os
 import signal
 import sys
@@ -44,9 +49,10 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pykka
+from pykka.supervision import ChildSpec, Supervisor
 
 try:
     from rich import progress
@@ -128,6 +134,13 @@ def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
                 yield block
 
 
+def make_jobs(files: list[Path], crashes: int) -> Iterator[Job]:
+    """Make a job of each file; so many of them, evenly spread, are unlucky."""
+    for number, path in enumerate(files):
+        before, after = (n * crashes // len(files) for n in (number, number + 1))
+        yield Job(path, is_unlucky=before != after)
+
+
 def find_files(folder: Path, skip: Iterable[str]) -> Iterator[Path]:
     """Yield the Python files of a folder and all folders in it, but those with a name to skip."""
 
@@ -151,6 +164,7 @@ class Tally:
     broken: list[Broken] = field(default_factory=list)
     imported: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    restarts: int = 0
     interrupted: bool = False
 
     @property
@@ -182,24 +196,62 @@ class CrewMember(pykka.ThreadingActor):
         self._outcome = outcome
 
     def on_failure(self, *error: Any) -> None:
-        if isinstance(error[1], pykka.ActorDeadError):
-            return  # it is another one that crashed, and that one says why
-        with contextlib.suppress(pykka.FutureAlreadySetError):
-            self._outcome.set_exception(error[1])
+        report(self._outcome, error[1])
 
 
-class Parser(CrewMember):
-    """Examines the files that it is told, one after the other."""
+def report(outcome: pykka.Future[Tally], error: BaseException) -> None:
+    """Tell main that the census cannot go on."""
+    if isinstance(error, pykka.ActorDeadError):
+        return  # it is another actor that crashed, and that one says why
+    with contextlib.suppress(pykka.FutureAlreadySetError):
+        outcome.set_exception(error)
 
-    def __init__(
-        self, outcome: pykka.Future[Tally], folder: Path, census: pykka.ActorProxy[Census]
-    ) -> None:
-        super().__init__(outcome)
+
+class Job(NamedTuple):
+    """What a parser is told."""
+
+    path: Path
+    is_unlucky: bool
+
+
+class BadLuckError(Exception):
+    """What a parser crashes with on purpose."""
+
+
+class Parser(pykka.ThreadingActor):
+    """Examines the files that it is told, one after the other.
+
+    It says when it is ready, also when it takes over from an instance that has crashed.
+    """
+
+    def __init__(self, folder: Path, census: pykka.ActorProxy[Census]) -> None:
+        super().__init__()
         self._folder = folder
         self._census = census
 
-    def on_receive(self, path: Path) -> None:
-        self._census.hand_in.defer(self.actor_ref, examine(path, self._folder))
+    def on_start(self) -> None:
+        self._census.give_work.defer(self.actor_ref)
+
+    def on_receive(self, job: Job) -> None:
+        if job.is_unlucky:
+            raise BadLuckError
+        self._census.hand_in.defer(self.actor_ref, examine(job.path, self._folder))
+
+
+class Foreman(Supervisor):
+    """Supervises the parsers.
+
+    Each of the crashes on purpose is a restart. A few more are borne; then something is wrong.
+    """
+
+    def __init__(
+        self, outcome: pykka.Future[Tally], parsers: list[ChildSpec], crashes: int
+    ) -> None:
+        super().__init__(parsers, max_restarts=crashes + 3, within=3600)
+        self._outcome = outcome
+
+    def on_failure(self, *error: Any) -> None:
+        report(self._outcome, error[1].__cause__ or error[1])
 
 
 class Census(CrewMember):
@@ -211,46 +263,53 @@ class Census(CrewMember):
         folder: Path,
         files: list[Path],
         display: pykka.ActorProxy[Display],
+        crashes: int = 0,
     ) -> None:
         super().__init__(outcome)
         self._folder = folder
-        self._files = iter(files)
+        self._crashes = min(crashes, len(files))
+        self._jobs = iter(make_jobs(files, self._crashes))
         self._tally = Tally(total=len(files))
         self._display = display
-        self._busy = 0  # parsers that have a file
+        self._in_hand: dict[pykka.ActorRef[Parser], Job] = {}
         self._is_over = False
         self._began = time.perf_counter()
 
     def begin(self, workers: int) -> None:
         """Start the pool."""
-        myself = self.actor_ref.proxy()
-        for _ in range(workers):
-            self._hand_out(Parser.start(self._outcome, self._folder, myself))
-        self._finish_if_idle()
+        arguments = [self._folder, self.actor_ref.proxy()]
+        parsers = [ChildSpec(number, Parser, arguments) for number in range(workers)]
+        self._foreman = Foreman.start(self._outcome, parsers, self._crashes).proxy()
+
+    def give_work(self, parser: pykka.ActorRef[Parser]) -> None:
+        """Give a parser, which has just started, a file; the same if it has crashed with one."""
+        job = self._in_hand.get(parser)
+        if job is None:
+            self._hand_out(parser)
+        else:
+            parser.tell(job._replace(is_unlucky=False))
 
     def hand_in(self, parser: pykka.ActorRef[Parser], result: Module | Broken) -> None:
         """Take a parser's result, and give it another file."""
         self._tally.add(result)
         self._display.show_news.defer(result)
-        self._busy -= 1
+        del self._in_hand[parser]
         self._hand_out(parser)
-        self._finish_if_idle()
 
     def on_receive(self, message: object) -> None:
         """Hand out no more files. The census is over when those that are out have come back."""
         if message == END_EARLY and not self._is_over:
             self._tally.interrupted = True
-            self._files = iter(())
+            self._jobs = iter(())
 
     def _hand_out(self, parser: pykka.ActorRef[Parser]) -> None:
-        path = next(self._files, None)
-        if path is not None:
-            parser.tell(path)
-            self._busy += 1
-
-    def _finish_if_idle(self) -> None:
-        if not self._busy:
+        job = next(self._jobs, None)
+        if job is not None:
+            self._in_hand[parser] = job
+            parser.tell(job)
+        elif not self._in_hand and not self._is_over:
             self._is_over = True
+            self._tally.restarts = self._foreman.restarts().get()
             self._tally.seconds = time.perf_counter() - self._began
             # It has shown all that it was told before, when this comes: messages keep their order.
             self._display.all_is_told.defer(self._tally)
@@ -350,6 +409,9 @@ class Display(CrewMember):
             f"files in {tally.seconds:.1f} s: {rate:,.0f} files/s, {len(tally.broken):,} broken, "
             f"{sum(m.lines for m in modules):,} lines"
         )
+        if tally.restarts:
+            times = "once" if tally.restarts == 1 else f"{tally.restarts:,} times"
+            self._print(f"Parsers crashed on purpose and were restarted {times}; no file was lost")
 
     def _print(self, what: Any, **options: Any) -> None:
         self._console.print(what, **options)
@@ -389,13 +451,13 @@ def on_ctrl_c(action: Callable[[], object]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def take_census(folder: Path, files: list[Path], workers: int, top: int) -> int:
+def take_census(folder: Path, files: list[Path], *, workers: int, top: int, crashes: int) -> int:
     """Start the crew, wait for the tally, show it, and send everybody home."""
     outcome = pykka.ThreadingFuture[Tally]()
     with on_ctrl_c(lambda: pykka.ActorRegistry.broadcast(END_EARLY, Census)):
         try:
             display = Display.start(outcome, len(files)).proxy()
-            census = Census.start(outcome, folder, files, display).proxy()
+            census = Census.start(outcome, folder, files, display, crashes).proxy()
             census.begin.defer(min(workers, len(files)))
             tally = outcome.get()
             display.show_tally(tally, top).get()
@@ -419,8 +481,16 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal knows every letter
     warnings.simplefilter("ignore")  # the parser's, about other people's files
+    # What crashes on purpose is no news, and what crashes otherwise is raised below.
+    logging.getLogger("pykka").addHandler(logging.NullHandler())
     try:
-        return take_census(folder, files, options.workers, options.top)
+        return take_census(
+            folder,
+            files,
+            workers=options.workers,
+            top=options.top,
+            crashes=options.crashes,
+        )
     except BrokenPipeError:  # whoever read our output has gone, as "head" does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOTHING_DONE
@@ -435,6 +505,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
             raise ValueError
         return number
 
+    def natural(text: str) -> int:
+        return positive(text) if text != "0" else 0
+
     parser = argparse.ArgumentParser(
         description="Parse every Python file of a folder with a pool of actors.",
         epilog="Exit codes: 0 done, 1 nothing to do, 2 wrong usage, 130 interrupted by Ctrl-C.",
@@ -443,10 +516,12 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     about_folder = "where to look for Python files (default: Python's standard library)"
     about_workers = "size of the pool (default: the number of processors, %(default)s)"
     about_top = "length of the tables (default: %(default)s)"
+    about_crashes = "how often a parser crashes on purpose (default: %(default)s)"
     add = parser.add_argument
     add("folder", nargs="?", type=Path, default=STDLIB, help=about_folder)
     add("--workers", type=positive, default=cpus, metavar="N", help=about_workers)
     add("--top", type=positive, default=5, metavar="N", help=about_top)
+    add("--crashes", type=natural, default=10, metavar="N", help=about_crashes)
     return parser.parse_args(arguments)
 
 

@@ -104,7 +104,9 @@ class Log(logging.Handler):
 
 @pytest.fixture
 def log() -> Iterator[Log]:
-    """What the library logs during the test, from DEBUG up."""
+    """What the library logs during the test, from DEBUG up, and as many dead letters as may be."""
+    dead_letters = pykka.ActorSystem.default().dead_letters
+    dead_letters._tokens = dead_letters._burst
     handler = Log()
     logger = logging.getLogger("pykka")
     level = logger.level

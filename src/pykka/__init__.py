@@ -5,49 +5,81 @@ Start with `ThreadingActor`. The documentation has a tutorial, guides and a refe
 
 from typing import TYPE_CHECKING
 
+from pykka import inboxes as inboxes
 from pykka._actor import Actor
+from pykka._death_watch import Terminated
+from pykka._events import EventBus
 from pykka._exceptions import (
     ActorDeadError,
     ActorError,
     DeadlockError,
     FutureAlreadySetError,
+    InboxFullError,
+    NameTakenError,
     PoolExhaustedError,
+    StashFullError,
     Timeout,
 )
 from pykka._future import Future, as_completed, get_all
+from pykka._options import ActorOptions
 from pykka._proxy import ActorProxy, CallableProxy, traversable
+from pykka._reasons import Abandoned, Failed, Killed, Reason, Stopped
 from pykka._ref import ActorRef
 from pykka._registry import ActorRegistry
 from pykka._scope import ActorScope
+from pykka._statistics import (
+    ActorStatistics,
+    DispatcherStatistics,
+    InboxStatistics,
+    SystemStatistics,
+)
+from pykka._system import ActorSystem
 from pykka._threading_future import ThreadingFuture
+from pykka._timers import Timer
 from pykka._version import __version__ as __version__
 from pykka.runtimes.pool.actor import PooledActor
-from pykka.runtimes.pool.dispatcher import Dispatcher, DispatcherStatistics
+from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.runtimes.threading import ThreadingActor
 
 if TYPE_CHECKING:
     from pykka.runtimes.asyncio.actor import AsyncioActor
 
 __all__ = [
+    "Abandoned",
     "Actor",
     "ActorDeadError",
     "ActorError",
+    "ActorOptions",
     "ActorProxy",
     "ActorRef",
     "ActorRegistry",
     "ActorScope",
+    "ActorStatistics",
+    "ActorSystem",
     "AsyncioActor",
     "CallableProxy",
     "DeadlockError",
     "Dispatcher",
     "DispatcherStatistics",
+    "EventBus",
+    "Failed",
     "Future",
     "FutureAlreadySetError",
+    "InboxFullError",
+    "InboxStatistics",
+    "Killed",
+    "NameTakenError",
     "PoolExhaustedError",
     "PooledActor",
+    "Reason",
+    "StashFullError",
+    "Stopped",
+    "SystemStatistics",
+    "Terminated",
     "ThreadingActor",
     "ThreadingFuture",
     "Timeout",
+    "Timer",
     "as_completed",
     "get_all",
     "traversable",

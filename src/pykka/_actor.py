@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from logging import DEBUG
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
+from pykka import _behaviour as behaviour
+from pykka import _death_watch as death_watch
 from pykka import _life
+from pykka import _restarting as restarting
 from pykka._address import Address
+from pykka._current import current
+from pykka._ending import end
 from pykka._envelope import Envelope
 from pykka._logging import logger
+from pykka._options import ActorOptions
 from pykka._ref import ref_at
-from pykka._registry import ActorRegistry, home
+from pykka._system import default_system, join_parent, start_with
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Collection
     from types import TracebackType
     from typing import Self
 
     from pykka._future import Future
+    from pykka._reasons import Reason
     from pykka._ref import ActorRef
+    from pykka._system import ActorSystem
+    from pykka.inboxes import InboxSpec
+    from pykka.runtimes.pool.dispatcher import Dispatcher
+
+A = TypeVar("A", bound="Actor")
 
 
 class Actor:
@@ -57,6 +69,23 @@ class Actor:
         True
     """
 
+    default_inbox: ClassVar[InboxSpec | None] = None
+    """The kind of inbox that actors of this class have, if `options()` do not say otherwise.
+
+    One of `pykka.inboxes`; `None` for one without a bound.
+    """
+
+    crash_on: ClassVar[Collection[type[BaseException]]] = ()
+    """Exceptions that end the actor also if they answer a question.
+
+    An exception that a handler raises goes to whoever has asked, and the actor lives on. If it is
+    one of these, the asker gets it as well, and then the actor ends as it does when nobody has
+    asked: it is restarted if it is supervised.
+    """
+
+    stash_capacity: ClassVar[int | None] = None
+    """How many messages `stash()` may set aside; `None` if none at all."""
+
     _pykka_address_class: ClassVar[type[Address]] = Address
     """What kind of address the runtime's actors have."""
 
@@ -67,11 +96,23 @@ class Actor:
         any. It does not call the next `__init__()`: a mixin with one goes *before* the actor class
         in the list of bases.
         """
-        self._pykka_address = self._pykka_address_class(self, home)
-        self._actor_ref: ActorRef[Any] = ref_at(self._pykka_address)
+        state = current.state
+        birth = state.birth
+        if birth is not None and birth.is_for(self):
+            state.birth = None
+            address = birth.address
+            if address is None:
+                address = self._pykka_address_class(self, _home(birth.system))
+                address.adopt(birth)
+        else:
+            address = self._pykka_address_class(self, _home(None))
+            if type(self).default_inbox is not None:
+                address.adopt(None)
+        self._pykka_address = address
+        self._actor_ref: ActorRef[Any] = ref_at(address)
 
     @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:
+    def start(cls, /, *args: Any, **kwargs: Any) -> ActorRef[Self]:
         """Start an actor.
 
         This happens, in this order:
@@ -94,21 +135,61 @@ class Actor:
             RuntimeError: `__init__()` does not call `super().__init__()`, or no thread can be
                 started.
         """
-        actor = cls(*args, **kwargs)
+        try:
+            actor = cls(*args, **kwargs)
+        except BaseException as error:
+            _give_up_unborn(cls, error)
+            raise
         ref: ActorRef[Self] = actor.actor_ref
         try:
-            ActorRegistry.register(ref)
-            if logger.isEnabledFor(DEBUG):
-                logger.debug("Starting %s", actor)
-            actor._start_actor_loop()
+            _set_off(actor)
         except BaseException:
             # Nothing stays behind: no thread could be started, or a signal handler raised.
-            if actor._pykka_address.claim_life():
-                _life.end(actor._pykka_address, actor)
-            else:
-                ref.stop(block=False)
+            _give_up(actor)
             raise
         return ref
+
+    @classmethod
+    def options(
+        cls,
+        *,
+        name: str | None = None,
+        inbox: InboxSpec | None = None,
+        dispatcher: Dispatcher | None = None,
+        system: ActorSystem | None = None,
+    ) -> ActorOptions[Self]:
+        """Say what an actor is to be like before it is started.
+
+        All arguments of `start()` go to `__init__()`, so this is where everything else is said.
+
+        Args:
+            name: A name, under which `ActorSystem.get_by_name` finds it. It is unique among the
+                living actors of the system.
+            inbox: What kind of inbox it has: see `pykka.inboxes`. `None` for `default_inbox`.
+            dispatcher: What gives it its threads, if it is a `PooledActor`. `None` for that of its
+                class or system.
+            system: The system that it belongs to. `None` for that of the actor that starts it, or
+                else the default system.
+
+        Returns:
+            Something that is started as the class is: `Cls.options(name="x").start(…)`.
+
+        Raises:
+            TypeError: One of them is of the wrong kind.
+
+        Examples:
+            >>> import pykka
+            >>> class Echo(pykka.ThreadingActor):
+            ...     def on_receive(self, message):
+            ...         return message
+            >>> echo = Echo.options(name="echo", inbox=pykka.inboxes.Bounded(1000)).start()
+            >>> pykka.ActorRegistry.get_by_name("echo").ask("hello")
+            'hello'
+            >>> echo.stop()
+            True
+        """
+        said = {"name": name, "inbox": inbox, "dispatcher": dispatcher, "system": system}
+        return ActorOptions(cls, said)
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -121,7 +202,7 @@ class Actor:
         raise NotImplementedError(_USE_SUBCLASS)
 
     def _start_actor_loop(self) -> None:
-        """Have something call `_life.live()` with this actor."""
+        """Have something call `_life.live()` with this actor's address."""
         raise NotImplementedError(_USE_SUBCLASS)
 
     def __str__(self) -> str:
@@ -198,6 +279,29 @@ class Actor:
             traceback: Where it was raised.
         """
 
+    def pre_restart(self, reason: Reason) -> Awaitable[None] | None:
+        """Hook: a supervisor will have another instance take over from this one.
+
+        It runs after `on_failure()`, or after `on_stop()` if it was not this actor that failed.
+        It is not called if nobody supervises the actor.
+
+        Args:
+            reason: Why this instance has ended.
+        """
+
+    def post_restart(self, reason: Reason) -> Awaitable[None] | None:
+        """Hook: this instance takes over from another one, before `on_start()`.
+
+        Args:
+            reason: Why the other instance has ended.
+        """
+
+    def on_idle(self) -> Awaitable[None] | None:
+        """Hook: no message has come for as long as `set_idle_timeout()` said.
+
+        It is called again each time that as much time has passed once more.
+        """
+
     def on_receive(self, message: Any) -> Any:
         """Hook: a message that is not a call through a proxy.
 
@@ -208,6 +312,213 @@ class Actor:
             The answer, if the message was sent with `ActorRef.ask`.
         """
         logger.warning("Unexpected message received by %s: %s", self, message)
+
+    def start_child(
+        self, actor_class: type[A] | ActorOptions[A], /, *args: Any, **kwargs: Any
+    ) -> ActorRef[A]:
+        """Start an actor that ends with this one.
+
+        When this actor ends, however it does, its children end first, the one started last before
+        the others. They are stopped in an orderly way, and it waits for each of them. A child
+        that ends by itself is forgotten. A child that fails does not harm its parent; see
+        `watch()` and `pykka.supervision`.
+
+        Args:
+            actor_class: The class of the child, or what `options()` returned.
+            *args: Arguments for its `__init__()`.
+            **kwargs: Keyword arguments for its `__init__()`.
+
+        Returns:
+            The ref of the child.
+
+        Raises:
+            ActorDeadError: This actor is ending.
+
+        Examples:
+            >>> import pykka
+            >>> class Child(pykka.PooledActor):
+            ...     pass
+            >>> class Parent(pykka.PooledActor):
+            ...     def on_start(self):
+            ...         self.start_child(Child)
+            ...     def family(self):
+            ...         return self.children()
+            >>> parent = Parent.start().proxy()
+            >>> [child] = parent.family().get()
+            >>> parent.stop().get()
+            >>> child.is_alive()
+            False
+        """
+        address = self._require_pykka_address()
+        return start_with(actor_class, args, kwargs, parent=address, system=address.home)
+
+    def children(self) -> list[ActorRef[Any]]:
+        """Return this actor's children, in the order in which they were started."""
+        extras = self._require_pykka_address().extras
+        return [] if extras is None else [ref_at(child) for child in extras.children.copy()]
+
+    def watch(self, ref: ActorRef[Any], *, urgent: bool = False) -> None:
+        """Have this actor told when another one has ended.
+
+        When the other has ended, its last hook included, this one gets a
+        `pykka.Terminated(ref, reason)` as a message to `on_receive()`: exactly one, also if the
+        other has ended already. It comes after all that the other has sent to this one. No bound
+        of the inbox applies to it.
+
+        To watch an actor that is watched already changes nothing. When this actor is restarted,
+        the new instance watches nobody.
+
+        Args:
+            ref: The actor to be watched.
+            urgent: Whether the message comes right after the current one, whatever waits in the
+                inbox.
+
+        Raises:
+            ValueError: It is this actor itself.
+            TypeError: It is no ref.
+
+        Examples:
+            >>> import queue
+            >>> import pykka
+            >>> class Nurse(pykka.ThreadingActor):
+            ...     def __init__(self, patient, news):
+            ...         super().__init__()
+            ...         self.patient, self.news = patient, news
+            ...     def on_start(self):
+            ...         self.watch(self.patient)
+            ...     def on_receive(self, message):
+            ...         if isinstance(message, pykka.Terminated):
+            ...             self.news.put(message.reason)
+            >>> patient = pykka.ThreadingActor.start()
+            >>> news = queue.SimpleQueue()
+            >>> nurse = Nurse.start(patient, news)
+            >>> patient.stop()
+            True
+            >>> news.get(timeout=10)
+            Stopped()
+            >>> nurse.stop()
+            True
+        """
+        death_watch.watch(self._require_pykka_address(), ref, is_urgent=urgent)
+
+    def unwatch(self, ref: ActorRef[Any]) -> bool:
+        """Have this actor not told any more, not even if the message is on its way already.
+
+        Args:
+            ref: The actor that is watched.
+
+        Returns:
+            Whether it was.
+        """
+        return death_watch.unwatch(self._require_pykka_address(), ref)
+
+    def set_idle_timeout(self, seconds: float | None) -> None:
+        """Have `on_idle()` called when no message has come for some time.
+
+        The time begins anew when the actor takes up a message, or a tick of a timer. While it
+        handles one, it is not idle. There is one time-out at most; to set it again replaces it.
+
+        Args:
+            seconds: The time, by the clock of the actor's system; `None` to end it.
+
+        Raises:
+            ValueError: It is not more than 0, or infinite.
+            TypeError: It is no number.
+
+        Examples:
+            >>> import pykka
+            >>> class Session(pykka.ThreadingActor):
+            ...     def on_start(self):
+            ...         self.set_idle_timeout(0.001)
+            ...     def on_idle(self):
+            ...         self.stop()
+            >>> Session.start().when_terminated().get(timeout=10)
+            Stopped()
+        """
+        behaviour.set_idle_timeout(self._require_pykka_address(), seconds)
+
+    def become(self, on_receive: Callable[[Any], Any]) -> None:
+        """Have another function handle the messages that go to `on_receive()`.
+
+        Args:
+            on_receive: Takes a message, and returns the answer. Usually it is another method of
+                this actor. It may be `async def` if `on_receive()` may be.
+
+        Raises:
+            TypeError: It cannot be called.
+
+        Examples:
+            >>> import pykka
+            >>> class Door(pykka.ThreadingActor):
+            ...     def on_receive(self, message):
+            ...         self.become(self.locked)
+            ...         return "locked"
+            ...     def locked(self, message):
+            ...         if message == "open sesame":
+            ...             self.unbecome()
+            ...             return "unlocked"
+            ...         return "go away"
+            >>> door = Door.start()
+            >>> [door.ask(word) for word in ("lock", "please", "open sesame", "lock")]
+            ['locked', 'go away', 'unlocked', 'locked']
+            >>> door.stop()
+            True
+        """
+        behaviour.become(self._require_pykka_address(), on_receive)
+
+    def unbecome(self) -> None:
+        """Go back to what handled the messages before the last `become()`.
+
+        Raises:
+            RuntimeError: There was none.
+        """
+        behaviour.unbecome(self._require_pykka_address())
+
+    def stash(self) -> NoReturn:
+        """Set the current message aside, to be handled later.
+
+        It ends the handling of the message at once, so nothing after it runs. Whoever has asked
+        goes on waiting for the answer. The class has to say in `stash_capacity` how many messages
+        may be set aside. What is still aside when the actor ends is treated like what is in its
+        inbox; and when it is restarted, the new instance gets that first.
+
+        Raises:
+            StashFullError: As many as may be are set aside already.
+            RuntimeError: The class has no `stash_capacity`, or no message is being handled: in
+                the hooks, for instance, or in another thread or task.
+
+        Examples:
+            >>> import pykka
+            >>> class Printer(pykka.ThreadingActor):
+            ...     stash_capacity = 100
+            ...     has_paper = False
+            ...     def on_receive(self, message):
+            ...         if message == "paper":
+            ...             self.has_paper = True
+            ...             self.unstash_all()
+            ...         elif not self.has_paper:
+            ...             self.stash()
+            ...         else:
+            ...             return f"printed {message}"
+            >>> printer = Printer.start()
+            >>> page = printer.ask("a page", block=False)
+            >>> printer.tell("paper")
+            >>> page.get()
+            'printed a page'
+            >>> printer.stop()
+            True
+        """
+        behaviour.stash(self._require_pykka_address())
+
+    def unstash_all(self) -> int:
+        """Have all messages that were set aside handled, in order, before all others.
+
+        An actor in an event loop may call it in a task of its own, too.
+
+        Returns:
+            How many they are.
+        """
+        return behaviour.unstash_all(self._require_pykka_address())
 
     def _require_pykka_address(self) -> Address:
         # The name is one that no user's class has; "_address" is common among network programs.
@@ -221,9 +532,67 @@ class Actor:
             raise RuntimeError(msg) from None
 
 
+def start_actor(actor: A) -> ActorRef[A]:
+    """Start an actor that was just made. Not on the main thread; see `Actor.start`."""
+    try:
+        _set_off(actor)
+    except BaseException:
+        _give_up(actor)
+        raise
+    return actor.actor_ref
+
+
+def _set_off(actor: Actor) -> None:
+    """Have a new actor begin to live."""
+    address = actor._pykka_address
+    address.home.register(actor._actor_ref)
+    if logger.isEnabledFor(DEBUG):
+        logger.debug("Starting %s", actor)
+    if address.extras is not None:
+        join_parent(address)
+    actor._start_actor_loop()
+
+
+def _give_up(actor: Actor) -> None:
+    """End a new actor, which has begun to live or has not."""
+    address = actor._pykka_address
+    if address.claim_life():
+        end(address)
+    else:
+        actor._actor_ref.stop(block=False)
+
+
+def _give_up_unborn(actor_class: type[Actor], error: BaseException) -> None:
+    """Have the children stop that an actor has started in its constructor, which has raised.
+
+    Nobody else knows of that actor. It is found in the frames that the exception has passed, so
+    that a start that succeeds pays nothing for this.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+        actor: Any = frame.f_locals.get(names[0]) if names else None
+        if type(actor) is actor_class:
+            address = getattr(actor, "_pykka_address", None)
+            if address is not None and address.has_children:
+                end(address)
+            return
+        traceback = traceback.tb_next
+
+
+def _home(chosen: ActorSystem | None) -> Any:
+    """The system of an actor that is made on this thread."""
+    if chosen is not None:
+        return chosen
+    address = current.state.address
+    return default_system if address is None else address.home
+
+
 _USE_SUBCLASS = (
     "Actor does not say what runs it. Use a subclass of Actor with a runtime, "
     "such as pykka.ThreadingActor, as (one of) the base(s) of your class"
 )
 
 _life.inherited_stop = Actor.stop
+restarting.enter_handlers()

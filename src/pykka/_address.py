@@ -32,33 +32,62 @@ Lazy parts
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pykka._ask import Ask, CallAsk, message_of
+from pykka._ask import Ask, answer, message_of
+from pykka._children import let_children_go, stop_children
+from pykka._each import call, for_each
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
-from pykka._inbox import ActorInbox, Inbox, Letter, take_all
+from pykka._extras import Extras
+from pykka._inbox import (
+    ActorInbox,
+    Inbox,
+    Letter,
+    count,
+    move,
+    put_without_waiting,
+    spec_of,
+    take_all,
+)
 from pykka._locks import held
+from pykka._meter import MeteredInbox
+from pykka._reasons import Killed, Stopped
+from pykka._statistics import InboxStatistics
 from pykka._threading_future import ThreadingFuture, new_threading_future
-from pykka.messages import _ActorStop, _WakeUp
+from pykka._waiting import place_of_actor
+from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._actor import Actor
+    from pykka._birth import Birth
+    from pykka._clock import Clock
     from pykka._current import ThreadState
     from pykka._future import Future
-    from pykka._lazy import Outcome
+    from pykka._meter import Meter
+    from pykka._reasons import Reason
     from pykka._ref import ActorRef
-    from pykka._waiting import Wait
+    from pykka._waiting import Place, Wait
 
 
 class Home(Protocol):
     """What an address needs of the system that its actor belongs to."""
+
+    clock: Clock
+
+    @property
+    def stop_all(self) -> Callable[..., Any]:
+        """Stops all actors of the system."""
+        ...
+
+    def register(self, ref: ActorRef[Any]) -> None:
+        """Make the actor findable."""
 
     def enter_urn(self, address: Address) -> None:
         """Make the address, whose URN was just made, findable by it."""
@@ -69,8 +98,18 @@ class Home(Protocol):
     def bury(self, address: Address, message: object, reason: str) -> None:
         """Report a message that will never be handled."""
 
+    def unregister(self, address: Address) -> bool:
+        """Make the actor, which ends, no longer findable; False if it was not."""
+        ...
+
+    def forget(self, address: Address) -> None:
+        """Take note that the actor has ended, to the last."""
+
 
 _first_look = threading.Lock()
+
+REASON = object()
+"""An answer to those who wait for the end of an actor: why it has ended."""
 
 
 class Address:
@@ -100,9 +139,11 @@ class Address:
         "_urn",
         "actor",
         "actor_class",
+        "attention",
         "closed",
         "create_future",
         "ending",
+        "extras",
         "handling",
         "home",
         "inbox",
@@ -117,7 +158,7 @@ class Address:
         self.actor: Actor | None = actor
         """The actor object; `None` once the address is closed."""
         self.actor_class = type(actor)
-        self.inbox = inbox
+        self.inbox: Any = inbox
         self.home = home
         self.create_future: Callable[[], Future[Any]] | None = (
             None if create_future is new_threading_future else create_future
@@ -125,6 +166,10 @@ class Address:
         """Makes the futures of asks; `None` for the library's own."""
         self.stopped = False
         self.closed = False
+        self.attention = False
+        """Whether there is something to be seen to before the next message; see
+        `pykka._life.attend`. It is set when the actor is stopped, too."""
+        self.extras: Extras | None = None
         self.ending = False
         """Whether the hook that ends the life has run, or is running."""
         self.handling: Any = None
@@ -171,6 +216,7 @@ class Address:
         event = None
         for _ in held(_first_look):
             self.stopped = True
+            self.attention = True
             event = self._event
             _first_look.release()
         if event is not None:
@@ -181,23 +227,161 @@ class Address:
 
         Those who asked for the stop are answered last, when everything else is done. Like the
         inbox, their list is emptied after the mark (`actor` is None) is set, and by latecomers
-        who see the mark.
+        who see the mark. It may be done twice.
         """
+        try:
+            self._close()
+        except BaseException:
+            self._close()  # a signal handler raised, we do not know where
+            raise
+
+    def _close(self) -> None:
         self._require_stoppers()
         self.mark_stopped()
+        extras = self.extras
         try:
             self.closed = True
+            if extras is not None and extras.policy is not None:
+                extras.policy.close()
             self.bury_the_rest()
         finally:
             self.actor = None
-            self._answer_stoppers()
+            # Whoever makes the extras from now on sees that there is no actor.
+            extras = self.extras
+            if extras is None:
+                self.home.forget(self)
+                self._answer_stoppers()
+            else:
+                for_each(
+                    [
+                        partial(let_children_go, self),
+                        partial(extras.close, self),
+                        partial(self.home.forget, self),
+                        self._answer_stoppers,
+                    ],
+                    call,
+                )
 
-    def abandon(self) -> None:
+    def declare_dead(self) -> None:
         """Mark the address as that of a dead actor, and touch nothing else.
 
-        For a child process, in which the actor's thread does not exist.
+        For a child process, in which the actor's thread does not exist. The actor object is kept:
+        if it were freed, it might close what the parent still uses, such as a connection.
         """
-        self.stopped = self.closed = True
+        self.stopped = self.closed = self.attention = True
+        _kept.append(self.actor)
+        self.actor = None
+
+    def need_extras(self) -> Extras:
+        """The extras; made now if they have not been needed so far."""
+        extras = self.extras
+        if extras is None:
+            extras = fresh = Extras()
+            for _ in held(_first_look):
+                if self.extras is None:
+                    self.extras = fresh
+                extras = self.extras
+                _first_look.release()
+        return extras
+
+    def adopt(self, birth: Birth | None) -> None:
+        """Take over what was said of the actor before it was made."""
+        chosen = None if birth is None else birth.inbox
+        spec: Any = chosen if chosen is not None else spec_of(self.actor_class)
+        if spec is not None:
+            policy = spec._make(self)
+            if policy is not None:
+                self.need_extras().policy = policy
+            self.use_inbox(policy)
+        if birth is None:
+            return
+        if birth.name is not None:
+            self.need_extras().name = birth.name
+        if birth.parent is not None:
+            self.need_extras().parent = birth.parent
+            self.need_extras().shutdown = birth.shutdown
+        if birth.supervision is not None:
+            self.need_extras().supervision = birth.supervision
+            self.need_extras().bell = SimpleQueue()
+
+    def use_inbox(self, inbox: Any) -> None:
+        """Use another inbox; `None` for the library's own. Only before the actor is started."""
+        self.inbox = SimpleQueue() if inbox is None else inbox
+
+    def signal(self, letter: Letter) -> None:
+        """Have a letter handled right after the current message; see `pykka._extras`."""
+        self.need_extras().signals.append(letter)
+        self.attention = True
+        self.wake_up()
+        if self.closed:
+            self.bury_the_rest()
+
+    def tell_unbounded(self, message: object) -> None:
+        """Send a message that no bound of the inbox applies to, and never block."""
+        letter = Envelope(message)
+        extras = self.extras
+        if self.users_inbox() is None or (extras is not None and extras.policy is not None):
+            self.send(letter)
+            return
+        if not self.put_without_waiting(letter):
+            self.need_extras().front.append(letter)
+            self.attention = True
+            self.wake_up()
+        if self.closed:
+            self.bury_the_rest()
+
+    def put_without_waiting(self, letter: Letter) -> bool:
+        """Put a letter into the inbox, and let the actor notice it; False if there is no room."""
+        full = getattr(self.inner_inbox(), "full", None)
+        return put_without_waiting(self.inbox, full, letter)
+
+    def kill(self) -> None:
+        """Have the actor end after the current message.
+
+        Whether it was killed or stopped in an orderly way is decided by which of the two comes
+        first; see `mark_stopped`.
+        """
+        extras = self.need_extras()
+        for _ in held(_first_look):
+            if not self.stopped:
+                extras.killed = True
+            self.stopped = True
+            _first_look.release()
+        self.mark_stopped()
+        self.wake_up()
+
+    @property
+    def reason(self) -> Reason:
+        """Why the actor has ended."""
+        extras = self.extras
+        if extras is None:
+            return Stopped()
+        return extras.reason[0] if extras.reason else Killed() if extras.killed else Stopped()
+
+    @property
+    def has_children(self) -> bool:
+        """Whether there are actors that end with this one."""
+        return self.extras is not None and bool(self.extras.children)
+
+    def take_child(self, child: Address, shutdown: float | None) -> None:
+        """Have an actor end with this one.
+
+        Args:
+            child: The actor.
+            shutdown: How many seconds it has for that; `None` for all it takes.
+        """
+        self.need_extras().children[child] = shutdown
+
+    def lose_child(self, child: Address) -> None:
+        """Forget a child that has ended."""
+        extras = self.extras
+        if extras is not None:
+            extras.children.pop(child, None)
+
+    def stop_children(self) -> Any:
+        """End the actor's children, the last one first, and wait until they have ended."""
+        if self.extras is not None and self.extras.children:
+            stop_children(self)
 
     def bury_the_rest(self) -> None:
         """Answer or report everything that is in the inbox.
@@ -208,17 +392,34 @@ class Address:
         """
         letters: list[Letter] = []
         try:
+            if self.extras is not None:
+                for lane in (self.extras.signals, self.extras.front, self.extras.stash):
+                    move(lane or [], letters)
             self.take_all(letters)
-            self._bury_all(letters)
+            for_each(letters, self._bury)
         except BaseException:
-            self._bury_all(letters)  # a signal handler raised: go on where it struck
+            for_each(letters, self._bury)  # a signal handler raised: go on where it struck
             raise
 
     def answer_when_ended(self, reply_to: Any, *, answer: object) -> None:
-        """Have a future resolved when the actor has ended, or now if it has."""
+        """Have a future resolved when the actor has ended, or now if it has.
+
+        Args:
+            reply_to: The future.
+            answer: Its value; `REASON` for the reason of the end.
+        """
         self._require_stoppers().append((reply_to, answer))
         if self.actor is None:
             self._answer_stoppers()
+
+    def refuse_current(self, reason: str) -> None:
+        """Answer whoever has sent the message that the actor is handling right now.
+
+        Whoever has asked it to stop is told of its end in any case.
+        """
+        reply_to = getattr(self.handling, "reply_to", None)
+        if reply_to is not None and not isinstance(self.handled_message, _ActorStop):
+            self.refuse(reply_to, reason)
 
     @property
     def handled_message(self) -> Any:
@@ -279,9 +480,10 @@ class Address:
     @property
     def face(self) -> Any:
         """The inbox as users see it: their own, or an `Inbox` in front of the library's."""
-        theirs = self.users_inbox()
-        if theirs is not None:
-            return theirs
+        if self.policy is None:
+            theirs = self.users_inbox()
+            if theirs is not None:
+                return theirs
         face = self._face
         if face is None:
             face = fresh = Inbox(self)
@@ -292,29 +494,62 @@ class Address:
                 _first_look.release()
         return face
 
+    def put_in_front(self, meter: Meter) -> None:
+        """Have a meter count what goes through the inbox."""
+        self.inbox = MeteredInbox(self.inbox, meter)
+
+    def inner_inbox(self) -> Any:
+        """The inbox, without what counts the messages."""
+        return self.inbox.inner if type(self.inbox) is MeteredInbox else self.inbox
+
     def users_inbox(self) -> Any:
         """The inbox that the actor class brought; `None` if it is the library's own."""
-        return None if type(self.inbox) is SimpleQueue else self.inbox
+        inner = self.inner_inbox()
+        return None if type(inner) is SimpleQueue else inner
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         """Take the first envelope out of the library's own inbox."""
-        inbox: Any = self.inbox
-        return inbox.get(block, timeout)
+        item = self.inner_inbox().get(block, timeout)
+        meter = None if self.extras is None else self.extras.meter
+        return item if meter is None else meter.leave(item)
+
+    def inbox_statistics(self) -> InboxStatistics:
+        """How it stands with the library's own inbox."""
+        policy = self.policy
+        if policy is not None:
+            found: InboxStatistics = policy.statistics()
+            return found
+        return InboxStatistics(self.count(), capacity=None, blocked=0, dropped=0, refused=0)
+
+    @property
+    def policy(self) -> Any:
+        """The inbox, if it is one of the library's with a bound or with priorities."""
+        return None if self.extras is None else self.extras.policy
 
     def count(self) -> int:
-        """How many envelopes are in the library's own inbox."""
-        inbox: Any = self.inbox
-        count: int = inbox.qsize()
-        return count
+        """How many envelopes are in the inbox, as far as that is known."""
+        return count(self.inner_inbox())
 
     def take_all(self, into: list[Any]) -> None:
         """Move everything that is in the inbox to the end of a list."""
         take_all(self.inbox, into)
 
     def wake_up(self) -> None:
-        """Make the actor's thread look at the marks, if it can be done at no risk."""
-        if type(self.inbox) is SimpleQueue:
-            self.send(Envelope(_WakeUp()))
+        """Make the actor's thread look at the marks."""
+        extras = self.extras
+        if extras is not None and extras.bell is not None:
+            # What lies in the bell already wakes the thread later than now.
+            if not extras.bell.qsize():
+                extras.bell.put(None)
+            # The inbox of an actor that is down is not looked at. If it is up again a moment
+            # later, it looks at `attention` before it turns to the inbox.
+            if extras.down:
+                return
+        self.put_without_waiting(Envelope(_WakeUp()))
+
+    def find_place(self) -> Place | None:
+        """The line of the user's code that the actor is at, as far as that can be found out."""
+        return place_of_actor(self)
 
     def refuse_hopeless_wait(self) -> None:
         """Raise if the actor cannot get a thread, and nothing will change that."""
@@ -348,20 +583,6 @@ class Address:
     def cancel(self) -> None:
         """Interrupt what the actor awaits, if it runs in an event loop, and have it stop."""
 
-    def _bury_all(self, letters: list[Letter]) -> None:
-        raised: list[BaseException] = []
-        while letters:
-            try:
-                self._bury(letters[0])
-            except BaseException as error:
-                raised.append(error)
-                # A signal handler struck, we do not know where. Better twice than never.
-                with contextlib.suppress(BaseException):
-                    self._bury(letters[0])
-            del letters[:1]
-        if raised:
-            raise raised[0]
-
     def _bury(self, letter: Letter) -> None:
         message = letter.message
         reply_to = letter.reply_to
@@ -369,14 +590,23 @@ class Address:
         if isinstance(message, _ActorStop):
             if reply_to is not None:
                 self.answer_when_ended(reply_to, answer=True)
-        elif isinstance(message, _WakeUp):
+        elif type(message) in PRIVILEGED or self._bequeath(letter):
             pass
         elif reply_to is None:
             self.home.bury(self, message, reason)
         else:
-            _answer(reply_to, (None, (self.dead_error(reason), None)))
+            self.refuse(reply_to, reason)
             if isinstance(letter, Ask):
                 letter.let_go()
+
+    def _bequeath(self, letter: Letter) -> bool:
+        """Leave a letter to somebody who takes it on, if there is such a one."""
+        heir = None if self.extras is None else self.extras.heir
+        return heir is not None and heir(letter)
+
+    def refuse(self, reply_to: Any, reason: str) -> None:
+        """Answer somebody whose message this actor will not handle."""
+        answer(reply_to, (None, (self.dead_error(reason), None)))
 
     def _require_stoppers(self) -> list[tuple[Any, object]]:
         """The list of those who wait for the end; it is there before the address is closed."""
@@ -392,27 +622,17 @@ class Address:
     def _answer_stoppers(self) -> None:
         # They stay in the list: to answer somebody twice does no harm, and to take somebody out
         # and be interrupted then would.
-        for reply_to, answer in (self.stoppers or _NOBODY).copy():
-            _answer(reply_to, (answer, None))
+        for_each((self.stoppers or _NOBODY).copy(), self._answer_stopper)
 
+    def _answer_stopper(self, stopper: tuple[Any, object]) -> None:
+        reply_to, value = stopper
+        answer(reply_to, (self.reason if value is REASON else value, None))
 
-def _answer(reply_to: Any, outcome: Outcome) -> None:
-    """Resolve a future, unless somebody else has set it."""
-    if type(reply_to) in _OUR_FUTURES:
-        # It does not raise, so nothing is swallowed here that a signal handler raises.
-        reply_to._try_resolve(outcome)
-        return
-    value, raised = outcome
-    with contextlib.suppress(Exception):
-        if raised is None:
-            reply_to.set(value)
-        else:
-            reply_to.set_exception((type(raised[0]), raised[0], None))
-
-
-_OUR_FUTURES = frozenset({Ask, CallAsk, ThreadingFuture})
 
 _NOBODY: list[tuple[Any, object]] = []
+
+_kept: list[Actor | None] = []
+"""The actor objects that a child process has inherited."""
 
 
 def _new_urn() -> str:

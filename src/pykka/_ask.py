@@ -14,6 +14,7 @@ An actor class that overrides `_create_future()` gets what that returns instead,
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import CallEnvelope, Envelope
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pykka._address import Address
+    from pykka._lazy import Outcome
 
 _new = object.__new__
 
@@ -90,3 +92,20 @@ def message_of(item: Any) -> Any:
     if isinstance(item, (Ask, CallAsk, CallEnvelope, Envelope)):
         return item.message  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return item
+
+
+def answer(reply_to: Any, outcome: Outcome) -> None:
+    """Resolve the future of an answer, unless somebody else has set it."""
+    if type(reply_to) in _OUR_FUTURES:
+        # It does not raise, so nothing is swallowed here that a signal handler raises.
+        reply_to._try_resolve(outcome)
+        return
+    value, raised = outcome
+    with contextlib.suppress(Exception):
+        if raised is None:
+            reply_to.set(value)
+        else:
+            reply_to.set_exception((type(raised[0]), raised[0], None))
+
+
+_OUR_FUTURES = frozenset({Ask, CallAsk, ThreadingFuture})

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from pykka._address import Address
+    from pykka._birth import Birth
 
 
 class Worker(Protocol):
@@ -29,11 +30,13 @@ class Worker(Protocol):
 class ThreadState:
     """What the library keeps for one thread."""
 
-    __slots__ = ("accepts", "address", "depth", "is_main", "push", "spare", "worker")
+    __slots__ = ("accepts", "address", "birth", "depth", "is_main", "push", "spare", "worker")
 
     def __init__(self) -> None:
         self.address: Address | None = None
         """The actor whose code runs on this thread."""
+        self.birth: Birth | None = None
+        """What was said of the actor that is about to be made."""
         self.worker: Worker | None = None
         """The thread's worker, if it belongs to a pool."""
         self.is_main = threading.get_ident() == threading.main_thread().ident

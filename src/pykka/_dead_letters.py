@@ -1,8 +1,8 @@
 """Dead letters: messages that were accepted and then never handled.
 
 Nothing is silently lost (guarantee G3). A *tell* that an actor leaves behind when it ends is
-counted, handed to every subscriber, and logged on `pykka.dead_letters`. An *ask* is answered with
-`ActorDeadError` instead, so whoever sent it knows.
+counted, handed to every subscriber, published as an event, and logged on `pykka.dead_letters`. An
+*ask* is answered with `ActorDeadError` instead, so whoever sent it knows.
 
 The log is rate-limited, so that a flood of dead letters cannot drown a program: a bucket of
 tokens, of which each record takes one and each second brings one back. A record says how many
@@ -19,7 +19,7 @@ from __future__ import annotations
 import logging
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pykka._locks import held
 from pykka._logging import is_for_the_program, report_failure
@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._ref import ActorRef
+
+    class Events(Protocol):
+        """What is needed of an event bus."""
+
+        def has_subscribers(self, event_class: type, /) -> bool:
+            """Tell whether anybody gets the events of a class."""
+            ...
+
+        def publish(self, event: object, /) -> int:
+            """Hand an event to all who have subscribed to its class."""
+            ...
+
 
 logger = logging.getLogger("pykka.dead_letters")
 
@@ -68,6 +80,7 @@ class DeadLetters:
         burst: How many may be logged at once.
         per_second: How many may be logged each second in the long run.
         clock: Gives the time in seconds.
+        events: Where each dead letter is published as an event.
     """
 
     def __init__(
@@ -76,6 +89,7 @@ class DeadLetters:
         burst: int = 10,
         per_second: float = 1.0,
         clock: Callable[[], float] = monotonic,
+        events: Events | None = None,
     ) -> None:
         self._burst = float(burst)
         self._per_second = per_second
@@ -86,6 +100,7 @@ class DeadLetters:
         self._tokens = float(burst)
         self._last = clock()
         self._subscribers: list[Callable[[DeadLetter], object]] = []
+        self._events = events
         self._busy = _Busy()
 
     def renew_locks(self) -> None:
@@ -117,12 +132,17 @@ class DeadLetters:
                 _log(letter, suppressed)
             finally:
                 busy.logging = False
-        if self._subscribers and not busy.telling:
+        events = self._events
+        if events is not None and not events.has_subscribers(DeadLetter):
+            events = None
+        if (self._subscribers or events is not None) and not busy.telling:
             was_logging = busy.logging
             busy.telling = busy.logging = True
             try:
                 for subscriber in self._subscribers.copy():
                     _tell(subscriber, letter)
+                if events is not None:
+                    events.publish(letter)
             finally:
                 busy.telling = False
                 busy.logging = was_logging

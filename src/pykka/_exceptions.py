@@ -23,6 +23,9 @@ class ActorDeadError(ActorError):
     handling the message` if the message was accepted but the actor ended first.
     """
 
+    _refused_by: object = None
+    """The address of the actor that was dead before the question was sent; for routers."""
+
 
 class Timeout(ActorError, TimeoutError):  # noqa: N818 (the name is Pykka's)
     """A future had no result within the time allowed.
@@ -40,12 +43,59 @@ class DeadlockError(ActorError):
     """
 
 
+class NameTakenError(ActorError):
+    """A living actor of the system has that name already.
+
+    The text names it. Choose another name, or stop it first.
+    """
+
+
+class StashFullError(ActorError):
+    """An actor has set aside as many messages as it may.
+
+    The text names the actor and its `stash_capacity`.
+    """
+
+
+class InboxFullError(ActorError):
+    """The actor's inbox is full, and its policy is not to take the message.
+
+    Raised by `ActorRef.tell`, and by the future of `ActorRef.ask`: at once, or after the timeout
+    of an inbox that lets its senders wait, or because the message was dropped. See
+    `pykka.inboxes`.
+    """
+
+
 class PoolExhaustedError(ActorError):
     """All threads of a dispatcher would wait for actors that need one of them.
 
     The dispatcher has as many threads as it may, so none of them could ever go on. Raised in the
     actor whose wait would be the last. The text names the dispatcher and its bound.
     """
+
+
+class CircuitOpenError(ActorError):
+    """A circuit breaker did not let a message through, because too many before it failed.
+
+    The message was not sent.
+    """
+
+    def __init__(self, text: str = "", *, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+        """Seconds after which the breaker lets a message through again, to try it out."""
+
+
+class RateLimitExceededError(ActorError):
+    """A rate limiter did not let a message through, because there were too many before it.
+
+    The message was not sent.
+    """
+
+    def __init__(self, text: str = "", *, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+        """Seconds after which the limiter lets a message through, if nobody else sends one."""
 
 
 class FutureAlreadySetError(ActorError, queue.Full):

@@ -16,9 +16,13 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pykka._locks import held
+from pykka._logging import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pykka._envelope import Envelope
+    from pykka._statistics import InboxStatistics
 
 
 class Letter(Protocol):
@@ -61,6 +65,10 @@ class Sender(Protocol):
         """How many envelopes are in the inbox."""
         ...
 
+    def inbox_statistics(self) -> InboxStatistics:
+        """How it stands with the inbox."""
+        ...
+
 
 class Inbox:
     """An actor's inbox, as a user sees it.
@@ -79,7 +87,10 @@ class Inbox:
         block: bool = True,  # noqa: FBT001, FBT002 (queue.Queue's signature)
         timeout: float | None = None,
     ) -> None:
-        """Send an envelope to the actor. The inbox has no bound, so this never blocks.
+        """Send an envelope to the actor.
+
+        Without a bound (see `pykka.inboxes`), this never blocks. With one, it does what the
+        inbox's policy says.
 
         Args:
             envelope: The envelope.
@@ -123,15 +134,105 @@ class Inbox:
         return self._sender.count() == 0
 
     def full(self) -> bool:
-        """Tell that there is room: the inbox has no bound."""
-        return False
+        """Tell whether it has a bound, and no room."""
+        found = self.statistics()
+        return found.capacity is not None and found.waiting >= found.capacity
 
     def qsize(self) -> int:
         """Tell how many messages wait; the one being handled is not among them."""
         return self._sender.count()
 
+    def statistics(self) -> InboxStatistics:
+        """Return how it stands with the inbox."""
+        return self._sender.inbox_statistics()
+
     def __repr__(self) -> str:
         return f"<pykka inbox with {self.qsize()} messages>"
+
+
+_ignored: set[type] = set()
+
+
+def spec_of(actor_class: type[Any]) -> Any:
+    """The specification of its actors' inbox that a class keeps; `None` if it keeps none.
+
+    A program that is older than that attribute may keep something else under the same name. That
+    is left alone, and said once in the log, for it may also be a mistake.
+    """
+    spec = actor_class.default_inbox
+    if spec is None or hasattr(spec, "_make"):
+        return spec
+    if actor_class not in _ignored:
+        _ignored.add(actor_class)
+        logger.warning(
+            "%s.default_inbox is %r, which is none of pykka.inboxes, such as Bounded(100); "
+            "so it makes no difference to the inbox",
+            actor_class.__name__,
+            spec,
+        )
+    return None
+
+
+def require_spec(spec: object, what: str) -> None:
+    """Refuse what is no specification of an inbox.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if isinstance(spec, type) or not hasattr(spec, "_make"):
+        msg = f"{what} is {spec!r}, and has to be one of pykka.inboxes, such as Bounded(100)"
+        raise TypeError(msg)
+
+
+def count(inbox: Any) -> int:
+    """Tell how much is in an inbox, as far as it says so."""
+    qsize: Any = getattr(inbox, "qsize", None)
+    if qsize is None:
+        is_empty: bool = inbox.empty()
+        return int(not is_empty)
+    size: int = qsize()
+    return size
+
+
+def put_without_waiting(inbox: Any, full: Callable[[], bool] | None, envelope: object) -> bool:
+    """Put an envelope into an inbox, which may be the user's own, and never wait for room.
+
+    Args:
+        inbox: The inbox, or what counts its messages.
+        full: Tells whether it is full; None if it has no bound that we know of.
+        envelope: The envelope.
+
+    Returns:
+        Whether it is in. It is not if the inbox is full.
+    """
+    if full is None:
+        inbox.put(envelope)
+        return True
+    if full():
+        return False
+    put_nowait = getattr(inbox, "put_nowait", inbox.put)
+    try:
+        put_nowait(envelope)
+    except queue.Full:
+        return False
+    except TypeError:
+        # A subclass of Queue, whose put() takes an envelope and nothing else.
+        inbox.put(envelope)
+    return True
+
+
+def move(source: list[Any], into: list[Any]) -> None:
+    """Move everything that is in a list to the end of another, in order.
+
+    The loop runs in C from start to end, so no signal handler can raise between the moment
+    an item leaves its list and the moment it is in the other.
+    """
+    if not source:
+        return
+    done = len(into)
+    with contextlib.suppress(IndexError):
+        into.extend(iter(source.pop, _NEVER))
+    into[done:] = into[done:][::-1]
 
 
 _NEVER = object()
@@ -159,12 +260,20 @@ def take_all(inbox: Any, into: list[Any]) -> None:
         with contextlib.suppress(queue.Empty):
             into.extend(iter(inbox.get_nowait, _NEVER))
         return
+    own: Any = getattr(inbox, "take_all", None)
+    if own is not None:  # it is the library's
+        own(into)
+        return
     # An inbox of the user's. With nothing but get() and empty(), two threads that both saw a last
     # envelope would fight for it and one would wait for ever; so one thread at a time. The lock
     # is re-entrant for sends from signal handlers and finalisers.
     for _ in held(_one_at_a_time):
         try:
-            while not inbox.empty():
+            # With a condition in the head of the loop, the jump back would not belong to the `try`
+            # from Python 3.12 on, and a signal handler can strike there.
+            while True:
+                if inbox.empty():
+                    break
                 into.append(inbox.get())
         finally:
             _one_at_a_time.release()

@@ -11,39 +11,42 @@ so they refuse it: that is an error in place of an answer that nobody can use.
 
 What happens when something goes wrong is decided here, too:
 
-- A failing *ask* goes to its asker, and the actor lives on.
-- A failing *tell* ends the actor: unregistered, marked stopped, `on_failure()`.
+- A failing *ask* goes to its asker, and the actor lives on; unless the class says in `crash_on`
+  that such an exception ends it all the same.
+- A failing *tell* ends the actor: unregistered, marked stopped, `on_failure()`. If it is
+  supervised, it ends the instance.
 - A `BaseException` that is not an `Exception` (Ctrl-C, `sys.exit()`) is answered to the asker,
   ends the actor in an orderly way (`on_stop()`), and then stops all others. That is done by a
   thread of its own: here, it would wait for actors that may in turn be waiting for this one.
   `asyncio.CancelledError` and `GeneratorExit` mean the call and not the program, so they count as
   ordinary failures.
 
-Invariants (guarantee G8)
-    - Exactly one of `on_stop()` and `on_failure()` runs, once, and after the stopped mark is set.
-      (Neither does if a user sets `actor_stopped` by hand; it is his stop then, not ours.)
-    - However the life ends, the address is closed: whatever was left is answered or reported.
-      Whoever asked for the stop is answered after all that.
+The ends are in `pykka._ending`.
 """
 
 from __future__ import annotations
 
-import sys
-import threading
 from types import BuiltinFunctionType, CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
-from pykka._ask import Ask, CallAsk
+from pykka._ask import LETTERS, Ask, CallAsk
 from pykka._current import current
+from pykka._ending import crash, end, ends_all_the_same, stop, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._logging import logger
-from pykka._registry import ActorRegistry
+from pykka._replying import (
+    is_failure,
+    is_the_callers,
+    log_returned,
+    reply,
+    reply_exception,
+    settle,
+)
+from pykka._timers import Tick
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from pykka._actor import Actor
     from pykka._address import Address
@@ -52,65 +55,124 @@ if TYPE_CHECKING:
 
 _handlers = messages._handlers
 
+
+class SetAside(BaseException):
+    """Raised by `Actor.stash()`: the message will be handled later, if at all."""
+
+
 _NO_REPLY = object()  # the handler has seen to the answer itself
 
 inherited_stop: object = None
 """The function `Actor.stop`; entered by `pykka._actor`, which stands above this module."""
 
 
-def live(actor: Actor) -> None:
-    """Run an actor on this thread, from its start to its end."""
-    address = actor._pykka_address
+def live(address: Address) -> None:
+    """Run an actor on this thread, from its start to its end.
+
+    It does not hold the actor itself, which may be replaced by another instance.
+    """
     if not address.claim_life():
         return  # the start was interrupted, and nobody knows of the actor
     state = current.state
     state.address = address
     try:
-        begin(address, actor)
+        begin(address, address.actor)  # type: ignore[arg-type]
         get = address.inbox.get
         # "while not address.stopped" would be compiled to a loop without an unconditional jump
         # back. Python 3.11 never specialises such a loop in a function that is called once for
         # each thread, and it runs at less than half the speed.
         while True:
-            if address.stopped:
-                break
-            handle(address, get())
+            if address.attention:
+                letter = attend(address)
+                if letter is ENDED:
+                    break
+                if letter is DOWN:
+                    address.extras.bell.get()  # type: ignore[union-attr]
+                    continue
+                get = address.inbox.get
+                handle(address, get() if letter is NOTHING else letter)
+                letter = None
+            else:
+                handle(address, get())
     except BaseException as error:  # the user's inbox failed
-        crash(address, actor, error)
+        crash(address, address.actor, error)  # type: ignore[arg-type]
     finally:
-        end(address, actor)
+        end(address)
         state.address = None
+
+
+ENDED = object()
+"""The actor ends; there is nothing to be handled any more."""
+
+DOWN = object()
+"""The instance has ended, and its supervisor has not yet said what is next."""
+
+NOTHING = object()
+"""There is nothing that comes before the inbox."""
+
+
+def attend(address: Address) -> Any:
+    """See to what comes before the next message of the inbox.
+
+    To be called when `Address.attention` is set. It clears that mark *before* it looks, and sets
+    it again if there may be more.
+
+    Returns:
+        A letter to be handled, `NOTHING`, `DOWN` or `ENDED`. If a coroutine was taken over, that
+        has to be seen to first.
+    """
+    address.attention = False
+    extras = address.extras
+    if address.stopped:
+        address.attention = True
+        if extras is not None and extras.killed and not address.ending:
+            stop(address, address.actor)  # type: ignore[arg-type]
+        return ENDED
+    if extras is None:
+        return NOTHING
+    lane = extras.signals or extras.front
+    if extras.down and lane is extras.front:
+        address.attention = True
+        return DOWN
+    try:
+        letter = lane.pop(0)
+    except IndexError:
+        return NOTHING
+    address.attention = True
+    if extras.meter is not None:
+        extras.meter.take_up(letter)
+    return letter
 
 
 def begin(address: Address, actor: Actor) -> None:
     """Run the start hook."""
+    if address.ending:
+        return  # it was abandoned before it could begin
     try:
         result: Any = actor.on_start()
         if type(result) is CoroutineType:
             address.take_over(result, end_of_start)  # pyright: ignore[reportUnknownArgumentType]
+            return
     except BaseException as error:
         end_of_start(address, None, error)
+    else:
+        if address.extras is not None:
+            end_of_start(address, None, None)
 
 
 def end_of_start(address: Address, _result: object, error: BaseException | None) -> None:
     """See to what the start hook has raised."""
     actor: Any = address.actor
+    if actor is None:
+        return  # it was abandoned, or its loop was closed under it
     if error is None:
-        return
-    if is_failure(error):
+        supervision = None if address.extras is None else address.extras.supervision
+        if supervision is not None:
+            supervision.came_up(address)
+    elif is_failure(error):
         crash(address, actor, error)
     else:
         stop_everything(address, actor, error)
-
-
-def end(address: Address, actor: Actor) -> None:
-    """Close the address, however the life has ended."""
-    try:
-        if not address.ending:
-            address.ending = True
-            ActorRegistry.unregister(actor.actor_ref)
-    finally:
-        address.close()
 
 
 def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
@@ -134,6 +196,9 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
             message = letter.message
             handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
             result = actor.on_receive(message) if handler is None else handler(address, letter)
+    except SetAside:
+        _set_aside(address)
+        address.handling = letter = message = actor = None
     except BaseException as error:
         _fail(address, actor, getattr(letter, "reply_to", None), error)
         if kind is Ask or kind is CallAsk:
@@ -167,12 +232,12 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
                         if type(first) is not BuiltinFunctionType:  # not a lock's release()
                             letter._forget(first)
                     else:
-                        _settle(actor, letter, outcome)
+                        settle(actor, letter, outcome)
                 except (IndexError, TypeError):  # a waiter gave up; a get-hook or an outcome
-                    _settle(actor, letter, outcome)
+                    settle(actor, letter, outcome)
             letter.let_go()
         elif letter.reply_to is not None and result is not _NO_REPLY:
-            _reply(actor, letter.reply_to, result)
+            reply(actor, letter.reply_to, result)
     # While the thread waits for the next message, it does not keep this one alive.
     address.handling = None
 
@@ -198,6 +263,9 @@ def handle_told(address: Address, message: object) -> None:
 
 def fail_told(address: Address, error: BaseException) -> None:
     """End the handling of a message that raised, and that nobody wants an answer to."""
+    if type(error) is SetAside:
+        _set_aside(address)
+        return
     _fail(address, address.actor, None, error)  # type: ignore[arg-type]
 
 
@@ -213,212 +281,73 @@ def end_of_message(address: Address, result: object, error: BaseException | None
     """End the handling of the message that the actor is handling."""
     letter, actor = address.handling, address.actor
     if actor is None:
-        return  # its loop was closed under it, and everybody is answered
+        return  # it was abandoned, or its loop closed under it, and everybody is answered
+    if type(error) is SetAside:
+        _set_aside(address)
+        address.handling = None
+        return
     reply_to = getattr(letter, "reply_to", None)
     if error is not None:
         _fail(address, actor, reply_to, error)
     elif isinstance(letter, Ask):
         outcome: Outcome = (result, None)
         letter._log.append(outcome)
-        _settle(actor, letter, outcome)
+        settle(actor, letter, outcome)
     elif reply_to is not None:
-        _reply(actor, reply_to, result)
+        reply(actor, reply_to, result)
     if isinstance(letter, Ask):
         letter.let_go()
     letter = reply_to = error = None  # as in handle()
     address.handling = None
 
 
+type_of: Callable[[object], type] = type  # so that type checkers do not draw conclusions
+
+
+def _set_aside(address: Address) -> None:
+    """Put the message that the actor is handling into its stash.
+
+    This is done at the end of the handling and not by `stash()`, so that a message whose handler
+    has caught what that raises, and has handled it after all, is not handled twice.
+    """
+    extras = address.need_extras()
+    if extras.meter is not None:
+        extras.meter.set_aside += 1
+    letter: Any = address.handling
+    if type_of(letter) is Envelope and type_of(letter.message) is Tick:
+        tick = letter.message.timer.set_aside()
+        if tick is None:
+            return
+        letter = Envelope(tick)
+    if extras.stash is None:
+        extras.stash = []
+    extras.stash.append(letter if type_of(letter) in LETTERS else Envelope(letter))
+
+
 def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -> None:
     """End the handling of a message that raised."""
+    if address.extras is not None and address.extras.meter is not None:
+        address.extras.meter.failures += 1
     if is_failure(error):
         if reply_to is None:
             crash(address, actor, error)
         else:
             log_returned(actor, error)
-            _reply_exception(actor, reply_to, error)
+            reply_exception(actor, reply_to, error)
+            if ends_all_the_same(address, error):
+                crash(address, actor, error)
     else:
         if reply_to is not None:
-            _reply_exception(actor, reply_to, error)
+            reply_exception(actor, reply_to, error)
         if reply_to is None or not is_the_callers(error):
             stop_everything(address, actor, error)
-
-
-def log_returned(actor: Actor, error: BaseException) -> None:
-    """Log that the exception of a question goes to its asker."""
-    logger.info("Exception returned from %s to caller:", actor, exc_info=_as_exc_info(error))
-
-
-def is_the_callers(error: BaseException) -> bool:
-    """Tell whether an exception in an actor means the caller, and not the program.
-
-    Ctrl-C reaches the main thread, and an actor runs there only for a caller who waits for it.
-    """
-    return isinstance(error, KeyboardInterrupt) and current.state.is_main
-
-
-def is_failure(error: BaseException) -> bool:
-    """Tell whether an exception is about the call that raised it, and not about the program."""
-    if isinstance(error, (Exception, GeneratorExit)):
-        return True
-    # If it is asyncio's exception, then somebody has imported asyncio.
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
-
-
-def _stop(address: Address, actor: Actor) -> None:
-    """End the life in an orderly way."""
-    _mark_stopped(address, actor)
-    _run_hook(address, actor.on_stop)
-
-
-def _mark_stopped(address: Address, actor: Actor) -> None:
-    address.ending = True
-    ActorRegistry.unregister(actor.actor_ref)
-    address.mark_stopped()
-    logger.debug("Stopped %s", actor)
-
-
-def crash(address: Address, actor: Actor, error: BaseException) -> None:
-    """End the life because of an exception."""
-    if address.ending:
-        return
-    address.ending = True
-    logger.error("Unhandled exception in %s:", actor, exc_info=_as_exc_info(error))
-    ActorRegistry.unregister(actor.actor_ref)
-    address.mark_stopped()
-    _run_hook(address, actor.on_failure, type(error), error, error.__traceback__)
-
-
-def evict(address: Address) -> None:
-    """End the life from outside, without a hook: there is nobody left who could run it."""
-    actor = address.actor
-    if actor is None:
-        return
-    reply_to = getattr(address.handling, "reply_to", None)
-    if not address.ending:
-        logger.warning(
-            "The event loop of %s was closed before the actor had stopped; no hook is run. "
-            "asyncio.run() sees to that, and so does `async with pykka.ActorScope()`.",
-            actor,
-        )
-    address.stopped = True
-    if reply_to is not None:
-        _reply_exception(actor, reply_to, address.dead_error("lost its event loop"))
-    address.handling = None
-    end(address, actor)
-
-
-def claim_and_end(address: Address) -> None:
-    """End the life of an actor that has never begun."""
-    actor = address.actor
-    if actor is not None and address.claim_life():
-        end(address, actor)
-
-
-def _run_hook(address: Address, hook: Callable[..., object], *args: object) -> None:
-    """Run one of the hooks at the end of a life. There is nothing left for it to end."""
-    try:
-        result: Any = hook(*args)
-        if type(result) is CoroutineType:
-            address.take_over(result, end_of_hook)  # pyright: ignore[reportUnknownArgumentType]
-    except BaseException as error:
-        end_of_hook(address, None, error)
-
-
-def end_of_hook(address: Address, _result: object, error: BaseException | None) -> None:
-    """See to what a hook at the end of a life has raised."""
-    actor = address.actor
-    if error is None:
-        return
-    if is_failure(error):
-        logger.error("Unhandled exception in %s:", actor, exc_info=_as_exc_info(error))
-    else:
-        logger.debug("%r in %s. Stopping all actors.", error, actor)
-        _stop_the_others()
-
-
-def interrupt(address: Address, actor: Actor, reason: str) -> None:
-    """End the life in an orderly way in the middle of a message, whose sender is told so."""
-    letter = address.handling
-    reply_to = getattr(letter, "reply_to", None)
-    if reply_to is not None:
-        _reply_exception(actor, reply_to, address.dead_error(reason))
-        if isinstance(letter, Ask):
-            letter.let_go()
-    address.handling = None
-    if not address.ending:
-        _stop(address, actor)
-
-
-def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:
-    """Stop this actor, and then all others, because of an exception that means the program."""
-    logger.debug("%r in %s. Stopping all actors.", error, actor)
-    _stop(address, actor)
-    _stop_the_others()
-
-
-def _stop_the_others() -> None:
-    """Stop all actors, from a thread that holds none."""
-    thread = threading.Thread(target=ActorRegistry.stop_all, name="pykka-stop-all")
-    try:
-        thread.start()
-    except RuntimeError:  # the interpreter is shutting down
-        ActorRegistry.stop_all(block=False)
-
-
-def _reply(actor: Actor, reply_to: Any, result: object) -> None:
-    try:
-        reply_to.set(result)
-    except Exception:
-        _log_late_reply(actor)
-
-
-def _reply_exception(actor: Actor, reply_to: Any, error: BaseException) -> None:
-    try:
-        reply_to.set_exception(_as_exc_info(error))
-    except Exception:
-        _log_late_reply(actor)
-
-
-def _settle(actor: Actor, ask: Ask, outcome: Outcome) -> None:
-    try:
-        if not ask._settle(outcome):
-            _log_late_reply(actor)
-    except BaseException:
-        logger.exception("A callback of the future of a reply from %s raised:", actor)
-
-
-def _log_late_reply(actor: Actor) -> None:
-    logger.warning(
-        "Reply from %s dropped, because its future could not be set; "
-        "somebody else has set it already, or has given it a get-hook.",
-        actor,
-        exc_info=True,
-    )
-
-
-def _as_exc_info(
-    error: BaseException,
-) -> tuple[type[BaseException], BaseException, TracebackType | None]:
-    return type(error), error, error.__traceback__
 
 
 def _on_stop_message(address: Address, envelope: Letter) -> object:
     if envelope.reply_to is not None:
         address.answer_when_ended(envelope.reply_to, answer=True)
-    _stop(address, address.actor)  # type: ignore[arg-type]
+    stop(address, address.actor)  # type: ignore[arg-type]
     return _NO_REPLY
-
-
-def stop_without_hook(address: Address, actor: Actor, reply_to: Any) -> None:
-    """End the life of an actor that has no stop hook, and answer somebody who has asked for it.
-
-    To do it twice does no harm.
-    """
-    address.answer_when_ended(reply_to, answer=True)
-    _mark_stopped(address, actor)
-    end(address, actor)
 
 
 def _on_wake_up(_address: Address, _envelope: Letter) -> object:

@@ -19,7 +19,7 @@ from pykka._introspection import (
     public_values,
 )
 from pykka._logging import logger
-from pykka.messages import ProxyGetAttr, ProxySetAttr
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pykka._actor import Actor
     from pykka._future import Future
     from pykka._ref import ActorRef
+    from pykka._timers import Timer
 
 A = TypeVar("A", bound="Actor")
 T = TypeVar("T")
@@ -218,6 +219,40 @@ class CallableProxy(Generic[A]):
             ActorDeadError: The actor is dead.
         """
         self.actor_ref._defer(self._attr_path, args, kwargs)
+
+    def defer_after(self, delay: float, /, *args: Any, **kwargs: Any) -> Timer:
+        """Call the method later, with the semantics of `ActorRef.tell_after`.
+
+        Args:
+            delay: Seconds until then, by the clock of the actor's system.
+            *args: Arguments for the method.
+            **kwargs: Keyword arguments for the method.
+
+        Returns:
+            The timer, which can be cancelled.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+            ValueError: `delay` is negative.
+        """
+        return self.actor_ref.tell_after(delay, ProxyCall(self._attr_path, args, kwargs))
+
+    def defer_every(self, interval: float, /, *args: Any, **kwargs: Any) -> Timer:
+        """Call the method again and again, with the semantics of `ActorRef.tell_every`.
+
+        Args:
+            interval: Seconds from one call to the next, by the clock of the actor's system.
+            *args: Arguments for the method.
+            **kwargs: Keyword arguments for the method.
+
+        Returns:
+            The timer, which can be cancelled.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+            ValueError: `interval` is not more than 0.
+        """
+        return self.actor_ref.tell_every(interval, ProxyCall(self._attr_path, args, kwargs))
 
     def __repr__(self) -> str:
         return f"<CallableProxy for {self.actor_ref}, attr_path={self._attr_path!r}>"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from pykka._address import Address
+from pykka._address import REASON, Address
 from pykka._ask import Ask, CallAsk, make_ask
 from pykka._deadline import check_timeout
 from pykka._envelope import CallEnvelope, Envelope
+from pykka._killing import abandon_after, end_of
+from pykka._meter import request, statistics_of
 from pykka._proxy import ActorProxy
 from pykka._threading_future import ThreadingFuture
+from pykka._timers import Timer, tell_later
 from pykka.messages import ProxyCall, _ActorStop
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
     from pykka._actor import Actor
     from pykka._future import Future
+    from pykka._reasons import Reason
+    from pykka._statistics import ActorStatistics
+    from pykka._system import ActorSystem
 
 A = TypeVar("A", bound="Actor")
 
@@ -77,6 +83,18 @@ class ActorRef(Generic[A]):
         return self._address.urn
 
     @property
+    def name(self) -> str | None:
+        """The name that the actor was given by `Actor.options`, if it was."""
+        extras = self._address.extras
+        return None if extras is None else extras.name
+
+    @property
+    def system(self) -> ActorSystem:
+        """The system that the actor belongs to."""
+        system: Any = self._address.home
+        return system  # type: ignore[no-any-return]
+
+    @property
     def actor_inbox(self) -> Any:
         """See `Actor.actor_inbox`."""
         return self._address.face
@@ -94,7 +112,8 @@ class ActorRef(Generic[A]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ActorRef):
             return NotImplemented
-        return self._address is other._address
+        # A router has no address.
+        return self._address is getattr(other, "_address", None)  # pyright: ignore[reportUnknownArgumentType]
 
     def __hash__(self) -> int:
         return hash(self._address)
@@ -196,6 +215,7 @@ class ActorRef(Generic[A]):
             envelope = _envelope_for(future, message, address)
         if address.stopped:
             error = address.dead_error("not found")
+            error._refused_by = address
             future.set_exception((type(error), error, None))
             if isinstance(envelope, Ask):
                 envelope.let_go()
@@ -254,6 +274,156 @@ class ActorRef(Generic[A]):
         if block:
             return future.get(timeout=timeout)
         return future
+
+    @overload
+    def kill(self, *, deadline: float | None = None, block: Literal[True] = True) -> bool: ...
+    @overload
+    def kill(self, *, deadline: float | None = None, block: Literal[False]) -> Future[bool]: ...
+    @overload
+    def kill(
+        self, *, deadline: float | None = None, block: bool = True
+    ) -> bool | Future[bool]: ...
+    def kill(self, *, deadline: float | None = None, block: bool = True) -> bool | Future[bool]:
+        """Have the actor end right after the message that it is handling.
+
+        Unlike `stop()` it does not wait for its turn in the inbox. What is left there is answered
+        with `ActorDeadError`, or becomes dead letters. The actor's `on_stop()` runs.
+
+        A handler that does not return cannot be ended in Python. With a `deadline`, the actor is
+        *abandoned* when that is over: from then on it counts as dead, those who watch it get the
+        reason `Abandoned`, and whatever its code does later makes no difference. If it awaits
+        something in an event loop, it is cancelled as well.
+
+        Args:
+            deadline: Seconds, by the clock of the actor's system, after which the actor is
+                abandoned; `None` waits for the handler to return.
+            block: Whether to wait until the actor has ended.
+
+        Returns:
+            `True` if the actor has ended because of this, or was ending; `False` if it was dead
+            already. Without blocking, a future of that.
+
+        Raises:
+            DeadlockError: An actor kills itself, or one that waits for it, and waits for that.
+            ValueError: `deadline` is negative.
+        """
+        if deadline is not None:
+            check_timeout(deadline)
+        address = self._address
+        ended = end_of(address, answer=address.actor is not None)
+        address.kill()
+        if deadline is not None:
+            abandon_after(address, deadline, ended)
+        return ended.get() if block else ended
+
+    def when_terminated(self) -> Future[Reason]:
+        """Return a future of the reason why the actor has ended.
+
+        It is resolved when the actor has fully ended, its last hook included. It may be asked for
+        at any time, also long afterwards. Actors better use `Actor.watch`.
+
+        Examples:
+            >>> import pykka
+            >>> class Fragile(pykka.ThreadingActor):
+            ...     def on_receive(self, message):
+            ...         raise ValueError(message)
+            >>> fragile = Fragile.start()
+            >>> fragile.tell("too much")
+            >>> fragile.when_terminated().get(timeout=10)
+            Failed(ValueError('too much'))
+        """
+        return end_of(self._address, answer=REASON)
+
+    def tell_after(self, delay: float, message: Any) -> Timer:
+        """Send a message later.
+
+        Args:
+            delay: Seconds until it is sent, by the clock of the actor's system.
+            message: Any object. It is not copied.
+
+        Returns:
+            The timer, which can be cancelled. If the actor ends before, it is cancelled by that.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+            TypeError: `delay` is no number.
+            ValueError: `delay` is negative or infinite.
+        """
+        return tell_later(self._address, message, delay)
+
+    def tell_every(self, interval: float, message: Any, *, first: float | None = None) -> Timer:
+        """Send a message again and again.
+
+        If the actor has not yet begun to handle one when the next is due, that one is left out,
+        and counted in `Timer.missed`; so a slow actor is not flooded.
+
+        Args:
+            interval: Seconds from one to the next, by the clock of the actor's system.
+            message: Any object. It is not copied.
+            first: Seconds until the first one; `None` for one interval.
+
+        Returns:
+            The timer, which can be cancelled. When the actor ends, it is cancelled by that.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+            TypeError: One of the times is no number.
+            ValueError: `interval` is not more than 0, `first` is negative, or one is infinite.
+
+        Examples:
+            >>> import queue
+            >>> import pykka
+            >>> class Clockwork(pykka.ThreadingActor):
+            ...     def __init__(self, ticks):
+            ...         super().__init__()
+            ...         self.ticks = ticks
+            ...     def on_receive(self, message):
+            ...         self.ticks.put(message)
+            >>> ticks = queue.SimpleQueue()
+            >>> clockwork = Clockwork.start(ticks)
+            >>> timer = clockwork.tell_every(0.001, "tick")
+            >>> [ticks.get(timeout=10) for _ in range(3)]
+            ['tick', 'tick', 'tick']
+            >>> clockwork.stop()
+            True
+        """
+        delay = interval if first is None else first
+        return tell_later(self._address, message, delay, interval, what="first")
+
+    def timers(self) -> list[Timer]:
+        """Return the actor's timers that have something left to deliver."""
+        extras = self._address.extras
+        return [] if extras is None else list(extras.timers.copy())
+
+    def statistics(self) -> ActorStatistics:
+        """Return how it stands with the actor.
+
+        How many messages wait is always known. The rest is counted only after
+        `keep_statistics()`, so that nobody pays for it who does not want it.
+
+        Examples:
+            >>> import pykka
+            >>> class Echo(pykka.ThreadingActor):
+            ...     def on_receive(self, message):
+            ...         return message
+            >>> echo = Echo.start()
+            >>> echo.keep_statistics()
+            >>> echo.ask("hello")
+            'hello'
+            >>> statistics = echo.statistics()
+            >>> statistics.handled, statistics.failures, statistics.waiting
+            (1, 0, 0)
+            >>> echo.stop()
+            True
+        """
+        return statistics_of(self._address)
+
+    def keep_statistics(self) -> None:
+        """Have the actor count its messages from now on; see `statistics()`.
+
+        It begins with the message after the one that it is handling now. It never stops.
+        """
+        request(self._address)
 
     def proxy(self) -> ActorProxy[A]:
         """Wrap the ref in an `ActorProxy`.

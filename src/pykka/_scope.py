@@ -14,14 +14,12 @@ Invariants
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pykka._cancellation import is_cancellation, shield
 from pykka._threading_future import ThreadingFuture
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
@@ -93,8 +91,10 @@ class ActorScope:
 
         Raises:
             RuntimeError: The block has not begun, or has ended.
+            AttributeError: `ref` is a router, and no single actor; enter its routees.
         """
         self._require_open()
+        _ = ref._address
         self._refs.append(ref)
         return ref
 
@@ -111,7 +111,7 @@ class ActorScope:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        hurry = exception is not None and _is_cancellation(exception)
+        hurry = exception is not None and is_cancellation(exception)
         interruption: BaseException | None = None
         # Whoever is started while this waits is stopped too, before those that are left.
         while self._refs:
@@ -124,10 +124,10 @@ class ActorScope:
                 ref._address.cancel()
             while not ended.done():
                 try:
-                    with _shield():
+                    with shield():
                         await ended
                 except BaseException as error:
-                    if not _is_cancellation(error):
+                    if not is_cancellation(error):
                         raise
                     interruption = error
                     hurry = True
@@ -145,19 +145,3 @@ class ActorScope:
                 "async with pykka.ActorScope() as scope: …"
             )
             raise RuntimeError(msg)
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
-    return (asyncio is not None and isinstance(error, asyncio.CancelledError)) or (
-        trio is not None and isinstance(error, trio.Cancelled)
-    )
-
-
-def _shield() -> AbstractContextManager[object]:
-    """Keep trio from raising its `Cancelled` again and again; asyncio raises its own once."""
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
-        shield: AbstractContextManager[object] = trio.CancelScope(shield=True)
-        return shield
-    return contextlib.nullcontext()

@@ -187,7 +187,7 @@ class ThreadingFuture(Future[T]):
         """
         waiter = functools.partial(_call_back, {"function": function}, self)
         if not self._when_ready(waiter) and self._enter(waiter) is not None:
-            waiter()
+            self._serve_late(waiter)
 
     def _resolve(self, outcome: Outcome) -> None:
         if not self._try_resolve(outcome):
@@ -290,6 +290,11 @@ class ThreadingFuture(Future[T]):
         log.append(waiter)
         return None if log[0] is waiter else self._first_outcome(before=waiter)
 
+    def _serve_late(self, waiter: Waiter) -> None:
+        """Serve a waiter that came after the outcome, and forget it: it may hold this future."""
+        waiter()
+        self._forget(waiter)
+
     def _forget(self, waiter: Waiter) -> None:
         with contextlib.suppress(ValueError):
             self._log.remove(waiter)
@@ -307,7 +312,7 @@ class ThreadingFuture(Future[T]):
         lazy = self._lazy
         if lazy is None:
             if self._enter(waiter) is not None:
-                waiter()
+                self._serve_late(waiter)
             return True
         if lazy.outcome is not None:
             waiter()

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pykka._ref import ActorRef, ref_at
-from pykka._registry import home
+from pykka._stacks import current_frames
+from pykka._system import all_systems
 from pykka._waiting import (
     Edge,
     Wait,
@@ -194,7 +195,7 @@ class WaitGraph:
 def look() -> WaitGraph:
     """Look who waits for whom, right now."""
     edges: dict[Address, Edge] = {}
-    for ref in home.refs():
+    for ref in [ref for system in all_systems() for ref in system.get_all()]:
         # An actor that ends is registered no more; it is found if somebody waits for it.
         source = ref._address
         while source not in edges:
@@ -268,7 +269,7 @@ def _find_lenders() -> dict[tuple[Address, Address], tuple[int, Place]]:
     found: dict[tuple[Address, Address], tuple[int, Place]] = {}
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         return found
-    for ident, top in sys._current_frames().items():
+    for ident, top in current_frames().items():
         frame: FrameType | None = top
         runs: tuple[Address, Address] | None = None
         while frame is not None:

@@ -60,6 +60,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pykka._current import current
 from pykka._exceptions import DeadlockError
 from pykka._locks import held
+from pykka._stacks import current_frames
 
 if TYPE_CHECKING:
     from _thread import LockType
@@ -384,7 +385,7 @@ def place_of_edge(edges: Sequence[Edge]) -> Place | None:
 
 def _places_beneath(wait: Wait) -> list[Place]:
     """Where the actors wait that lie on a thread's stack beneath the one that blocks it."""
-    frame = sys._current_frames().get(wait.thread)
+    frame = current_frames().get(wait.thread)
     # A signal handler or a finaliser may be running on top of the wait.
     while frame is not None and frame.f_code is not acquire_for_actor.__code__:
         frame = frame.f_back
@@ -415,6 +416,39 @@ def place_of(frame: FrameType | None) -> Place:
             return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
         frame = frame.f_back
     return Place("<unknown>", 0, "<unknown>")  # pragma: no cover (a thread's root is not ours)
+
+
+def place_of_actor(address: Address) -> Place | None:
+    """The innermost line of an actor's own code, if one of the threads is running that."""
+    for frame in current_frames().values():
+        place = _place_on_stack(address, frame)
+        if place is not None:
+            return place
+    return None
+
+
+def _place_on_stack(address: Address, top: FrameType) -> Place | None:
+    users: FrameType | None = None
+    frame: FrameType | None = top
+    while frame is not None:
+        if not _is_ours(frame):
+            # What a user looks for is his own line, and not that of what it calls.
+            if users is None or (_is_pythons(users) and not _is_pythons(frame)):
+                users = frame
+        elif users is not None and hasattr(there := frame.f_locals.get("address"), "held_up_by"):
+            if there is address:
+                return place_of(users)
+            users = None
+        frame = frame.f_back
+    return None
+
+
+_LIBRARY = threading.__file__.rpartition("threading")[0]
+
+
+def _is_pythons(frame: FrameType) -> bool:
+    filename = frame.f_code.co_filename
+    return filename.startswith(_LIBRARY) and "site-packages" not in filename
 
 
 def _is_ours(frame: FrameType) -> bool:

@@ -30,7 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pykka._dead_letters import DeadLetter, DeadLetterStatistics
-from pykka._registry import home
+from pykka._system import default_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def statistics() -> DeadLetterStatistics:
         >>> dead_letters.statistics().total - before
         0
     """
-    return home.dead_letters.statistics()
+    return default_system.dead_letters.statistics()
 
 
 def subscribe(subscriber: Callable[[DeadLetter], object]) -> None:
@@ -60,7 +60,7 @@ def subscribe(subscriber: Callable[[DeadLetter], object]) -> None:
     Args:
         subscriber: Takes a `DeadLetter`.
     """
-    home.dead_letters.subscribe(subscriber)
+    default_system.dead_letters.subscribe(subscriber)
 
 
 def unsubscribe(subscriber: Callable[[DeadLetter], object]) -> None:
@@ -69,4 +69,4 @@ def unsubscribe(subscriber: Callable[[DeadLetter], object]) -> None:
     Raises:
         ValueError: The function is no subscriber.
     """
-    home.dead_letters.unsubscribe(subscriber)
+    default_system.dead_letters.unsubscribe(subscriber)

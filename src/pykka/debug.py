@@ -10,7 +10,7 @@ import traceback
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pykka import _awaiting, _wait_graph, _waiting
+from pykka import _awaiting, _stacks, _wait_graph, _waiting
 from pykka._logging import logger
 from pykka._wait_graph import WaitGraph, WaitingActor
 
@@ -52,7 +52,7 @@ def log_thread_tracebacks(*_args: Any, **_kwargs: Any) -> None:
         >>> logging.getLogger("pykka").removeHandler(handler)
     """
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, frame in sys._current_frames().items():
+    for ident, frame in _stacks.current_frames().items():
         name = names.get(ident, "?")
         stack = "".join(traceback.format_stack(frame))
         logger.critical("Current state of %s (ident: %s):\n%s", name, ident, stack)

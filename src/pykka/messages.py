@@ -30,6 +30,9 @@ __all__ = ["ProxyCall", "ProxyGetAttr", "ProxySetAttr"]
 AttrPath: TypeAlias = Sequence[str]
 """The way from an actor to one of its attributes: one name for each step."""
 
+PRIVILEGED: set[type] = set()
+"""The messages of the library that an inbox takes at once, however full it is, and never drops."""
+
 # What an actor does on each type of system message; any other type goes to `on_receive()`. The
 # functions are entered by `pykka._life`. Subclasses enter themselves when their class statement
 # runs. That keeps the question "is this message for the actor or for us?" at one look-up for each
@@ -38,6 +41,8 @@ _handlers: dict[type, Callable[[Address, Any], object]] = {}
 
 
 def _enter_subclass(cls: type) -> None:
+    if not PRIVILEGED.isdisjoint(cls.__mro__):
+        PRIVILEGED.add(cls)
     for base in cls.__mro__:
         if base in _handlers:
             _handlers[cls] = _handlers[base]
@@ -78,10 +83,12 @@ class _ActorStop(NamedTuple):
     """Ask the actor to stop once it has handled what is before this message in its inbox."""
 
 
-class _WakeUp(NamedTuple):  # pyright: ignore[reportUnusedClass]
+class _WakeUp(NamedTuple):
     """Make an actor's thread look whether the actor has been marked stopped."""
 
 
-for _message_class in (ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop):
+PRIVILEGED.update((_ActorStop, _WakeUp))
+
+for _message_class in (ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp):
     # The body of a NamedTuple cannot hold an __init_subclass__, so it is put on afterwards.
     setattr(_message_class, "__init_subclass__", classmethod(_enter_subclass))  # noqa: B010

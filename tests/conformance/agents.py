@@ -45,6 +45,8 @@ class Diary:
 
     def __init__(self) -> None:
         self._entries: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.instances: dict[str, int] = {}
+        """How many instances of each worker there were."""
 
     def note(self, entry: object) -> None:
         self._entries.put(entry)

@@ -587,7 +587,7 @@ def test_a_failing_tell_ends_the_actor(agent: Any, way: str) -> None:
     assert diary.read(2) == ["on_start", "on_failure"]
     assert ref.actor_stopped.wait(PATIENCE)
     assert ref.stop() is False
-    pykka.ActorRegistry.stop_all()
+    ref.when_terminated().get(timeout=PATIENCE)
     (kind, value, traceback), stopped, registered = seen
     assert (kind, value) == (ValueError, error)
     assert traceback is error.__traceback__

@@ -15,7 +15,7 @@ from tests.leaks import PATIENCE
 
 import pykka
 from pykka import ActorRegistry, dead_letters
-from pykka._registry import home
+from pykka._system import default_system as home
 
 if TYPE_CHECKING:
     from tests.conformance.agents import Diary, Gate
@@ -234,7 +234,7 @@ def test_broadcast_goes_on_after_an_actor_that_died_meanwhile(agent: Any, diary:
         agent.diary.note("broadcast")
 
     try:
-        with mock.patch.object(ActorRegistry, "get_all", return_value=listed):
+        with mock.patch.object(home, "get_all", return_value=listed):
             ActorRegistry.broadcast(note)
     finally:
         dead_letters.unsubscribe(found.append)

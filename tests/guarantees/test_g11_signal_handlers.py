@@ -23,7 +23,7 @@ from pykka._address import _first_look
 from pykka._ask import make_ask
 from pykka._dead_letters import DeadLetter
 from pykka._inbox import _one_at_a_time
-from pykka._registry import home
+from pykka._system import default_system as home
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def assert_everything_works() -> None:
 
 # The handler may strike in a callback of the garbage collector (Hypothesis has one), from where
 # Python lets nothing out.
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("untraced")
 @RECORDERS

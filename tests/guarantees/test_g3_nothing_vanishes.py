@@ -26,7 +26,7 @@ from pykka._current import current
 from pykka._dead_letters import DeadLetters
 from pykka._envelope import Envelope
 from pykka._ref import ActorRef, ref_at
-from pykka._registry import home
+from pykka._system import default_system as home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -146,6 +146,12 @@ class Race:
     def enter_urn(self, _address: Address) -> None:
         pass
 
+    def forget(self, _address: Address) -> None:
+        pass
+
+    def unregister(self, _address: Address) -> None:
+        pass
+
     def _tell(self, message: str) -> None:
         try:
             self.ref.tell(message)
@@ -168,7 +174,7 @@ class Race:
             name: (lambda name=name, kind=kind: kinds[kind](name))
             for name, kind in self.senders.items()
         }
-        tasks["actor"] = lambda: _life.live(self.actor)
+        tasks["actor"] = lambda: _life.live(self.address)
         return Scenario(tasks, self._state, self._check)
 
     def _state(self) -> Hashable:
@@ -196,6 +202,7 @@ class Race:
                     assert handled == 0
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(
     "senders",
     [

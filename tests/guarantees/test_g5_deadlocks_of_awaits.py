@@ -170,11 +170,11 @@ def test_a_circle_of_any_length_in_one_loop(length: int) -> None:
     assert text.count("while it handles ProxyCall(attr_path=('ask_next',)") == length
 
 
-def test_50_circles_each_closed_in_two_loops_at_once() -> None:
+def test_15_circles_each_closed_in_two_loops_at_once() -> None:
     """One actor lives in the loop of this thread, the other in the shared one."""
 
     async def main() -> None:
-        for _ in range(50):
+        for _ in range(15):
             one = Asker.start().proxy()
             other = (await asyncio.to_thread(Asker.start)).proxy()
             await one.set_next(other)

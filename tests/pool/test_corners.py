@@ -12,7 +12,7 @@ from tests.conformance.agents import Gate
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka import _registry, _waiting
+from pykka import _system, _waiting
 from pykka._current import current
 from pykka._envelope import Envelope
 from pykka.runtimes.pool import dispatcher as dispatchers
@@ -139,7 +139,7 @@ def test_a_registry_takes_what_stands_for_a_ref() -> None:
     ref = Notebook.start()
     pykka.ActorRegistry.unregister(Stand(ref._address))  # type: ignore[arg-type]
     assert ref not in pykka.ActorRegistry.get_all()
-    _registry.home.register(ref)
+    _system.default_system.register(ref)
 
 
 def test_an_edge_to_an_actor_that_runs_has_no_place() -> None:
@@ -197,3 +197,34 @@ def test_an_inbox_in_an_event_loop_before_the_actor_is_started() -> None:
     assert not inbox.empty()
     assert inbox.get().message == "early"
     assert inbox.empty()
+
+
+def test_a_kill_that_comes_after_the_last_look_runs_the_hook() -> None:
+    """The worker has seen no mark, looks into the inbox, and then sees that it is to end."""
+    hooks: queue.SimpleQueue[str] = queue.SimpleQueue()
+    armed = threading.Event()
+
+    class Inbox(queue.SimpleQueue[Any]):
+        owner: Any = None
+
+        def empty(self) -> bool:
+            found = super().empty()
+            if found and armed.is_set():
+                armed.clear()
+                self.owner.kill(block=False)
+            return found
+
+    class Killed(pykka.PooledActor):
+        @staticmethod
+        def _create_actor_inbox() -> Any:
+            return Inbox()
+
+        def on_stop(self) -> None:
+            hooks.put("on_stop")
+
+    ref = Killed.start()
+    ref.actor_inbox.owner = ref
+    armed.set()
+    ref.tell("hello")
+    assert hooks.get(timeout=PATIENCE) == "on_stop"
+    assert ref.when_terminated().get(timeout=PATIENCE) == pykka.Killed()

@@ -14,7 +14,7 @@ import pytest
 from tests.interleave import Scenario, begin_anew, explore, fate, saw, step
 
 import pykka
-from pykka import _life, _threading_future
+from pykka import _ending, _threading_future
 from pykka._address import Address
 from pykka._current import current
 from pykka._ref import ref_at
@@ -70,6 +70,7 @@ class SteppedTurn(SteppedList):
 
 _closed: Any = Address.closed
 _stopped: Any = Address.stopped
+_attention: Any = Address.attention
 _queued: Any = PooledAddress.queued
 
 
@@ -101,6 +102,20 @@ class SteppedAddress(PooledAddress):
     @stopped.setter
     def stopped(self, value: bool) -> None:
         _stopped.__set__(self, value)
+
+    @property
+    def attention(self) -> bool:
+        value: bool = _attention.__get__(self)
+        if current.state.address is self or not self.home.may_stop:  # type: ignore[attr-defined]
+            return value
+        step("read attention")
+        value = _attention.__get__(self)
+        saw(value)
+        return value
+
+    @attention.setter
+    def attention(self, value: bool) -> None:
+        _attention.__set__(self, value)
 
     @property
     def queued(self) -> bool:
@@ -203,15 +218,15 @@ class Race:
         self.senders = senders
         self.may_stop = bool({"stop", "set stopped"} & set(senders.values()))
         self.pool: Any = SteppedPool(len(senders))
+        self.dead: list[object] = []
+        self.refused: list[object] = []
+        self.answers: dict[str, Any] = {}
         self.actor = Recorder()
         make: Any = self._make_address
         address = self.address = make(address_class)
         self.actor._pykka_address = address
         self.ref: ActorRef[Any] = ref_at(address)
         self.actor._actor_ref = self.ref
-        self.dead: list[object] = []
-        self.refused: list[object] = []
-        self.answers: dict[str, Any] = {}
         self.workers = workers
         address.begin(has_begun=True, caller_runs=True)
 
@@ -225,6 +240,12 @@ class Race:
     # what an address needs of its home
     def bury(self, _address: Address, message: object, _reason: str) -> None:
         self.dead.append(message)
+
+    def forget(self, _address: Address) -> None:
+        pass
+
+    def unregister(self, _address: Address) -> None:
+        pass
 
     def enter_urn(self, _address: Address) -> None:
         pass
@@ -339,7 +360,7 @@ def stepped(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: SteppedLock() if current.state.worker is None else allocate_lock(),
     )
     # A run that is not worth finishing ends with an exception, which means no program's end.
-    monkeypatch.setattr(_life, "_stop_the_others", lambda: None)
+    monkeypatch.setattr(_ending, "_stop_the_others", lambda _address: None)
 
 
 SENDERS = [

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, assert_type, cast
 
 import pykka
-from pykka import dead_letters, debug, messages
+from pykka import dead_letters, debug, messages, routing
 from pykka.typing import ActorMemberMixin, proxy_field, proxy_method
 
 if TYPE_CHECKING:
@@ -88,6 +88,24 @@ def refs() -> None:
     assert_type(ref.stop(timeout=1), bool)
     assert_type(ref.stop(block=False), pykka.Future[bool])
     assert_type(ref.proxy(), pykka.ActorProxy[Account])
+
+
+def routers() -> None:
+    refs = [Account.start(10), Account.start(20)]
+    router = routing.RoundRobin(refs)
+    assert_type(router, routing.RoundRobin[Account])
+    assert_type(router.routees, tuple[pykka.ActorRef[Account], ...])
+    assert_type(router.ask("message"), Any)
+    assert_type(router.ask("message", block=False), pykka.Future[Any])
+    assert_type(router.stop(), bool)
+    assert_type(router.stop(block=False), pykka.Future[bool])
+    assert_type(router.proxy(), pykka.ActorProxy[Account])
+    assert_type(router.add(Account.start(30)), bool)
+    ref: pykka.ActorRef[Account] = routing.ScatterGather(refs, within=1.5)
+    assert_type(ref.actor_class, type[Account])
+    by_key = routing.ConsistentHashing(refs, key=lambda call: call.args[0])
+    assert_type(by_key.routee_of("key"), pykka.ActorRef[Account] | None)
+    assert_type(routing.TailChopping([*refs, router], interval=1), routing.TailChopping[Account])
 
 
 def proxies() -> None:

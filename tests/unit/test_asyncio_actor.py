@@ -719,6 +719,7 @@ def stepped_sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address_module, "Sleeper", make)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_every_interleaving_of_two_senders_and_an_actor_that_falls_asleep(
     stepped_sleepers: None,
 ) -> None:

@@ -15,7 +15,18 @@ import pykka
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
 TABLES, _, DIFFERENCES = PAGE.partition("\n## Differences\n")
-DOORS = ["pykka", "pykka.messages", "pykka.debug", "pykka.typing", "pykka.dead_letters"]
+DOORS = [
+    "pykka",
+    "pykka.messages",
+    "pykka.debug",
+    "pykka.typing",
+    "pykka.dead_letters",
+    "pykka.inboxes",
+    "pykka.timers",
+    "pykka.supervision",
+    "pykka.resilience",
+    "pykka.routing",
+]
 SEPARATOR = re.compile(r"(?<!\\)\|")
 
 

@@ -232,3 +232,92 @@ def test_a_signal_handler_may_report_at_any_time(
         signal.signal(signal.SIGALRM, before)
     assert strikes > 100
     assert letters.statistics().total == sent + strikes
+
+
+# --- as events ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def system() -> Iterator[pykka.ActorSystem]:
+    with pykka.ActorSystem() as system:
+        yield system
+
+
+def bury(system: pykka.ActorSystem, message: object) -> pykka.ActorRef[Any]:
+    """Have a message become a dead letter."""
+    ref = system.start(Sink)
+    ref.stop()
+    system.bury(ref._address, message, "died")
+    return ref
+
+
+def test_dead_letters_are_events_of_their_system(system: pykka.ActorSystem) -> None:
+    got: list[Any] = []
+    system.events.subscribe(DeadLetter, got.append)
+    ref = bury(system, 1)
+    assert got == [DeadLetter(1, ref, "died")]
+    system.events.unsubscribe(got.append)
+    bury(system, 2)
+    assert len(got) == 1
+    assert system.dead_letters.statistics().total == 2
+
+
+def test_an_actor_may_subscribe_to_dead_letters_and_is_forgotten_at_its_end(
+    system: pykka.ActorSystem,
+) -> None:
+    class Undertaker(pykka.ThreadingActor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.letters: list[DeadLetter] = []
+
+        def on_receive(self, message: DeadLetter) -> None:
+            self.letters.append(message)
+
+    undertaker = system.start(Undertaker)
+    system.events.subscribe(DeadLetter, undertaker)
+    bury(system, 1)
+    assert [letter.message for letter in undertaker.proxy().letters.get()] == [1]
+    undertaker.stop()
+    assert not system.events.has_subscribers(DeadLetter)
+
+
+def test_an_event_that_causes_dead_letters_does_not_recurse(system: pykka.ActorSystem) -> None:
+    """Neither if the subscriber is a function, nor with another one in between."""
+    got: list[Any] = []
+
+    def subscriber(one: DeadLetter) -> None:
+        got.append(one.message)
+        bury(system, "from the event")
+
+    system.events.subscribe(DeadLetter, subscriber)
+    system.dead_letters.subscribe(subscriber)
+    bury(system, "first")
+    bury(system, "second")
+    assert got == ["first", "first", "second", "second"]
+    assert system.dead_letters.statistics().total == 6
+
+
+def test_a_subscriber_to_events_that_raises_harms_nobody(
+    log: Log, system: pykka.ActorSystem
+) -> None:
+    got: list[Any] = []
+    system.events.subscribe(DeadLetter, lambda _letter: 1 / 0)
+    system.events.subscribe(DeadLetter, got.append)
+    bury(system, 1)
+    assert len(got) == 1
+    assert log.find("ERROR", "A subscriber to events raised")
+
+
+def test_the_log_of_an_events_subscriber_does_not_recurse(
+    letters: DeadLetters, dead: pykka.ActorRef[Any], handler: MakesDeadLetters
+) -> None:
+    """A letter from within a log handler is handed on, and not logged."""
+    bus = pykka.ActorSystem().events
+    with_events = DeadLetters(events=bus)
+    handler.letters = with_events
+    got: list[Any] = []
+    bus.subscribe(DeadLetter, got.append)
+    with_events.report(letter(dead))
+    assert handler.calls == 1
+    assert len(got) == 2
+    assert letters.statistics().total == 0

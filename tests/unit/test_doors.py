@@ -22,7 +22,18 @@ import pykka
 if TYPE_CHECKING:
     from types import ModuleType
 
-DOORS = ["pykka", "pykka.messages", "pykka.typing", "pykka.debug", "pykka.dead_letters"]
+DOORS = [
+    "pykka",
+    "pykka.messages",
+    "pykka.typing",
+    "pykka.debug",
+    "pykka.dead_letters",
+    "pykka.inboxes",
+    "pykka.timers",
+    "pykka.supervision",
+    "pykka.resilience",
+    "pykka.routing",
+]
 """The modules that a user imports from."""
 
 INTERNAL = ["pykka.runtimes"]
@@ -78,25 +89,41 @@ def test_no_name_has_two_doors() -> None:
 def test_the_doors_offer_these_names_and_no_others() -> None:
     assert {door: public_names(importlib.import_module(door)) for door in DOORS} == {
         "pykka": [
+            "Abandoned",
             "Actor",
             "ActorDeadError",
             "ActorError",
+            "ActorOptions",
             "ActorProxy",
             "ActorRef",
             "ActorRegistry",
             "ActorScope",
+            "ActorStatistics",
+            "ActorSystem",
             "AsyncioActor",
             "CallableProxy",
             "DeadlockError",
             "Dispatcher",
             "DispatcherStatistics",
+            "EventBus",
+            "Failed",
             "Future",
             "FutureAlreadySetError",
+            "InboxFullError",
+            "InboxStatistics",
+            "Killed",
+            "NameTakenError",
             "PoolExhaustedError",
             "PooledActor",
+            "Reason",
+            "StashFullError",
+            "Stopped",
+            "SystemStatistics",
+            "Terminated",
             "ThreadingActor",
             "ThreadingFuture",
             "Timeout",
+            "Timer",
             "as_completed",
             "get_all",
             "traversable",
@@ -118,10 +145,57 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "subscribe",
             "unsubscribe",
         ],
+        "pykka.inboxes": ["Bounded", "InboxSpec", "Priority", "Unbounded"],
+        "pykka.timers": ["Clock", "ManualClock", "MonotonicClock"],
+        "pykka.supervision": [
+            "ChildCounts",
+            "ChildInfo",
+            "ChildSpec",
+            "ChildStartError",
+            "DynamicSupervisor",
+            "RestartLimitError",
+            "SupervisionError",
+            "Supervisor",
+        ],
+        "pykka.resilience": [
+            "Askable",
+            "Backoff",
+            "CircuitBreaker",
+            "CircuitBreakerStatistics",
+            "CircuitOpenError",
+            "CircuitStateChange",
+            "RateLimitExceededError",
+            "RateLimiter",
+            "RateLimiterStatistics",
+            "Retry",
+            "RetryStatistics",
+        ],
+        "pykka.routing": [
+            "Broadcast",
+            "ConsistentHashing",
+            "Random",
+            "RoundRobin",
+            "RouterRef",
+            "ScatterGather",
+            "SmallestInbox",
+            "TailChopping",
+        ],
     }
 
 
-@pytest.mark.parametrize("door", ["pykka", "pykka.dead_letters", "pykka.debug"])
+@pytest.mark.parametrize(
+    "door",
+    [
+        "pykka",
+        "pykka.dead_letters",
+        "pykka.debug",
+        "pykka.inboxes",
+        "pykka.timers",
+        "pykka.supervision",
+        "pykka.resilience",
+        "pykka.routing",
+    ],
+)
 def test_all_is_sorted_and_complete(door: str) -> None:
     module = importlib.import_module(door)
     offered = module.__all__

@@ -15,6 +15,7 @@ ALL = [
     pykka.Timeout,
     pykka.DeadlockError,
     pykka.FutureAlreadySetError,
+    pykka.InboxFullError,
 ]
 
 

@@ -85,7 +85,7 @@ def test_in_the_child_inherited_actors_are_dead_and_new_ones_live() -> None:
 def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
     run(f"""
     from pykka import _address, _inbox, _waiting, dead_letters
-    from pykka._registry import home
+    from pykka._system import default_system as home
 
     held, may_end = threading.Event(), threading.Event()
     def hold():
@@ -115,7 +115,7 @@ def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
         total = dead_letters.statistics().total
         hungry = Hungry.start()
         hungry.tell(1)
-        pykka._life.end(hungry._address, hungry._actor)
+        pykka._ending.end(hungry._address)
         assert dead_letters.statistics().total == total + 1
         pykka.ActorRegistry.stop_all(timeout={PATIENCE})
 
@@ -143,5 +143,61 @@ def test_an_actor_that_forks_is_alive_in_the_child() -> None:
     bystander = Echo.start()
     assert echo.ask(fork, timeout={PATIENCE}) == "forked"
     pykka.ActorRegistry.stop_all()
+    print("good")
+    """)
+
+
+def test_in_the_child_the_ends_of_inherited_actors_are_over() -> None:
+    """Nobody waits for them, and their objects are not freed: they may hold connections."""
+    run(f"""
+    import weakref
+
+    class Watcher(Echo):
+        def __init__(self):
+            super().__init__()
+            self.got = []
+        def on_receive(self, message):
+            if isinstance(message, pykka.Terminated):
+                self.got.append(message.ref)
+                return None
+            return super().on_receive(message)
+        def look(self, ref):
+            self.watch(ref)
+
+    system = pykka.ActorSystem("inherited")
+    bus_lock = system.events._lock
+    inherited = system.start(Echo.options(name="cart"))
+    freed = weakref.ref(inherited._actor)
+
+    def child():
+        assert freed() is not None
+        assert system.everybody() == []
+        assert inherited.kill() is False
+        assert inherited.kill(deadline=0) is False
+        inherited.when_terminated().get(timeout={PATIENCE})
+        watcher = Watcher.start()
+        proxy = watcher.proxy()
+        proxy.look(inherited).get(timeout={PATIENCE})
+        assert proxy.got.get(timeout={PATIENCE}) == [inherited]
+        watcher.stop(timeout={PATIENCE})
+        new = system.start(Echo.options(name="cart"))
+        system.events.subscribe(int, new)
+        assert system.events.publish(5) == 1
+        assert system.get_by_name("cart") == new
+        system.shutdown({PATIENCE})
+
+    held, may_end = threading.Event(), threading.Event()
+    def hold():
+        with bus_lock:
+            held.set()
+            may_end.wait({PATIENCE})
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait({PATIENCE})
+    in_child(child)
+    may_end.set()
+    assert system.get_by_name("cart") == inherited
+    system.shutdown({PATIENCE})
+    echo.stop()
     print("good")
     """)

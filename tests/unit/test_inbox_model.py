@@ -51,6 +51,9 @@ class PlainHome:
     def forget_urn(self, address: Address, urn: str) -> None:
         """Nobody looks for it."""
 
+    def forget(self, _address: Address) -> None:
+        pass
+
     def bury(self, _address: Address, message: object, _reason: str) -> None:
         self.buried.append(message)
 
@@ -187,6 +190,7 @@ class InboxOfAnAddress(RuleBasedStateMachine):
         assert self.address.stopped or not self.closed
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("make_inbox", [queue.SimpleQueue, queue.Queue, OwnInbox])
 def test_every_message_has_one_fate(make_inbox: Callable[[], Any]) -> None:
     machine = type("Machine", (InboxOfAnAddress,), {"make_inbox": staticmethod(make_inbox)})

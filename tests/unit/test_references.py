@@ -146,6 +146,18 @@ def test_a_future_is_freed_although_it_had_callbacks() -> None:
     assert freed() is None
 
 
+def test_a_future_is_freed_although_a_callback_came_late() -> None:
+    future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+    called: list[str] = []
+    future.set("value")
+    future.add_done_callback(lambda f: called.append(f.get()))
+    freed = weakref.ref(future)
+    del future
+
+    assert called == ["value"]
+    assert freed() is None
+
+
 @pytest.mark.parametrize("callbacks", [1, 2])
 def test_an_answer_is_freed_although_it_had_callbacks(
     worker: pykka.ActorRef[Worker], callbacks: int

@@ -54,7 +54,7 @@ class ThreadingActor(Actor):
     def _start_actor_loop(self) -> None:
         thread = threading.Thread(
             target=live,
-            args=(self,),
+            args=(self._pykka_address,),
             name=f"{type(self).__name__}-{next(_numbers)}",
             daemon=self.use_daemon_thread,
         )

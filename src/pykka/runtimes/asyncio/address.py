@@ -33,10 +33,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._address import Address
 from pykka._awaiting import resume_soon, running_loop
+from pykka._children import stop_children_awaiting
+from pykka._ending import claim_and_end
+from pykka._envelope import Envelope
 from pykka._exceptions import DeadlockError
-from pykka._inbox import take_all
-from pykka._life import claim_and_end
+from pykka._inbox import put_without_waiting, take_all
+from pykka._meter import MeteredInbox
 from pykka._waiting import Await, place_of
+from pykka.messages import _WakeUp
 from pykka.runtimes.asyncio.living import live
 from pykka.runtimes.asyncio.loops import house_of, shared_loop
 
@@ -46,7 +50,8 @@ if TYPE_CHECKING:
     from pykka._actor import Actor
     from pykka._address import Home
     from pykka._current import ThreadState
-    from pykka._inbox import ActorInbox
+    from pykka._inbox import ActorInbox, Letter
+    from pykka._meter import Meter
     from pykka._threading_future import ThreadingFuture
     from pykka.runtimes.asyncio.loops import House
 
@@ -97,6 +102,7 @@ class LoopInbox:
     def __init__(self, queue: ActorInbox, address: AsyncioAddress) -> None:
         self.queue = queue
         self.is_ours = type(queue) is SimpleQueue  # pyright: ignore[reportUnknownArgumentType]
+        """Whether the queue's `get_nowait()` is the one to ask, also through a meter."""
         self.sleeper: Sleeper | None = None
         self._address = address
 
@@ -133,10 +139,15 @@ class LoopInbox:
                 return NOTHING
         return NOTHING if queue.empty() else queue.get()
 
-    def get_nowait_or_sleep(self, loop: asyncio.AbstractEventLoop) -> Any:
-        """Do the same, and enter a sleeper if there is none; see the head of this file."""
+    def get_nowait_or_sleep(
+        self, loop: asyncio.AbstractEventLoop, *, is_down: bool = False
+    ) -> Any:
+        """Do the same, and enter a sleeper if there is none; see the head of this file.
+
+        For an actor that is down, it takes nothing.
+        """
         self.sleeper = Sleeper(loop)
-        item = self.get_nowait()
+        item = NOTHING if is_down else self.get_nowait()
         if item is not NOTHING:
             self.sleeper = None
         return item
@@ -256,18 +267,42 @@ class AsyncioAddress(Address):
         return None if wait is None or isinstance(wait, Await) else holder
 
     def wake_up(self) -> None:
-        self.inbox.rouse()
+        if self.extras is not None and self.extras.down:
+            self.inbox.rouse()  # its inbox is not looked at
+        else:
+            self.put_without_waiting(Envelope(_WakeUp()))
 
-    def users_inbox(self) -> Any:
-        theirs = self.inbox.queue
-        return None if self.inbox.is_ours else theirs
+    def put_without_waiting(self, letter: Letter) -> bool:
+        inbox = self.inbox
+        try:
+            full = getattr(self.inner_inbox(), "full", None)
+            return put_without_waiting(inbox.queue, full, letter)
+        finally:
+            inbox.rouse()
 
-    def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
-        return self.inbox.queue.get(block, timeout)
+    def has_urgent(self) -> bool:
+        """Tell whether there is something that does not lie in the inbox; see `attend`."""
+        extras = self.extras
+        if extras is None:
+            return self.stopped
+        extras.signals.extend(())  # it synchronises with whoever appends at the same time
+        return self.stopped or bool(extras.signals or (extras.front and not extras.down))
 
-    def count(self) -> int:
-        count: int = self.inbox.queue.qsize()
-        return count
+    def use_inbox(self, inbox: Any) -> None:
+        queue: SimpleQueue[Any] | Any = SimpleQueue() if inbox is None else inbox
+        self.inbox = LoopInbox(queue, self)
+
+    def put_in_front(self, meter: Meter) -> None:
+        self.inbox.queue = MeteredInbox(self.inbox.queue, meter)
+
+    def inner_inbox(self) -> Any:
+        queue = self.inbox.queue
+        return queue.inner if type(queue) is MeteredInbox else queue
+
+    def stop_children(self) -> Any:
+        if self.extras is not None and self.extras.children:
+            return stop_children_awaiting(self)
+        return None
 
     def take_all(self, into: list[Any]) -> None:
         take_all(self.inbox.queue, into)

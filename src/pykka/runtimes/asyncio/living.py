@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 from pykka import _life
 from pykka._current import current
-from pykka._life import end_of_hook, handle
+from pykka._ending import crash, end, interrupt, is_hook
+from pykka._life import DOWN, ENDED, NOTHING, attend, handle
 from pykka._logging import is_for_the_program, report_failure
 
 if TYPE_CHECKING:
@@ -49,34 +50,38 @@ CANCELLED = "was cancelled while it handled the message"
 
 
 async def live(address: AsyncioAddress) -> None:
-    """Run an actor in this task, from its start to its end."""
-    actor: Any = address.actor
-    if actor is None or not address.claim_life():
+    """Run an actor in this task, from its start to its end.
+
+    It does not hold the actor itself, which may be replaced by another instance.
+    """
+    if address.actor is None or not address.claim_life():
         return  # the start was interrupted, or the loop is closed
     house: Any = address.house
     house.state = current.state
     try:
         try:
-            _run(address, _life.begin, address, actor)
+            _run(address, _life.begin, address, address.actor)
             await _complete(address)
             await _handle_messages(address)
         except asyncio.CancelledError:
-            _interrupt(address, actor)
+            _interrupt(address, address.actor)
         except GeneratorExit:
             raise  # the loop is gone, and nothing can be awaited any more
         except BaseException as error:  # the user's inbox failed
-            _run(address, _life.crash, address, actor, error)
+            _run(address, crash, address, address.actor, error)
         await _complete(address)
     finally:
         try:
-            _life.end(address, actor)
+            end(address)
         except BaseException as error:
             if is_for_the_program(error):
                 raise
             report_failure("Somebody who was told of the end of %s raised:", address)
 
 
-async def _handle_messages(address: AsyncioAddress) -> None:
+async def _handle_messages(  # noqa: C901, PLR0915 (one function, because a call costs)
+    address: AsyncioAddress,
+) -> None:
     inbox = address.inbox
     loop: Any = address.loop
     house: Any = address.house
@@ -86,21 +91,35 @@ async def _handle_messages(address: AsyncioAddress) -> None:
     get_nowait = inbox.queue.get_nowait if inbox.is_ours else inbox.get_nowait
     budget = BATCH
     turn_ends = now() + SLICE
-    while not address.stopped:
-        # To ask an empty queue costs an exception; so this looks first. The look does not count.
-        try:
-            letter = nothing if is_empty() else get_nowait()
-        except Empty:  # somebody else has taken it
-            letter = nothing
+    is_down = False
+    while True:
+        letter = nothing
+        if address.attention:
+            letter = _attend(address)
+            if letter is ENDED:
+                return
+            is_down = letter is DOWN
+            is_empty = inbox.queue.empty
+            get_nowait = inbox.queue.get_nowait if inbox.is_ours else inbox.get_nowait
+            if letter is NOTHING or is_down:
+                letter = nothing
+        if letter is nothing and not is_down:
+            # To ask an empty queue costs an exception; so this looks first. The look does not
+            # count.
+            try:
+                letter = nothing if is_empty() else get_nowait()
+            except Empty:  # somebody else has taken it
+                letter = nothing
         if letter is nothing:
-            letter = inbox.get_nowait_or_sleep(loop)
+            letter = inbox.get_nowait_or_sleep(loop, is_down=is_down)
             if letter is nothing:
                 sleeper: Any = inbox.sleeper
-                await sleeper.waiting
+                if not address.has_urgent():
+                    await sleeper.waiting
+                    house.state = current.state
+                    budget = BATCH
+                    turn_ends = now() + SLICE
                 inbox.sleeper = None
-                house.state = current.state
-                budget = BATCH
-                turn_ends = now() + SLICE
                 continue
         # This is _run(), to save the call.
         state = current.state
@@ -120,6 +139,17 @@ async def _handle_messages(address: AsyncioAddress) -> None:
             turn_ends = now() + SLICE
 
 
+def _attend(address: AsyncioAddress) -> Any:
+    """Do what `attend` does, as a step of the actor."""
+    state = current.state
+    outer = state.address
+    state.address = address
+    try:
+        return attend(address)
+    finally:
+        state.address = outer
+
+
 async def _complete(address: AsyncioAddress) -> None:
     """Await the coroutines that the actor's code has returned, and end what they belong to."""
     task: Any = address.task
@@ -136,7 +166,7 @@ async def _complete(address: AsyncioAddress) -> None:
         actor = address.actor
         if actor is None:
             return  # the loop was closed meanwhile; see `pykka.runtimes.asyncio.loops`
-        if end is not end_of_hook and task.cancelling():
+        if not is_hook(end) and task.cancelling():
             if not isinstance(error, asyncio.CancelledError):
                 _run(address, end, address, result, error)
             _interrupt(address, actor)
@@ -150,7 +180,7 @@ def _interrupt(address: AsyncioAddress, actor: Actor) -> None:
     task: Any = address.task
     while task.cancelling():
         task.uncancel()
-    _run(address, _life.interrupt, address, actor, CANCELLED)
+    _run(address, interrupt, address, actor, CANCELLED)
 
 
 def _run(address: AsyncioAddress, function: Callable[..., object], *args: object) -> None:

@@ -28,7 +28,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pykka._life import evict
+from pykka._ending import evict
 from pykka._locks import held
 from pykka._ref import ref_at
 from pykka._threading_future import ThreadingFuture

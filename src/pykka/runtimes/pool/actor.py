@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pykka import _system
 from pykka._actor import Actor
 from pykka._threading_future import new_threading_future
 from pykka.runtimes.pool import dispatcher as dispatchers
@@ -13,6 +14,7 @@ from pykka.runtimes.pool.ref import PooledRef
 
 if TYPE_CHECKING:
     from pykka._address import Address
+    from pykka._system import ActorSystem
     from pykka.runtimes.pool.workers import Pool
 
 
@@ -58,9 +60,6 @@ class PooledActor(Actor):
 
     _pykka_address_class: ClassVar[type[Address]] = PooledAddress
 
-    _pykka_default: ClassVar[Pool] = dispatchers.default._pool
-    """The threads of the dispatcher that all share."""
-
     @property
     def _pykka_pool(self) -> Pool:
         """The threads of the class's dispatcher, if it has one of its own."""
@@ -81,7 +80,9 @@ class PooledActor(Actor):
         address: Any = self._pykka_address
         pool = address.pool
         address.begin(
-            has_begun=getattr(self.on_start, "__func__", None) is _inherited_on_start,
+            has_begun=getattr(self.on_start, "__func__", None) is _inherited_on_start
+            and (address.extras is None or address.extras.supervision is None)
+            and self.stash_capacity is None,
             caller_runs=self.caller_runs and pool.caller_runs and not pool.is_bounded,
         )
 
@@ -89,3 +90,11 @@ class PooledActor(Actor):
 _inherited_on_start = Actor.on_start
 
 PooledAddress.ref_class = PooledRef
+
+
+def _new_pool(system: ActorSystem) -> Dispatcher:
+    return Dispatcher(f"pykka-{system.name}")
+
+
+_system.new_pool = _new_pool
+_system.default_system.use_dispatcher(dispatchers.default)

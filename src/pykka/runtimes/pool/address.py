@@ -52,8 +52,9 @@ from pykka._address import Address
 from pykka._ask import LETTERS, Ask
 from pykka._current import current
 from pykka._envelope import Envelope
-from pykka._inbox import take_all
+from pykka._inbox import count, put_without_waiting, take_all
 from pykka._locks import held
+from pykka._meter import MeteredInbox, MeteredList
 from pykka._threading_future import new_threading_future
 from pykka.runtimes.pool import lending
 from pykka.runtimes.pool.fence import FENCE
@@ -64,8 +65,11 @@ if TYPE_CHECKING:
 
     from pykka._actor import Actor
     from pykka._address import Home
+    from pykka._birth import Birth
     from pykka._inbox import ActorInbox, Letter
+    from pykka._meter import Meter
     from pykka._ref import ActorRef
+    from pykka._system import ActorSystem
     from pykka.runtimes.pool.workers import Pool
 
 _NEVER = object()
@@ -98,20 +102,23 @@ class PooledAddress(Address):
 
     inbox: Any
 
-    def __init__(self, actor: Actor, home: Home) -> None:
+    def __init__(self, actor: Actor, home: ActorSystem) -> None:
         # This is Address.__init__() and more, in one piece: there may be a million of them.
         make_inbox = actor._create_actor_inbox
         create_future = actor._create_future
         self.actor = actor
         self.actor_class = type(actor)
-        self.home = home
+        self.home: Home = home
         self.create_future = None if create_future is new_threading_future else create_future
         self.inbox = first_inbox() if make_inbox is new_inbox else as_list(make_inbox())
-        self.stopped = self.closed = self.ending = self._claimed = False
-        self.handling = self.waiting = self.stoppers = None
+        self.stopped = self.closed = self.attention = self.ending = self._claimed = False
+        self.handling = self.waiting = self.stoppers = self.extras = None
         self._urn = self._event = self._face = None
         of: Any = actor
-        self.pool: Pool = of._pykka_default if of.dispatcher is None else of._pykka_pool
+        if of.dispatcher is None:
+            self.pool: Pool = home.pool or home.need_pool()
+        else:
+            self.pool = of._pykka_pool
         self.backlog: list[Any] | None = None
         self.begun: bool | None = None
         """Whether the start hook has run, or is running; `None` if the actor is not started."""
@@ -137,17 +144,55 @@ class PooledAddress(Address):
         if has_begun:
             inbox = self.inbox
             self.is_plain = inbox is None or type(inbox) is list
-            self.is_direct = self.is_plain and caller_runs and self.create_future is None
+            self.is_direct = (
+                self.is_plain
+                and caller_runs
+                and self.create_future is None
+                and not self.has_children
+            )
         # No signal handler can strike between these two.
         self.begun = has_begun
         self.turn.append(True)
-        if self.inbox or self.stopped or not has_begun:
+        if self.inbox or self.attention or not has_begun:
             self.schedule()
 
     def settle(self) -> None:
         """Note, after the start hook, which short cuts may be taken with the actor."""
-        self.is_plain = self.users_inbox() is None and self.context is None
-        self.is_direct = self.is_plain and self.lends and self.create_future is None
+        inbox: Any = self.inbox
+        self.is_plain = (inbox is None or type(inbox) is list) and self.context is None
+        self.is_direct = (
+            self.is_plain
+            and self.lends
+            and self.create_future is None
+            and self.actor_class.stash_capacity is None
+            and not self.has_children
+        )
+
+    def keeps_turn(self) -> bool:
+        """Tell whether the one who has the turn is not to give it back.
+
+        It stays with an actor that is closed, or down: then nobody may run it until its supervisor
+        has decided. The token in `parked` stands for the turn. Whoever wakes the actor up takes
+        that token, and gives the turn back in the place of the one who ran it.
+
+        Invariant: if there is a signal for an actor that is parked, somebody gives the turn back.
+        Whoever parks appends the token and *then* looks for signals; whoever signals appends the
+        signal and *then* tries to take the token. So one of the two sees the other; and only one
+        of them gets the token.
+        """
+        if self.closed:
+            return True
+        extras = self.extras
+        if extras is None or not extras.down:
+            return False
+        extras.parked.append(True)
+        if not (extras.signals or self.stopped):
+            return True
+        try:
+            del extras.parked[0]
+        except IndexError:
+            return True
+        return False
 
     def need_inbox(self) -> Any:
         """The inbox; made now if it has not been needed so far."""
@@ -233,15 +278,63 @@ class PooledAddress(Address):
         return True
 
     def wake_up(self) -> None:
-        if self.begun is not None:
+        if self.begun is None:
+            return
+        extras = self.extras
+        if extras is not None:
+            try:
+                # No signal handler can strike between these two.
+                del extras.parked[0]
+                self.turn.append(True)
+            except IndexError:
+                pass
+        self.schedule()
+
+    def take_child(self, child: Address, shutdown: float | None) -> None:
+        super().take_child(child, shutdown)
+        self.is_direct = False
+
+    def adopt(self, birth: Birth | None) -> None:
+        super().adopt(birth)
+        if birth is not None and birth.dispatcher is not None:
+            self.pool = birth.dispatcher._pool
+
+    def use_inbox(self, inbox: Any) -> None:
+        self.inbox = first_inbox() if inbox is None else as_list(inbox)
+
+    def put_in_front(self, meter: Meter) -> None:
+        self.is_plain = self.is_direct = False
+        inbox: Any = self.need_inbox()
+        if type(inbox) is list:
+            back, self.backlog = self.backlog or [], None
+            self.inbox = MeteredList(inbox, meter, back)
+        else:
+            self.inbox = ForeignInbox(MeteredInbox(inbox.theirs, meter))
+
+    def inner_inbox(self) -> Any:
+        theirs = self.inbox.theirs
+        return theirs.inner if type(theirs) is MeteredInbox else theirs
+
+    def put_without_waiting(self, letter: Letter) -> bool:
+        try:
+            full = getattr(self.inner_inbox(), "full", None)
+            return put_without_waiting(self.inbox.theirs, full, letter)
+        finally:
             self.schedule()
 
     def users_inbox(self) -> Any:
         inbox: Any = self.inbox
-        return None if inbox is None or type(inbox) is list else inbox.theirs
+        if inbox is None or type(inbox) is list or type(inbox) is MeteredList:
+            return None
+        return self.inner_inbox()
 
     def count(self) -> int:
-        return len(self.inbox or ()) + len(self.backlog or ())
+        inbox: Any = self.inbox
+        waiting = len(self.backlog or ())
+        if inbox is None:
+            return waiting
+        more: int = len(inbox) if type(inbox) is list else inbox.qsize()  # pyright: ignore[reportUnknownArgumentType]
+        return waiting + more
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         deadline = None if timeout is None else monotonic() + timeout
@@ -282,8 +375,15 @@ class PooledAddress(Address):
         done = len(into)
         with suppress(IndexError):
             inbox: Any = self.inbox or _EMPTY
+            if type(inbox) is MeteredList:
+                inbox.take_all(into)
+                return
             into.extend(iter(inbox.pop, _NEVER))
         into[done:] = into[done:][::-1]
+
+    def refuse_current(self, reason: str) -> None:
+        if type(self.handling) in LETTERS:  # or it is a bare message
+            super().refuse_current(reason)
 
     def _bury(self, letter: Any) -> None:
         super()._bury(_as_letter(letter))
@@ -332,6 +432,10 @@ class ForeignInbox:
     def pop(self, _index: int) -> Any:
         """Take the first envelope."""
         return self.theirs.get()
+
+    def qsize(self) -> int:
+        """Tell how much is in it, as far as that is known."""
+        return count(self.theirs)
 
     def __len__(self) -> int:
         return 0 if self.theirs.empty() else 1

@@ -7,38 +7,14 @@ import contextlib
 import itertools
 import os
 import weakref
-from dataclasses import dataclass
 
+from pykka._statistics import DispatcherStatistics
 from pykka.runtimes.pool.workers import Pool
 
 DEFAULT_MAX_THREADS = 4096
 """How many threads a dispatcher starts at most, if nothing else is said."""
 
 _numbers = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class DispatcherStatistics:
-    """How it stands with a dispatcher, at one moment.
-
-    The counts are taken one after the other while the dispatcher works, so they need not fit
-    together to the last one.
-    """
-
-    threads: int
-    """Threads that run actors, or wait to."""
-
-    idle: int
-    """Those of them that wait for an actor to run."""
-
-    blocked: int
-    """Those of them on which an actor waits for a future."""
-
-    ready: int
-    """Actors that wait for a thread."""
-
-    max_threads: int
-    """How many threads there may be."""
 
 
 class Dispatcher:

@@ -14,6 +14,9 @@ Rules
       with a `RecursionError`. What counts is the depth of the whole stack, from its base.
     - Not into a dispatcher with a stated maximum of threads, from outside of it: the maximum may
       be there because no more than so many may use something at once.
+    - Not to an actor that has children. When it ends, it waits for them, and they may wait for
+      the caller, who could not go on beneath it, although he is answered. (In a dispatcher with a
+      stated maximum there may be no other thread, so there it is done all the same.)
     - The main thread lends itself only to its own message, and to no stop hook. Signal handlers
       run there, and one that raises (Ctrl-C) must hit no message but that of the caller it belongs
       to, and no actor in the middle of its end.
@@ -33,7 +36,8 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._actor import Actor
 from pykka._ask import Ask
-from pykka._life import handle, stop_without_hook
+from pykka._ending import stop_without_hook
+from pykka._life import handle
 from pykka._waiting import running_codes
 from pykka.messages import _ActorStop
 from pykka.runtimes.pool import running
@@ -63,7 +67,10 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         Whether the future is resolved.
     """
     turn = address.turn
-    if not (turn and (address.lends or may_lend(address, state))):
+    extras = address.extras
+    if not (turn and (address.lends or may_lend(address, state))) or (
+        extras is not None and extras.children and not address.pool.is_bounded
+    ):
         return False
     if "asyncio.events" in modules and in_event_loop():
         return False
@@ -95,14 +102,14 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
             and inbox
             and inbox[0] is future
             and not address.backlog
-            and not address.stopped
+            and not address.attention
         ):
             if state.is_main and type(future) is Ask and type(future.message) is _ActorStop:
                 return _stop_on_main_thread(address, future)
             del inbox[0]
             context.run(handle, address, future)
             if address.stopped:  # by the message
-                context.run(running.run, address)  # type: ignore[unreachable]
+                context.run(running.run, address)
         elif not state.is_main:
             context.run(running.run, address, running.ENDLESS, future)
     except BaseException as error:
@@ -124,13 +131,14 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
             state.spare = None
         else:
             state.spare = context
-        # This is PooledAddress.give_back_turn().
+        # Of an actor that is down, a worker keeps the turn; see `PooledAddress.keeps_turn`. That
+        # takes calls.
         try:
             if not address.closed:
                 turn.append(True)
                 if FENCE:
                     address.inbox.extend(NOTHING)
-                if (address.inbox or address.backlog or address.stopped) and not address.queued:
+                if (address.inbox or address.backlog or address.attention) and not address.queued:
                     address.schedule()
         except BaseException:
             address.schedule()  # a signal handler raised: in doubt, a hint too many
@@ -145,14 +153,14 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
 def _stop_on_main_thread(address: PooledAddress, future: ThreadingFuture[Any]) -> bool:
     """End an actor for its caller, if there is no stop hook to run."""
     actor: Any = address.actor
-    if getattr(actor.on_stop, "__func__", None) is not Actor.on_stop:
+    if getattr(actor.on_stop, "__func__", None) is not Actor.on_stop or address.extras is not None:
         return False
     del address.inbox[0]
     try:
-        stop_without_hook(address, actor, future)
+        stop_without_hook(address, future)
     except BaseException:
         # A signal handler raised. All of it can be done again from the start.
-        stop_without_hook(address, actor, future)
+        stop_without_hook(address, future)
         raise
     return True
 

@@ -18,15 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pykka import messages
 from pykka._ask import LETTERS, CallAsk
 from pykka._current import current
+from pykka._ending import crash, ends_all_the_same, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._life import (
-    end_of_message,
-    is_failure,
-    is_the_callers,
-    log_returned,
-    stop_everything,
-)
+from pykka._life import end_of_message
 from pykka._ref import ActorRef
+from pykka._replying import is_failure, is_the_callers, log_returned
 from pykka._waiting import running_codes
 from pykka.messages import ProxyCall
 from pykka.runtimes.pool.fence import FENCE, NOTHING
@@ -43,6 +39,8 @@ A = TypeVar("A", bound="Actor")
 
 _new = object.__new__
 _special = messages._handlers
+_WRAPPED = LETTERS | {type(None)}
+"""Messages that do not go into the inbox as they are: they would be taken for something else."""
 
 
 class PooledRef(ActorRef[A]):
@@ -56,7 +54,7 @@ class PooledRef(ActorRef[A]):
         address = self._address
         if address.stopped:
             raise address.dead_error("not found")
-        if type(message) in LETTERS:
+        if type(message) in _WRAPPED:
             message = Envelope(message)
         # What follows is PooledAddress.send(), whose invariant holds here as well.
         try:
@@ -84,7 +82,7 @@ class PooledRef(ActorRef[A]):
             block
             and timeout is None
             and address.is_direct
-            and not address.stopped
+            and not address.attention
             and type(message) not in _special
             and not ("asyncio.events" in modules and in_event_loop())
         ):
@@ -139,7 +137,7 @@ class PooledRef(ActorRef[A]):
                             if FENCE:
                                 address.inbox.extend(NOTHING)
                             if (
-                                address.inbox or address.backlog or address.stopped
+                                address.inbox or address.backlog or address.attention
                             ) and not address.queued:
                                 address.schedule()
                         except BaseException:
@@ -193,6 +191,8 @@ def _returned(address: PooledAddress, error: BaseException) -> None:
     actor: Any = address.actor
     if is_failure(error):
         log_returned(actor, error)
+        if ends_all_the_same(address, error):
+            crash(address, actor, error)
     elif not is_the_callers(error):
         stop_everything(address, actor, error)
 

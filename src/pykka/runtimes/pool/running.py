@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pykka import _life
 from pykka._ask import LETTERS
-from pykka._life import handle, handle_told
+from pykka._ending import crash, end
+from pykka._life import DOWN, ENDED, NOTHING, attend, handle, handle_told
 from pykka._logging import is_for_the_program, report_failure
 
 if TYPE_CHECKING:
@@ -47,9 +48,14 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
         inbox = address.inbox
         backlog = address.backlog
         for _ in budget:
-            if address.stopped:
-                break
-            if backlog:
+            if address.attention:
+                item = attend(address)
+                if item is ENDED or item is DOWN:
+                    break
+                inbox, backlog = address.inbox, address.backlog
+                if item is NOTHING:
+                    continue
+            elif backlog:
                 item = backlog.pop()
             elif not inbox:
                 break
@@ -66,10 +72,11 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
             if until is not None and until._outcome is not None:
                 break
     except BaseException as error:  # the user's inbox failed
-        _life.crash(address, actor, error)
+        crash(address, address.actor or actor, error)
     if address.stopped:
         try:
-            _life.end(address, actor)
+            attend(address)  # it may have been killed after the last look, and before this one
+            end(address)
         except BaseException as error:
             if is_for_the_program(error):
                 raise

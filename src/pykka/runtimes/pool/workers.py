@@ -367,7 +367,7 @@ class Worker:
                 # This is run() for the usual case, and handle_told().
                 inbox: Any = address.inbox
                 for _ in BATCH:
-                    if not inbox or address.stopped:
+                    if not inbox or address.attention:
                         break
                     if len(inbox) >= MANY:
                         run(address)
@@ -389,15 +389,15 @@ class Worker:
                             fail_told(address, error)
                         address.handling = None
                 item = result = None
-                if address.stopped and not address.closed:
+                if address.attention and not address.closed:
                     run(address)
             elif address.context is None:
                 run(address)
             else:
                 address.context.run(run, address)
             state.address = None
-            if address.closed:
-                if context:
+            if address.attention and address.keeps_turn():
+                if context and address.closed:
                     return
                 continue
             is_taken = False
@@ -409,7 +409,7 @@ class Worker:
             address.turn.append(True)
             if FENCE:
                 address.inbox.extend(NOTHING)
-            if (address.inbox or address.backlog or address.stopped) and not address.queued:
+            if (address.inbox or address.backlog or address.attention) and not address.queued:
                 address.queued = True
                 local.append(address)
             del address

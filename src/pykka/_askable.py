@@ -1,0 +1,289 @@
+"""What can be asked, and what the pieces of `pykka.resilience` have in common.
+
+A piece wraps something that can be asked, an actor's ref or another piece, and can itself be asked
+in the same way. So pieces are stacked in any order.
+
+Whose thread does what
+    - An ask that blocks is an ordinary blocking ask of what the piece wraps, in the caller's own
+      thread. So the caller may run the actor itself, and a circle of waits is seen as without
+      the piece.
+    - A pause of such an ask waits for an alarm of the piece's clock. No actor has to end it, so
+      it is no part of a circle.
+    - An ask that does not block needs no thread. What happens later is done by whoever resolves
+      the future of the answer, or by the clock.
+
+Relays
+    An ask that does not block is answered by a future, at once. If the piece has yet to send the
+    message, or may send it again, that future is a `Relay`. Its *source* is the future that it
+    waits for at the moment. For the wait-for graph, whoever has to resolve the source has to
+    resolve the relay; see `pykka._waiting`.
+
+    A relay takes its outcome from its source by a waiter and not by a callback: a waiter that a
+    signal handler interrupts is served again, so nobody waits for ever (guarantee G11). On the
+    other hand, a waiter may be served twice.
+
+    A circle of waits is looked for when somebody begins to wait. If a relay has no source by then,
+    because the message is sent later, a circle through it is not seen.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
+
+from pykka._clock import Clock, default_clock
+from pykka._deadline import check_timeout
+from pykka._threading_future import ThreadingFuture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._address import Address
+    from pykka._future import Future
+    from pykka._lazy import Outcome
+
+ExceptionTypes: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
+"""What an `except` clause takes."""
+
+
+class Askable(Protocol):
+    """What has the method `ask` of `ActorRef`: a ref, and every piece of `pykka.resilience`."""
+
+    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
+        """Send a message and get the answer, or a future of it; see `ActorRef.ask`."""
+        ...
+
+
+class AskWrapper:
+    """Something that can be asked, around something else that can.
+
+    Args:
+        target: What to ask.
+        clock: What to take the time from; `None` for the time of the world.
+
+    Raises:
+        TypeError: `target` cannot be asked.
+    """
+
+    def __init__(self, target: Askable, clock: Clock | None) -> None:
+        if not callable(getattr(target, "ask", None)):
+            name = type(self).__name__
+            msg = f"{name} wraps the ref of an actor, or another piece, not {target!r}"
+            raise TypeError(msg)
+        self._target = target
+        self._clock = default_clock if clock is None else clock
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} for {self._target!r}>"
+
+    @overload
+    def ask(
+        self, message: Any, *, block: Literal[False], timeout: float | None = None
+    ) -> Future[Any]: ...
+    @overload
+    def ask(
+        self, message: Any, *, block: Literal[True] = True, timeout: float | None = None
+    ) -> Any: ...
+    @overload
+    def ask(
+        self, message: Any, *, block: bool = True, timeout: float | None = None
+    ) -> Any | Future[Any]: ...
+    def ask(
+        self, message: Any, *, block: bool = True, timeout: float | None = None
+    ) -> Any | Future[Any]:
+        """Send a message and get the answer; see `ActorRef.ask`.
+
+        Args:
+            message: Any object. It is not copied.
+            block: Whether to wait for the answer, or to get a future of it at once.
+            timeout: Seconds for everything together, if blocking; `None` for no limit.
+
+        Returns:
+            What the actor answered, or a future of it.
+
+        Raises:
+            ValueError: `timeout` is negative.
+            Exception: What `ActorRef.ask` raises, and what the class says. Without blocking, the
+                future raises it.
+        """
+        if not block:
+            return self._ask_for_future(message)
+        if timeout is not None:
+            check_timeout(timeout)
+        return self._ask_and_wait(message, timeout)
+
+    def _ask_and_wait(self, message: Any, timeout: float | None) -> Any:
+        """Send a message and return the answer."""
+        raise NotImplementedError
+
+    def _ask_for_future(self, message: Any) -> Future[Any]:
+        """Send a message, now or later, and return a future of the answer. It never raises."""
+        raise NotImplementedError
+
+
+class Call:
+    """An alarm that calls a function.
+
+    Args:
+        function: What to call.
+    """
+
+    __slots__ = ("_function", "is_cancelled")
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self.is_cancelled = False
+        self._function = function
+
+    def ring(self) -> None:
+        """Call the function."""
+        self._function()
+
+    def let_go(self) -> None:
+        """Forget the function, which a clock might keep alive for a while."""
+        self._function = _do_nothing
+
+
+def _do_nothing() -> None:
+    """What is left of a function that is not to be called any more."""
+
+
+def pause(clock: Clock, seconds: float) -> None:
+    """Block this thread until so many seconds of a clock have passed."""
+    over: ThreadingFuture[None] = ThreadingFuture()
+    alarm = Call(over.set)
+    try:
+        clock.schedule(clock.now() + seconds, alarm)
+        over.get()
+    except BaseException:
+        cancel(clock, alarm)
+        raise
+
+
+def cancel(clock: Clock, alarm: Call) -> None:
+    """Have an alarm not ring any more."""
+    alarm.is_cancelled = True
+    alarm.let_go()
+    clock.forget(alarm)
+
+
+class Relay(ThreadingFuture[Any]):
+    """The future of an answer that another future brings, sooner or later."""
+
+    __slots__ = ("source",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source: ThreadingFuture[Any] | None = None
+        """The future that alone can resolve this one, if there is such a one just now."""
+
+    @property
+    def _answered_by(self) -> Address | None:  # type: ignore[override]
+        source = self.source
+        return None if source is None else source._answered_by
+
+    def follow(self, source: ThreadingFuture[Any]) -> None:
+        """Take the outcome of another future, as soon as it is there."""
+        self.source = source
+        call_when_done(source, functools.partial(self._take, source))
+
+    def _take(self, source: ThreadingFuture[Any]) -> None:
+        self.end(outcome_of(source))
+
+    def end(self, outcome: Outcome) -> bool:
+        """Resolve the future, unless it is; tells whether this call did it."""
+        # The future tells outcomes apart by identity, and a waiter that is served twice brings the
+        # same one twice.
+        value, raised = outcome
+        is_first = self._try_resolve((value, raised))
+        self.source = None
+        return is_first
+
+
+def send(target: Askable, message: Any) -> ThreadingFuture[Any]:
+    """Send a message, and return the future of the answer.
+
+    Raises:
+        TypeError: The target's futures cannot tell when they are done.
+        Exception: What the target raises.
+    """
+    future = target.ask(message, block=False)
+    if not isinstance(future, ThreadingFuture):
+        msg = (
+            f"{target!r} answered with {future!r}, which cannot tell when it is done; "
+            "what it answers with has to be a ThreadingFuture"
+        )
+        raise TypeError(msg)
+    return future  # pyright: ignore[reportUnknownVariableType]
+
+
+def send_safely(target: Askable, message: Any) -> ThreadingFuture[Any]:
+    """Do the same; what was raised is then what the future ends with."""
+    try:
+        return send(target, message)
+    except Exception as error:
+        return failed(error)
+
+
+def failed(error: BaseException) -> ThreadingFuture[Any]:
+    """A future that has ended with an exception."""
+    future: ThreadingFuture[Any] = ThreadingFuture()
+    future.set_exception(error)
+    return future
+
+
+def call_when_done(future: ThreadingFuture[Any], waiter: Callable[[], object]) -> None:
+    """Have a function called when a future is done, or now if it is.
+
+    Args:
+        future: The future.
+        waiter: It raises nothing. It may be called twice.
+
+    Raises:
+        TypeError: The future has a get-hook, so it is done when somebody reads it.
+    """
+    if not future._when_ready(waiter):
+        msg = f"there is no telling when {future!r} is done, because it has a get-hook"
+        raise TypeError(msg)
+
+
+def outcome_of(future: ThreadingFuture[Any]) -> Outcome:
+    """What a future that is done has ended with."""
+    return future._first_outcome() or _read(future)
+
+
+def _read(future: ThreadingFuture[Any]) -> Outcome:
+    """What a future ends with that makes its value when it is read, as those of `map()` do."""
+    try:
+        return future.get(timeout=0), None
+    except BaseException as error:
+        return None, (error, error.__traceback__)
+    finally:
+        # The exception's traceback holds this frame; do not let the frame hold it in turn.
+        del future
+
+
+def check_count(name: str, number: Any) -> None:
+    """Refuse what is not a whole number, at least 1.
+
+    Raises:
+        TypeError: It is not a whole number.
+        ValueError: It is less than 1.
+    """
+    if isinstance(number, bool) or not isinstance(number, int):
+        msg = f"{name} must be a whole number, not {number!r}"
+        raise TypeError(msg)
+    if number < 1:
+        msg = f"{name} must be at least 1, not {number!r}"
+        raise ValueError(msg)
+
+
+def check_exception_types(name: str, types: Any) -> None:
+    """Refuse what is not an exception class, or a tuple of such.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    for each in types if isinstance(types, tuple) else (types,):  # pyright: ignore[reportUnknownVariableType]
+        if not (isinstance(each, type) and issubclass(each, BaseException)):
+            msg = f"{name} must be an exception class, or a tuple of such, not {types!r}"
+            raise TypeError(msg)

@@ -1,0 +1,137 @@
+"""How an actor changes the way it handles messages: become, stash, and the idle time-out.
+
+None of it costs anything where it is not used. `become()` puts a function in the place of the
+method `on_receive()`, on that one instance. `stash()` ends the handling with an exception of our
+own, so that nothing is answered, and no place has to be looked at where there may be a message
+that was set aside.
+
+The ideas are Akka's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pykka._current import current
+from pykka._exceptions import StashFullError
+from pykka._life import SetAside
+from pykka._meter import Idle
+from pykka._timers import Tick
+from pykka.messages import PRIVILEGED
+
+if TYPE_CHECKING:
+    from pykka._address import Address
+
+
+class Behaviours:
+    """What has been put in the place of an actor's `on_receive()`.
+
+    Args:
+        actor: The actor.
+    """
+
+    __slots__ = ("_attributes", "_before")
+
+    def __init__(self, actor: Any) -> None:
+        self._attributes: dict[str, Any] = vars(actor)
+        self._before: list[Any] = []
+        """What was there before each `become()`; None for the method."""
+
+    def push(self, on_receive: Any) -> None:
+        """Put a function in its place."""
+        self._before.append(self._attributes.get("on_receive"))
+        self._attributes["on_receive"] = on_receive
+
+    def pop(self) -> bool:
+        """Put back what was there before; False if nothing was."""
+        if not self._before:
+            return False
+        before = self._before.pop()
+        if before is None:
+            del self._attributes["on_receive"]
+        else:
+            self._attributes["on_receive"] = before
+        return True
+
+    def end(self) -> None:
+        """Put back the method. The function may be one of the actor's own, in a circle."""
+        if self._before:
+            self._attributes.pop("on_receive", None)
+
+
+def become(address: Address, on_receive: Any) -> None:
+    """Put a function in the place of `on_receive()`; see `Actor.become`."""
+    if not callable(on_receive):
+        msg = f"become() takes a function that handles messages, not {on_receive!r}"
+        raise TypeError(msg)
+    extras = address.need_extras()
+    if extras.behaviours is None:
+        if address.actor is None:
+            raise address.dead_error("has ended")
+        extras.behaviours = Behaviours(address.actor)
+    extras.behaviours.push(on_receive)
+
+
+def unbecome(address: Address) -> None:
+    """Put back what was there before; see `Actor.unbecome`."""
+    extras = address.need_extras()
+    if extras.behaviours is None or not extras.behaviours.pop():
+        msg = f"{address} cannot unbecome(): there was no become() before"
+        raise RuntimeError(msg)
+
+
+def stash(address: Address) -> NoReturn:
+    """Set the current message aside; see `Actor.stash`."""
+    capacity: Any = address.actor_class.stash_capacity
+    if capacity is None:
+        msg = (
+            f"{address} cannot set messages aside: its class has to say how many, with "
+            "stash_capacity = 100, for instance"
+        )
+        raise RuntimeError(msg)
+    extras = address.need_extras()
+    message: object = address.handled_message
+    kind = type(message)
+    if (
+        address.handling is None
+        or (kind in PRIVILEGED and kind is not Tick)
+        or address.ending
+        or extras.down
+        or current.state.address is not address
+    ):
+        msg = f"{address} can set a message aside only in its own code, while it handles one"
+        raise RuntimeError(msg)
+    if len(extras.stash or ()) >= capacity:
+        msg = (
+            f"{address} has set aside {capacity} messages, and its stash_capacity is no more; "
+            "take them up again with unstash_all(), or let it be greater"
+        )
+        raise StashFullError(msg)
+    raise SetAside
+
+
+def unstash_all(address: Address) -> int:
+    """Take up again what was set aside; see `Actor.unstash_all`."""
+    extras = address.need_extras()
+    stashed, extras.stash = extras.stash or [], None
+    extras.front[:0] = stashed
+    address.attention = True
+    if stashed and current.state.address is not address:
+        address.wake_up()  # it is a task of the actor's that calls
+    return len(stashed)
+
+
+def set_idle_timeout(address: Address, seconds: Any) -> None:
+    """Set, change or end the idle time-out; see `Actor.set_idle_timeout`."""
+    if seconds is not None:
+        if not isinstance(seconds, (int, float)):
+            msg = f"the idle time-out is a number of seconds or None, not {seconds!r}"
+            raise TypeError(msg)
+        if not 0 < seconds < math.inf:
+            msg = f"the idle time-out has to be more than 0 seconds, and finite, not {seconds!r}"
+            raise ValueError(msg)
+    extras = address.need_extras()
+    before, extras.idle = extras.idle, None if seconds is None else Idle(address, seconds)
+    if before is not None:
+        before.end()

@@ -1,0 +1,360 @@
+"""The circuit breaker: what keeps failing is left in peace for a while.
+
+The breaker is in one of three states, and has two numbers that go with them.
+
+- *closed*: asks pass. After so many failures in a row, it opens.
+- *open*: asks are refused, until the time `_passes_at`.
+- *half-open*: an ask that came later passes, as a *trial*. Further ones are refused while its
+  result is awaited. If it fails, the breaker opens; after enough good ones, it closes.
+
+Invariants
+    1. *A result counts for the state that let its ask through*, and for no other. Each change of
+       state, and each trial, has a number, the *turn*. An ask remembers the turn in which it
+       passed, and its result changes nothing but counts if there is another turn by then. So an
+       answer that was long on its way neither closes nor opens a breaker that has moved on.
+    2. *A trial cannot be lost.* If it has no result within `reset_after` seconds, because nobody
+       ever answers it or a signal handler struck, then the next ask is a trial, in a turn of its
+       own. That is the same rule as for the open state: while it is not closed, the next ask
+       passes at the time `_passes_at`.
+    3. The lock is held over straight-line code only, in which nothing is allocated or called; see
+       `pykka._locks`. Who has changed the state tells the listeners about it, afterwards.
+
+Nothing watches the time: a breaker stays open until somebody asks.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from pykka._askable import (
+    AskWrapper,
+    check_count,
+    check_exception_types,
+    failed,
+    outcome_of,
+    send,
+)
+from pykka._backoff import check_number
+from pykka._exceptions import CircuitOpenError
+from pykka._locks import held
+from pykka._logging import is_for_the_program, report_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pykka._askable import Askable, ExceptionTypes
+    from pykka._clock import Clock
+    from pykka._future import Future
+    from pykka._threading_future import ThreadingFuture
+
+CircuitState: TypeAlias = Literal["closed", "open", "half_open"]
+
+
+class CircuitStateChange(NamedTuple):
+    """An event: a circuit breaker has changed its state."""
+
+    breaker: CircuitBreaker
+    """The breaker."""
+
+    before: CircuitState
+    """Its state until then."""
+
+    after: CircuitState
+    """Its state from then on. There may have been other changes by now."""
+
+
+@dataclass(frozen=True)
+class CircuitBreakerStatistics:
+    """Counts since a circuit breaker was made.
+
+    Asks whose result is awaited are in none of the first four.
+    """
+
+    successes: int
+    """Asks that were answered, also with an exception that does not count as a failure."""
+
+    failures: int
+    """Asks that failed."""
+
+    refused: int
+    """Asks that were not sent."""
+
+    interrupted: int
+    """Asks that say nothing about the target, because something like Ctrl-C ended them."""
+
+    state: CircuitState
+    """The present state."""
+
+    consecutive_failures: int
+    """Failures in a row, up to now."""
+
+    times_opened: int
+    """How often the breaker has opened."""
+
+
+class _Passage(NamedTuple):
+    """That an ask may pass."""
+
+    turn: int
+    change: CircuitStateChange | None
+
+
+class CircuitBreaker(AskWrapper):
+    """Asks something that may fail, and no longer asks it while it keeps failing.
+
+    While the target fails, waiting for it wastes time, and asking it may keep it from recovering.
+    After some failures in a row the breaker *opens*: asks raise `CircuitOpenError` at once. When
+    `reset_after` seconds have passed, it lets one ask through as a trial (*half-open*). If that
+    succeeds the breaker *closes*; if not, it opens again.
+
+    The idea is that of M. Nygard, "Release It!"; the states and the counting are those of Akka.
+
+    Args:
+        target: The ref of an actor, or another piece of this module.
+        max_failures: So many failures in a row open the breaker.
+        reset_after: Seconds from then to the trial. A trial that has no result after so many
+            seconds is followed by another one.
+        half_open_successes: So many trials in a row have to succeed to close the breaker.
+        counts_as_failure: What the target raises that counts as a failure; an exception class or
+            a tuple of them. Anything else is an answer, and counts as a success.
+        on_state_change: A function, or several, called with a `CircuitStateChange` after each
+            change, by the thread that made it. What it raises is logged. The method `publish` of
+            an event bus is one.
+        clock: What to take the time from; `None` for the time of the world.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A number is out of its range.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka.resilience import CircuitBreaker
+        >>> class Service(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         return 1 / message
+        >>> service = Service.start()
+        >>> breaker = CircuitBreaker(service, max_failures=2, reset_after=60)
+        >>> breaker.ask(4)
+        0.25
+        >>> for _ in range(2):
+        ...     try:
+        ...         breaker.ask(0)
+        ...     except ZeroDivisionError as error:
+        ...         print(error)
+        division by zero
+        division by zero
+        >>> breaker.state
+        'open'
+        >>> try:
+        ...     breaker.ask(4)
+        ... except pykka.resilience.CircuitOpenError as error:
+        ...     print(error.retry_after > 50)
+        True
+        >>> service.stop()
+        True
+    """
+
+    def __init__(
+        self,
+        target: Askable,
+        *,
+        max_failures: int = 5,
+        reset_after: float = 30.0,
+        half_open_successes: int = 1,
+        counts_as_failure: ExceptionTypes = Exception,
+        on_state_change: Callable[[CircuitStateChange], object]
+        | Iterable[Callable[[CircuitStateChange], object]] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(target, clock)
+        check_count("max_failures", max_failures)
+        check_number("reset_after", reset_after, least=0)
+        check_count("half_open_successes", half_open_successes)
+        check_exception_types("counts_as_failure", counts_as_failure)
+        self._max_failures = max_failures
+        self._reset_after = reset_after
+        self._half_open_successes = half_open_successes
+        self._counts_as_failure = counts_as_failure
+        self._listeners = (
+            (on_state_change,) if callable(on_state_change) else tuple(on_state_change)
+        )
+        self._lock = threading.Lock()
+        self._state: CircuitState = "closed"
+        self._turn = 0
+        self._passes_at = 0.0
+        """When the next ask may pass, unless the state is closed."""
+        self._good_trials = 0
+        self._consecutive_failures = 0
+        self._times_opened = 0
+        self._successes = self._failures = self._refused = self._interrupted = 0
+
+    @property
+    def state(self) -> CircuitState:
+        """`"closed"`, `"open"` or `"half_open"`.
+
+        It stays open until somebody asks: the first who does so late enough makes it half-open.
+        """
+        return self._state
+
+    def statistics(self) -> CircuitBreakerStatistics:
+        """Return the counts."""
+        lock = self._lock
+        state = self._state
+        successes = failures = refused = interrupted = consecutive = opened = 0
+        for _ in held(lock):
+            successes = self._successes
+            failures = self._failures
+            refused = self._refused
+            interrupted = self._interrupted
+            state = self._state
+            consecutive = self._consecutive_failures
+            opened = self._times_opened
+            lock.release()
+        return CircuitBreakerStatistics(
+            successes, failures, refused, interrupted, state, consecutive, opened
+        )
+
+    def _ask_and_wait(self, message: Any, timeout: float | None) -> Any:
+        passage = self._let_through()
+        if isinstance(passage, CircuitOpenError):
+            raise passage
+        try:
+            self._tell(passage.change)
+            answer = self._target.ask(message, timeout=timeout)
+        except BaseException as error:
+            self._note(passage.turn, error)
+            raise
+        self._note(passage.turn, None)
+        return answer
+
+    def _ask_for_future(self, message: Any) -> Future[Any]:
+        passage = self._let_through()
+        if isinstance(passage, CircuitOpenError):
+            return failed(passage)
+        try:
+            self._tell(passage.change)
+            future = send(self._target, message)
+            future.add_done_callback(functools.partial(self._note_end, passage.turn))
+        except BaseException as error:
+            self._note(passage.turn, error)
+            if not isinstance(error, Exception):
+                raise
+            return failed(error)
+        return future
+
+    def _let_through(self) -> _Passage | CircuitOpenError:
+        """See whether an ask may pass now."""
+        now = self._clock.now()
+        may_pass = True
+        before = after = self._state
+        turn = 0
+        passes_at = now
+        for _ in held(self._lock):
+            before = self._state
+            if before != "closed":
+                passes_at = self._passes_at
+                if now < passes_at:
+                    may_pass = False
+                    self._refused += 1
+                else:
+                    self._state = "half_open"
+                    self._turn += 1
+                    self._passes_at = now + self._reset_after
+                    if before == "open":
+                        self._good_trials = 0
+            after = self._state
+            turn = self._turn
+            self._lock.release()
+        if may_pass:
+            return _Passage(turn, self._change(before, after))
+        return self._refusal(before, passes_at - now)
+
+    def _refusal(self, state: CircuitState, seconds: float) -> CircuitOpenError:
+        if state == "open":
+            text = (
+                f"the circuit to {self._target} is open, because it kept failing; "
+                f"in {seconds:.3g} seconds, the next ask will be let through as a trial"
+            )
+        else:
+            text = (
+                f"the circuit to {self._target} is half-open, and its trial has no result yet; "
+                f"in {seconds:.3g} seconds at the latest, another one will be let through"
+            )
+        return CircuitOpenError(text, retry_after=seconds)
+
+    def _note_end(self, turn: int, future: ThreadingFuture[Any]) -> None:
+        raised = outcome_of(future)[1]
+        self._note(turn, None if raised is None else raised[0])
+
+    def _note(self, turn: int, error: BaseException | None) -> None:
+        """Count the result of an ask."""
+        if error is not None and isinstance(error, self._counts_as_failure):
+            change = self._note_failure(turn)
+        elif error is None or isinstance(error, Exception):
+            change = self._note_success(turn)
+        else:
+            change = self._note_interruption(turn)
+        self._tell(change)
+
+    def _note_success(self, turn: int) -> CircuitStateChange | None:
+        now = self._clock.now()
+        before = after = self._state
+        for _ in held(self._lock):
+            before = self._state
+            self._successes += 1
+            if turn == self._turn:
+                self._consecutive_failures = 0
+                if before == "half_open":
+                    self._turn += 1
+                    self._good_trials += 1
+                    self._passes_at = now
+                    if self._good_trials >= self._half_open_successes:
+                        self._state = "closed"
+            after = self._state
+            self._lock.release()
+        return self._change(before, after)
+
+    def _note_failure(self, turn: int) -> CircuitStateChange | None:
+        now = self._clock.now()
+        before = after = self._state
+        for _ in held(self._lock):
+            before = self._state
+            self._failures += 1
+            if turn == self._turn:
+                self._consecutive_failures += 1
+                if before == "half_open" or self._consecutive_failures >= self._max_failures:
+                    self._state = "open"
+                    self._turn += 1
+                    self._times_opened += 1
+                    self._passes_at = now + self._reset_after
+            after = self._state
+            self._lock.release()
+        return self._change(before, after)
+
+    def _note_interruption(self, turn: int) -> CircuitStateChange | None:
+        now = self._clock.now()
+        for _ in held(self._lock):
+            self._interrupted += 1
+            if turn == self._turn and self._state == "half_open":
+                self._turn += 1
+                self._passes_at = now
+            self._lock.release()
+        return None
+
+    def _change(self, before: CircuitState, after: CircuitState) -> CircuitStateChange | None:
+        return None if before == after else CircuitStateChange(self, before, after)
+
+    def _tell(self, change: CircuitStateChange | None) -> None:
+        """Tell the listeners of a change."""
+        if change is None:
+            return
+        for listener in self._listeners:
+            try:
+                listener(change)
+            except BaseException as error:
+                if is_for_the_program(error):
+                    raise
+                report_failure("A listener to changes of %r raised: %r", self, listener)

@@ -1,0 +1,149 @@
+"""The end of an actor's children, before its own.
+
+Children end one after the other, the one started last first, so that each may use, to its very
+end, those that were started before it; but for those of a dynamic supervisor, which do not know of
+each other, and end together. The parent is marked stopped already, and waits.
+
+What if a child waits for its parent?
+    It can have asked it something. So the parent first buries what is in its inbox, which answers
+    with `ActorDeadError`. What comes later finds the stopped mark; and what was just under way
+    closes a circle in the wait-for graph, so the parent gets a `DeadlockError`, buries again and
+    goes on. If it gets another one, the child can never end as long as its parent waits. So the
+    child is abandoned. The same goes for a parent that will be restarted, whose inbox has to stay.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pykka._cancellation import is_cancellation
+from pykka._envelope import Envelope
+from pykka._exceptions import ActorError, DeadlockError
+from pykka._killing import GRACE, abandon, abandon_after, end_of
+from pykka._logging import logger
+from pykka.messages import _ActorStop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pykka._address import Address
+    from pykka._threading_future import ThreadingFuture
+
+
+def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
+    """Have an actor end, within so many seconds.
+
+    Args:
+        child: The actor.
+        seconds: What it may take before it is killed, by the clock of its system; `None` for all
+            it takes; 0 if it is to be killed at once. If that does not help, it is abandoned.
+
+    Returns:
+        A future that is resolved when it has ended.
+    """
+    supervision = None if child.extras is None else child.extras.supervision
+    if supervision is not None:
+        supervision.restarts = False  # in this order; see `pykka._ending`
+    ended = end_of(child)
+    extras = child.extras
+    if seconds == 0 or (extras is not None and extras.down):
+        child.kill()
+    elif not child.stopped:
+        child.send(Envelope(_ActorStop()))
+    if seconds is not None:
+        abandon_after(child, seconds or GRACE, ended, kills_first=seconds > 0)
+    return ended
+
+
+ORPHANS = 5.0
+"""The seconds that a child has for its end whose parent has ended in the middle of its work."""
+
+
+def ask_all_to_stop(parent: Address) -> Iterator[tuple[Address, ThreadingFuture[Any]]]:
+    """Have the children of an actor end, the youngest first, until none is left.
+
+    Yields:
+        A child that was asked to, and a future that is resolved when it has ended. The caller
+        waits for that before he goes on. Only then is the next one asked, unless the parent has
+        its children end together.
+    """
+    extras = parent.need_extras()
+    tried: set[Address] = set()
+    while True:
+        left = [item for item in extras.children.copy().items() if item[0] not in tried][::-1]
+        if not left:
+            return
+        tried.update(child for child, _seconds in left)
+        asked = ((child, ask_to_stop(child, seconds)) for child, seconds in left)
+        yield from list(asked) if extras.ends_children_together else asked
+
+
+def stop_children(parent: Address) -> None:
+    """End the children of the actor whose code this thread runs, and wait for each of them."""
+    _answer_waiting(parent)
+    for child, ended in ask_all_to_stop(parent):
+        try:
+            _wait(parent, ended)
+        except ActorError as error:
+            _give_up(parent, child, error)
+
+
+def let_children_go(parent: Address) -> None:
+    """Ask those children to stop that are left although the actor has ended.
+
+    There are some if it did not end by its own code: it was abandoned, or lost its event loop.
+    Then nobody waits for them, and none has for ever.
+    """
+    children = {} if parent.extras is None else parent.extras.children.copy()
+    for child, seconds in reversed(children.items()):
+        ask_to_stop(child, ORPHANS if seconds is None else seconds)
+
+
+def _wait(parent: Address, ended: ThreadingFuture[Any]) -> None:
+    try:
+        ended.get()
+    except DeadlockError:
+        _answer_waiting(parent)
+        ended.get()
+
+
+def _answer_waiting(parent: Address) -> None:
+    """Answer what is in the parent's inbox, unless another instance will handle that."""
+    if parent.stopped:
+        parent.bury_the_rest()
+
+
+async def stop_children_awaiting(parent: Address) -> None:
+    """Do the same in an event loop.
+
+    If the task is cancelled meanwhile, the children that are left are interrupted too.
+    """
+    _answer_waiting(parent)
+    in_a_hurry = False
+    for child, ended in ask_all_to_stop(parent):
+        if in_a_hurry:
+            child.cancel()
+        deadlocks = 0
+        while not ended.done():
+            try:
+                await ended
+            except DeadlockError as error:
+                deadlocks += 1
+                _answer_waiting(parent)
+                if deadlocks > 1:
+                    _give_up(parent, child, error)
+            except BaseException as error:
+                if not is_cancellation(error):
+                    raise
+                in_a_hurry = True
+                child.cancel()
+
+
+def _give_up(parent: Address, child: Address, error: BaseException) -> None:
+    logger.error(
+        "%s does not wait for its child %s any longer:",
+        parent,
+        child,
+        exc_info=(type(error), error, error.__traceback__),
+    )
+    abandon(child)

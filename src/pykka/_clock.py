@@ -1,0 +1,395 @@
+"""The clock of an actor system, which everything that has to do with time goes through.
+
+Time is an input. Timers, idle time-outs, the deadlines of supervisors and their back-off ask a
+`Clock` what time it is, and have it ring an `Alarm` at another. With a `MonotonicClock` that is
+the time of the world. With a `pykka._manual_clock.ManualClock`, a test says when it passes.
+
+How a `MonotonicClock` works
+    One thread sleeps until the next alarm is due, and rings it. Alarms wait in a heap, and only
+    that thread ever touches it: whoever schedules an alarm appends it to the list `incoming`, and
+    looks whether the thread has to be woken. Mostly it has not, for most alarms are due later than
+    others, and cancelled before that. To append is one step, and no lock of ours is involved, so
+    an alarm may be scheduled by a signal handler or a finaliser on top of whatever else.
+
+planned
+    When the thread means to wake up; `AWAKE` while it does something, `NEVER` if nothing is
+    pending. Only the thread writes it.
+vacant
+    A list that holds one token if there is no thread. `del vacant[0]` takes the post, or raises
+    `IndexError` if somebody else has it; `append` gives it back. See `pykka.runtimes.pool.address`
+    for more about such a token.
+
+Invariant: if an alarm lies in `incoming` then it is not due before `planned`; or the thread will
+look there before it sleeps; or it is woken by what lies in the bell; or a thread is being started;
+or whoever scheduled the alarm has not yet got to its look.
+
+Proof. The thread empties the bell, writes `planned`, and *then* looks into `incoming`. Whoever
+schedules an alarm appends it, and *then* looks at `planned` (Dekker's pattern). Both operations on
+`incoming` take the list's own lock, so one of them comes first, with and without the GIL. If it is
+the thread's, then the look at `planned` sees what was written before, and if the alarm is due
+earlier than that, the bell rings, or has been rung since it was emptied. The bell is a queue: what
+is put there before the thread sleeps wakes it at once. If the other comes first, then the thread
+finds the alarm. A thread that leaves writes `NEVER`, gives the post back, and *then* looks once
+more: in the same way, it finds the alarm, or the post is seen to be vacant and a thread is
+started. Threads that were started needlessly find the post taken, and end. So in doubt, for
+instance when a signal handler raised, one rings or starts once too often (guarantee G11).
+`tests/unit/test_clock_interleavings.py` runs this code through every interleaving.
+
+Cancelled alarms
+    They are left where they are. The thread drops those that it meets. It goes through all of
+    the heap when half of it is cancelled, and when nothing else has happened for `KEEP_ALIVE`
+    seconds; so to cancel an alarm costs next to nothing, and what is cancelled is not kept for
+    ever. `forgotten` counts them: a list, since it grows in one indivisible step.
+
+(A hashed timing wheel, Varghese & Lauck, SOSP 1987, would cost the thread less for each alarm, and
+a tick of inaccuracy. With a heap written in C the difference is not worth it.)
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import weakref
+from _thread import start_new_thread
+from abc import ABC, abstractmethod
+from heapq import heapify, heappop, heappush
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Protocol
+
+from pykka._logging import is_for_the_program, report_failure
+
+AWAKE, NEVER = -math.inf, math.inf
+
+KEEP_ALIVE = 10.0
+"""Seconds after which a thread with nothing to do ends."""
+
+MANY = 1_000
+"""So many alarms are worth waking the thread for, whenever they are due."""
+
+
+class Alarm(Protocol):
+    """What a clock rings."""
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the alarm is not to be rung any more. Once true, it stays so."""
+        ...
+
+    def ring(self) -> object:
+        """Do what was to be done at that time.
+
+        It is called once, by whoever runs the clock, which may be any thread. It is short and does
+        not block, for other alarms wait. What it raises is logged.
+        """
+        ...
+
+
+class Clock(ABC):
+    """Tells the time, and rings alarms.
+
+    Derive a class from it to have a system run on a time of your own. All methods may be called
+    by any thread, also in a signal handler, in `__del__`, and while an alarm rings.
+
+    Examples:
+        A clock that runs faster than the world's:
+
+        >>> from pykka.timers import Clock, MonotonicClock
+        >>> class FastClock(Clock):
+        ...     def __init__(self, factor):
+        ...         self.factor = factor
+        ...         self.clock = MonotonicClock()
+        ...     def now(self):
+        ...         return self.clock.now() * self.factor
+        ...     def schedule(self, when, alarm):
+        ...         self.clock.schedule(when / self.factor, alarm)
+        ...     def forget(self, alarm):
+        ...         self.clock.forget(alarm)
+        >>> clock = FastClock(factor=60)
+        >>> clock.now() > clock.clock.now()
+        True
+    """
+
+    @abstractmethod
+    def now(self) -> float:
+        """Return the time in seconds, counted from any moment. It never runs backwards."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def schedule(self, when: float, alarm: Alarm) -> None:
+        """Ring an alarm once, at a point in time, or as soon as possible if that is past.
+
+        Args:
+            when: Seconds, counted like those of `now`.
+            alarm: Has a method `ring()`, which is called without arguments unless the attribute
+                `is_cancelled` is true by then. It may be called by any thread, is short, and does
+                not block. What it raises is logged and harms nobody else.
+
+        Raises:
+            ValueError: `when` is no point in time, but infinite or not a number (NaN).
+        """
+        raise NotImplementedError
+
+    def forget(self, alarm: Alarm) -> None:  # noqa: B027 (a clock may do nothing)
+        """Be told that an alarm was cancelled, so that its memory can be freed some time.
+
+        Args:
+            alarm: Its attribute `is_cancelled` is true.
+        """
+
+
+class MonotonicClock(Clock):
+    """The time of the world, which no change of the wall clock moves; see `time.monotonic`.
+
+    Alarms are rung by a thread that all systems with this clock share. It is started with the
+    first alarm, ends when there was nothing to do for some seconds, and does not keep the program
+    alive. A child process made by `os.fork()` begins without any alarms.
+
+    Examples:
+        >>> import threading
+        >>> from pykka.timers import MonotonicClock
+        >>> class Alarm:
+        ...     is_cancelled = False
+        ...     def __init__(self):
+        ...         self.rung = threading.Event()
+        ...     def ring(self):
+        ...         self.rung.set()
+        >>> clock, alarm = MonotonicClock(), Alarm()
+        >>> clock.schedule(clock.now() + 0.01, alarm)
+        >>> alarm.rung.wait(timeout=10)
+        True
+    """
+
+    def __init__(self) -> None:
+        self._begin_afresh()
+        begin_afresh_after_fork(self)
+
+    def _begin_afresh(self) -> None:
+        self._incoming: list[tuple[float, Alarm]] = []
+        self._forgotten: list[None] = []
+        """As many entries as alarms were cancelled since the heap was last gone through."""
+        self._planned = NEVER
+        self._tolerated = MANY
+        """The thread is woken when so many alarms were cancelled."""
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._vacant = [True]
+        self._is_starting = False
+        """Whether a thread was asked for that is not there yet."""
+        self._has_complained = False
+        """Whether it was reported that no thread can be started."""
+        # The rest is the thread's.
+        self._heap: list[tuple[float, int, Alarm]] = []
+        """Numbered, so that those for the same time stay in order and are never compared."""
+        self._number = 0
+
+    def now(self) -> float:
+        """Return `time.monotonic()`."""
+        return monotonic()
+
+    def schedule(self, when: float, alarm: Alarm) -> None:
+        """Ring an alarm, on the clock's thread; see `Clock.schedule`. It takes a microsecond."""
+        when = point_in_time(when)
+        incoming = self._incoming
+        try:
+            incoming.append((when, alarm))
+            planned = self._planned
+            if when < planned or (len(incoming) > MANY and planned > AWAKE):
+                self._wake()
+        except BaseException:
+            self._wake()  # a signal handler raised: in doubt, once too often
+            raise
+
+    def forget(self, alarm: Alarm) -> None:
+        """See `Clock.forget`. The thread is woken only when much can be freed."""
+        del alarm
+        forgotten = self._forgotten
+        forgotten.append(None)
+        if len(forgotten) >= self._tolerated and self._planned > AWAKE:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Have the thread look, or start one."""
+        if not self._vacant:
+            if not self._bell.qsize():
+                self._bell.put(None)
+        elif not self._is_starting:
+            # Thread.start() takes locks, and does not bear a signal handler that raises. So a
+            # small thread does it.
+            try:
+                # No signal handler can strike between these two.
+                self._is_starting = True
+                start_new_thread(self._start, ())
+            except BaseException as error:
+                self._is_starting = False
+                if not isinstance(error, RuntimeError):
+                    raise
+                self._complain()
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._main, name="pykka-clock", daemon=True).start()
+        except Exception:
+            self._is_starting = False
+            self._complain()
+
+    def _complain(self) -> None:
+        if not self._has_complained:
+            self._has_complained = True
+            report_failure(
+                "%r cannot start its thread, so its alarms do not ring. "
+                "It tries again when the next one is scheduled:",
+                self,
+            )
+
+    def _main(self) -> None:
+        """What the thread does."""
+        self._has_complained = self._is_starting = False
+        try:
+            del self._vacant[0]
+        except IndexError:
+            return
+        try:
+            self._run()
+        except BaseException:  # pragma: no cover (a defect of ours)
+            report_failure("The thread of %r ended:", self)
+            self._planned = NEVER
+            self._vacant.append(True)
+            raise
+
+    def _run(self) -> None:
+        heap = self._heap
+        is_quiet = False
+        """Whether nothing has happened for `KEEP_ALIVE` seconds."""
+        while True:
+            self._planned = AWAKE
+            while self._bell.qsize():
+                self._bell.get()
+            self._take_in()
+            if not self._ring_what_is_due(heap):
+                return
+            forgotten = len(self._forgotten)
+            if forgotten and (is_quiet or forgotten > len(heap) // 2):
+                self._compact()
+            if is_quiet and not heap and self._leave():
+                return
+            is_quiet = self._sleep(is_quiet=is_quiet)
+
+    def _take_in(self) -> None:
+        incoming, heap = self._incoming, self._heap
+        batch = incoming.copy()
+        del incoming[: len(batch)]
+        for when, alarm in batch:
+            if not is_cancelled(alarm):
+                self._number += 1
+                heappush(heap, (when, self._number, alarm))
+
+    def _ring_what_is_due(self, heap: list[tuple[float, int, Alarm]]) -> bool:
+        """Ring one after the other; False in a child process that one of them has made."""
+        now = monotonic()
+        while heap and heap[0][0] <= now:
+            ring(heappop(heap)[2])
+            if self._heap is not heap:
+                return False
+            if self._incoming:  # perhaps something that is due earlier than the rest
+                self._take_in()
+        return True
+
+    def _compact(self) -> None:
+        """Go through the heap and drop what is cancelled."""
+        del self._forgotten[:]
+        heap = self._heap
+        heap[:] = [entry for entry in heap if not is_cancelled(entry[2])]
+        heapify(heap)
+
+    def _leave(self) -> bool:
+        """Give the post back; False if the thread has to go on after all."""
+        self._planned = NEVER
+        self._vacant.append(True)
+        if self._incoming.copy():
+            try:
+                del self._vacant[0]
+            except IndexError:  # another thread has the post already
+                return True
+            return False
+        return True
+
+    def _sleep(self, *, is_quiet: bool) -> bool:
+        """Wait until there is something to do; True if nothing was for `KEEP_ALIVE` seconds.
+
+        When nothing has happened for so long, the next thing to happen wakes the thread, even if
+        that is a single cancelled alarm. Otherwise it sleeps for no longer than that.
+        """
+        heap = self._heap
+        when = heap[0][0] if heap else NEVER
+        self._tolerated = 1 if is_quiet else max(MANY, len(heap) // 2 + 1)
+        self._planned = when
+        # copy() takes the list's own lock; see above.
+        if self._incoming.copy() or len(self._forgotten) >= self._tolerated:
+            return False
+        remaining = when - monotonic()
+        longest = threading.TIMEOUT_MAX if is_quiet and heap else KEEP_ALIVE
+        try:
+            self._bell.get(timeout=min(max(0.0, remaining), longest))
+        except Empty:
+            return remaining > longest
+        return False
+
+
+def point_in_time(when: float) -> float:
+    """Return a time as a float.
+
+    Raises:
+        ValueError: It is infinite or not a number (NaN).
+    """
+    if not AWAKE < when < NEVER:
+        msg = f"an alarm rings at a point in time, a finite number of seconds, not at {when!r}"
+        raise ValueError(msg)
+    return float(when)
+
+
+def is_cancelled(alarm: Alarm) -> bool:
+    """Tell whether an alarm is cancelled. It is not if it fails to say so."""
+    try:
+        return alarm.is_cancelled
+    except BaseException as error:
+        if is_for_the_program(error):
+            raise
+        report_failure("An alarm does not say whether it is cancelled: %r", alarm)
+        return False
+
+
+def ring(alarm: Alarm) -> None:
+    """Ring an alarm unless it is cancelled, and log what it raises."""
+    if is_cancelled(alarm):
+        return
+    try:
+        alarm.ring()
+    except BaseException as error:
+        if is_for_the_program(error):
+            raise
+        report_failure("An alarm raised: %r", alarm)
+
+
+class _Renewable(Protocol):
+    def _begin_afresh(self) -> None: ...
+
+
+_clocks: weakref.WeakSet[_Renewable] = weakref.WeakSet()
+
+
+def begin_afresh_after_fork(clock: _Renewable) -> None:
+    """Have a clock begin without alarms in a child process, which has no threads but one."""
+    _clocks.add(clock)
+
+
+def _after_fork() -> None:
+    for clock in list(_clocks):
+        clock._begin_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+default_clock = MonotonicClock()
+"""The clock of all systems that have no other."""

@@ -1,0 +1,133 @@
+"""Death watch: an actor is told when another one has ended.
+
+Invariants
+    1. *Nobody is forgotten.* Whoever watches enters the watch at the target, and *then* looks
+       whether the target has ended (`Address.actor` is None). Whoever closes the target sets that
+       mark, and *then* reports to all watches that are entered. So at least one of the two does.
+    2. *Nobody is told twice.* A watch may be reported several times, by both of them, or again
+       because a signal handler had raised. The watcher, who handles one message at a time, takes
+       the first notice of a watch and skips the others. `unwatch()` makes it skip all.
+
+A notice lies in the watcher's inbox like a message, so it comes after everything that the target
+has sent before it ended. No bound of the inbox applies to it. An urgent one goes into the lane
+that is looked at before the inbox; see `pykka._extras`.
+
+The ideas are those of monitors in Erlang and of `watch` in Akka.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pykka import messages
+from pykka._envelope import Envelope
+from pykka._ref import ActorRef, ref_at
+from pykka.messages import PRIVILEGED
+
+if TYPE_CHECKING:
+    from pykka._address import Address
+    from pykka._inbox import Letter
+    from pykka._reasons import Reason
+
+
+class Terminated(NamedTuple):
+    """The message to an actor that an actor it watches has ended.
+
+    It goes to `on_receive()`.
+    """
+
+    ref: ActorRef[Any]
+    """The actor that has ended. All of its hooks have run."""
+
+    reason: Reason
+    """Why: `Stopped`, `Killed`, `Abandoned` or `Failed`."""
+
+
+class Watch:
+    """That one actor watches another.
+
+    Args:
+        watcher: The one.
+        target: The other.
+        is_urgent: Whether the notice overtakes what waits in the watcher's inbox.
+    """
+
+    __slots__ = ("is_over", "is_urgent", "target", "watcher")
+
+    def __init__(self, watcher: Address, target: Address, *, is_urgent: bool) -> None:
+        self.watcher = watcher
+        self.target = target
+        self.is_urgent = is_urgent
+        self.is_over = False
+        """Whether the watcher has been told, or does not want to be. Only the watcher sets it."""
+
+    def begin(self) -> None:
+        """Enter the watch at the target, and report at once if that has ended."""
+        self.target.need_extras().watchers[self] = None
+        if self.target.actor is None:
+            self.report(self.target.reason)
+
+    def end(self) -> None:
+        """Have no notice handled any more."""
+        self.is_over = True
+        self.target.need_extras().watchers.pop(self, None)
+
+    def report(self, reason: Reason) -> None:
+        """Send the watcher a notice."""
+        if self.is_urgent:
+            self.watcher.signal(Envelope(_Notice(self, reason)))
+        else:
+            self.watcher.tell_unbounded(_Notice(self, reason))
+
+
+class _Notice(NamedTuple):
+    """What lies in the watcher's inbox."""
+
+    watch: Watch
+    reason: Reason
+
+
+def _on_notice(address: Address, envelope: Letter) -> object:
+    watch, reason = envelope.message
+    extras = address.need_extras()
+    if watch.is_over:
+        return None
+    watch.is_over = True
+    extras.watching.pop(watch.target, None)
+    watch.target.need_extras().watchers.pop(watch, None)
+    message = Terminated(ref_at(watch.target), reason)
+    address.handling = Envelope(message)  # that is what stash() sets aside
+    actor: Any = address.actor
+    return actor.on_receive(message)
+
+
+def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
+    """Have an actor told of the end of another one; it is the one whose code runs."""
+    if not isinstance(ref, ActorRef):
+        msg = f"watch() takes the ref of an actor, not {ref!r}"
+        raise TypeError(msg)
+    target = ref._address
+    if target is watcher:
+        msg = f"{watcher} cannot watch itself: nobody would be left to be told; use on_stop()"
+        raise ValueError(msg)
+    watching = watcher.need_extras().watching
+    entry = watching.get(target)
+    if entry is None or entry.is_over:
+        watching[target] = entry = Watch(watcher, target, is_urgent=is_urgent)
+    # Also if it is there already: a signal handler may have raised before this the last time.
+    entry.begin()
+
+
+def unwatch(watcher: Address, ref: ActorRef[Any]) -> bool:
+    """End that; False if it was not so."""
+    watching = watcher.need_extras().watching
+    entry = watching.get(ref._address)
+    if entry is None or entry.is_over:
+        return False
+    entry.end()  # first, because a signal handler may raise after it
+    watching.pop(ref._address, None)
+    return True
+
+
+messages._handlers[_Notice] = _on_notice
+PRIVILEGED.add(_Notice)

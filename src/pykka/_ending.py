@@ -1,0 +1,270 @@
+"""The end of an actor, or of one instance of it.
+
+Invariants (guarantee G8)
+    - Exactly one of `on_stop()` and `on_failure()` runs, once for each instance, and after the
+      stopped mark is set. (Neither does if a user sets `actor_stopped` by hand; it is his stop
+      then, not ours.)
+    - The children of the instance have ended before that.
+    - However the life ends, the address is closed: whatever was left is answered or reported.
+      Whoever asked for the stop is answered after all that.
+
+A supervised actor that fails does not end. Its instance does, with all hooks; then the actor is
+*down*: not marked stopped, so that messages go on coming in, and handling none of them. What
+becomes of it is for its supervisor to say; see `pykka._restarting`.
+
+Nobody waits for an actor to handle a stop request while it is down. Whoever asks it to end for
+good (`pykka._children.ask_to_stop`) says first that it is not to be restarted, and *then* looks
+whether it is down, and if so kills it. The actor is marked down first, and *then* it looks whether
+it is to be restarted, and if not kills itself. So at least one of the two sees the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from pykka._ask import Ask
+from pykka._logging import logger
+from pykka._reasons import Failed, Killed, Stopped
+from pykka._replying import as_exc_info, is_failure, reply_exception
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pykka._actor import Actor
+    from pykka._address import Address
+    from pykka._extras import Extras
+    from pykka._reasons import Reason
+
+
+class Ending:
+    """What is done at the end of an instance, one step after the other.
+
+    Each step may be `async def`. What one raises keeps none of the others from being done.
+
+    Args:
+        address: The actor.
+        steps: The steps.
+    """
+
+    __slots__ = ("_address", "_steps")
+
+    def __init__(self, address: Address, steps: Iterable[Callable[[], object]]) -> None:
+        self._address = address
+        self._steps = iter(steps)
+
+    def go_on(self) -> None:
+        """Do the steps that are left, up to the first that has to be awaited.
+
+        None of them, if the actor was abandoned meanwhile.
+        """
+        for step in self._steps:
+            if self._address.actor is None:
+                return
+            try:
+                result: Any = step()
+                if type(result) is CoroutineType:
+                    self._address.take_over(result, self)  # pyright: ignore[reportUnknownArgumentType]
+                    return
+            except BaseException as error:
+                end_of_hook(self._address, None, error)
+
+    def __call__(self, address: Address, _result: object, error: BaseException | None) -> None:
+        """Go on after a step that was awaited."""
+        end_of_hook(address, None, error)
+        self.go_on()
+
+
+def is_hook(end: object) -> bool:
+    """Tell whether something is called at the end of a hook that ends a life."""
+    return end is end_of_hook or type(end) is Ending
+
+
+def stop(address: Address, actor: Actor) -> None:
+    """End the life in an orderly way."""
+    mark_stopped(address)
+    extras = address.extras
+    if extras is None:
+        _run_hook(address, actor.on_stop)
+    elif extras.down:  # the hooks of the instance have run
+        extras.note_reason(extras.fate)
+    else:
+        extras.note_reason(Stopped())
+        Ending(address, (address.stop_children, actor.on_stop)).go_on()
+
+
+def crash(address: Address, actor: Actor, error: BaseException) -> None:
+    """End the life, or the instance, because of an exception."""
+    extras = address.extras
+    if address.ending or (extras is not None and extras.down):
+        return
+    logger.error("Unhandled exception in %s:", actor, exc_info=as_exc_info(error))
+    hook = partial(actor.on_failure, type(error), error, error.__traceback__)
+    if extras is not None and may_restart(extras):
+        extras.fate = Failed(error)
+        go_down(address, actor, extras.fate, hook)
+        return
+    address.ending = True
+    address.home.unregister(address)
+    address.mark_stopped()
+    extras = address.need_extras()
+    extras.note_reason(Failed(error))
+    Ending(address, (address.stop_children, hook)).go_on()
+
+
+def ends_all_the_same(address: Address, error: BaseException) -> bool:
+    """Tell whether an exception ends the actor although somebody has asked; see `Actor.crash_on`.
+
+    A program that is older than that attribute may keep anything under the same name.
+    """
+    kinds: Any = address.actor_class.crash_on
+    if not kinds:
+        return False
+    try:
+        return isinstance(error, kinds if isinstance(kinds, type) else tuple(kinds))
+    except TypeError:
+        return False
+
+
+def may_restart(extras: Extras) -> bool:
+    """Tell whether an actor that fails waits for what its supervisor decides."""
+    supervision = extras.supervision
+    return supervision is not None and supervision.restarts and not extras.killed
+
+
+def go_down(
+    address: Address, actor: Actor, reason: Reason, hook: Callable[[], object] | None
+) -> None:
+    """End the instance, and have the supervisor say what is next."""
+    extras: Any = address.extras
+    extras.down = True
+    extras.down_reason = reason
+    address.attention = True
+    steps = [
+        address.stop_children,
+        *([] if hook is None else [hook]),
+        partial(actor.pre_restart, reason),
+        address.stop_children,  # the hooks may have started some
+        extras.forget_instance,
+        partial(wait_for_decision, address, reason),
+    ]
+    Ending(address, steps).go_on()
+
+
+def wait_for_decision(address: Address, reason: Reason) -> None:
+    """Have the supervisor of an actor that is down say what is next."""
+    supervision: Any = address.need_extras().supervision
+    supervision.went_down(address, reason)
+    if not supervision.restarts:
+        address.kill()
+
+
+def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:
+    """Stop this actor, and then all others, because of an exception that means the program."""
+    if address.ending:
+        return  # it was abandoned, and nothing that its code does makes a difference
+    logger.debug("%r in %s. Stopping all actors.", error, actor)
+    stop(address, actor)
+    _stop_the_others(address)
+
+
+def interrupt(address: Address, actor: Actor, reason: str) -> None:
+    """End the life in an orderly way in the middle of a message, whose sender is told so."""
+    letter = address.handling
+    reply_to = getattr(letter, "reply_to", None)
+    if reply_to is not None:
+        reply_exception(actor, reply_to, address.dead_error(reason))
+        if isinstance(letter, Ask):
+            letter.let_go()
+    address.handling = None
+    if not address.ending:
+        stop(address, actor)
+
+
+def stop_without_hook(address: Address, reply_to: Any) -> None:
+    """End the life of an actor that has no stop hook, and answer somebody who has asked for it.
+
+    To do it twice does no harm.
+    """
+    address.answer_when_ended(reply_to, answer=True)
+    mark_stopped(address)
+    end(address)
+
+
+def mark_stopped(address: Address) -> None:
+    """Note that the life ends."""
+    address.ending = True
+    address.home.unregister(address)
+    address.mark_stopped()
+    logger.debug("Stopped %s", address)
+
+
+def end(address: Address) -> None:
+    """Close the address, however the life has ended."""
+    try:
+        if not address.ending:
+            address.ending = True
+            address.home.unregister(address)
+            if address.extras is not None and address.extras.down:
+                address.extras.note_reason(address.extras.fate)
+    finally:
+        address.close()
+
+
+def claim_and_end(address: Address) -> None:
+    """End the life of an actor that has never begun."""
+    if address.actor is not None and address.claim_life():
+        end(address)
+
+
+def evict(address: Address) -> None:
+    """End the life from outside, without a hook: there is nobody left who could run it."""
+    actor = address.actor
+    if actor is None:
+        return
+    reply_to = getattr(address.handling, "reply_to", None)
+    if not address.ending:
+        logger.warning(
+            "The event loop of %s was closed before the actor had stopped; no hook is run. "
+            "asyncio.run() sees to that, and so does `async with pykka.ActorScope()`.",
+            actor,
+        )
+        address.need_extras().note_reason(Killed())
+    address.stopped = address.attention = True
+    if reply_to is not None:
+        reply_exception(actor, reply_to, address.dead_error("lost its event loop"))
+    address.handling = None
+    end(address)
+
+
+def _run_hook(address: Address, hook: Callable[..., object], *args: object) -> None:
+    """Run one of the hooks at the end of a life. There is nothing left for it to end."""
+    try:
+        result: Any = hook(*args)
+        if type(result) is CoroutineType:
+            address.take_over(result, end_of_hook)  # pyright: ignore[reportUnknownArgumentType]
+    except BaseException as error:
+        end_of_hook(address, None, error)
+
+
+def end_of_hook(address: Address, _result: object, error: BaseException | None) -> None:
+    """See to what a hook at the end of a life has raised."""
+    if error is None:
+        return
+    if is_failure(error):
+        logger.error("Unhandled exception in %s:", address, exc_info=as_exc_info(error))
+    else:
+        logger.debug("%r in %s. Stopping all actors.", error, address)
+        _stop_the_others(address)
+
+
+def _stop_the_others(address: Address) -> None:
+    """Stop all actors of the system, from a thread that holds none."""
+    stop_all = address.home.stop_all
+    thread = threading.Thread(target=stop_all, name="pykka-stop-all")
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter is shutting down
+        stop_all(block=False)

@@ -1,0 +1,88 @@
+"""What lies in an inbox that has a policy, and who waits for room in it: links of chains.
+
+To put one into a chain or to take one out is a handful of assignments; see `pykka._lanes`, which
+does it, for why.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pykka._threading_future import ThreadingFuture
+
+if TYPE_CHECKING:
+    from pykka._address import Address
+
+Fate: TypeAlias = Literal["outside", "in line", "let in", "withdrawn", "sent back", "dead"]
+"""How it stands with a claim. After `in line`, it changes once."""
+
+
+class Entry:
+    """An envelope on its way into an inbox, in it, and out of it."""
+
+    __slots__ = ("claim", "envelope", "epoch", "is_in", "key", "next", "victim")
+
+    def __init__(self, envelope: Any) -> None:
+        self.envelope = envelope
+        """The envelope; `None` once somebody has seen to what becomes of it without the actor."""
+        self.epoch = 0
+        """The epoch of a privileged message; that of others is their lane's."""
+        self.key: Any = None
+        """How urgent the message is."""
+        self.next: Entry | None = None
+        self.is_in = False
+        """Whether it has been put in."""
+        self.victim: Entry | None = None
+        """The entry that was dropped when this one was put in."""
+        self.claim: Claim | None = None
+        """The place in the line, while its sender waits."""
+
+
+class Chain:
+    """Entries, first in, first out."""
+
+    __slots__ = ("first", "last")
+
+    def __init__(self) -> None:
+        self.first: Entry | None = None
+        self.last: Entry | None = None
+
+
+class Lane(Chain):
+    """The entries of one epoch that are equally urgent."""
+
+    __slots__ = ("epoch", "is_listed", "key")
+
+    def __init__(self, key: Any, epoch: int) -> None:
+        super().__init__()
+        self.key = key
+        self.epoch = epoch
+        self.is_listed = False
+        """Whether it is in the list of lanes. It is, while there is something in it."""
+
+
+Spot: TypeAlias = "tuple[Lane, int | None, Lane | None, Lane | None]"
+"""Where an entry belongs: a lane that is in the list, and `None`; or a new lane, the index that it
+would have, and the lanes that would be its neighbours: the less and the more urgent one."""
+
+
+class Claim(ThreadingFuture[None]):
+    """The place of a sender in the line: a future of room.
+
+    When its fate has been decided it is resolved, always with `None`.
+    """
+
+    __slots__ = ("_answered_by", "after", "before", "entry", "fate")
+
+    def __init__(self, entry: Entry, owner: Address) -> None:
+        super().__init__()
+        self._answered_by = owner
+        self.entry = entry
+        self.before: Claim | None = None
+        self.after: Claim | None = None
+        self.fate: Fate = "outside"
+
+    def settle(self) -> None:
+        """Wake the sender, if its fate has been decided. To do that twice does no harm."""
+        if self.fate != "in line":
+            self._try_resolve((None, None))

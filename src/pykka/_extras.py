@@ -1,0 +1,183 @@
+"""What few actors have: a name, children, watchers, timers, a supervisor.
+
+All of it lies in one object that an address gets when it first needs it, so that it costs nothing
+where it is not used (guarantee G10). Once there, it stays until the actor has ended.
+
+The lane
+    `signals` holds what is urgent: it is handled right after the current message, whatever waits
+    in the inbox. `front` holds messages that had been set aside and are taken up again; they come
+    before the inbox too. Whoever puts something there sets `Address.attention` *afterwards*, and
+    wakes the actor up. The actor clears the mark and looks *afterwards*; see
+    `pykka._life.attend`. So what is put there is seen by a look that is still to come.
+
+What is here is changed by any thread, in single indivisible steps (of a list or a dict), except
+where it says that only the actor itself does so.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pykka._each import call, for_each
+from pykka._reasons import Failed, Killed, Reason, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from queue import SimpleQueue
+
+    from pykka._address import Address
+    from pykka._death_watch import Watch
+    from pykka._events import EventBus
+    from pykka._timers import Timer
+
+
+class Supervision(Protocol):
+    """Who decides what becomes of an actor when it fails."""
+
+    restarts: bool
+    """Whether an actor that fails waits for the decision; if not, it ends."""
+
+    actor_class: type[Any]
+    """The class of its instances, as far as that is known before they are made."""
+
+    def make(self) -> Any:
+        """Make a new instance of the actor."""
+
+    def came_up(self, address: Address) -> None:
+        """Be told that the start hook of an instance is through."""
+
+    def went_down(self, address: Address, reason: Reason) -> None:
+        """Be told that an instance has ended, its hooks included, and that the actor waits."""
+
+    def ended(self, address: Address, reason: Reason) -> None:
+        """Be told that the actor has ended for good. It may be told twice."""
+
+
+class Extras:
+    """What few actors have."""
+
+    __slots__ = (
+        "behaviours",
+        "bell",
+        "buses",
+        "children",
+        "down",
+        "down_reason",
+        "ends_children_together",
+        "fate",
+        "front",
+        "heir",
+        "idle",
+        "killed",
+        "meter",
+        "name",
+        "parent",
+        "parked",
+        "policy",
+        "reason",
+        "shutdown",
+        "signals",
+        "stash",
+        "supervision",
+        "timers",
+        "watchers",
+        "watching",
+    )
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.parent: Address | None = None
+        self.children: dict[Address, float | None] = {}
+        """The actors that end with this one, in the order of their start, and how many seconds
+        each has for that."""
+        self.shutdown: float | None = None
+        """How many seconds the parent lets the actor have for its end."""
+        self.supervision: Supervision | None = None
+        self.policy: Any = None
+        """The inbox, if it is one with a bound or with priorities."""
+        self.meter: Any = None
+        """What counts messages, if that is switched on."""
+        self.signals: list[Any] = []
+        self.front: list[Any] = []
+        self.stash: list[Any] | None = None
+        """Messages set aside. Only the actor itself changes it."""
+        self.behaviours: Any = None
+        """What was put in the place of `on_receive()`. Only the actor itself changes it."""
+        self.idle: Any = None
+        """What rings when nothing has come for some time. Only the actor itself changes it."""
+        self.watchers: dict[Watch, None] = {}
+        """The watches that others keep on this actor."""
+        self.watching: dict[Address, Watch] = {}
+        """The watches that this actor keeps. Only the actor itself changes it."""
+        self.timers: dict[Timer, None] = {}
+        """What will be sent to the actor later."""
+        self.buses: dict[EventBus, None] = {}
+        """Where it has ever subscribed to events."""
+        self.killed = False
+        """Whether somebody has killed the actor; then it is marked stopped, too."""
+        self.reason: list[Reason] = []
+        """Why the actor has ended; the first entry counts."""
+        self.down = False
+        """Whether the instance has ended, and the supervisor has not yet said what is next."""
+        self.down_reason: Reason = Stopped()
+        self.fate: Reason = Stopped()
+        """Why the actor has ended, if it is not started again. It differs from `down_reason` if
+        another actor is the reason for that."""
+        self.ends_children_together = False
+        """Whether the children need not wait for each other when they end."""
+        self.heir: Callable[[Any], bool] | None = None
+        """Takes on a letter that the actor leaves behind in its inbox, or says that it does not.
+        It is set before the actor is asked to end."""
+        self.bell: SimpleQueue[None] | None = None
+        """Wakes the thread of an actor that is down, if it has one of its own."""
+        self.parked: list[bool] = []
+        """Holds a token while a pooled actor that is down keeps its turn; see
+        `pykka.runtimes.pool.address`."""
+
+    def note_reason(self, reason: Reason) -> None:
+        """Enter why the actor has ended, if nothing is entered yet."""
+        self.reason.append(Killed() if self.killed and isinstance(reason, Stopped) else reason)
+
+    def close(self, address: Address) -> None:
+        """Let go of everything, and tell those who watch. It may be done twice."""
+        reason = address.reason
+        for_each(
+            [
+                self.forget_instance,
+                *[timer.cancel for timer in self.timers.copy()],
+                *[partial(bus.forget, address) for bus in self.buses.copy()],
+                *([] if self.parent is None else [partial(self.parent.lose_child, address)]),
+                *[partial(watch.report, reason) for watch in self.watchers.copy()],
+                *(
+                    []
+                    if self.supervision is None
+                    else [partial(self.supervision.ended, address, reason)]
+                ),
+            ],
+            call,
+        )
+        self.buses.clear()
+        self.reason[:] = [reason.without_traceback() if isinstance(reason, Failed) else reason]
+        self.down_reason = self.fate = self.reason[0]
+
+    def forget_instance(self) -> None:
+        """Let go of what the instance had taken on: watches, idle time-out, its own timers.
+
+        Only the actor itself does so, or whoever closes it.
+        """
+        for watch in self.watching.copy().values():
+            watch.end()
+        self.watching.clear()
+        if self.behaviours is not None:
+            self.behaviours.end()
+            self.behaviours = None
+        if self.idle is not None:
+            self.idle.end()
+            self.idle = None
+        if self.stash:
+            self.front[:0] = self.stash
+        self.stash = None
+        for timer in self.timers.copy():
+            if timer.is_own:
+                timer.cancel()

@@ -1,0 +1,136 @@
+"""Killing an actor, and what can be done if it does not die.
+
+A kill marks the actor stopped, and says that it is to end by itself after the current message.
+Its thread then runs the last hook. If it does not come to that, because a handler does not
+return, the actor can be *abandoned*: whoever does so, does everything else that ends an actor. The
+inbox is closed and answered, those who watch are told that it is still running, and what its code
+returns some day finds that the actor has ended, and is dropped.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pykka._each import call, for_each
+from pykka._logging import logger
+from pykka._reasons import Abandoned
+from pykka._threading_future import ThreadingFuture
+from pykka._waiting import shorten
+
+if TYPE_CHECKING:
+    from pykka._address import Address
+    from pykka._waiting import Place
+
+
+def end_of(address: Address, answer: object = None) -> ThreadingFuture[Any]:
+    """A future that is resolved when an actor has ended.
+
+    Args:
+        address: The actor.
+        answer: The value of the future.
+    """
+    ended: ThreadingFuture[Any] = ThreadingFuture()
+    ended._answered_by = address
+    address.answer_when_ended(ended, answer=answer)
+    return ended
+
+
+GRACE = 1.0
+"""The seconds that a killed actor has to come back from its handler and run its last hook, if
+nobody has said how many."""
+
+
+class Abandonment:
+    """Rings when an actor has had its time."""
+
+    __slots__ = ("_address", "_clock", "_kills_first", "is_cancelled")
+
+    def __init__(self, address: Address, clock: Any, *, kills_first: bool) -> None:
+        self._address: Address | None = address
+        self._clock = clock
+        self._kills_first = kills_first
+        self.is_cancelled = False
+
+    def ring(self) -> None:
+        """Kill the actor; or abandon it, if that is done already."""
+        address = self._address
+        if address is None:
+            return
+        if self._kills_first:
+            self._kills_first = False
+            address.kill()
+            self._clock.schedule(self._clock.now() + GRACE, self)
+        else:
+            abandon(address)
+
+    def cancel(self) -> None:
+        """Do not, because it has ended."""
+        self.is_cancelled = True
+        self._address = None
+
+
+def abandon_after(
+    address: Address,
+    seconds: float,
+    ended: ThreadingFuture[Any],
+    clock: Any = None,
+    *,
+    kills_first: bool = False,
+) -> None:
+    """Abandon an actor if it has not ended when so many seconds have passed.
+
+    Args:
+        address: The actor.
+        seconds: The seconds.
+        ended: A future that is resolved when it has ended.
+        clock: What they go by; `None` for the clock of the actor's system.
+        kills_first: Whether it is only killed then, and abandoned when it has not ended some time
+            after that.
+    """
+    clock = address.home.clock if clock is None else clock
+    alarm = Abandonment(address, clock, kills_first=kills_first)
+    clock.schedule(clock.now() + seconds, alarm)
+
+    def cancel(_ended: object) -> None:
+        alarm.cancel()
+        clock.forget(alarm)
+
+    ended.add_done_callback(cancel)
+
+
+def abandon(address: Address) -> None:
+    """Take an actor for dead whose code does not come back. It may be done at any time."""
+    if address.actor is None:
+        return
+    place = address.find_place()
+    # First in the list, so that it counts although the end may have begun in another way.
+    abandoned = Abandoned(place)
+    address.need_extras().reason.insert(0, abandoned)
+    if address.closed:  # it has just ended
+        address.need_extras().reason.remove(abandoned)
+        return
+    address.ending = True  # so that no hook is run any more
+    steps = [
+        address.mark_stopped,
+        partial(address.home.unregister, address),
+        partial(_log, address, place),
+        partial(address.refuse_current, "was abandoned while it handled the message"),
+        address.close,
+        address.cancel,
+    ]
+    try:
+        for_each(steps, call)
+    except BaseException:
+        for_each(steps, call)  # a signal handler raised: go on where it struck
+        raise
+
+
+def _log(address: Address, place: Place | None) -> None:
+    logger.error(
+        "%s was abandoned: it did not end in time, and its code is still running, at %s, "
+        "while it handles %s. Its answer and its hooks will be dropped.",
+        address,
+        place or "a place unknown",
+        shorten(address.handled_message),
+    )

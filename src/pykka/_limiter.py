@@ -1,0 +1,288 @@
+"""The rate limiter: a token bucket in front of something that can be asked.
+
+The bucket holds `burst` tokens, and `rate` tokens a second drop into it while it is not full. Each
+ask takes one. If the bucket is empty, an ask may take a token that has yet to come; it is sent
+when that has come.
+
+All of the bucket is one number: the time at which it would be full again if nobody asked any more.
+A token moves that by `1 / rate` seconds, and is there `(burst - 1) / rate` seconds before that
+time. (This is the virtual scheduling of ATM's Generic Cell Rate Algorithm, ITU-T I.371.)
+
+The line
+    Asks that are sent later wait in a line. Each has an entry in the line, a function that lets it
+    go, and an alarm that rings when its token has come. An alarm lets the *first* in the line go,
+    whoever scheduled it. So the entries need no times.
+
+Invariants
+    1. *Nobody waits for ever.* An entry is put into the line, and *then* its alarm is scheduled.
+       So there are at least as many alarms to ring as there are entries. If there is one too many
+       because a signal handler raised, then one ask is sent too early.
+    2. *Order* (guarantee G2). An entry is taken out of the line *after* its message was sent, and
+       who finds the line not empty stands in it. So a sender whose former ask is not sent yet
+       does not overtake it.
+    3. *One at a time* lets asks go: who rings adds to `_turns`, and whoever holds `_door` serves
+       all of them. Nobody waits for the door. Who finds it shut has added its turn before, and
+       who opens it looks for more afterwards.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pykka._askable import (
+    AskWrapper,
+    Call,
+    Relay,
+    check_count,
+    failed,
+    send_safely,
+)
+from pykka._backoff import check_number
+from pykka._exceptions import RateLimitExceededError, Timeout
+from pykka._locks import held
+from pykka._threading_future import ThreadingFuture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._askable import Askable
+    from pykka._clock import Clock
+    from pykka._future import Future
+
+AT_ONCE = 1e-9
+"""A token that comes within so many seconds is there, so that ten times 0.1 seconds are one."""
+
+_WITHOUT_WAITING = (False,)
+
+
+@dataclass(frozen=True)
+class RateLimiterStatistics:
+    """Counts since a rate limiter was made."""
+
+    asks: int
+    """How often somebody has asked."""
+
+    sent: int
+    """Asks that were sent."""
+
+    delayed: int
+    """Asks that had to wait before that, or still do."""
+
+    refused: int
+    """Asks that were not sent: too many, too late for their timeout, or interrupted."""
+
+    @property
+    def waiting(self) -> int:
+        """Asks that wait to be sent."""
+        return self.asks - self.sent - self.refused
+
+
+class RateLimiter(AskWrapper):
+    """Sends no more messages than so many a second.
+
+    After a calm, `burst` messages may be sent at once, and `rate` each second in the long run.
+    What is too much waits for its turn, or is refused. The idea is that of the token bucket.
+
+    An ask that blocks, with a `timeout`, raises `Timeout` at once if its turn would not come in
+    time. One that does not block is sent later, in the order of the asks, by the clock; so the
+    target must be one that does not make its senders wait.
+
+    Args:
+        target: The ref of an actor, or another piece of this module.
+        rate: Messages a second.
+        burst: How many may be sent at once after a calm.
+        when_exceeded: `"wait"`, or `"raise"` for a `RateLimitExceededError`.
+        clock: What to take the time from; `None` for the time of the world.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A number is out of its range, or `when_exceeded` is something else.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka.resilience import RateLimiter
+        >>> class Echo(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         return message
+        >>> echo = Echo.start()
+        >>> limiter = RateLimiter(echo, rate=1000)
+        >>> [limiter.ask(number, timeout=10) for number in range(3)]
+        [0, 1, 2]
+        >>> limiter = RateLimiter(echo, rate=0.01, burst=2, when_exceeded="raise")
+        >>> for number in range(3):
+        ...     try:
+        ...         print(limiter.ask(number))
+        ...     except pykka.resilience.RateLimitExceededError as error:
+        ...         print(round(error.retry_after))
+        0
+        1
+        100
+        >>> echo.stop()
+        True
+    """
+
+    def __init__(
+        self,
+        target: Askable,
+        *,
+        rate: float,
+        burst: int = 1,
+        when_exceeded: Literal["wait", "raise"] = "wait",
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(target, clock)
+        check_number("rate", rate, least=0)
+        if rate == 0:
+            msg = "rate must be more than 0"
+            raise ValueError(msg)
+        check_count("burst", burst)
+        if when_exceeded not in ("wait", "raise"):
+            msg = f'when_exceeded must be "wait" or "raise", not {when_exceeded!r}'
+            raise ValueError(msg)
+        self._rate = rate
+        self._interval = 1 / rate
+        self._depth = (burst - 1) / rate
+        self._raises = when_exceeded == "raise"
+        self._lock = threading.Lock()
+        self._full_at = -math.inf
+        self._asks = self._sent = self._delayed = self._refused = 0
+        self._line: deque[Callable[[], object]] = deque()
+        self._turns: list[None] = []
+        self._door = threading.Lock()
+
+    def statistics(self) -> RateLimiterStatistics:
+        """Return the counts."""
+        asks = sent = delayed = refused = 0
+        for _ in held(self._lock):
+            asks = self._asks
+            sent = self._sent
+            delayed = self._delayed
+            refused = self._refused
+            self._lock.release()
+        return RateLimiterStatistics(asks, sent, delayed, refused)
+
+    def _ask_and_wait(self, message: Any, timeout: float | None) -> Any:
+        clock = self._clock
+        now = clock.now()
+        end = math.inf if timeout is None else now + timeout
+        latest = now if self._raises else end
+        when = self._take_token(now, latest)
+        if when > latest:
+            raise self._refusal(when - now, timeout)
+        if when > now or self._line:
+            self._wait_in_line(when)
+            if timeout is not None:
+                timeout = max(0.0, end - clock.now())
+        self._count_sent()
+        return self._target.ask(message, timeout=timeout)
+
+    def _ask_for_future(self, message: Any) -> Future[Any]:
+        now = self._clock.now()
+        latest = now if self._raises else math.inf
+        when = self._take_token(now, latest)
+        if when > latest:
+            return failed(self._refusal(when - now, None))
+        if when > now or self._line:
+            relay = Relay()
+            self._enter_line(functools.partial(self._send, message, relay), when)
+            return relay
+        self._count_sent()
+        return send_safely(self._target, message)
+
+    def _take_token(self, now: float, latest: float) -> float:
+        """Take a token, unless it comes later than at a given time; returns when it comes."""
+        when = now
+        for _ in held(self._lock):
+            self._asks += 1
+            full_at = self._full_at
+            when = full_at - self._depth
+            if when - now < AT_ONCE:
+                when = now
+            if when <= latest:
+                self._full_at = (
+                    full_at if full_at > now else now  # noqa: FURB136 (max() would be a call)
+                ) + self._interval
+            else:
+                self._refused += 1
+            self._lock.release()
+        return when
+
+    def _refusal(self, seconds: float, timeout: float | None) -> Exception:
+        text = f"{self._target} takes {self._rate:g} messages a second through this limiter, and "
+        if self._raises:
+            text += f"the next one in {seconds:.3g} seconds; this one was not sent"
+            return RateLimitExceededError(text, retry_after=seconds)
+        text += (
+            f"this one would be sent in {seconds:.3g} seconds, which is later than its timeout of "
+            f"{timeout} seconds; it was not sent"
+        )
+        return Timeout(text)
+
+    def _count_sent(self) -> None:
+        for _ in held(self._lock):
+            self._sent += 1
+            self._lock.release()
+
+    def _wait_in_line(self, when: float) -> None:
+        """Block this thread until its turn has come."""
+        turn: ThreadingFuture[None] = ThreadingFuture()
+        try:
+            self._enter_line(turn.set, when)
+            turn.get()
+        except BaseException:
+            for _ in held(self._lock):
+                self._refused += 1
+                self._lock.release()
+            raise
+
+    def _send(self, message: Any, relay: Relay) -> None:
+        """Send a message whose turn has come."""
+        self._count_sent()
+        try:
+            relay.follow(send_safely(self._target, message))
+        except BaseException as error:
+            relay.end((None, (error, error.__traceback__)))
+            if not isinstance(error, Exception):
+                raise
+
+    def _enter_line(self, let_go: Callable[[], object], when: float) -> None:
+        """Have a function called when all before it in the line were, and a time has come."""
+        for _ in held(self._lock):
+            self._delayed += 1
+            self._lock.release()
+        try:
+            self._line.append(let_go)
+            self._clock.schedule(when, Call(self._let_one_go))
+        except BaseException:
+            # A signal handler raised, or the clock did. In doubt, one goes early and none stays.
+            self._let_one_go()
+            raise
+
+    def _let_one_go(self) -> None:
+        """Let the first in the line go, now or when whoever holds the door comes to it."""
+        turns, door = self._turns, self._door
+        turns.append(None)
+        is_mine = True
+        # copy() takes the list's own lock, so a turn that was added before is seen.
+        while is_mine and turns.copy():
+            for is_mine in map(door.acquire, _WITHOUT_WAITING):
+                try:
+                    while is_mine and turns:
+                        del turns[0]
+                        self._let_first_go()
+                finally:
+                    if is_mine:
+                        door.release()
+
+    def _let_first_go(self) -> None:
+        line = self._line
+        if line:
+            try:
+                line[0]()
+            finally:
+                line.popleft()

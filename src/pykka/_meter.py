@@ -1,0 +1,326 @@
+"""Counting what an actor handles, where somebody wants to know.
+
+Nothing is counted on the way of a message unless that is switched on (guarantee G10). Then, the
+actor itself puts something in front of its inbox, between two messages: a `MeteredInbox` for
+those who use a queue, a `MeteredList` for those in a pool. It notes when things come in, and
+counts what is taken out. What lies behind it stays the same object, so a sender who still has that
+in its hands sends into the same inbox.
+
+Invariant: for each message in the inbox there is an entry in `Meter.arrivals`, but for those whose
+senders had the bare inbox in their hands; and none that is left over when the inbox is empty
+counts for anything.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pykka import messages
+from pykka._ask import Ask
+from pykka._envelope import Envelope
+from pykka._inbox import count, move, take_all
+from pykka._statistics import ActorStatistics
+from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._address import Address
+    from pykka._inbox import Letter
+
+
+class _SwitchOn(NamedTuple):
+    """Begin to count."""
+
+
+class _IdleCheck(NamedTuple):
+    """Look whether something has been handled lately."""
+
+    idle: Any
+    at: float
+    was_busy: bool
+
+
+_LETTERS: frozenset[type] = frozenset({Envelope, Ask})
+
+
+class Meter:
+    """The counts of one actor. Only the actor itself changes them; senders add `arrivals`."""
+
+    __slots__ = (
+        "_before",
+        "arrivals",
+        "failures",
+        "last",
+        "now",
+        "set_aside",
+        "taken",
+    )
+
+    def __init__(self, now: Callable[[], float], waiting: int) -> None:
+        self.now = now
+        self.taken = 0
+        """How many messages were taken up."""
+        self.set_aside = 0
+        """How many of them were set aside; when they are taken up again, that counts anew."""
+        self.failures = 0
+        self.last = now()
+        """When a message was taken up last."""
+        self._before = self.last
+        self.arrivals = deque([self.last] * waiting)
+        """When each of the waiting messages came; those that were there count from now on."""
+
+    def arrive(self) -> float:
+        """Count something that is about to be put into the inbox."""
+        now = self.now()
+        self.arrivals.append(now)
+        return now
+
+    def turn_away(self, arrived: float) -> None:
+        """Take back that something arrived: it could not be put in."""
+        with suppress(ValueError):
+            self.arrivals.remove(arrived)
+
+    def leave(self, item: Any) -> Any:
+        """Count something that somebody has taken out of the inbox."""
+        with suppress(IndexError):  # its sender did not know yet that things are counted
+            self.arrivals.popleft()
+        return item
+
+    def take_up(self, item: Any) -> Any:
+        """Count something that the actor is about to handle, wherever it has lain."""
+        if not (type(item) in _LETTERS and type(item.message) in NOT_COUNTED):
+            self._before, self.last = self.last, self.now()
+            self.taken += 1
+        return item  # pyright: ignore[reportUnknownVariableType]
+
+    def skip(self) -> None:
+        """Take back that something was taken up: there is nothing to be done about it."""
+        self.taken -= 1
+        self.last = self._before
+
+    def oldest(self) -> float | None:
+        """Seconds that the first message has been waiting, if there is one."""
+        try:
+            return max(0.0, self.now() - self.arrivals[0])
+        except IndexError:
+            return None
+
+
+class MeteredInbox:
+    """A queue whose messages are counted.
+
+    Args:
+        inner: The queue.
+        meter: The counts.
+    """
+
+    __slots__ = ("_meter", "inner")
+
+    def __init__(self, inner: Any, meter: Meter) -> None:
+        self.inner = inner
+        self._meter = meter
+
+    def put(self, envelope: Any) -> None:
+        """Put an envelope in."""
+        self._put(self.inner.put, envelope)
+
+    def put_nowait(self, envelope: Any) -> None:
+        """Put an envelope in; `queue.Full` if it has a bound and no room."""
+        self._put(getattr(self.inner, "put_nowait", self.inner.put), envelope)
+
+    def _put(self, put: Callable[[Any], object], envelope: Any) -> None:
+        arrived = self._meter.arrive()
+        try:
+            put(envelope)
+        except BaseException:
+            self._meter.turn_away(arrived)
+            raise
+
+    def get(self) -> Any:
+        """Take one out for the actor, and wait if there is none."""
+        return self._meter.take_up(self._meter.leave(self.inner.get()))
+
+    def get_nowait(self) -> Any:
+        """Take one out for the actor; `queue.Empty` if there is none."""
+        return self._meter.take_up(self._meter.leave(self.inner.get_nowait()))
+
+    def empty(self) -> bool:
+        """Tell whether there is nothing in it."""
+        empty: bool = self.inner.empty()
+        return empty
+
+    def qsize(self) -> int:
+        """Tell how much is in it."""
+        return count(self.inner)
+
+    def take_all(self, into: list[Any]) -> None:
+        """Move everything to the end of a list."""
+        take_all(self.inner, into)
+
+
+class MeteredList:
+    """An inbox of a pooled actor, whose messages are counted; it looks like a list.
+
+    Args:
+        inner: The list.
+        meter: The counts.
+        back: What had been taken out of it already, back to front.
+    """
+
+    __slots__ = ("_back", "_meter", "inner")
+
+    def __init__(self, inner: Any, meter: Meter, back: list[Any]) -> None:
+        self.inner = inner
+        self._meter = meter
+        self._back = back
+
+    def append(self, item: object) -> None:
+        """Put something in."""
+        self._meter.arrive()
+        self.inner.append(item)
+
+    def extend(self, nothing: Any) -> None:
+        """Do what a list does with nothing."""
+        self.inner.extend(nothing)
+
+    def pop(self, _index: int) -> Any:
+        """Take the first one out; for whoever has the actor's turn."""
+        if not self._back:
+            inner = self.inner
+            self._back = inner[: len(inner)]
+            del inner[: len(self._back)]
+            self._back.reverse()
+        return self._meter.take_up(self._meter.leave(self._back.pop()))
+
+    def __len__(self) -> int:
+        return 1 if self._back or self.inner else 0  # so little that nobody takes all at once
+
+    def qsize(self) -> int:
+        """Tell how much is in it."""
+        return len(self._back) + len(self.inner)
+
+    def take_all(self, into: list[Any]) -> None:
+        """Move everything to the end of a list."""
+        back = self._back[::-1]
+        self._back.clear()
+        into += back
+        move(self.inner, into)
+
+
+def switch_on(address: Address) -> Meter:
+    """Begin to count; only for the actor itself, between two messages or in its own code."""
+    extras = address.need_extras()
+    if extras.meter is None:
+        extras.meter = meter = Meter(address.home.clock.now, address.count())
+        address.put_in_front(meter)
+        address.attention = True
+    found: Meter = extras.meter
+    return found
+
+
+def request(address: Address) -> None:
+    """Have an actor begin to count."""
+    if address.need_extras().meter is None:
+        address.signal(Envelope(_SwitchOn()))
+
+
+def statistics_of(address: Address) -> ActorStatistics:
+    """How it stands with an actor."""
+    extras = address.extras
+    in_inbox = address.count()
+    if extras is None:
+        return ActorStatistics(in_inbox, 0, None, None, None)
+    waiting, stashed = in_inbox + len(extras.front), len(extras.stash or ())
+    meter: Meter | None = extras.meter
+    if meter is None:
+        return ActorStatistics(waiting, stashed, None, None, None)
+    return ActorStatistics(
+        waiting=waiting,
+        stashed=stashed,
+        handled=max(0, meter.taken - meter.set_aside),
+        failures=meter.failures,
+        oldest=meter.oldest() if in_inbox else None,
+    )
+
+
+class Idle:
+    """The idle time-out of one instance of an actor.
+
+    Problem: the time begins anew with each message, and nothing may be done about it then. So the
+    alarm rings when the time may be over, and has the actor look: if a message was taken up
+    meanwhile, the alarm is set to when the time is over since that one.
+
+    An actor that was busy when the alarm rang was not idle; then the time begins anew with the
+    look, which comes right after the message. One that has given its answer counts as done, so
+    that somebody who has the answer and moves the clock knows what happens.
+
+    Args:
+        address: The actor.
+        seconds: Seconds without a message.
+    """
+
+    __slots__ = ("_address", "_meter", "_seconds", "_since", "is_cancelled")
+
+    def __init__(self, address: Address, seconds: float) -> None:
+        self._address = address
+        self._seconds = seconds
+        self._meter = switch_on(address)
+        self._since = self._meter.now()
+        """When it was set, or the actor was told last."""
+        self.is_cancelled = False
+        address.home.clock.schedule(self._since + seconds, self)
+
+    def end(self) -> None:
+        """Have the actor told nothing any more."""
+        self.is_cancelled = True
+        self._address.home.clock.forget(self)
+
+    def ring(self) -> None:
+        """Have the actor look; the clock calls this."""
+        if not self.is_cancelled:
+            check = _IdleCheck(self, self._meter.now(), _is_busy(self._address.handling))
+            self._address.tell_unbounded(check)
+
+    def look(self, check: _IdleCheck) -> Any:
+        """Call the hook, if nothing had come for so long when the alarm rang."""
+        if self.is_cancelled:
+            return None
+        if check.was_busy:
+            self._since = self._meter.now()
+        due = max(self._meter.last, self._since) + self._seconds
+        result = None
+        if due <= check.at:
+            self._since = check.at
+            due = check.at + self._seconds
+            actor: Any = self._address.actor
+            result = actor.on_idle()
+        if not self.is_cancelled:  # perhaps by the hook
+            self._address.home.clock.schedule(due, self)
+        return result
+
+
+def _is_busy(handling: Any) -> bool:
+    """Tell whether an actor is in the middle of a message; another thread may ask."""
+    if handling is None:
+        return False
+    return not (isinstance(handling, Ask) and handling._has_outcome())
+
+
+def _on_switch_on(address: Address, _envelope: Letter) -> object:
+    switch_on(address)
+    return None
+
+
+def _on_idle_check(_address: Address, envelope: Letter) -> object:
+    return envelope.message.idle.look(envelope.message)
+
+
+NOT_COUNTED: set[type] = {_WakeUp, _ActorStop, _SwitchOn, _IdleCheck}
+"""Messages of the library's own that are not counted."""
+
+messages._handlers[_SwitchOn] = _on_switch_on
+messages._handlers[_IdleCheck] = _on_idle_check
+PRIVILEGED.update({_SwitchOn, _IdleCheck})

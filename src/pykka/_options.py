@@ -1,0 +1,102 @@
+"""Options: what is said of an actor before it is started.
+
+`start()` passes all its arguments to the constructor, so it can reserve no keyword for us. So
+options are set before: `Cart.options(name="cart").start("red")`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pykka._birth import Birth
+from pykka._current import current
+from pykka._inbox import require_spec
+
+if TYPE_CHECKING:
+    from pykka._actor import Actor
+    from pykka._ref import ActorRef
+
+A = TypeVar("A", bound="Actor")
+
+
+class ActorOptions(Generic[A]):
+    """An actor class, and what its next actors are to be like; `Actor.options` returns it.
+
+    It can be used wherever a class is started, and any number of times.
+
+    Examples:
+        >>> import pykka
+        >>> class Cart(pykka.PooledActor):
+        ...     def __init__(self, colour):
+        ...         super().__init__()
+        ...         self.colour = colour
+        >>> cart = Cart.options(name="cart").start("red")
+        >>> cart.name
+        'cart'
+        >>> pykka.ActorRegistry.get_by_name("cart") == cart
+        True
+        >>> cart.stop()
+        True
+    """
+
+    __slots__ = ("_actor_class", "_said")
+
+    def __init__(self, actor_class: type[A], said: dict[str, Any]) -> None:
+        self._actor_class = actor_class
+        self._said = {key: value for key, value in said.items() if value is not None}
+        self._check(**said)
+
+    @property
+    def actor_class(self) -> type[A]:
+        """The class of the actors."""
+        return self._actor_class
+
+    def start(self, /, *args: Any, **kwargs: Any) -> ActorRef[A]:
+        """Start an actor; see `Actor.start`.
+
+        Raises:
+            NameTakenError: A living actor of the system has that name.
+        """
+        return self._start_with(args, kwargs)
+
+    def _start_with(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], **said: Any
+    ) -> ActorRef[A]:
+        chosen = self._said.get("system")
+        if chosen is not None and said.get("system", chosen) is not chosen:
+            msg = (
+                f"{self!r} says another system than the one that is to start the actor, which is "
+                f"{said['system']!r}"
+            )
+            raise ValueError(msg)
+        state = current.state
+        before = state.birth
+        state.birth = Birth(self._actor_class, **{**self._said, **said})
+        try:
+            return self._actor_class.start(*args, **kwargs)
+        finally:
+            state.birth = before
+
+    def _check(self, name: Any, inbox: Any, dispatcher: Any, system: Any) -> None:
+        if name is not None and (not isinstance(name, str) or not name):
+            msg = f"the name of an actor is a string that is not empty, not {name!r}"
+            raise TypeError(msg)
+        if inbox is not None:
+            require_spec(inbox, "inbox")
+        if dispatcher is not None:
+            if not hasattr(dispatcher, "_pool"):
+                msg = f"dispatcher is {dispatcher!r}, which is no pykka.Dispatcher"
+                raise TypeError(msg)
+            if not hasattr(self._actor_class, "caller_runs"):
+                msg = (
+                    f"{self._actor_class.__name__} is no PooledActor, so no dispatcher gives it "
+                    "its threads"
+                )
+                raise TypeError(msg)
+        if system is not None and not hasattr(system, "get_by_name"):
+            msg = f"system is {system!r}, which is no pykka.ActorSystem"
+            raise TypeError(msg)
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{key}={value!r}" for key, value in self._said.items())
+        return f"{self._actor_class.__name__}.options({said})"

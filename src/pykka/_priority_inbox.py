@@ -1,0 +1,88 @@
+"""An inbox that is sorted by urgency, with a bound or without.
+
+How messages are kept in order, and why in this way, is told in `pykka._lanes`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pykka._entries import Lane
+from pykka._policy_inbox import PolicyInbox
+from pykka.messages import _ActorStop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._address import Address
+    from pykka._entries import Entry, Spot
+    from pykka._policy_inbox import WhenFull
+
+
+class PriorityInbox(PolicyInbox):
+    """An actor's inbox from which the most urgent message is taken first.
+
+    Args:
+        owner: As for `PolicyInbox`.
+        key: Takes a message, and returns something that can be compared. Smaller is more urgent.
+        capacity: As for `PolicyInbox`.
+        when_full: As for `PolicyInbox`.
+        timeout: As for `PolicyInbox`.
+    """
+
+    __slots__ = ("_key",)
+
+    _by_urgency: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        owner: Address,
+        key: Callable[[Any], Any],
+        capacity: int | None = None,
+        when_full: WhenFull = "block",
+        timeout: float | None = None,
+    ) -> None:
+        super().__init__(owner, capacity, when_full, timeout)
+        self._key = key
+
+    def _prepare(self, entry: Entry) -> BaseException | None:
+        message = entry.envelope.message
+        try:
+            entry.key = self._key(message)
+        except BaseException as error:
+            return error
+        finally:
+            del message, entry  # as in put()
+        return None
+
+    def _keeps_place(self, message: object) -> bool:
+        return isinstance(message, _ActorStop)
+
+    def _locate(self, entry: Entry) -> Spot | BaseException:
+        key = entry.key
+        lanes = self._lanes
+        epoch = self._epoch
+        low, high = 0, self._lane_count
+        below = above = None
+        while low < high:
+            middle = (low + high) // 2
+            try:
+                lane = lanes[middle]
+            except IndexError:  # somebody has taken the most urgent ones out
+                high, above = middle, None
+                continue
+            try:
+                is_less_urgent = lane.epoch == epoch and key < lane.key
+            except BaseException as error:
+                return error
+            if is_less_urgent:
+                low, below = middle + 1, lane
+            else:
+                high, above = middle, lane
+        # Of all lanes that are not less urgent, `above` is the least urgent.
+        try:
+            if above is not None and above.epoch == epoch and not above.key < key:
+                return above, None, None, None
+        except BaseException as error:
+            return error
+        return Lane(key, epoch), low, below, above

@@ -1,0 +1,107 @@
+"""Why an actor has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pykka._waiting import Place
+
+
+class Reason:
+    """Why an actor has ended: `Stopped`, `Killed`, `Abandoned` or `Failed`.
+
+    Two reasons are equal if they are of the same kind and carry the same.
+    """
+
+    __slots__ = ()
+
+    def _carries(self) -> tuple[Any, ...]:
+        return ()
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._carries() == other._carries()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._carries()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self._carries()))})"
+
+
+class Stopped(Reason):
+    """The actor was stopped in an orderly way, by itself or by others."""
+
+    __slots__ = ()
+
+
+class Killed(Reason):
+    """The actor was killed: it ended after the message that it was handling.
+
+    The same goes for an actor whose event loop was closed under it.
+    """
+
+    __slots__ = ()
+
+
+class Abandoned(Reason):
+    """The actor was killed, and did not come back from its handler in time.
+
+    Its code is *still running*, and nothing in Python can end it. The actor counts as dead: its
+    inbox is closed, and what the code returns some day is dropped.
+
+    Args:
+        place: The line of code that it hung at, as far as that could be found out.
+    """
+
+    __slots__ = ("place",)
+    __match_args__ = ("place",)
+
+    def __init__(self, place: Place | None = None) -> None:
+        self.place = place
+
+    def _carries(self) -> tuple[Any, ...]:
+        return (self.place,)
+
+
+class Failed(Reason):
+    """An exception has ended the actor.
+
+    Args:
+        exception: The exception. Whoever asks for the reason after the end gets a copy of it and
+            of its causes, without tracebacks, because those would keep alive what the actor had.
+    """
+
+    __slots__ = ("exception",)
+    __match_args__ = ("exception",)
+
+    def __init__(self, exception: BaseException) -> None:
+        self.exception = exception
+
+    def _carries(self) -> tuple[Any, ...]:
+        return (self.exception,)
+
+    def without_traceback(self) -> Failed:
+        """The same, of a copy of the exception that holds no frames, nor what is in them."""
+        return Failed(_copy(self.exception, {}))
+
+
+def _copy(error: BaseException, copies: dict[int, BaseException]) -> BaseException:
+    """Copy an exception and those that it came from, without their tracebacks."""
+    copy = copies.get(id(error))
+    if copy is not None:
+        return copy
+    kind = type(error)
+    try:
+        copy = kind.__new__(kind, *error.args)
+        copy.__dict__.update(error.__dict__)
+    except Exception:  # of a class with a __new__() of its own
+        copy = RuntimeError(repr(error))
+    copies[id(error)] = copy
+    cause, context = error.__cause__, error.__context__
+    copy.__cause__ = None if cause is None else _copy(cause, copies)
+    copy.__context__ = None if context is None else _copy(context, copies)
+    copy.__suppress_context__ = error.__suppress_context__
+    return copy

@@ -1,0 +1,140 @@
+"""Restart in place: the same address, hence the same ref and inbox, with a new instance.
+
+An actor that is down waits for a decision of its supervisor. That comes as a signal, and is
+carried out where the actor runs, so that all its code runs there, `__init__()` included. (For the
+first instance that is the thread that calls `start()`.)
+
+1. `restart()`: a new instance is made, with the same arguments. `post_restart()` and `on_start()`
+   run. Then it handles what is in the inbox. If anything of that raises, the instance has failed
+   like any other, and the actor is down again.
+2. `Address.kill()`: the actor ends, without further hooks.
+
+`suspend()` takes a running actor down in an orderly way: after the current message, with
+`on_stop()`, for those strategies that restart the others too.
+
+The idea of restarting in place is Akka's.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pykka import messages
+from pykka._birth import Birth
+from pykka._current import current
+from pykka._ending import Ending, crash, go_down, stop_everything, wait_for_decision
+from pykka._envelope import Envelope
+from pykka._life import begin
+from pykka._logging import logger
+from pykka._meter import NOT_COUNTED
+from pykka._reasons import Failed, Stopped
+from pykka._replying import as_exc_info, is_failure
+from pykka.messages import PRIVILEGED
+
+if TYPE_CHECKING:
+    from pykka._address import Address
+    from pykka._inbox import Letter
+    from pykka._reasons import Reason
+
+
+class _Restart(NamedTuple):
+    """Go on with a new instance."""
+
+
+class _Suspend(NamedTuple):
+    """End the instance, for a reason that lies with others."""
+
+    reason: Reason
+
+
+def restart(address: Address) -> None:
+    """Have an actor that is down go on with a new instance."""
+    address.signal(Envelope(_Restart()))
+
+
+def suspend(address: Address, reason: Reason) -> None:
+    """Have an actor end its instance, and wait for a decision."""
+    address.signal(Envelope(_Suspend(reason)))
+
+
+def _on_suspend(address: Address, envelope: Letter) -> object:
+    extras, actor = address.need_extras(), address.actor
+    if actor is not None and not extras.down and not address.ending:
+        go_down(address, actor, envelope.message.reason, actor.on_stop)
+    return None
+
+
+def _on_restart(address: Address, _envelope: Letter) -> object:
+    extras: Any = address.extras
+    if not extras.down:
+        return None
+    reason = extras.down_reason
+    try:
+        state = current.state
+        state.birth = Birth(extras.supervision.actor_class, address=address)
+        try:
+            actor = extras.supervision.make()
+        finally:
+            state.birth = None
+        _require_at(address, actor)
+    except BaseException as error:
+        if not is_failure(error):
+            stop_everything(address, address.actor, error)  # type: ignore[arg-type]
+            return None
+        logger.error("%s could not be restarted:", address, exc_info=as_exc_info(error))
+        extras.down_reason = extras.fate = Failed(error)
+        decision = partial(wait_for_decision, address, extras.down_reason)
+        Ending(address, (address.stop_children, decision)).go_on()
+        return None
+    address.actor = actor
+    if address.closed:  # in this order: whoever closes it does so the other way round
+        address.actor = None  # it was abandoned meanwhile
+        return None
+    address.actor_class = type(actor)
+    extras.reason.clear()
+    extras.down = False
+    extras.down_reason = extras.fate = Stopped()
+    try:
+        result: Any = actor.post_restart(reason)
+        if type(result) is CoroutineType:
+            address.take_over(result, _end_of_post_restart)  # pyright: ignore[reportUnknownArgumentType]
+            return None
+    except BaseException as error:
+        _end_of_post_restart(address, None, error)
+    else:
+        begin(address, actor)
+    return None
+
+
+def _require_at(address: Address, actor: Any) -> None:
+    """Refuse an instance that has not taken over the address.
+
+    Raises:
+        RuntimeError: That is so.
+    """
+    if actor._require_pykka_address() is not address:
+        msg = (
+            f"the new instance of {address} has an address of its own; what makes it has to make "
+            "it anew each time, and before any other actor"
+        )
+        raise RuntimeError(msg)
+
+
+def _end_of_post_restart(address: Address, _result: object, error: BaseException | None) -> None:
+    actor: Any = address.actor
+    if error is None:
+        begin(address, actor)
+    elif is_failure(error):
+        crash(address, actor, error)
+    else:
+        stop_everything(address, actor, error)
+
+
+def enter_handlers() -> None:
+    """Have actors understand these signals."""
+    for message_class, handler in ((_Restart, _on_restart), (_Suspend, _on_suspend)):
+        messages._handlers[message_class] = handler
+        PRIVILEGED.add(message_class)
+        NOT_COUNTED.add(message_class)

@@ -1,0 +1,295 @@
+"""Retries: what has failed is asked again, after a pause.
+
+An ask that blocks is a loop in the caller's own thread. One that does not block is a *series* of
+attempts. The first is made by the caller, the others by the clock. Whoever resolves the future of
+an attempt decides what comes next.
+
+Invariants of a series
+    1. *Each attempt is made once.* The number of the present attempt goes up by one at a time,
+       under a lock. Only who has moved it on makes the next attempt. So whatever leads to one may
+       happen twice: a waiter that a signal handler interrupted is served again, and an attempt
+       that was given up may fail later all the same.
+    2. *The series ends*: with the first outcome of an attempt that is not to be retried, whichever
+       attempt it is; or with whatever the last attempt ends with. What goes wrong in here ends
+       it, too. So its future is resolved, provided that the futures of the attempts are or that
+       they are given up after a time.
+    3. *Only the clock sends again*, not the actor that has answered, whose thread has other work.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pykka._askable import (
+    AskWrapper,
+    Call,
+    Relay,
+    call_when_done,
+    cancel,
+    check_count,
+    check_exception_types,
+    outcome_of,
+    pause,
+    send_safely,
+)
+from pykka._backoff import Backoff, check_number
+from pykka._exceptions import (
+    ActorDeadError,
+    CircuitOpenError,
+    RateLimitExceededError,
+    Timeout,
+)
+from pykka._locks import held
+
+if TYPE_CHECKING:
+    from pykka._askable import Askable, ExceptionTypes
+    from pykka._clock import Clock
+    from pykka._future import Future
+    from pykka._lazy import Outcome
+    from pykka._threading_future import ThreadingFuture
+
+RETRIED = (Timeout, ActorDeadError, CircuitOpenError, RateLimitExceededError)
+"""What is retried unless the user says otherwise: what may go better the next time.
+
+A `DeadlockError` would come again, and what the actor itself raises is its answer.
+"""
+
+
+@dataclass(frozen=True)
+class RetryStatistics:
+    """Counts since a piece that retries was made.
+
+    Those `asks` that are neither among the `successes` nor the `failures` are under way.
+    """
+
+    asks: int
+    """How often somebody has asked."""
+
+    retries: int
+    """How many attempts were made after the first of an ask."""
+
+    successes: int
+    """Asks that were answered, at whichever attempt."""
+
+    failures: int
+    """Asks that ended with an exception."""
+
+
+class Retry(AskWrapper):
+    """Asks again, after a pause, if asking has failed.
+
+    What is asked again may have been done already. An actor that has let a timeout pass may still
+    handle the message, and then handles it twice. So retry only what may be done twice.
+
+    With a `timeout`, the attempts and the pauses together take no longer than that. If the next
+    attempt could not begin in time, the last exception is raised at once.
+
+    Args:
+        target: The ref of an actor, or another piece of this module.
+        attempts: How often to ask at most, the first time included.
+        backoff: How long to wait in between; `None` for `Backoff()`.
+        retry_on: What the target raises that is retried; an exception class or a tuple of them. By
+            default `Timeout`, `ActorDeadError`, `CircuitOpenError` and `RateLimitExceededError`.
+            Anything else is the answer.
+        timeout_per_attempt: Seconds after which an attempt has failed with `Timeout`; `None` for
+            no limit. If it does not block, an answer that comes later still counts, unless
+            another one was faster.
+        clock: What to take the time from; `None` for the time of the world.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A number is out of its range.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka.resilience import Backoff, Retry
+        >>> class Moody(pykka.ThreadingActor):
+        ...     asked = 0
+        ...     def on_receive(self, message):
+        ...         self.asked += 1
+        ...         if self.asked < 3:
+        ...             raise ConnectionError
+        ...         return self.asked
+        >>> moody = Moody.start()
+        >>> patient = Retry(moody, retry_on=ConnectionError, backoff=Backoff(minimum=0.001))
+        >>> patient.ask("Come on!", timeout=10)
+        3
+        >>> moody.stop()
+        True
+    """
+
+    def __init__(
+        self,
+        target: Askable,
+        *,
+        attempts: int = 3,
+        backoff: Backoff | None = None,
+        retry_on: ExceptionTypes = RETRIED,
+        timeout_per_attempt: float | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(target, clock)
+        check_count("attempts", attempts)
+        check_exception_types("retry_on", retry_on)
+        if timeout_per_attempt is not None:
+            check_number("timeout_per_attempt", timeout_per_attempt, least=0)
+        self._attempts = attempts
+        self._backoff = Backoff() if backoff is None else backoff
+        self._retry_on = retry_on
+        self._timeout_per_attempt = timeout_per_attempt
+        self._lock = threading.Lock()
+        self._asks = self._retries = self._successes = self._failures = 0
+
+    def statistics(self) -> RetryStatistics:
+        """Return the counts."""
+        asks = retries = successes = failures = 0
+        for _ in held(self._lock):
+            asks = self._asks
+            retries = self._retries
+            successes = self._successes
+            failures = self._failures
+            self._lock.release()
+        return RetryStatistics(asks, retries, successes, failures)
+
+    def _ask_and_wait(self, message: Any, timeout: float | None) -> Any:
+        for _ in held(self._lock):
+            self._asks += 1
+            self._lock.release()
+        succeeded = False
+        try:
+            answer = self._try_and_wait(message, timeout)
+            succeeded = True
+        finally:
+            self._count_end(succeeded=succeeded)
+        return answer
+
+    def _try_and_wait(self, message: Any, timeout: float | None) -> Any:
+        clock, limit = self._clock, self._timeout_per_attempt
+        end = math.inf if timeout is None else clock.now() + timeout
+        attempt = 1
+        remaining = timeout
+        while True:
+            try:
+                return self._target.ask(message, timeout=_least(remaining, limit))
+            except self._retry_on:
+                delay = self._backoff.delay(attempt)
+                if attempt == self._attempts or clock.now() + delay >= end:
+                    raise
+            if delay:
+                pause(clock, delay)
+            if timeout is not None:
+                remaining = end - clock.now()
+                if remaining <= 0:
+                    msg = f"{timeout} seconds passed in {attempt} attempts without a result"
+                    raise Timeout(msg)
+            attempt += 1
+            for _ in held(self._lock):
+                self._retries += 1
+                self._lock.release()
+
+    def _ask_for_future(self, message: Any) -> Future[Any]:
+        for _ in held(self._lock):
+            self._asks += 1
+            self._lock.release()
+        series = _Series(self, message)
+        series.attempt(1)
+        return series.answer
+
+    def _count_end(self, *, succeeded: bool) -> None:
+        for _ in held(self._lock):
+            if succeeded:
+                self._successes += 1
+            else:
+                self._failures += 1
+            self._lock.release()
+
+
+class _Series:
+    """The attempts of an ask that does not block.
+
+    Args:
+        retry: Who makes them.
+        message: What to ask.
+    """
+
+    def __init__(self, retry: Retry, message: Any) -> None:
+        self.answer = Relay()
+        self._retry = retry
+        self._message = message
+        self._number = 0
+
+    def attempt(self, number: int) -> None:
+        """Make an attempt, unless it was made, or there is no need to."""
+        message = self._message  # before the look whether it is still needed
+        if self.answer.done() or not self._begin(number):
+            return
+        retry = self._retry
+        limit = retry._timeout_per_attempt
+        alarm = None
+        try:
+            if limit is not None:
+                alarm = Call(functools.partial(self._give_up, number))
+                retry._clock.schedule(retry._clock.now() + limit, alarm)
+            future = send_safely(retry._target, message)
+            if limit is None:
+                self.answer.source = future
+            call_when_done(future, functools.partial(self._end, number, future, alarm))
+        except BaseException as error:
+            self._resolve((None, (error, error.__traceback__)))
+            if not isinstance(error, Exception):
+                raise
+
+    def _begin(self, number: int) -> bool:
+        retry = self._retry
+        is_next = False
+        for _ in held(retry._lock):
+            is_next = number == self._number + 1
+            if is_next:
+                self._number = number
+                if number > 1:
+                    retry._retries += 1
+            retry._lock.release()
+        return is_next
+
+    def _give_up(self, number: int) -> None:
+        """End an attempt that took too long."""
+        limit = self._retry._timeout_per_attempt
+        error = Timeout(f"{limit} seconds passed without a result")
+        self._go_on(number, (None, (error, None)))
+
+    def _end(self, number: int, future: ThreadingFuture[Any], alarm: Call | None) -> None:
+        """See to what an attempt has ended with."""
+        if alarm is not None:
+            cancel(self._retry._clock, alarm)
+        self._go_on(number, outcome_of(future))
+
+    def _go_on(self, number: int, outcome: Outcome) -> None:
+        """Make an end, or plan the next attempt."""
+        retry, raised = self._retry, outcome[1]
+        try:
+            if raised is None or not isinstance(raised[0], retry._retry_on):
+                self._resolve(outcome)
+            elif number == self._number:  # else a later attempt is under way
+                if number == retry._attempts:
+                    self._resolve(outcome)
+                else:
+                    self.answer.source = None
+                    when = retry._clock.now() + retry._backoff.delay(number)
+                    retry._clock.schedule(when, Call(functools.partial(self.attempt, number + 1)))
+        except Exception as error:
+            self._resolve((None, (error, error.__traceback__)))
+
+    def _resolve(self, outcome: Outcome) -> None:
+        if self.answer.end(outcome):
+            self._retry._count_end(succeeded=outcome[1] is None)
+            self._message = None
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

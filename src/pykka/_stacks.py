@@ -1,0 +1,41 @@
+"""What the threads of this process are doing.
+
+Problem
+    `sys._current_frames()` holds a lock of the interpreter while it makes objects. In some
+    releases, 3.11.7 among them, that may set off the garbage collector, which runs finalisers or
+    lets other threads run; and if one of those needs the same lock, nothing goes on any more (the
+    interpreter's issue 106883). So the collector has to be off meanwhile.
+
+The lock keeps one of two threads from turning the collector on again while the other one still
+needs it off. It is re-entrant, because a signal handler may run on top.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_one_at_a_time = threading.RLock()
+
+
+def current_frames() -> dict[int, FrameType]:
+    """The innermost frame of each thread, by the thread's identifier."""
+    with _one_at_a_time:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return sys._current_frames()
+        finally:
+            if was_enabled:
+                gc.enable()
+
+
+def renew_locks() -> None:
+    """Begin with a fresh lock, in a child process; another thread may have held the old one."""
+    global _one_at_a_time  # noqa: PLW0603
+    _one_at_a_time = threading.RLock()

@@ -1,0 +1,703 @@
+"""Actor systems: who lives where.
+
+Invariant: an actor can be found from when it was registered until it is unregistered, and no
+longer; by its URN only if somebody has read that (nobody can look for a URN that nobody has seen).
+
+The registry is three dicts without a lock. A dict changes in single indivisible steps, with and
+without the GIL, and keeps the order of insertion. The index of URNs follows the dict of refs:
+whoever enters a URN looks afterwards whether the actor is still registered, and takes it out again
+if not; whoever unregisters takes the actor out first and its URN afterwards. So at least one of
+the two sees the other, and no URN of a dead actor stays behind.
+
+A name is taken with `setdefault()`, so only one of several actors gets it. It is given back when
+the actor is unregistered, which only that actor's own end does.
+
+After its end, a system takes no actor any more. Whoever registers one looks afterwards whether the
+system has ended, and takes it out again; whoever ends the system sets that mark, and looks
+afterwards who is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import threading
+import weakref
+from logging import DEBUG
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from pykka import _address, _inbox, _stacks, _waiting
+from pykka._cancellation import is_cancellation, shield
+from pykka._children import ask_to_stop
+from pykka._clock import Clock, default_clock
+from pykka._current import current
+from pykka._dead_letters import DeadLetter, DeadLetters
+from pykka._deadline import Deadline
+from pykka._events import EventBus
+from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
+from pykka._killing import GRACE, abandon_after, end_of
+from pykka._locks import held
+from pykka._logging import logger
+from pykka._meter import switch_on
+from pykka._reasons import Abandoned
+from pykka._ref import ActorRef, ref_at
+from pykka._statistics import SystemStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from pykka._actor import Actor
+    from pykka._address import Address
+    from pykka._future import Future
+    from pykka._options import ActorOptions
+    from pykka._threading_future import ThreadingFuture
+
+A = TypeVar("A", bound="Actor")
+
+_numbers = itertools.count(1)
+_lock = threading.Lock()
+
+new_pool: Callable[[ActorSystem], Any] | None = None
+"""Makes a system's own dispatcher; entered by `pykka.runtimes.pool`, which stands above this."""
+
+
+class ActorSystem:
+    """A world of actors of its own.
+
+    Each has its own registry, dispatcher, clock, dead letters and events, so systems do not know
+    of each other, and tests that each use one can run side by side. Actors of different systems
+    can send messages to each other all the same.
+
+    Actors that you start with `Actor.start` belong to the system of the actor that starts them,
+    or to the default system, whose face is `ActorRegistry`. A system is ended with `shutdown()`,
+    or by the end of its `with` or `async with` block. If the task of an `async with` block is
+    cancelled, the actors stop as well, at once; those that live in an event loop are cancelled
+    too, and the cancellation goes on when all have ended.
+
+    Args:
+        name: A name, for the log and for threads.
+        dispatcher: What gives threads to its pooled actors, unless their class says otherwise;
+            `None` for one of its own.
+        clock: What its timers, idle time-outs and supervisors go by, such as a `ManualClock` in
+            tests; `None` for the computer's monotonic clock.
+        keep_statistics: Whether all its actors count their messages; see `keep_statistics()`.
+        shutdown_timeout: Seconds that all its actors together have to stop at the end of a `with`
+            or `async with` block; `None` for all they take.
+
+    Examples:
+        >>> import pykka
+        >>> class Greeter(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         return f"Hello, {message}!"
+        >>> with pykka.ActorSystem("shop") as shop:
+        ...     greeter = shop.start(Greeter.options(name="greeter"))
+        ...     shop.get_by_name("greeter").ask("world")
+        'Hello, world!'
+        >>> greeter.is_alive()
+        False
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        dispatcher: Any = None,
+        clock: Clock | None = None,
+        keep_statistics: bool = False,
+        shutdown_timeout: float | None = 30.0,
+    ) -> None:
+        if clock is not None and not hasattr(clock, "schedule"):
+            msg = f"clock is {clock!r}, which is no pykka.timers.Clock"
+            raise TypeError(msg)
+        if dispatcher is not None and not hasattr(dispatcher, "_pool"):
+            msg = f"dispatcher is {dispatcher!r}, which is no pykka.Dispatcher"
+            raise TypeError(msg)
+        Deadline(shutdown_timeout)  # refuses what is no number of seconds
+        self._name = name if name is not None else f"system-{next(_numbers)}"
+        self.clock: Clock = default_clock if clock is None else clock
+        """What its timers go by."""
+        self.events = EventBus()
+        """The event bus of the system."""
+        self.dead_letters = DeadLetters(events=self.events)
+        """The dead letters of the system's actors: subscribe to them, or count them. Each is
+        an event too, of the class `pykka.dead_letters.DeadLetter`."""
+        self.pool: Any = None if dispatcher is None else dispatcher._pool
+        self._dispatcher: Any = dispatcher
+        self._shutdown_timeout = shutdown_timeout
+        self._ended = False
+        self._keeps_statistics = keep_statistics
+        self._refs: dict[Address, ActorRef[Any]] = {}
+        self._ending: dict[Address, None] = {}
+        """The actors that are no longer registered, and have not ended."""
+        self._by_urn: dict[str, Address] = {}
+        self._by_name: dict[str, Address] = {}
+        _systems[self] = None
+
+    @staticmethod
+    def default() -> ActorSystem:
+        """Return the default system, whose face is `ActorRegistry`.
+
+        All actors belong to it that are started from outside, with nothing else said.
+        """
+        return default_system
+
+    @property
+    def name(self) -> str:
+        """The name of the system."""
+        return self._name
+
+    @property
+    def dispatcher(self) -> Any:
+        """What gives threads to the system's pooled actors."""
+        self.need_pool()
+        return self._dispatcher
+
+    def __repr__(self) -> str:
+        return f"<pykka.ActorSystem {self._name!r}>"
+
+    def start(
+        self, actor_class: type[A] | ActorOptions[A], /, *args: Any, **kwargs: Any
+    ) -> ActorRef[A]:
+        """Start an actor in this system.
+
+        Args:
+            actor_class: The class of the actor, or what `Actor.options` returned.
+            *args: Arguments for its `__init__()`.
+            **kwargs: Keyword arguments for its `__init__()`.
+
+        Returns:
+            The ref of the actor, as from `Actor.start`.
+
+        Raises:
+            RuntimeError: The system has ended.
+            NameTakenError: A living actor of this system has that name.
+            ValueError: Its options say another system.
+        """
+        return start_with(actor_class, args, kwargs, system=self)
+
+    def get_all(self) -> list[ActorRef[Any]]:
+        """Return all running actors, in the order in which they were started."""
+        return list(self._refs.copy().values())
+
+    def get_by_name(self, name: str) -> ActorRef[Any] | None:
+        """Return the running actor with a name, or `None` if there is none."""
+        address = self._by_name.get(name)
+        return None if address is None else self._refs.get(address)
+
+    def get_by_urn(self, actor_urn: str) -> ActorRef[Any] | None:
+        """Return the running actor with a URN, or `None` if there is none."""
+        address = self._by_urn.get(actor_urn)
+        return None if address is None else self._refs.get(address)
+
+    def get_by_class(self, actor_class: type[A]) -> list[ActorRef[A]]:
+        """Return all running actors of a class and of its subclasses.
+
+        Args:
+            actor_class: Any class, also a mixin that is no actor class itself, or a tuple of
+                classes.
+
+        Raises:
+            TypeError: `actor_class` is not a class.
+        """
+        _require_class(actor_class)
+        return [ref for ref in self.get_all() if issubclass(ref.actor_class, actor_class)]
+
+    def get_by_class_name(self, actor_class_name: str) -> list[ActorRef[Any]]:
+        """Return all running actors of a class that is given by its bare name."""
+        return [ref for ref in self.get_all() if ref.actor_class.__name__ == actor_class_name]
+
+    def broadcast(self, message: Any, target_class: str | type[Actor] | None = None) -> None:
+        """Send a message to all running actors, or to those of a class.
+
+        An actor that dies meanwhile does not keep the others from getting the message. What it
+        did not take is reported as a dead letter.
+
+        Args:
+            message: The message.
+            target_class: A class, or the bare name of one.
+
+        Raises:
+            TypeError: `target_class` is something else.
+        """
+        targets: list[ActorRef[Any]]
+        if isinstance(target_class, str):
+            targets = self.get_by_class_name(target_class)
+        elif target_class is not None:
+            targets = self.get_by_class(target_class)
+        else:
+            targets = self.get_all()
+        for ref in targets:
+            try:
+                ref.tell(message)
+            except ActorDeadError:
+                self.bury(ref._address, message, "died while the message was broadcast")
+
+    @overload
+    def stop_all(
+        self, *, block: Literal[True] = True, timeout: float | None = None
+    ) -> list[bool]: ...
+    @overload
+    def stop_all(
+        self, *, block: Literal[False], timeout: float | None = None
+    ) -> list[Future[bool]]: ...
+    @overload
+    def stop_all(
+        self, *, block: bool = True, timeout: float | None = None
+    ) -> list[bool] | list[Future[bool]]: ...
+    def stop_all(
+        self, *, block: bool = True, timeout: float | None = None
+    ) -> list[bool] | list[Future[bool]]:
+        """Stop all running actors, the one that was started last first.
+
+        With `block=True`, each has stopped before the next is asked to. An actor that calls this
+        stops the others in that way, and itself last, without waiting for that. Children are
+        stopped by their parents. The system takes new actors all the same; see `shutdown`.
+
+        Args:
+            block: Whether to wait.
+            timeout: Seconds to wait for all of them together; `None` waits for ever.
+
+        Returns:
+            What `ActorRef.stop` returned for each of them.
+
+        Raises:
+            Timeout: Not all have stopped after `timeout` seconds. All have been asked to.
+            DeadlockError: An actor waits here for one that waits for it. All have been asked to.
+        """
+        deadline = Deadline(timeout)
+        refs = [ref for ref in self.get_all()[::-1] if not _has_parent(ref._address)]
+        root = _root_of(current.state.address)  # of a child: it ends with its parent
+        myself = [ref for ref in refs if ref._address is root]
+        others = [ref for ref in refs if ref._address is not root]
+        if not block:
+            return [ref.stop(block=False) for ref in others + myself]
+        stopped: list[bool] = []
+        try:
+            for ref in others:
+                stopped.append(ref.stop(timeout=deadline.remaining()))  # noqa: PERF401
+        except BaseException:  # Timeout, DeadlockError, or Ctrl-C
+            for ref in others[len(stopped) + 1 :] + myself:
+                ref.stop(block=False)
+            raise
+        for ref in myself:
+            ref.stop(block=False)
+        return stopped + [True] * len(myself)
+
+    def statistics(self) -> SystemStatistics:
+        """Return how it stands with the actors of the system, all taken together.
+
+        How many messages wait is always known. What actors have handled is counted only after
+        `keep_statistics()`, here or on a ref, so that nobody pays for it who does not want it.
+
+        Examples:
+            >>> import pykka
+            >>> class Echo(pykka.PooledActor):
+            ...     def on_receive(self, message):
+            ...         return message
+            >>> with pykka.ActorSystem(keep_statistics=True) as system:
+            ...     [system.start(Echo).ask(number) for number in range(3)]
+            ...     statistics = system.statistics()
+            [0, 1, 2]
+            >>> statistics.actors, statistics.waiting, statistics.handled
+            (3, 0, 3)
+        """
+        refs = self.get_all()
+        each = [ref.statistics() for ref in refs]
+        handled = [one.handled for one in each if one.handled is not None]
+        failures = [one.failures for one in each if one.failures is not None]
+        return SystemStatistics(
+            actors=len(refs),
+            waiting=sum(one.waiting for one in each),
+            timers=sum(len(ref._address.extras.timers) for ref in refs if ref._address.extras),
+            dead_letters=self.dead_letters.statistics().total,
+            handled=sum(handled) if handled or self._keeps_statistics else None,
+            failures=sum(failures) if failures or self._keeps_statistics else None,
+        )
+
+    def keep_statistics(self) -> None:
+        """Have all actors of the system count their messages, those that are still to come too.
+
+        It costs each message a microsecond or less, and never stops.
+        """
+        self._keeps_statistics = True
+        for ref in self.get_all():  # in this order: who is not here yet sees the mark
+            ref.keep_statistics()
+
+    def shutdown(self, timeout: float | None = None) -> None:
+        """End the system: stop all its actors, the one that was started last first.
+
+        It waits until all have ended, their last hooks included. Then the system takes no actor
+        any more; but for the default system, which goes on.
+
+        Args:
+            timeout: Seconds that all of them together have. Then those that are left are killed,
+                and those that hang in a handler are abandoned; see `ActorRef.kill`. `None` gives
+                them all the time that they take.
+
+        Raises:
+            Timeout: Not all had ended after `timeout` seconds. The text says which ones, and where
+                they hung. The system has ended all the same.
+            DeadlockError: An actor calls this that belongs to the system itself. All have been
+                asked to stop.
+        """
+        ending = _Shutdown(self, timeout)
+        try:
+            for ended in ending.stops():
+                ended.get()
+        except BaseException:  # DeadlockError, or Ctrl-C
+            ending.give_up()
+            raise
+        finally:
+            ending.finish()
+        ending.complain()
+
+    def __enter__(self) -> Self:
+        self._require_open()
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.shutdown(self._shutdown_timeout)
+        except Timeout:
+            if exception is None:
+                raise
+
+    async def __aenter__(self) -> Self:
+        self._require_open()
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        ending = _Shutdown(self, self._shutdown_timeout)
+        interruption: BaseException | None = None
+        try:
+            if exception is not None and is_cancellation(exception):
+                ending.hurry()
+            for ended in ending.stops():
+                while not ended.done():
+                    try:
+                        with shield():
+                            await ended
+                    except BaseException as error:
+                        if not is_cancellation(error):
+                            raise
+                        interruption = error
+                        ending.hurry()
+        except BaseException:  # DeadlockError, or the loop is being closed
+            ending.give_up()
+            raise
+        finally:
+            ending.finish()
+        if interruption is not None:
+            raise interruption
+        if exception is None:
+            ending.complain()
+
+    # What addresses and actors need of their system.
+
+    def register(self, ref: ActorRef[Any]) -> None:
+        """Make an actor findable.
+
+        Raises:
+            RuntimeError: The system has ended.
+            NameTakenError: A living actor has its name.
+        """
+        address = ref._address
+        name = None if address.extras is None else address.extras.name
+        if name is not None and self._by_name.setdefault(name, address) is not address:
+            msg = (
+                f"the name {name!r} is taken by {self._by_name.get(name)}; names are unique among "
+                "the living actors of a system"
+            )
+            raise NameTakenError(msg)
+        self._refs[address] = ref
+        urn = address.urn_if_seen
+        if urn is not None:
+            self.enter_urn(address)
+        if self._keeps_statistics and address.actor is not None:
+            switch_on(address)  # it does not live yet
+        if self._ended:
+            self.unregister(address)
+            self._require_open()
+        if logger.isEnabledFor(DEBUG):
+            logger.debug("Registered %s", ref)
+
+    def unregister(self, address: Address) -> bool:
+        """Make an actor no longer findable; False if it was not."""
+        if address.ending and address in self._refs:
+            # In this order, so that it is always in one of the two; see `everybody`.
+            self._ending[address] = None
+            if address.actor is None:
+                self.forget(address)
+        known = self._refs.pop(address, None) is not None
+        urn = address.urn_if_seen
+        if urn is not None:
+            self.forget_urn(address, urn)
+        name = None if address.extras is None else address.extras.name
+        if name is not None and self._by_name.get(name) is address:
+            self._by_name.pop(name, None)
+        if logger.isEnabledFor(DEBUG):
+            text = "Unregistered %s" if known else "Unregistered %s (not found in registry)"
+            logger.debug(text, address)
+        return known
+
+    def forget(self, address: Address) -> None:
+        """Take note that an actor has ended, to the last."""
+        self._ending.pop(address, None)
+
+    def everybody(self) -> list[Address]:
+        """All actors that have not ended: those that are ending, and then the others.
+
+        In the order of their start, as far as they are not ending.
+        """
+        living = list(self._refs.copy())  # before the others, for they go there from here
+        return list(dict.fromkeys([*self._ending.copy(), *living]))
+
+    def enter_urn(self, address: Address) -> None:
+        """Make an actor, whose URN was just made, findable by it."""
+        urn = address.urn
+        self._by_urn[urn] = address
+        if address not in self._refs or address.urn != urn:
+            self.forget_urn(address, urn)
+
+    def forget_urn(self, address: Address, urn: str) -> None:
+        """Make an actor no longer findable by a URN."""
+        if self._by_urn.get(urn) is address:  # and not another's, who chose the same
+            self._by_urn.pop(urn, None)
+
+    def bury(self, address: Address, message: object, reason: str) -> None:
+        """Report a message that will never be handled."""
+        self.dead_letters.report(DeadLetter(message, ref_at(address), reason))
+
+    def use_dispatcher(self, dispatcher: Any) -> None:
+        """Have a dispatcher give threads to the system's pooled actors."""
+        self._dispatcher = dispatcher
+        self.pool = dispatcher._pool
+
+    def need_pool(self) -> Any:
+        """The threads of the system's dispatcher; made now if they have not been needed so far."""
+        if self.pool is None:
+            dispatcher: Any = new_pool(self)  # type: ignore[misc]
+            for _ in held(_lock):
+                if self.pool is None:
+                    self._dispatcher = dispatcher
+                    self.pool = dispatcher._pool
+                _lock.release()
+        return self.pool
+
+    def end(self) -> None:
+        """Take no actor any more."""
+        self._ended = self is not default_system
+
+    def _require_open(self) -> None:
+        if self._ended:
+            msg = f"the actor system {self._name!r} has ended, so no actor can be started in it"
+            raise RuntimeError(msg)
+
+
+class _Shutdown:
+    """The end of all actors of a system.
+
+    Args:
+        system: The system.
+        timeout: After so many seconds, those that are left are killed and abandoned.
+    """
+
+    is_cancelled = False
+
+    def __init__(self, system: ActorSystem, timeout: float | None) -> None:
+        self._system = system
+        self._timeout = timeout
+        self._time_is_over = False
+        self._has_rung = False
+        self._in_a_hurry = False
+        self._left: dict[Address, None] = {}
+        Deadline(timeout)  # refuses what is no number of seconds
+        if timeout is not None:
+            default_clock.schedule(default_clock.now() + timeout, self)
+
+    def stops(self) -> Iterator[ThreadingFuture[Any]]:
+        """Ask one after the other to stop; the caller waits for each."""
+        tried: set[Address] = set()
+        while True:
+            left = self._others(tried)
+            if not left:
+                self._system.end()
+                if not self._others(tried):
+                    return
+            roots = [each for each in left if not _has_parent(each)]
+            for address in (roots or left)[-1:]:
+                tried.add(address)
+                ended = ask_to_stop(address, None)
+                if self._in_a_hurry:
+                    address.cancel()
+                # In this order: `ring` does it the other way round.
+                if self._time_is_over:
+                    self._kill(address)
+                yield ended
+
+    def _others(self, tried: set[Address]) -> list[Address]:
+        """All but some; when the time is over, nobody who came later."""
+        everybody = self._left.copy() if self._has_rung else self._system.everybody()
+        return [each for each in everybody if each not in tried]
+
+    def hurry(self) -> None:
+        """Ask all to stop at once, and interrupt what they await."""
+        self._in_a_hurry = True
+        self._system.end()
+        for address in self._system.everybody()[::-1]:
+            if not _has_parent(address):
+                ask_to_stop(address, None)
+            address.cancel()
+
+    def ring(self) -> None:
+        """Kill those that are left, because the time is over."""
+        self._time_is_over = True
+        self._system.end()
+        for address in self._system.everybody()[::-1]:
+            self._kill(address)
+        self._has_rung = True
+
+    def _kill(self, address: Address) -> None:
+        if address.actor is not None:
+            self._left[address] = None
+            address.kill()
+            abandon_after(address, GRACE, end_of(address), default_clock)
+
+    def finish(self) -> None:
+        """Let go of the clock."""
+        self.is_cancelled = True
+        default_clock.forget(self)
+
+    def give_up(self) -> None:
+        """Ask those to stop whom the caller does not wait for."""
+        self._system.end()
+        for address in self._system.everybody()[::-1]:
+            if not _has_parent(address):
+                ask_to_stop(address, None)
+
+    def complain(self) -> None:
+        """Raise if somebody would not stop."""
+        if self._left:
+            who = ", ".join(f"{address} ({_fate(address)})" for address in self._left.copy())
+            msg = f"not all actors of {self._system} stopped within {self._timeout} seconds: {who}"
+            raise Timeout(msg)
+
+
+def _fate(address: Address) -> str:
+    reason = address.reason
+    if isinstance(reason, Abandoned):
+        return f"abandoned, and still running at {reason.place}"
+    return f"killed: {reason}"
+
+
+def _parent_of(address: Address) -> Address | None:
+    """Who stops the actor when he ends; `None` if it has to be stopped by others."""
+    extras = address.extras
+    parent = None if extras is None else extras.parent
+    return None if parent is None or parent.actor is None else parent
+
+
+def _has_parent(address: Address) -> bool:
+    return _parent_of(address) is not None
+
+
+def _root_of(address: Address | None) -> Address | None:
+    while address is not None and (parent := _parent_of(address)) is not None:
+        address = parent
+    return address
+
+
+def join_parent(address: Address) -> None:
+    """Make an actor, which is about to be started, a child of its parent if it has one.
+
+    Raises:
+        ActorDeadError: The parent is ending.
+    """
+    extras: Any = address.extras
+    parent = extras.parent
+    if parent is None:
+        return
+    parent.take_child(address, extras.shutdown)
+    if parent.ending:  # in this order: whoever ends the parent looks for children after that
+        raise parent.dead_error("is ending, and can have no more children")
+
+
+def start_with(
+    actor_class: type[A] | ActorOptions[A],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    **said: Any,
+) -> ActorRef[A]:
+    """Start an actor, of which something is said besides its options; see `Birth`."""
+    options: Any = actor_class
+    if not hasattr(options, "_start_with"):
+        if not hasattr(options, "options"):
+            msg = f"{actor_class!r} is neither an actor class nor what its options() returned"
+            raise TypeError(msg)
+        options = options.options()
+    ref: ActorRef[A] = options._start_with(args, kwargs, **said)
+    return ref
+
+
+_systems: weakref.WeakKeyDictionary[ActorSystem, None] = weakref.WeakKeyDictionary()
+
+default_system = ActorSystem("default")
+"""The system of all actors that are started from outside, with nothing else said."""
+
+
+def all_systems() -> list[ActorSystem]:
+    """All systems there are."""
+    while True:
+        with contextlib.suppress(RuntimeError):  # another thread has just made one
+            return list(_systems)
+
+
+def _after_fork() -> None:
+    """Declare the actors dead in a child process: it has none of its parent's threads.
+
+    The actor that forked, if it was one, is just running, so it is left alone.
+    """
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+    current.state.is_main = True
+    _address.renew_locks()
+    _inbox.renew_locks()
+    _waiting.renew_locks()
+    _stacks.renew_locks()
+    for system in all_systems():
+        system.dead_letters.renew_locks()
+        system.events.renew_locks()
+        for address in system.everybody():
+            if address is not current.state.address:
+                address.declare_dead()
+                system.unregister(address)
+                system.forget(address)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _require_class(actor_class: object) -> None:
+    # isinstance() takes a class or a tuple of classes, and refuses what is neither.
+    try:
+        isinstance(None, actor_class)  # type: ignore[arg-type]
+    except TypeError:
+        msg = (
+            f"the registry looks for a class, not for {actor_class!r}; "
+            "get_by_class_name() takes the name of one"
+        )
+        raise TypeError(msg) from None

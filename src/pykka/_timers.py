@@ -1,0 +1,361 @@
+"""Timers: messages that are sent later, once or again and again.
+
+A timer belongs to the actor that it sends to, and ends with it. What it puts into the inbox is a
+*tick*, which stands for the message. No bound of the inbox applies to ticks: each timer has one at
+most on its way.
+
+Invariants
+    1. *A cancelled timer does nothing any more.* A tick has a log to which its handler and
+       whoever cancels append, each in one step; the first entry decides. So `cancel()` knows
+       whether the handler had begun, even if the tick was in the inbox already.
+
+       Whoever cancels sets `is_cancelled`, and *then* looks for the tick. The clock enters the
+       tick, and *then* looks at `is_cancelled`. So one of the two cancels a tick that is just
+       being sent.
+    2. *A slow actor is not flooded.* A periodic timer has one token, in `_free`. The clock takes
+       it (`del _free[0]` is one step) and sends a tick; the actor gives it back when it begins to
+       handle that. If a tick is due and there is no token, it is left out and counted, and the
+       next tick that is handled says how many were. So each tick that was due is either handled
+       or left out.
+    3. Whoever has the token, and nobody else, enters a tick in `_tick`. Each count has one writer:
+       the clock or the actor.
+
+Periodic timers keep their rate: the n-th tick is due n intervals after the first, however late the
+others were.
+
+A tick that is set aside (`Actor.stash`) is on its way again, as a new tick; or, if there is one
+already, it is left out.
+
+The semantics of `cancel()` are those of `erlang:cancel_timer/1`, made certain.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pykka import messages
+from pykka._current import current
+from pykka.messages import PRIVILEGED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._address import Address
+    from pykka._clock import Clock
+    from pykka._inbox import Letter
+
+_CANCELLED = "cancelled"
+_BEGUN = "begun"
+
+
+class Timer:
+    """A message that is sent later; `ActorRef.tell_after` and its sisters return it.
+
+    Examples:
+        >>> import pykka
+        >>> class Kettle(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         print(message)
+        >>> kettle = Kettle.start()
+        >>> timer = kettle.tell_after(3600, "boil")
+        >>> timer.is_active
+        True
+        >>> timer.cancel()
+        True
+        >>> kettle.stop()
+        True
+    """
+
+    __slots__ = (
+        "_address",
+        "_clock",
+        "_delivered",
+        "_due",
+        "_free",
+        "_interval",
+        "_is_done",
+        "_left_out",
+        "_missed",
+        "_reported",
+        "_tick",
+        "is_cancelled",
+        "is_own",
+        "message",
+    )
+
+    def __init__(
+        self, address: Address, message: Any, delay: float, interval: float | None
+    ) -> None:
+        self._address = address
+        self._interval = interval
+        self._clock: Clock = address.home.clock
+        self._due = self._clock.now() + delay
+        self._free: list[None] = _NO_TOKEN if interval is None else [None]
+        self._tick: Tick | None = None
+        self._is_done = False
+        """Whether the only tick there is has been handled. Only the actor changes it."""
+        self._left_out = 0
+        """How many ticks were left out so far. Only the clock changes it."""
+        self._reported = 0
+        """How many of them the actor has been told of. Only the actor changes it."""
+        self._missed = 0
+        self._delivered = 0
+        self.is_cancelled = False
+        """Whether it is cancelled, by somebody or by the end of the actor."""
+        self.is_own = current.state.address is address
+        """Whether the actor itself has set it. Such a timer ends with the instance, too."""
+        self.message = message
+        """What is sent; `None` if the timer is cancelled: it does not keep the message alive."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether something may still be delivered."""
+        return not (self.is_cancelled or self._is_done)
+
+    @property
+    def interval(self) -> float | None:
+        """Seconds between two ticks; `None` if it is sent once."""
+        return self._interval
+
+    @property
+    def delivered(self) -> int:
+        """How many ticks the actor has begun to handle."""
+        return self._delivered
+
+    @property
+    def missed(self) -> int:
+        """How many ticks were left out right before the one that was handled last."""
+        return self._missed
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the next tick is due; 0 if it is on its way, or if there is none."""
+        return max(0.0, self._due - self._clock.now()) if self.is_active else 0.0
+
+    def cancel(self) -> bool:
+        """Have nothing delivered any more. It may be done at any time, from any thread.
+
+        Returns:
+            `True`: it will never be delivered (again), not even if it is already on its way.
+            `False`: its handler has begun. For a periodic timer, `False` means that the handler of
+            a tick is running right now; no other one will. The actor itself always gets `True`.
+        """
+        address = self._address
+        self.is_cancelled = True
+        tick = self._tick  # in this order
+        self.message = None
+        was_listed = address.need_extras().timers.pop(self, False) is None
+        if was_listed and (tick is None or self._interval is not None):
+            address.home.clock.forget(self)
+        is_in_time = tick is None or tick.cancel()
+        if current.state.address is address:
+            return True
+        if self._interval is None:
+            return is_in_time
+        handled = address.handled_message
+        return not (type(handled) is Tick and handled.timer is self and handled.has_begun)
+
+    def ring(self) -> None:
+        """Send the message; the clock calls this when it is due."""
+        if self.is_cancelled:
+            return
+        if self._interval is None:
+            self._send()
+            return
+        try:
+            self._send_if_free()
+        finally:
+            self._schedule_next(self._interval)
+
+    def _send_if_free(self) -> None:
+        try:
+            del self._free[0]
+        except IndexError:
+            self._left_out += 1
+            return
+        # No signal handler can strike between taking the token and this `try`.
+        try:
+            self._send()
+        except BaseException:
+            # The user's inbox failed, or a signal handler raised, we do not know where.
+            tick = self._tick
+            if tick is None or tick.cancel():
+                self._free.append(None)
+                self._left_out += 1
+            raise
+
+    def _send(self) -> None:
+        self._tick = tick = Tick(self)
+        if self.is_cancelled:  # in this order: who cancels sees the tick, or is seen
+            tick.cancel()
+        else:
+            self._address.tell_unbounded(tick)
+
+    def _schedule_next(self, interval: float) -> None:
+        clock = self._clock
+        self._due += interval
+        behind = clock.now() - self._due
+        if behind > 0:  # not even the clock was on time
+            left_out = behind // interval
+            self._left_out += int(left_out)
+            self._due += left_out * interval
+        clock.schedule(self._due, self)
+
+    def note_begin(self) -> None:
+        """Count a tick that the actor begins to handle; for the actor itself."""
+        self._delivered += 1
+        if self._interval is None:
+            self._is_done = True
+            self._address.need_extras().timers.pop(self, None)
+        else:
+            left_out = self._left_out
+            self._missed = left_out - self._reported
+            self._reported = left_out
+            self._free.append(None)
+
+    def set_aside(self) -> Tick | None:
+        """Take back that a tick was begun; for the actor itself.
+
+        Returns:
+            The tick that takes its place; `None` if another one is on its way.
+        """
+        self._delivered -= 1
+        if self._interval is None:
+            self._is_done = False
+            self._address.need_extras().timers[self] = None
+        else:
+            self._reported -= self._missed
+            self._missed = 0
+            try:
+                del self._free[0]
+            except IndexError:
+                self._reported -= 1
+                return None
+        self._tick = tick = Tick(self)
+        if self.is_cancelled:  # as in _send()
+            tick.cancel()
+            self._address.need_extras().timers.pop(self, None)
+        return tick
+
+    def __repr__(self) -> str:
+        how = "once" if self._interval is None else f"every {self._interval} s"
+        state = f"due in {self.remaining:.3f} s" if self.is_active else "over"
+        return f"<pykka timer of {self._address}, {how}, {state}>"
+
+
+_NO_TOKEN: list[None] = []
+
+
+class Tick:
+    """What a timer puts into the inbox.
+
+    Args:
+        timer: The timer.
+    """
+
+    __slots__ = ("log", "message", "timer")
+
+    def __init__(self, timer: Timer) -> None:
+        self.timer = timer
+        self.message = timer.message
+        """What the actor is told; whoever cancels the timer takes it away from that."""
+        self.log: list[str] = []
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the actor has begun to handle it."""
+        return self.log[:1] == [_BEGUN]
+
+    def cancel(self) -> bool:
+        """Have it not handled; False if that has begun."""
+        self.log.append(_CANCELLED)
+        return self.log[0] is _CANCELLED
+
+    def begin(self) -> bool:
+        """Begin to handle it; False if it was cancelled."""
+        self.log.append(_BEGUN)
+        return self.log[0] is _BEGUN
+
+    def __repr__(self) -> str:
+        return f"<tick of {self.timer!r} with {self.message!r}>"
+
+
+def tell_later(
+    address: Address,
+    message: Any,
+    delay: Any,
+    interval: Any = None,
+    *,
+    what: str = "delay",
+) -> Timer:
+    """Set a timer.
+
+    Args:
+        address: The actor.
+        message: What it is told.
+        delay: Seconds until then.
+        interval: Seconds between one time and the next; `None` for once.
+        what: What the caller calls the delay.
+
+    Raises:
+        ActorDeadError: The actor is dead.
+        TypeError: A time is no number.
+        ValueError: A time is negative or infinite, or the interval is 0.
+    """
+    check_times(delay, interval, what)
+    if address.stopped:
+        raise address.dead_error("not found")
+    timer = Timer(address, message, delay, interval)
+    try:
+        address.need_extras().timers[timer] = None
+        address.home.clock.schedule(timer._due, timer)
+        if address.actor is None:  # it has ended just now, and may not know of the timer
+            timer.cancel()
+    except BaseException:
+        timer.cancel()  # the clock refuses it, or a signal handler raised
+        raise
+    return timer
+
+
+def check_times(delay: Any, interval: Any, what: str) -> None:
+    """Refuse what cannot be the times of a timer; see `tell_later`."""
+    if interval is not None and not (
+        isinstance(interval, (int, float)) and 0 < interval < math.inf
+    ):
+        raise _no_seconds("interval", interval, "more than 0")
+    if not (isinstance(delay, (int, float)) and 0 <= delay < math.inf):
+        raise _no_seconds(what, delay, "0 or more")
+
+
+def _no_seconds(what: str, value: object, least: str) -> Exception:
+    if not isinstance(value, (int, float)):
+        return TypeError(f"{what} has to be a number of seconds, not {value!r}")
+    return ValueError(f"{what} has to be {least} seconds, and finite, not {value!r}")
+
+
+def _on_tick(address: Address, envelope: Letter) -> object:
+    tick: Tick = envelope.message
+    if not tick.begin():
+        extras = address.extras
+        if extras is not None and extras.meter is not None:
+            extras.meter.skip()
+        return None
+    tick.timer.note_begin()
+    message: Any = tick.message
+    handler = messages._handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
+    if handler is not None:
+        return handler(address, _Told(message))
+    actor: Any = address.actor
+    return actor.on_receive(message)
+
+
+class _Told(NamedTuple):
+    """An envelope for the message of a tick."""
+
+    message: Any
+    reply_to: Callable[[], None] | None = None
+
+
+messages._handlers[Tick] = _on_tick
+PRIVILEGED.add(Tick)

@@ -1,0 +1,63 @@
+"""Answers of routees, as futures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pykka._exceptions import ActorDeadError
+from pykka._lazy import Derivation
+from pykka._threading_future import ThreadingFuture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pykka._future import Future
+    from pykka._ref import ActorRef
+
+
+def derive(compute: Callable[[Sequence[Any]], Any], futures: Sequence[Future[Any]]) -> Future[Any]:
+    """A future of what a function makes of the values of several others, none included."""
+    derived: ThreadingFuture[Any] = ThreadingFuture()
+    derived._install(Derivation(compute, futures))
+    return derived
+
+
+def ask_of(routee: ActorRef[Any], message: object) -> Future[Any]:
+    """A future of a routee's answer, also if it does not even take the message."""
+    try:
+        return routee.ask(message, block=False)
+    except Exception as error:  # its inbox is full, for instance
+        return failed(error)
+
+
+def failed(error: Exception) -> Future[Any]:
+    """A future that raises an exception."""
+    future: ThreadingFuture[Any] = ThreadingFuture()
+    future.set_exception(error)
+    return future
+
+
+def refusal_of(future: Future[Any]) -> BaseException | None:
+    """The exception of somebody who has not even taken the question, or has failed already."""
+    if isinstance(future, ThreadingFuture) and future.done():
+        return future.exception(timeout=0)
+    return None
+
+
+def is_refusal(error: BaseException | None, routee: ActorRef[Any]) -> bool:
+    """Tell whether an exception says that a routee was dead before it was asked.
+
+    Such a question may be put to somebody else. The same exception can come out of a handler that
+    has taken the question, if that waits for an answer of the routee itself; but then the two wait
+    for each other.
+    """
+    return (
+        isinstance(error, ActorDeadError)
+        and error._refused_by is not None
+        and error._refused_by is getattr(routee, "_address", None)
+    )
+
+
+def has_refused(routee: ActorRef[Any], answer: Future[Any]) -> bool:
+    """Tell whether a routee was dead before it was asked for an answer."""
+    return is_refusal(refusal_of(answer), routee)

@@ -1,0 +1,71 @@
+"""Broadcast: each message goes to all routees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pykka.routing._answers import ask_of, derive, failed, has_refused
+from pykka.routing._router import RouterRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pykka._actor import Actor
+    from pykka._future import Future
+    from pykka._ref import ActorRef
+
+A = TypeVar("A", bound="Actor")
+
+
+class Broadcast(RouterRef[A]):
+    """Sends each message to all routees; an answer is the list of all their answers.
+
+    The answers are in the order of the routees. If one of them is an exception, that is raised;
+    if several are, the first of them. So if a routee ends before it has answered, the answer is
+    `ActorDeadError`.
+
+    A call through a proxy is a call of each routee, and returns a future of a list. To read an
+    attribute gives a future of the list of its values. To set it sets it in all routees.
+
+    If a routee does not take the message because its inbox is full, say, the others get it all the
+    same, and then the sender gets the exception.
+
+    Args:
+        refs: The routees.
+
+    Raises:
+        TypeError: One of `refs` is not a ref.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka import routing
+        >>> class Shard(pykka.PooledActor):
+        ...     def __init__(self, words):
+        ...         super().__init__()
+        ...         self.words = words
+        ...     def find(self, letter):
+        ...         return [word for word in self.words if letter in word]
+        >>> shards = routing.Broadcast([Shard.start(["ape", "bee"]), Shard.start(["cat", "emu"])])
+        >>> shards.proxy().find("e").get()
+        [['ape', 'bee'], ['emu']]
+        >>> shards.proxy().words.get()
+        [['ape', 'bee'], ['cat', 'emu']]
+        >>> shards.stop()
+        True
+    """
+
+    __slots__ = ()
+
+    def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
+        super().__init__(refs)
+
+    def tell(self, message: Any) -> None:
+        self._tell_all(message)
+
+    def _ask(self, message: Any) -> Future[Any]:
+        answers: list[Future[Any]] = []
+        for routee in self._living():
+            answer = ask_of(routee, message)
+            if routee.is_alive() or not has_refused(routee, answer):
+                answers.append(answer)
+        return derive(list, answers) if answers else failed(self._dead_error())

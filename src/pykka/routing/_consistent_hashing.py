@@ -1,0 +1,195 @@
+"""Consistent hashing: equal keys go to the same routee, and most of them stay when others come.
+
+The ring
+    The hashes of all keys, 64 bits each, are thought of as a ring. Each routee has many points on
+    it, its *virtual nodes*, and owns what lies between each of them and the point before. When a
+    routee joins, its points take what they need from their neighbours, and nothing else changes
+    owner; when it leaves, its neighbours get that back. So with n routees about one key in n
+    moves. With one point each, the shares would be most unequal; with v points, they differ from
+    each other by about 1/√v of a share.
+
+The points of a routee
+    follow from its *place*: the first routee has place 0, and one that joins takes the lowest
+    place that is free. URNs would be other ones in each run of a program. With places, the same
+    key belongs to, say, the third of four routees in every run; and a routee that takes the place
+    of one that has died gets that one's keys.
+
+The hash
+    Is the same in each process, on each machine and in each version of Python. `hash()` is not:
+    for strings and bytes it changes with each process, on purpose. CRC-32 is so regular that keys
+    which differ little lie close together, and 32 bits are few for some thousand points. BLAKE2b
+    has neither fault and takes a microsecond.
+
+(Consistent hashing: Karger et al., STOC 1997. Rendezvous hashing, Thaler & Ravishankar 1998, does
+without a ring, but looks at each routee for each message.)
+"""
+
+from __future__ import annotations
+
+from bisect import bisect
+from hashlib import blake2b
+from itertools import count, filterfalse
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from pykka._waiting import shorten
+from pykka.routing._router import RouterRef
+from pykka.routing._unicast import UnicastRouter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pykka._actor import Actor
+    from pykka._ref import ActorRef
+
+A = TypeVar("A", bound="Actor")
+
+
+class _Ring(NamedTuple):
+    """The points of all routees."""
+
+    places: dict[ActorRef[Any], int]
+    """The routees and their places."""
+
+    points: list[tuple[int, int]]
+    """Each point and the place of its owner, sorted."""
+
+    hashes: list[int]
+    """The points alone."""
+
+    owners: list[ActorRef[Any]]
+    """The owners alone; the first one follows on the last, since it is a ring."""
+
+
+class ConsistentHashing(UnicastRouter[A]):
+    """Sends messages with equal keys to the same routee.
+
+    When a routee joins or leaves a router of n routees, about one key in n gets another routee;
+    all others stay. So the routees may keep what belongs to their keys: caches, accounts,
+    sessions.
+
+    Which key belongs to which routee depends on the key, the order in which the routees joined
+    and `virtual_nodes`, and is the same in each run of a program. A routee that joins after
+    another has left, or died, takes the place of that one and gets its keys. So does one
+    that a pool starts anew; and a pool of n routees always has the places 0 to n - 1.
+
+    What is sent through a proxy is routed by a `ProxyCall`, `ProxyGetAttr` or `ProxySetAttr`; see
+    the example.
+
+    Args:
+        refs: The routees.
+        key: Takes a message and returns its key: a `str`, `bytes`, an `int`, or a tuple of these
+            and of such tuples. It is called by the sender's thread, and the sender gets what it
+            raises.
+        virtual_nodes: Into how many parts the keys of each routee are scattered. More of them
+            make the shares more even, and changes of the routees slower.
+
+    Raises:
+        TypeError: One of `refs` is not a ref; from a send, the key is of another type.
+        ValueError: `virtual_nodes` is less than 1.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka import routing
+        >>> class Accounts(pykka.PooledActor):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.balances = {}
+        ...     def deposit(self, owner, amount):
+        ...         self.balances[owner] = self.balances.get(owner, 0) + amount
+        ...         return self.balances[owner]
+        >>> router = routing.ConsistentHashing(
+        ...     [Accounts.start() for _ in range(4)], key=lambda call: call.args[0]
+        ... )
+        >>> accounts = router.proxy()
+        >>> for name in ("Ada", "Bob", "Cleo", "Ada"):
+        ...     balance = accounts.deposit(name, 10).get()
+        >>> balance
+        20
+        >>> router.stop()
+        True
+    """
+
+    __slots__ = ("_key", "_virtual_nodes")
+
+    _plan: _Ring
+
+    def __init__(
+        self,
+        refs: Iterable[ActorRef[A]],
+        *,
+        key: Callable[[Any], Any],
+        virtual_nodes: int = 128,
+    ) -> None:
+        if virtual_nodes < 1:
+            msg = f"virtual_nodes is {virtual_nodes!r}, and each routee needs at least 1"
+            raise ValueError(msg)
+        self._key = key
+        self._virtual_nodes = virtual_nodes
+        super().__init__(refs)
+
+    def routee_of(self, key: object) -> ActorRef[A] | None:
+        """Return the routee that a key belongs to, or `None` if there are no routees.
+
+        Args:
+            key: As returned by the function that the router was made with.
+
+        Raises:
+            TypeError: The key is of another type.
+        """
+        ring = self._plan
+        if not ring.owners:
+            return None
+        return ring.owners[bisect(ring.hashes, _hash(as_bytes(key)))]
+
+    def _choose(self, message: Any) -> ActorRef[A] | None:
+        return self.routee_of(self._key(message))
+
+    # The key of a call is made from the call.
+    _call = RouterRef._call  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    _defer = RouterRef._defer  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+
+    def _make_plan(self, routees: tuple[ActorRef[A], ...], before: _Ring | None) -> _Ring:
+        known = {} if before is None else before.places
+        if self._pool is not None:
+            known = known | self._pool.places
+        places = {routee: known[routee] for routee in routees if routee in known}
+        free = filterfalse(set(places.values()).__contains__, count())
+        for routee in routees:
+            if routee not in places:
+                places[routee] = next(free)
+        taken = set(places.values())
+        points = [] if before is None else [each for each in before.points if each[1] in taken]
+        for place in taken.difference([] if before is None else before.places.values()):
+            points += [
+                (_hash(b"%d/%d" % (place, node)), place) for node in range(self._virtual_nodes)
+            ]
+        points.sort()
+        at = {place: routee for routee, place in places.items()}
+        owners = [at[place] for _, place in points]
+        return _Ring(places, points, [point for point, _ in points], owners + owners[:1])
+
+
+def _hash(data: bytes) -> int:
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
+
+
+def as_bytes(key: object) -> bytes:
+    """Write a key so that different keys are different bytes, and equal keys the same.
+
+    Raises:
+        TypeError: The key is of a type that is not known to be the same in each process.
+    """
+    if isinstance(key, str):
+        return b"s" + key.encode("utf-8", "surrogatepass")
+    if isinstance(key, bytes):
+        return b"b" + key
+    if isinstance(key, int):
+        return b"i" + key.to_bytes(key.bit_length() // 8 + 1, "big", signed=True)
+    if isinstance(key, tuple):
+        parts: list[bytes] = [as_bytes(part) for part in key]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return b"t" + b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    msg = (
+        f"the key of a message is a str, bytes, an int or a tuple of these, not {shorten(key)}; "
+        "have the function `key` return str(…) of what identifies it"
+    )
+    raise TypeError(msg)

@@ -1,0 +1,361 @@
+"""Pools: routers that start and supervise their routees themselves.
+
+A pool is a router like any other, and its supervisor is an actor like any other. Whoever sends
+does not come near the supervisor: it keeps the router's list of routees up to date, and that is
+all. So a message through a pool costs what it costs through a group.
+
+The routees
+    Each child of the supervisor has a *place*, counted from 0. A routee that fails goes on in
+    place, with the same ref, so the list stays as it is. One that has ended is dropped by the
+    first sender who notices, as in groups, or by the supervisor, whichever comes first. When it
+    was started anew, the supervisor enters the new ref in the same place.
+
+    Invariant: a living routee is in the list; or the supervisor is about to enter it; or it was
+    let go. For the supervisor enters all children that there are whenever one has come or gone,
+    and a sender takes out none that is alive.
+
+Routees that are let go
+    Problem: a sender may have chosen a routee just before that was taken out of the list, and
+    send to it after it was asked to stop, or even after it has ended. Such a message would be a
+    dead letter.
+
+    There are three cases, and none of them costs a message that comes in time anything. If the
+    routee is marked stopped before it is sent to, the send is refused, and the router chooses
+    again. If the message comes into the inbox before the routee gets to the stop request, it is
+    handled. If it comes later, whoever takes it out to bury it leaves it to an `Heir` instead, who
+    puts it into another routee's inbox. It may arrive there later than a message that was sent
+    after it: that is the price.
+"""
+
+from __future__ import annotations
+
+from itertools import count, filterfalse
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from pykka._current import current
+from pykka._deadline import Deadline
+from pykka._exceptions import ActorDeadError
+from pykka._killing import GRACE, end_of
+from pykka._reasons import Failed
+from pykka._ref import ref_at
+from pykka._system import start_with
+from pykka.messages import ProxyCall
+from pykka.routing._answers import derive
+from pykka.supervision._specs import ChildSpec
+from pykka.supervision._supervisor import DynamicSupervisor
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from pykka._future import Future
+    from pykka._inbox import Letter
+    from pykka._ref import ActorRef
+    from pykka._system import ActorSystem
+    from pykka._threading_future import ThreadingFuture
+    from pykka.routing._routees import Routees
+    from pykka.routing._router import RouterRef
+    from pykka.supervision._errors import RestartLimitError
+
+RESTARTS_PER_ROUTEE = 10
+"""So many restarts for each routee are borne within `restarts_within` seconds, if nothing else is
+said. A routee that cannot even start fails thousands of times in that time."""
+
+
+class Pool:
+    """What a router keeps of its pool.
+
+    Args:
+        supervisor: The ref of the supervisor.
+        title: What the routees are, for people.
+    """
+
+    __slots__ = (
+        "failure",
+        "is_closed",
+        "keeps_statistics",
+        "places",
+        "size",
+        "supervisor",
+        "title",
+    )
+
+    def __init__(self, supervisor: ActorRef[Any], title: str) -> None:
+        self.supervisor = supervisor
+        self.title = title
+        self.size = 0
+        """How many routees there are, those included that are being started anew."""
+        self.places: dict[ActorRef[Any], int] = {}
+        """The refs that the supervisor has entered, and their places. Replaced as a whole."""
+        self.is_closed = False
+        """Whether it takes no more messages, because it was stopped."""
+        self.failure: Exception | None = None
+        """Why the supervisor is about to stop all routees, without a traceback."""
+        self.keeps_statistics = False
+
+    def is_alive(self) -> bool:
+        """Tell whether the pool has not been stopped, nor given up."""
+        return not self.is_closed and self.supervisor.is_alive()
+
+    def enter(self, router: Routees[Any], size: int, places: dict[ActorRef[Any], int]) -> None:
+        """Enter the routees; the supervisor calls this, and nobody else."""
+        self.size = size
+        before = self.places
+        if places == before:
+            return
+        if self.keeps_statistics:
+            for ref in places.keys() - before.keys():
+                ref.keep_statistics()
+        self.places = places
+        router._replace(lambda _routees: () if self.is_closed else tuple(places))
+
+    def close(self, router: Routees[Any]) -> None:
+        """Take no more messages."""
+        self.is_closed = True
+        router._replace(lambda _routees: ())
+
+    def stop(self, router: Routees[Any]) -> Future[bool]:
+        """Have all routees stop, and the supervisor with them."""
+        self.close(router)
+        return self.supervisor.stop(block=False)
+
+    def wait(self, ended: Future[bool], timeout: float | None = None) -> bool:
+        """Wait until the pool has ended.
+
+        A routee that does so waits for itself, and is told so here. If it waited for the
+        supervisor instead, that would be told, and would have to abandon the routee.
+        """
+        me = current.state.address
+        if me is not None and me in self.supervisor._address.need_extras().children:
+            end_of(me).get(timeout=timeout)
+        return ended.get(timeout=timeout)
+
+    def kill(self, router: Routees[Any], deadline: float | None) -> Future[bool]:
+        """Have all routees end at once, and the supervisor with them."""
+        self.close(router)
+        # The supervisor waits for them, and needs some time more.
+        supervisors = None if deadline is None else deadline + GRACE
+        ended = self.supervisor.kill(deadline=supervisors, block=False)
+        extras = self.supervisor._address.need_extras()
+        for address in extras.children.copy():
+            ref_at(address).kill(deadline=deadline, block=False)
+        return derive(all, [ended])
+
+    def dead_error(self, whose: Routees[Any]) -> ActorDeadError:
+        """The error for those whose message nobody takes."""
+        if self.is_alive():
+            remedy = (
+                "its supervisor is starting new ones; try again"
+                if self.size
+                else "those that have ended are not started anew; resize() it"
+            )
+            return ActorDeadError(f"{whose} has no living routee right now: {remedy}")
+        reason = self.supervisor._address.reason
+        failure = reason.exception if isinstance(reason, Failed) else self.failure
+        if failure is not None:
+            error = ActorDeadError(f"{whose} has ended: {failure}")
+            error.__cause__ = failure
+            return error
+        return ActorDeadError(f"{whose} has ended ({reason!r}); make a new one")
+
+    def resize(self, router: Routees[Any], size: Any, timeout: float | None) -> None:
+        """Have so many routees; see `RouterRef.resize`."""
+        require_size(size)
+        deadline = Deadline(timeout)
+        call = ProxyCall(("resize",), (size,), {})
+        try:
+            leaving = self.supervisor.ask(call, timeout=deadline.remaining())
+        except ActorDeadError:
+            if self.is_alive():
+                raise  # it comes from a routee
+            error = self.dead_error(router)
+            raise error from error.__cause__
+        for ended in leaving:
+            ended.get(timeout=deadline.remaining())
+
+
+class Heir:
+    """Takes on what a routee that was let go leaves behind.
+
+    If a signal handler raises in the middle of that, nobody knows whether the message is in
+    another inbox. Then it is buried after all: better than handled twice.
+
+    Args:
+        router: Finds another routee.
+    """
+
+    __slots__ = ("_in_doubt", "_router")
+
+    def __init__(self, router: RouterRef[Any]) -> None:
+        self._router = router
+        self._in_doubt: set[int] = set()
+        """The threads that are at it, or were interrupted."""
+
+    def __call__(self, letter: Letter) -> bool:
+        """Take on a letter; False if that is not possible."""
+        me = get_ident()
+        if me in self._in_doubt:
+            self._in_doubt.discard(me)
+            return False
+        self._in_doubt.add(me)
+        taken = self._router._take_on(letter)
+        self._in_doubt.discard(me)
+        return taken
+
+
+class PoolSupervisor(DynamicSupervisor):
+    """The supervisor of a pool. A child's key is its place.
+
+    Args:
+        template: The specification of the routees.
+        router: The router.
+        max_restarts: So many restarts are borne within `within` seconds; `None` for a number that
+            depends on the size.
+        within: Seconds.
+    """
+
+    def __init__(
+        self,
+        template: ChildSpec,
+        router: RouterRef[Any],
+        *,
+        max_restarts: int | None,
+        within: float,
+    ) -> None:
+        super().__init__(template, max_restarts=max_restarts, within=within)
+        self._pykka_router = router
+        self._pykka_is_scaled = max_restarts is None
+        self._pykka_family.on_change = self._pykka_enter
+        self._pykka_family.on_give_up = self._pykka_give_up
+
+    def resize(self, size: int) -> list[ThreadingFuture[Any]]:
+        """Have so many routees.
+
+        Returns:
+            Futures that are resolved when those have ended that are surplus.
+        """
+        family = self._pykka_family
+        if self._pykka_is_scaled:
+            family.max_restarts = RESTARTS_PER_ROUTEE * size
+        while len(family.table) < size:
+            self.add_child()
+        surplus = [family.table[place] for place in sorted(family.table)[size:]]
+        for child in surplus:
+            if child.address is not None:
+                child.address.need_extras().heir = Heir(self._pykka_router)
+        return family.dismiss(surplus[::-1])
+
+    def on_stop(self) -> None:
+        """Close the pool."""
+        self._pykka_close()
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,  # noqa: ARG002
+        exception_value: BaseException | None,  # noqa: ARG002
+        traceback: TracebackType | None,  # noqa: ARG002
+    ) -> None:
+        """Close the pool."""
+        self._pykka_close()
+
+    def _pykka_close(self) -> None:
+        pool: Any = self._pykka_router._pool
+        pool.close(self._pykka_router)
+
+    def _pykka_give_up(self, error: RestartLimitError) -> None:
+        pool: Any = self._pykka_router._pool
+        pool.failure = error
+        pool.close(self._pykka_router)
+
+    def _pykka_new_key(self) -> int:
+        return next(filterfalse(self._pykka_family.table.__contains__, count()))
+
+    def _pykka_enter(self) -> None:
+        table = self._pykka_family.table
+        addresses = [(table[place].address, place) for place in sorted(table)]
+        places = {ref_at(address): place for address, place in addresses if address is not None}
+        pool: Any = self._pykka_router._pool
+        pool.enter(self._pykka_router, len(table), places)
+
+
+def start_pool(
+    router: RouterRef[Any],
+    actor: Any,
+    size: Any,
+    *,
+    name: str | None,
+    system: ActorSystem | None,
+    max_restarts: int | None,
+    restarts_within: float,
+    **spec: Any,
+) -> None:
+    """Start the supervisor and the routees of a pool; see `RouterRef.pool`."""
+    require_size(size)
+    template = _template(actor, spec)
+    parent = current.state.address
+    said: dict[str, Any] = {"system": system}
+    if system is None and parent is not None:
+        said = {"system": parent.home, "parent": parent}
+    supervisor = start_with(
+        PoolSupervisor.options(name=name),
+        (template, router),
+        {"max_restarts": max_restarts, "within": restarts_within},
+        **said,
+    )
+    title: str = getattr(template.actor, "__name__", template.id)
+    router._pool = pool = Pool(supervisor, title)
+    try:
+        pool.resize(router, size, None)
+    except BaseException:
+        pool.kill(router, None)
+        raise
+
+
+def require_size(size: Any) -> None:
+    """Refuse what cannot be the size of a pool.
+
+    Raises:
+        TypeError: It is no whole number.
+        ValueError: It is less than 1.
+    """
+    if not isinstance(size, int):
+        msg = f"the size of a pool is a whole number, not {size!r}"
+        raise TypeError(msg)
+    if size < 1:
+        msg = f"the size of a pool is 1 or more, not {size!r}; stop() ends it"
+        raise ValueError(msg)
+
+
+DEFAULTS: dict[str, Any] = {
+    "args": (),
+    "kwargs": None,
+    "restart": "permanent",
+    "shutdown": "infinity",
+    "backoff": None,
+    "replace_abandoned": True,
+}
+"""What `RouterRef.pool` takes for what is not said."""
+
+
+def _template(actor: Any, said: dict[str, Any]) -> ChildSpec:
+    """The specification of the routees."""
+    if isinstance(actor, ChildSpec):
+        besides = [key for key, value in said.items() if value != DEFAULTS[key]]
+        if besides:
+            msg = f"{actor!r} says what the routees are; so {besides[0]} has to be said there"
+            raise TypeError(msg)
+        template = actor
+    else:
+        made_of: Any = getattr(actor, "actor_class", actor)
+        if not callable(made_of):
+            msg = (
+                "a pool takes an actor class, its options(), a function that makes an actor, or a "
+                f"ChildSpec, not {actor!r}"
+            )
+            raise TypeError(msg)
+        template = ChildSpec(getattr(made_of, "__name__", "routee"), actor, **said)
+    options: Any = template.actor
+    if getattr(options, "_said", {}).get("name") is not None:
+        msg = f"{options!r} has a name, which only one routee could have; name the pool instead"
+        raise ValueError(msg)
+    return template

@@ -1,0 +1,69 @@
+"""Random routing: each message goes to a routee that is drawn by lot."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import random as standard_random
+from typing import TYPE_CHECKING, TypeVar
+
+from pykka.routing._turns import TurnsRouter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pykka._actor import Actor
+    from pykka._ref import ActorRef
+
+A = TypeVar("A", bound="Actor")
+
+
+class Random(TurnsRouter[A]):
+    """Sends each message to one of its routees that is drawn by lot, each equally likely.
+
+    Unlike `RoundRobin`, it does not fall into step with senders that are regular themselves.
+
+    An attribute that is set through a proxy is set in one routee, which is drawn by lot.
+
+    Args:
+        refs: The routees.
+        random: Draws the lots; with a seeded one, a program that sends in the same order makes
+            the same choices each time. Without it, the router gets one of its own.
+
+    Raises:
+        TypeError: One of `refs` is not a ref.
+
+    Examples:
+        >>> import random
+        >>> import pykka
+        >>> from pykka import routing
+        >>> class Echo(pykka.PooledActor):
+        ...     def on_receive(self, message):
+        ...         return message
+        >>> router = routing.Random([Echo.start() for _ in range(3)], random=random.Random(1))
+        >>> router.ask("anybody there?")
+        'anybody there?'
+        >>> router.stop()
+        True
+    """
+
+    __slots__ = ("_random",)
+
+    def __init__(
+        self, refs: Iterable[ActorRef[A]], *, random: standard_random.Random | None = None
+    ) -> None:
+        self._random = standard_random.Random() if random is None else random  # noqa: S311 (no secret)
+        super().__init__(refs)
+
+    def _make_turns(self, routees: tuple[ActorRef[A], ...]) -> Iterator[ActorRef[A]]:
+        return drawn_turns(routees, self._random)
+
+
+def drawn_turns(
+    routees: tuple[ActorRef[A], ...], random: standard_random.Random
+) -> Iterator[ActorRef[A]]:
+    """Draw routees by lot, for ever."""
+    # A fraction below 1 of the number of routees, rounded, is below that number.
+    fractions = itertools.starmap(random.random, itertools.repeat(()))
+    numbers = map(operator.mul, fractions, itertools.repeat(len(routees)))
+    return map(routees.__getitem__, map(int, numbers))

@@ -1,0 +1,72 @@
+"""Round robin: one routee after the other, in turn.
+
+With the GIL, a step of `itertools.cycle` is indivisible. Without it, two threads that take a step
+at the same time may take it out of bounds before Python 3.14. So there the turns are counted: a
+number that two threads draw at once may come twice or be left out, which does no harm.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+from pykka.routing._turns import TurnsRouter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pykka._actor import Actor
+    from pykka._ref import ActorRef
+
+A = TypeVar("A", bound="Actor")
+
+HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+class RoundRobin(TurnsRouter[A]):
+    """Sends each message to the next of its routees, in turn.
+
+    All who send through the router share the turns. They begin with the first routee, and do so
+    again when a routee joins or leaves. Without the GIL, two threads that send at the same time
+    may get the same turn.
+
+    An attribute that is set through a proxy is set in one routee, whose turn it is.
+
+    Args:
+        refs: The routees.
+
+    Raises:
+        TypeError: One of `refs` is not a ref.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka import routing
+        >>> class Greeter(pykka.ThreadingActor):
+        ...     def __init__(self, greeting):
+        ...         super().__init__()
+        ...         self.greeting = greeting
+        ...     def greet(self, name):
+        ...         return f"{self.greeting}, {name}!"
+        >>> router = routing.RoundRobin([Greeter.start("Hi"), Greeter.start("Hello")])
+        >>> greeter = router.proxy()
+        >>> [greeter.greet("you").get() for _ in range(3)]
+        ['Hi, you!', 'Hello, you!', 'Hi, you!']
+        >>> router.stop()
+        True
+    """
+
+    __slots__ = ()
+
+    def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
+        super().__init__(refs)
+
+    def _make_turns(self, routees: tuple[ActorRef[A], ...]) -> Iterator[ActorRef[A]]:
+        return itertools.cycle(routees) if HAS_GIL else counted_turns(routees)
+
+
+def counted_turns(routees: tuple[ActorRef[A], ...]) -> Iterator[ActorRef[A]]:
+    """What `itertools.cycle` does, for threads that run at the same time."""
+    numbers = map(operator.mod, itertools.count(), itertools.repeat(len(routees)))
+    return map(routees.__getitem__, numbers)

@@ -1,0 +1,271 @@
+"""The routees of a router: who they are, and how they are replaced while others send.
+
+They are one tuple, which is never changed but only replaced by another, together with what the
+kind of router has made of it, its *plan*: an endless iterator, or a ring. Whoever sends takes one
+of the two as it is, and needs no lock.
+
+To replace them: read both, make the new ones, and put these in their place if nobody has put
+others there meanwhile; or else begin again. Only the comparison and the replacement are done under
+a lock, so nothing is allocated or called there (guarantee G4): a finaliser or a signal handler
+that strikes anywhere may send through the router, and add and remove routees.
+
+Invariant: *routees and plan belong together.* They are read and replaced as a pair, under the
+lock. Who does no more than send reads just one of them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pykka._exceptions import ActorDeadError
+from pykka._locks import held
+from pykka._proxy import _require_ref
+from pykka._ref import ActorRef
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import NoReturn, Self
+
+    from pykka._actor import Actor
+    from pykka._system import ActorSystem
+    from pykka.routing._pool import Pool
+    from pykka.routing._routed_timer import RoutedTimer
+
+A = TypeVar("A", bound="Actor")
+
+_new = object.__new__
+
+_replacing = threading.Lock()
+"""Held over straight-line code only, by all routers; see the head of this file."""
+
+
+class Routees(ActorRef[A]):
+    """A ref that stands for several actors.
+
+    Args:
+        refs: The actors.
+    """
+
+    __slots__ = ("_plan", "_pool", "_routees", "_timers")
+
+    _routees: tuple[ActorRef[A], ...]
+    _plan: Any
+    _pool: Pool | None
+    _timers: dict[RoutedTimer, None]
+
+    def __new__(cls, refs: Iterable[ActorRef[A]], *_args: Any, **_kwargs: Any) -> Self:
+        del refs
+        router = _new(cls)
+        router._pool = None
+        router._timers = {}
+        return router
+
+    def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
+        routees = tuple(refs)
+        for ref in routees:
+            self._require_routee(ref)
+        self._routees = tuple(dict.fromkeys(routees))
+        self._plan = self._make_plan(self._routees, None)
+
+    @property
+    def routees(self) -> tuple[ActorRef[A], ...]:
+        """The refs that messages are passed on to; a dead one stays until that is noticed."""
+        return self._routees
+
+    def add(self, ref: ActorRef[A]) -> bool:
+        """Pass messages on to one more routee, from now on.
+
+        Args:
+            ref: The ref of an actor, or a router.
+
+        Returns:
+            Whether it was none of the routees before.
+
+        Raises:
+            TypeError: `ref` is not a ref; or the router is a pool, which has only the routees that
+                it starts itself.
+            ValueError: `ref` is this router, or a router that leads back to it.
+        """
+        self._require_group("add")
+        self._require_routee(ref)
+        return self._replace(lambda routees: routees if ref in routees else (*routees, ref))
+
+    def remove(self, ref: ActorRef[A]) -> bool:
+        """Pass no more messages on to a routee. It is not stopped.
+
+        A thread that has just chosen it may still send it one more message. So if it is stopped
+        right after this, that message may come too late, and become a dead letter.
+
+        Returns:
+            Whether it was one of the routees.
+
+        Raises:
+            TypeError: The router is a pool, which owns its routees.
+        """
+        self._require_group("remove")
+        return self._drop(ref)
+
+    def _drop(self, ref: ActorRef[A]) -> bool:
+        """Pass no more messages on to a routee, which is perhaps dead."""
+        return self._replace(
+            lambda routees: (
+                tuple(routee for routee in routees if routee != ref) if ref in routees else routees
+            )
+        )
+
+    def _replace(self, edit: Callable[[tuple[ActorRef[A], ...]], tuple[ActorRef[A], ...]]) -> bool:
+        """Replace the routees by what a function makes of them; False if those are the same."""
+        while True:
+            routees, plan = self._routees, self._plan
+            for _ in held(_replacing):
+                routees = self._routees
+                plan = self._plan
+                _replacing.release()
+            edited = edit(routees)
+            if edited is routees:
+                return False
+            new_plan = self._make_plan(edited, plan)
+            done = False
+            for _ in held(_replacing):
+                if self._routees is routees:
+                    self._plan = new_plan
+                    self._routees = edited
+                    done = True
+                _replacing.release()
+            if done:
+                return True
+
+    def _make_plan(self, routees: tuple[ActorRef[A], ...], before: Any) -> Any:
+        """What this kind of router makes of its routees, for the use of `_choose`.
+
+        Args:
+            routees: The routees.
+            before: The plan that is replaced; `None` for the first one.
+        """
+
+    def _require_routee(self, ref: Any) -> None:
+        _require_ref(ref, type(self).__name__)
+        if _leads_to(ref, self):
+            msg = f"{ref!r} cannot be a routee of {self!r}: its messages would go round for ever"
+            raise ValueError(msg)
+
+    def _living(self) -> list[ActorRef[A]]:
+        """The routees that are alive; the others are dropped."""
+        living: list[ActorRef[A]] = []
+        for routee in self._routees:
+            if routee.is_alive():
+                living.append(routee)
+            else:
+                self._drop(routee)
+        return living
+
+    def _require_group(self, what: str) -> None:
+        if self._pool is not None:
+            msg = f"{self} starts and stops its own routees, so it cannot {what} one; resize() it"
+            raise TypeError(msg)
+
+    def _dead_error(self) -> ActorDeadError:
+        if self._pool is not None:
+            return self._pool.dead_error(self)
+        return ActorDeadError(f"{self} has no living routee; add() one, or make a new router")
+
+    # --- what a ref has, and several actors together have not --------------------------------
+
+    @property
+    def actor_class(self) -> type[A]:
+        """The class of the first routee.
+
+        Raises:
+            ActorDeadError: There are no routees.
+        """
+        for routee in self._routees:
+            return routee.actor_class
+        raise self._dead_error()
+
+    @property
+    def system(self) -> ActorSystem:
+        """The system of the first routee; of a pool, that of its supervisor.
+
+        Raises:
+            ActorDeadError: There are no routees.
+        """
+        if self._pool is not None:
+            return self._pool.supervisor.system
+        for routee in self._routees:
+            return routee.system
+        raise self._dead_error()
+
+    @property
+    def name(self) -> str | None:
+        """The name that a pool was given, if it was."""
+        return None if self._pool is None else self._pool.supervisor.name
+
+    @property
+    def actor_urn(self) -> NoReturn:
+        """A router has none; its routees do. To read it is an `AttributeError`."""
+        raise self._no_single_actor("actor_urn")
+
+    @property
+    def actor_inbox(self) -> NoReturn:
+        """A router has none; its routees do. To read it is an `AttributeError`."""
+        raise self._no_single_actor("actor_inbox")
+
+    @property
+    def actor_stopped(self) -> NoReturn:
+        """A router has none; its routees do. To read it is an `AttributeError`."""
+        raise self._no_single_actor("actor_stopped")
+
+    @property
+    def _address(self) -> NoReturn:  # type: ignore[override]
+        raise self._no_single_actor("address")
+
+    @property
+    def _actor(self) -> A | None:
+        """The actor object that a proxy looks at."""
+        return next((routee._actor for routee in self._routees if routee.is_alive()), None)
+
+    def _no_single_actor(self, what: str) -> AttributeError:
+        msg = f"{self} is a router and no single actor, so it has no {what}; its routees have one"
+        return AttributeError(msg)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __str__(self) -> str:
+        routees = self._routees
+        kinds = sorted(
+            {
+                type(each).__name__ if isinstance(each, Routees) else each.actor_class.__name__
+                for each in routees
+            }
+        )
+        pool = self._pool
+        if pool is not None:
+            name = "" if pool.supervisor.name is None else f" {pool.supervisor.name!r}"
+            return f"{type(self).__name__} pool{name} of {pool.size} ({pool.title})"
+        number = "1 routee" if len(routees) == 1 else f"{len(routees)} routees"
+        return f"{type(self).__name__} over {number}" + (f" ({', '.join(kinds)})" * bool(kinds))
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+def _leads_to(ref: ActorRef[Any], router: Routees[Any]) -> bool:
+    """Tell whether messages to a ref come to a router sooner or later."""
+    return ref is router or (
+        isinstance(ref, Routees) and any(_leads_to(each, router) for each in ref._routees)
+    )
+
+
+def renew_locks() -> None:
+    """Begin with a fresh lock, in a child process; another thread may have held the old one."""
+    global _replacing  # noqa: PLW0603
+    _replacing = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=renew_locks)

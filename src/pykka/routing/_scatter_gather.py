@@ -1,0 +1,96 @@
+"""Scatter-gather: all are asked, and the first answer counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pykka.routing._answers import ask_of, failed
+from pykka.routing._race import Race, check_within, clock_of
+from pykka.routing._router import RouterRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pykka._actor import Actor
+    from pykka._clock import Clock
+    from pykka._future import Future
+    from pykka._ref import ActorRef
+
+A = TypeVar("A", bound="Actor")
+
+
+class ScatterGather(RouterRef[A]):
+    """Asks all routees, and gives the first answer that is no exception.
+
+    It trades work for time: the answer is there as soon as the fastest routee has it. If all of
+    them fail, the last exception to arrive is raised. Answers that come later are dropped, and
+    nobody is told. A `tell` goes to all routees.
+
+    An attribute that is set through a proxy is set in all routees; the first one is waited for.
+
+    An actor that waits for the answer is not seen by the detection of deadlocks, since there are
+    several who could give it. So have it wait with a timeout, or state `within`.
+
+    The name is that of Akka's "scatter-gather first completed".
+
+    Args:
+        refs: The routees.
+        within: Seconds after which the answer is `Timeout`; `None` for no limit.
+        clock: Counts these seconds, such as a `pykka.timers.ManualClock` in tests; `None` for the
+            clock of the first routee's system.
+
+    Raises:
+        TypeError: One of `refs` is not a ref; from `ask`, an actor class makes futures of its own
+            which cannot tell when they are done.
+        ValueError: `within` is negative.
+
+    Examples:
+        >>> import threading
+        >>> import pykka
+        >>> from pykka import routing
+        >>> class Mirror(pykka.ThreadingActor):
+        ...     def __init__(self, name, can_answer):
+        ...         super().__init__()
+        ...         self.name = name
+        ...         self.can_answer = can_answer
+        ...     def on_receive(self, message):
+        ...         self.can_answer.wait()
+        ...         return f"{message} from {self.name}"
+        >>> slow, fast = threading.Event(), threading.Event()
+        >>> mirrors = [Mirror.start("Rome", slow), Mirror.start("Oslo", fast)]
+        >>> router = routing.ScatterGather(mirrors, within=10)
+        >>> fast.set()
+        >>> router.ask("page 1")
+        'page 1 from Oslo'
+        >>> slow.set()
+        >>> router.stop()
+        True
+    """
+
+    __slots__ = ("_clock", "_within")
+
+    def __init__(
+        self,
+        refs: Iterable[ActorRef[A]],
+        *,
+        within: float | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        check_within(within)
+        self._within = within
+        self._clock = clock
+        super().__init__(refs)
+
+    def tell(self, message: Any) -> None:
+        self._tell_all(message)
+
+    def _ask(self, message: Any) -> Future[Any]:
+        routees = self._living()
+        if not routees:
+            return failed(self._dead_error())
+        clock = self._clock or clock_of(routees[0])
+        race = Race(len(routees), self._within, clock, self)
+        race.begin()
+        for number, routee in enumerate(routees):
+            race.enter(number, ask_of(routee, message))
+        return race.answer

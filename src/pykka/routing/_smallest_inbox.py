@@ -1,0 +1,89 @@
+"""Smallest inbox: each message goes to the routee with the least to do."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pykka.routing._router import RouterRef
+from pykka.routing._unicast import UnicastRouter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pykka._actor import Actor
+    from pykka._ref import ActorRef
+
+A = TypeVar("A", bound="Actor")
+
+
+class SmallestInbox(UnicastRouter[A]):
+    """Sends each message to the routee that has the fewest messages to handle.
+
+    What counts is what is in the inbox, and one more if the routee is just handling a message, or
+    has answered it a moment ago, or is just being restarted.
+
+    Routees that have the same number take turns. So it suits messages that take different times,
+    where in turn some routees would idle and others fall behind.
+
+    The inboxes are looked at one by one, up to the first routee that is idle. Other senders may do
+    the same at that moment, so now and then two of them choose the same routee.
+
+    An attribute that is set through a proxy is set in one routee.
+
+    Args:
+        refs: The routees. A router among them has as many messages as its routees together.
+
+    Raises:
+        TypeError: One of `refs` is not a ref.
+
+    Examples:
+        >>> import threading
+        >>> import pykka
+        >>> from pykka import routing
+        >>> class Worker(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         return message()
+        >>> busy, idle = Worker.start(), Worker.start()
+        >>> done = threading.Event()
+        >>> for _ in range(3):
+        ...     busy.tell(done.wait)
+        >>> router = routing.SmallestInbox([busy, idle])
+        >>> [router.ask(lambda: "here") for _ in range(3)]
+        ['here', 'here', 'here']
+        >>> done.set()
+        >>> router.stop()
+        True
+    """
+
+    __slots__ = ("_turns",)
+
+    def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
+        self._turns = itertools.count()
+        super().__init__(refs)
+
+    def _choose(self, message: Any) -> ActorRef[A] | None:
+        del message
+        routees = self._routees
+        if not routees:
+            return None
+        first = next(self._turns) % len(routees)
+        chosen = routees[first]
+        least = load_of(chosen)
+        for routee in (*routees[first + 1 :], *routees[:first]):
+            if least == 0:
+                break
+            load = load_of(routee)
+            if load < least:
+                chosen, least = routee, load
+        return chosen
+
+
+def load_of(ref: ActorRef[Any]) -> int:
+    """How many messages an actor, or a router's routees together, have to handle."""
+    if isinstance(ref, RouterRef):
+        return sum(load_of(routee) for routee in ref.routees)
+    address = ref._address
+    extras = address.extras
+    is_busy = address.handling is not None or (extras is not None and extras.down)
+    return address.count() + is_busy

@@ -1,0 +1,187 @@
+"""Tail chopping: one is asked, and when no answer comes, another one as well.
+
+The long tail of a distribution of response times is cut off: it takes two slow routees for a slow
+answer, or three, and seldom are there two. (The idea is Jeff Dean's "backup requests", in The Tail
+at Scale, CACM 2013; the name is Akka's.)
+
+Invariant: as long as there is no answer and somebody has not been asked yet, there is an alarm
+that will have the next one asked, or a thread is just doing so. Whoever has the next one asked
+cancels the alarm, and sets another. Two threads may do that at the same time: one whose interval
+is over, and one that brings a failure. Each of them takes another routee off the list, which is
+one step. If both set an alarm, the one that was entered last counts, and the other finds that it
+does not.
+"""
+
+from __future__ import annotations
+
+import random as standard_random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pykka._deadline import check_timeout
+from pykka.routing._answers import ask_of, failed, refusal_of
+from pykka.routing._race import Alarm, Race, check_within, clock_of
+from pykka.routing._random import drawn_turns
+from pykka.routing._router import RouterRef
+from pykka.routing._turns import TurnsRouter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pykka._actor import Actor
+    from pykka._clock import Clock
+    from pykka._future import Future
+    from pykka._ref import ActorRef
+
+A = TypeVar("A", bound="Actor")
+
+
+class TailChopping(TurnsRouter[A]):
+    """Asks one routee, and one more after each interval without an answer.
+
+    The order is drawn by lot for each question. The first answer that is no exception counts. A
+    routee that fails is not waited for: the next one is asked at once. If all of them fail, the
+    last exception to arrive is raised. Answers that come later are dropped, and nobody is told.
+
+    So it suits questions that may be asked twice: those that change nothing, or nothing more when
+    they are repeated. A `tell` goes to one routee, which is drawn by lot.
+
+    An attribute that is set through a proxy is set in one routee, or in several.
+
+    An actor that waits for the answer is not seen by the detection of deadlocks, since there are
+    several who could give it. So have it wait with a timeout, or state `within`.
+
+    Args:
+        refs: The routees.
+        interval: Seconds to wait for an answer before the next routee is asked, too.
+        within: Seconds after which the answer is `Timeout`; `None` for no limit.
+        clock: Counts these seconds, such as a `pykka.timers.ManualClock` in tests; `None` for the
+            clock of the first routee's system.
+        random: Draws the lots. Without it, the router gets one of its own.
+
+    Raises:
+        TypeError: One of `refs` is not a ref; from `ask`, an actor class makes futures of its own
+            which cannot tell when they are done.
+        ValueError: `interval` or `within` is negative.
+
+    Examples:
+        >>> import threading
+        >>> import pykka
+        >>> from pykka import routing
+        >>> class Replica(pykka.ThreadingActor):
+        ...     first_hangs = threading.Semaphore()
+        ...     repaired = threading.Event()
+        ...     def on_receive(self, message):
+        ...         if self.first_hangs.acquire(blocking=False):
+        ...             self.repaired.wait()
+        ...         return f"row {message}"
+        >>> router = routing.TailChopping([Replica.start() for _ in range(3)], interval=0.01)
+        >>> router.ask(7)  # the first replica hangs, and the second one answers
+        'row 7'
+        >>> Replica.repaired.set()
+        >>> router.stop()
+        True
+    """
+
+    __slots__ = ("_clock", "_interval", "_random", "_within")
+
+    def __init__(
+        self,
+        refs: Iterable[ActorRef[A]],
+        *,
+        interval: float = 0.1,
+        within: float | None = None,
+        clock: Clock | None = None,
+        random: standard_random.Random | None = None,
+    ) -> None:
+        check_timeout(interval)
+        check_within(within)
+        self._interval = interval
+        self._within = within
+        self._clock = clock
+        self._random = standard_random.Random() if random is None else random  # noqa: S311 (no secret)
+        super().__init__(refs)
+
+    def _make_turns(self, routees: tuple[ActorRef[A], ...]) -> Iterator[ActorRef[A]]:
+        return drawn_turns(routees, self._random)
+
+    def _ask(self, message: Any) -> Future[Any]:
+        chase = self._begin(message)
+        return failed(self._dead_error()) if chase is None else chase.answer
+
+    def _ask_and_wait(self, message: Any, timeout: float | None) -> Any:
+        chase = self._begin(message)
+        if chase is None:
+            raise self._dead_error()
+        try:
+            return chase.answer.get(timeout=timeout)
+        finally:
+            chase.end()  # if nobody waits any more, then nobody else needs to be asked
+            del chase  # the exception's traceback holds this frame
+
+    _call = RouterRef._call  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+
+    def _begin(self, message: Any) -> _Chase | None:
+        """Have the first one asked; `None` if no routee is alive."""
+        routees = self._living()
+        if not routees:
+            return None
+        self._random.shuffle(routees)
+        chase = _Chase(self, message, routees)
+        chase.begin()
+        chase.go_on()
+        return chase
+
+
+class _Chase(Race):
+    """A race whose runners start one after the other.
+
+    Args:
+        router: Who asks.
+        message: The question.
+        routees: Who may be asked, in this order.
+    """
+
+    def __init__(
+        self, router: TailChopping[Any], message: object, routees: Sequence[ActorRef[Any]]
+    ) -> None:
+        clock = router._clock or clock_of(routees[0])
+        super().__init__(len(routees), router._within, clock, router)
+        self._message = message
+        self._rest = list(enumerate(routees))[::-1]
+        self._interval = router._interval
+        self._alarm: Alarm | None = None
+
+    def go_on(self) -> None:
+        """Have the next one asked, if there is one."""
+        while not self.answer._has_outcome():
+            self._cancel_alarm()
+            try:
+                number, routee = self._rest.pop()
+            except IndexError:
+                return
+            future = ask_of(routee, self._message)
+            refusal = refusal_of(future)
+            if refusal is None:
+                if self._rest:
+                    alarm = self._alarm = Alarm(self._clock, self._interval_is_over)
+                    alarm.set(self._interval)
+                self.enter(number, future)
+                return
+            super()._lost(number, refusal)
+
+    def end(self) -> None:
+        super().end()
+        self._rest.clear()
+        self._cancel_alarm()
+
+    def _lost(self, number: int, error: BaseException) -> None:
+        super()._lost(number, error)
+        self.go_on()
+
+    def _interval_is_over(self, alarm: Alarm) -> None:
+        if alarm is self._alarm:
+            self.go_on()
+
+    def _cancel_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()

@@ -1,0 +1,32 @@
+"""Supervision: actors that start others, and start them again when they have failed.
+
+Start with `Supervisor` and `ChildSpec`. The tutorial "Let it crash" builds a small service with
+them.
+
+Examples:
+    >>> import pykka
+    >>> from pykka.supervision import ChildSpec, Supervisor
+    >>> class Worker(pykka.ThreadingActor):
+    ...     def on_receive(self, message):
+    ...         return message
+    >>> supervisor = Supervisor.start([ChildSpec("worker", Worker)], max_restarts=10)
+    >>> supervisor.proxy().get_child("worker").get().ask("hello")
+    'hello'
+    >>> supervisor.stop()
+    True
+"""
+
+from pykka.supervision._errors import ChildStartError, RestartLimitError, SupervisionError
+from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec
+from pykka.supervision._supervisor import DynamicSupervisor, Supervisor
+
+__all__ = [
+    "ChildCounts",
+    "ChildInfo",
+    "ChildSpec",
+    "ChildStartError",
+    "DynamicSupervisor",
+    "RestartLimitError",
+    "SupervisionError",
+    "Supervisor",
+]

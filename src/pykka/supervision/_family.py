@@ -1,0 +1,500 @@
+"""The children of a supervisor, and what becomes of them.
+
+Everything here is done by the supervisor itself, one event after the other. It waits for nobody
+but where its callers are to wait: when it starts, and in `add_child()` and its sisters. A restart
+is a *plan* that goes on with each event, so the supervisor can be asked, and stopped, meanwhile.
+
+A plan
+    1. *Stopping.* The children that the strategy says are taken down, one after the other, the
+       youngest first. Those that will not come down in time are killed.
+    2. *Waiting.* If there is a backoff, its time passes.
+    3. *Starting.* They are brought up, one after the other, the oldest first. One that is down
+       goes on in place. One that has ended is started anew.
+
+    If one of them fails to come up, that counts as a restart, and the plan begins again. It goes
+    on by way of the supervisor's inbox then, behind what waits there, so that a stop request comes
+    to its turn however often that happens.
+
+    Plans do not overlap: each child belongs to one at most, and a new one takes over the children
+    of those that it meets.
+
+    What a child does that is about to be taken down anyway counts for nothing: it has failed, or
+    was stopped, and is brought up with the others.
+
+The semantics are those of OTP's module `supervisor`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from pykka._actor import Actor
+from pykka._children import ask_to_stop
+from pykka._ending import stop
+from pykka._envelope import Envelope
+from pykka._exceptions import DeadlockError
+from pykka._killing import GRACE, Abandonment
+from pykka._logging import logger
+from pykka._reasons import Abandoned, Failed, Reason, Stopped
+from pykka._ref import ref_at
+from pykka._restarting import restart, suspend
+from pykka._system import start_with
+from pykka._threading_future import ThreadingFuture
+from pykka.supervision._errors import ChildStartError, RestartLimitError, SupervisionError
+from pykka.supervision._link import GoOn, Link, Retry
+from pykka.supervision._making import is_class, make, start_made
+from pykka.supervision._plan import Child, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pykka._address import Address
+    from pykka.supervision._link import Event
+
+Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
+AutoShutdown = Literal["never", "any_significant", "all_significant"]
+
+
+class Family:
+    """The children of one supervisor.
+
+    Args:
+        supervisor: The supervisor.
+        strategy: Who is restarted when a child fails.
+        max_restarts: So many restarts are borne within `within` seconds, and no more.
+        within: Seconds.
+        auto_shutdown: When the supervisor stops because of what children have ended.
+    """
+
+    def __init__(
+        self,
+        supervisor: Actor,
+        *,
+        strategy: Strategy,
+        max_restarts: int,
+        within: float,
+        auto_shutdown: AutoShutdown,
+    ) -> None:
+        self.supervisor = supervisor
+        self.address = supervisor._pykka_address
+        self.clock: Any = self.address.home.clock
+        self.strategy = strategy
+        self.max_restarts = max_restarts
+        self.within = within
+        self.auto_shutdown = auto_shutdown
+        self.table: dict[Any, Child] = {}
+        self.restarts = 0
+        self.on_change: Callable[[], object] | None = None
+        """Is called when a child has come up for the first time or anew, or has gone."""
+        self.on_give_up: Callable[[RestartLimitError], object] | None = None
+        """Is called when too many restarts were needed, before the children are stopped."""
+        self._times: deque[float] = deque()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the supervisor has ended, or another instance has taken its place."""
+        return self.address.actor is not self.supervisor
+
+    # --- starting and stopping, while the caller waits
+
+    def start(self, child: Child, *, is_new: bool = True) -> None:
+        """Start a child, and wait until its start hook is through.
+
+        Args:
+            child: The child.
+            is_new: Whether it is entered; and forgotten again if it cannot be started.
+
+        Raises:
+            ChildStartError: It could not be started. It has ended.
+            SupervisionError: The code of its former actor is still running.
+        """
+        self._require_no_other(child)
+        self.table[child.key] = child
+        try:
+            started: ThreadingFuture[None] = ThreadingFuture()
+            self._spawn(child, started)
+            started._answered_by = child.address
+            started.get()
+        except BaseException as error:
+            if is_new:
+                self.table.pop(child.key, None)
+            with suppress(DeadlockError):  # it waits for us, and ends when it has our answer
+                self._end(child)
+            if not isinstance(error, Exception):
+                raise
+            msg = f"{self.supervisor} could not start its child {child.spec.id!r}: {error!r}"
+            raise ChildStartError(msg) from error
+        child.state = "running"
+        child.up_since = self.clock.now()
+        self._changed()
+
+    def terminate(self, child: Child) -> None:
+        """Stop a child, and wait until it has ended.
+
+        Its specification stays, unless it is that of a temporary child.
+
+        Raises:
+            DeadlockError: It waits for its supervisor. It has been asked to stop.
+        """
+        plan = child.plan
+        if child.spec.restart == "temporary" or self.forgets_the_stopped:
+            self.table.pop(child.key, None)
+        self._leave_plan(child)
+        try:
+            self._end(child)
+        finally:
+            if plan is not None:
+                # What that raises is not for the one who has asked for this.
+                self.address.send(Envelope(GoOn(plan)))
+
+    def dismiss(self, children: Sequence[Child]) -> list[ThreadingFuture[Any]]:
+        """Stop some children and forget them, without waiting.
+
+        Returns:
+            Futures that are resolved when they have ended.
+        """
+        left = [(child, child.address) for child in children]
+        for child in children:
+            self._forget(child)
+            self._let_go(child)
+        self._changed()
+        return [
+            ask_to_stop(address, child.spec.seconds)
+            for child, address in left
+            if address is not None
+        ]
+
+    def _end(self, child: Child) -> None:
+        address = child.address
+        self._let_go(child)
+        self._changed()
+        if address is not None:
+            ask_to_stop(address, child.spec.seconds).get()
+            if isinstance(address.reason, Abandoned):
+                child.hangs = address.reason
+
+    def _let_go(self, child: Child) -> None:
+        """Take no more notice of the actor that a child is."""
+        child.address = child.link = None
+        child.state = "stopped"
+        self._cancel_alarm(child)
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
+
+    def _require_no_other(self, child: Child) -> None:
+        """Refuse to start an actor beside one whose code is still running.
+
+        Raises:
+            SupervisionError: That is so.
+        """
+        if child.hangs is not None and not child.spec.replace_abandoned:
+            msg = (
+                f"the child {child.spec.id!r} of {self.supervisor} hangs, at {child.hangs.place}, "
+                "so no other one can take its place; allow that with replace_abandoned=True"
+            )
+            raise SupervisionError(msg)
+
+    def _spawn(self, child: Child, started: ThreadingFuture[None] | None = None) -> None:
+        """Start an actor for a child.
+
+        Args:
+            child: The child.
+            started: Is resolved when its start hook is through, or has failed. Without it, that
+                is an event.
+        """
+        spec = child.spec
+        maker: Any = spec.actor
+        is_of_class = is_class(maker)
+        link = Link(
+            self.address,
+            child,
+            partial(make, spec),
+            actor_class=getattr(maker, "actor_class", maker) if is_of_class else Actor,
+            restarts=spec.restart != "temporary",
+            started=started,
+        )
+        child.link = link
+        child.state = "starting"
+        said = {
+            "system": self.address.home,
+            "parent": self.address,
+            "shutdown": spec.seconds,
+            "supervision": link,
+        }
+        if is_of_class:
+            ref = start_with(maker, spec.args, spec.kwargs, **said)
+        else:
+            ref = start_made(self.address, spec, link, said)
+        child.address = ref._address
+        self._keep_order(child)
+
+    def _keep_order(self, child: Child) -> None:
+        """See that children end in the reverse order of the table, also after a fresh start."""
+        if next(reversed(self.table.values())) is child:
+            return
+        extras = self.address.need_extras()
+        ordered: dict[Address, float | None] = {
+            each.address: each.spec.seconds
+            for each in self.table.values()
+            if each.address is not None
+        }
+        extras.children = {**ordered, **extras.children}
+        for address in extras.children.copy():
+            if address.actor is None:
+                self.address.lose_child(address)
+
+    # --- events
+
+    def on_event(self, event: Event) -> None:
+        """See to what has become of a child."""
+        child = event.link.child
+        if child.link is not event.link or self.table.get(child.key) is not child:
+            # It is not ours any more. Perhaps it was that of an instance before this one.
+            if event.kind == "down" and event.link.address is not None:
+                event.link.address.kill()
+            return
+        if event.kind == "up":
+            self._came_up(child)
+        elif event.kind == "down":
+            self._went_down(child, event.reason)
+        else:
+            self._ended(child, event.reason)
+            self._changed()
+
+    def on_retry(self, plan: Plan) -> None:
+        """Go on with a plan that has waited."""
+        if plan.phase == "waiting" and self._is_ours(plan):
+            plan.phase = "starting"
+            self._go_on(plan)
+            self._changed()
+
+    def on_go_on(self, plan: Plan) -> None:
+        """Go on with a plan that has lost a child."""
+        if self._is_ours(plan):
+            self._go_on(plan)
+
+    def _is_ours(self, plan: Plan) -> bool:
+        """Tell whether a plan is not over, nor that of an instance before this one."""
+        return plan.family is self and bool(plan.members)
+
+    def _came_up(self, child: Child) -> None:
+        if child.state in ("starting", "restarting"):
+            child.state = "running"
+            child.up_since = self.clock.now()
+        if child.plan is not None:
+            self._go_on(child.plan)
+
+    def _went_down(self, child: Child, reason: Reason) -> None:
+        self._cancel_alarm(child)
+        state, child.state = child.state, "down"
+        plan = child.plan
+        if plan is not None and plan.phase == "stopping":
+            self._go_on(plan)
+        elif plan is not None and state in ("starting", "restarting"):
+            self._fail_again(child, plan, reason)
+        else:
+            self._fail(child, reason)
+
+    def _ended(self, child: Child, reason: Reason) -> None:
+        self._cancel_alarm(child)
+        state = child.state
+        child.state, child.address, child.link = "stopped", None, None
+        spec, plan = child.spec, child.plan
+        must_restart = spec.restart == "permanent" or (
+            spec.restart == "transient" and not isinstance(reason, Stopped)
+        )
+        if isinstance(reason, Abandoned):
+            child.hangs = reason
+            if must_restart:
+                self._require_no_other(child)
+        if plan is not None and (plan.phase != "starting" or state == "down"):
+            if spec.restart == "temporary":
+                self._forget(child)
+            self._go_on(plan)
+        elif must_restart:
+            if plan is not None and state in ("starting", "restarting"):
+                self._fail_again(child, plan, reason)
+            else:
+                self._fail(child, reason)
+        else:
+            self._leave_plan(child)
+            if spec.restart == "temporary" or self.forgets_the_stopped:
+                self._forget(child)
+            if not self._shut_down(child) and plan is not None:
+                self._go_on(plan)
+
+    forgets_the_stopped = False
+    """Whether a child that has ended for good is forgotten, whatever its specification says."""
+
+    def _forget(self, child: Child) -> None:
+        self.table.pop(child.key, None)
+        self._leave_plan(child)
+
+    def _leave_plan(self, child: Child) -> None:
+        plan, child.plan = child.plan, None
+        if plan is not None:
+            plan.members.remove(child)
+            if not plan.members and plan.phase == "waiting":
+                self.clock.forget(plan)
+
+    def _shut_down(self, child: Child) -> bool:
+        """Stop the supervisor, if the end of a significant child is a reason for that."""
+        if not child.spec.significant or self.auto_shutdown == "never":
+            return False
+        others = [each for each in self.table.values() if each.spec.significant]
+        if self.auto_shutdown == "all_significant" and any(
+            each.state != "stopped" for each in others
+        ):
+            return False
+        logger.info(
+            "%s stops, because its significant child %r has ended",
+            self.supervisor,
+            child.spec.id,
+        )
+        stop(self.address, self.supervisor)
+        return True
+
+    # --- plans
+
+    def _fail(self, child: Child, reason: Reason) -> None:
+        """Begin to restart a child that has failed, and those that go with it."""
+        members = self._scope(child)
+        delay = self._account(child, reason)
+        plan = Plan(self, members, reason, delay)
+        for member in members:
+            self._leave_plan(member)
+            member.plan = plan
+        self._go_on(plan)
+
+    def _fail_again(self, child: Child, plan: Plan, reason: Reason) -> None:
+        """Begin a plan again, because a child did not come up.
+
+        With `rest_for_one`, the children before it are left alone.
+        """
+        if self.strategy == "rest_for_one":
+            for member in plan.members[: plan.members.index(child)]:
+                self._leave_plan(member)
+        plan.delay = self._account(child, reason)
+        plan.is_patient = True
+        plan.phase = "stopping"
+        self._go_on(plan)
+
+    def _scope(self, child: Child) -> list[Child]:
+        children = list(self.table.values())
+        if self.strategy == "one_for_one":
+            return [child]
+        if self.strategy == "one_for_all":
+            return children
+        return children[children.index(child) :]
+
+    def _account(self, child: Child, reason: Reason) -> float:
+        """Count a restart; returns how many seconds to wait before it.
+
+        Raises:
+            RestartLimitError: It is one too many.
+        """
+        now = self.clock.now()
+        self._times.append(now)
+        while self._times[0] < now - self.within:
+            self._times.popleft()
+        cause = reason.exception if isinstance(reason, Failed) else None
+        if len(self._times) > self.max_restarts:
+            msg = (
+                f"{self.supervisor} gives up: its children had to be restarted more than "
+                f"{self.max_restarts} times within {self.within} seconds; the last was "
+                f"{child.spec.id!r}, because of {reason!r}"
+            )
+            if self.on_give_up is not None:
+                self.on_give_up(RestartLimitError(msg))
+            raise RestartLimitError(msg) from cause
+        self.restarts += 1
+        backoff = child.spec.backoff
+        calm = None if backoff is None else backoff.reset_after
+        up_since, child.up_since = child.up_since, None
+        if calm is not None and up_since is not None and now - up_since >= calm:
+            child.attempts = 0
+        child.attempts += 1
+        delay = 0.0 if backoff is None else backoff.delay(child.attempts)
+        logger.warning(
+            "%s restarts its child %r%s, because of %r",
+            self.supervisor,
+            child.spec.id,
+            f" in {delay:.3g} s" if delay else "",
+            reason,
+        )
+        return delay
+
+    def _go_on(self, plan: Plan) -> None:
+        if plan.phase == "stopping":
+            for child in reversed(plan.members):
+                if child.state in ("running", "starting", "restarting"):
+                    self._take_down(child, plan)
+                if child.state == "stopping":
+                    return
+            self._wait(plan)
+        while plan.phase == "starting":
+            child_to_start = next((c for c in plan.members if c.state != "running"), None)
+            if child_to_start is None:
+                self._finish(plan)
+                return
+            if child_to_start.state in ("starting", "restarting"):
+                return
+            self._bring_up(child_to_start, plan)
+
+    def _wait(self, plan: Plan) -> None:
+        plan.phase = "waiting"
+        if plan.delay > 0:
+            self.clock.schedule(self.clock.now() + plan.delay, plan)
+        elif plan.is_patient:
+            self.address.send(Envelope(Retry(plan)))
+        else:
+            plan.phase = "starting"
+
+    def _finish(self, plan: Plan) -> None:
+        for child in plan.members:
+            child.plan = None
+        plan.members = []
+
+    def _take_down(self, child: Child, plan: Plan) -> None:
+        address: Any = child.address
+        child.state = "stopping"
+        seconds = child.spec.seconds
+        if child.spec.restart == "temporary":
+            ask_to_stop(address, seconds)
+            return
+        if seconds == 0:
+            address.kill()
+        else:
+            suspend(address, plan.reason)
+        if seconds is not None:
+            child.alarm = Abandonment(address, self.clock, kills_first=seconds > 0)
+            self.clock.schedule(self.clock.now() + (seconds or GRACE), child.alarm)
+
+    def _bring_up(self, child: Child, plan: Plan) -> None:
+        self._require_no_other(child)
+        child.restarts += 1
+        if child.state == "down":
+            child.state = "restarting"
+            restart(child.address)  # type: ignore[arg-type]
+            return
+        try:
+            self._spawn(child)
+        except Exception as error:
+            logger.exception("%s could not start its child %r:", self.supervisor, child.spec.id)
+            child.state, child.link = "stopped", None
+            self._fail_again(child, plan, Failed(error))
+
+    def _cancel_alarm(self, child: Child) -> None:
+        alarm, child.alarm = child.alarm, None
+        if alarm is not None:
+            alarm.cancel()
+            self.clock.forget(alarm)
+
+    def refs(self) -> Sequence[Any]:
+        """The refs of the children that there are."""
+        return [ref_at(c.address) for c in self.table.values() if c.address is not None]

@@ -1,0 +1,132 @@
+"""What ties a child to its supervisor.
+
+The child, or whoever ends it, calls the link: when a start hook is through, when an instance has
+ended and waits for a decision, and when the actor has ended for good. The link passes that on to
+the supervisor as a message. While the supervisor waits for the child to start, the link resolves
+the future that it waits for instead.
+
+The message lies in the supervisor's inbox, behind all that came before it, and is not dropped if
+that is full. If it overtook what waits there, children that fail without end would keep a stop
+request from coming to its turn. And a supervisor that is down handles nothing of its inbox, so
+that it does not restart children which end because it does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pykka import messages
+from pykka._envelope import Envelope
+from pykka._reasons import Failed, Reason, Stopped
+from pykka.messages import PRIVILEGED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._address import Address
+    from pykka._inbox import Letter
+    from pykka._threading_future import ThreadingFuture
+    from pykka.supervision._plan import Child
+
+
+class Event(NamedTuple):
+    """What has become of a child."""
+
+    link: Link
+    kind: Literal["up", "down", "ended"]
+    reason: Reason
+
+
+class Retry(NamedTuple):
+    """What a supervisor sends to itself: try again to start some children."""
+
+    plan: Any
+
+
+class GoOn(NamedTuple):
+    """What a supervisor sends to itself: see what is next with some children."""
+
+    plan: Any
+
+
+class Link:
+    """What ties a child to its supervisor; see `pykka._extras.Supervision`.
+
+    Args:
+        supervisor: The supervisor's address.
+        child: The supervisor's entry of the child.
+        make: Makes an instance of the actor.
+        actor_class: The class of the instances, as far as that is known before they are made.
+        restarts: Whether the actor waits for a decision when it fails.
+        started: Is resolved when the first instance has started, or failed to.
+    """
+
+    __slots__ = ("_started", "actor_class", "address", "child", "make", "restarts", "supervisor")
+
+    def __init__(
+        self,
+        supervisor: Address,
+        child: Child,
+        make: Callable[[], Any],
+        *,
+        actor_class: type[Any],
+        restarts: bool,
+        started: ThreadingFuture[None] | None = None,
+    ) -> None:
+        self.supervisor = supervisor
+        self.child = child
+        self.make = make
+        self.actor_class = actor_class
+        self.restarts = restarts
+        self.address: Address | None = None
+        self._started = started
+
+    def came_up(self, address: Address) -> None:
+        """Be told that the start hook of an instance is through."""
+        self._tell(address, "up", Stopped())
+
+    def went_down(self, address: Address, reason: Reason) -> None:
+        """Be told that an instance has ended, and that the actor waits."""
+        self._tell(address, "down", reason)
+
+    def ended(self, address: Address, reason: Reason) -> None:
+        """Be told that the actor has ended."""
+        self._tell(address, "ended", reason)
+
+    def _tell(
+        self, address: Address, kind: Literal["up", "down", "ended"], reason: Reason
+    ) -> None:
+        self.address = address
+        started = self._started
+        if started is not None and not started.done():
+            outcome = reason.exception if isinstance(reason, Failed) else None
+            if outcome is None:
+                started._try_resolve((None, None))
+            else:
+                started._try_resolve((None, (outcome, outcome.__traceback__)))
+            if kind != "ended":
+                return
+        self.supervisor.send(Envelope(Event(self, kind, reason)))
+
+
+def _on_event(address: Address, envelope: Letter) -> object:
+    supervisor: Any = address.actor
+    supervisor._pykka_family.on_event(envelope.message)
+    return None
+
+
+def _on_retry(address: Address, envelope: Letter) -> object:
+    supervisor: Any = address.actor
+    supervisor._pykka_family.on_retry(envelope.message.plan)
+    return None
+
+
+def _on_go_on(address: Address, envelope: Letter) -> object:
+    supervisor: Any = address.actor
+    supervisor._pykka_family.on_go_on(envelope.message.plan)
+    return None
+
+
+for _class, _handler in ((Event, _on_event), (Retry, _on_retry), (GoOn, _on_go_on)):
+    messages._handlers[_class] = _handler
+    PRIVILEGED.add(_class)

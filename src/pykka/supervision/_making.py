@@ -1,0 +1,66 @@
+"""How the actor of a child is made, from a class or by a function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pykka._actor import Actor, start_actor
+from pykka._birth import Birth
+from pykka._current import current
+from pykka._options import ActorOptions
+
+if TYPE_CHECKING:
+    from pykka._address import Address
+    from pykka._ref import ActorRef
+    from pykka.supervision._link import Link
+    from pykka.supervision._specs import ChildSpec
+
+
+def is_class(actor: Any) -> bool:
+    return isinstance(actor, ActorOptions) or (
+        isinstance(actor, type) and issubclass(actor, Actor)
+    )
+
+
+def _is_tied_by(address: Address, link: Any) -> bool:
+    return address.extras is not None and address.extras.supervision is link
+
+
+def make(spec: ChildSpec) -> Any:
+    """Make an instance of a child's actor."""
+    given: Any = spec.actor
+    maker: Any = getattr(given, "actor_class", given)
+    actor = maker(*spec.args, **spec.kwargs)
+    if not isinstance(actor, Actor):
+        msg = (
+            f"the function of the child specification {spec.id!r} has to make an actor that is "
+            f"not started, and returned {actor!r}"
+        )
+        raise TypeError(msg)
+    return actor
+
+
+def start_made(
+    parent: Address, spec: ChildSpec, link: Link, said: dict[str, Any]
+) -> ActorRef[Any]:
+    """Start what the function of a specification makes."""
+    state = current.state
+    state.birth = Birth(Actor, **said)
+    try:
+        actor = make(spec)
+    except BaseException:
+        # If it has made an actor and started it, that one is not to stay.
+        for address in parent.need_extras().children.copy():
+            if _is_tied_by(address, link):
+                address.kill()
+        raise
+    finally:
+        state.birth = None
+    if not _is_tied_by(actor._pykka_address, link):
+        msg = (
+            f"the function of the child specification {spec.id!r} has returned an actor that "
+            "it did not make just then, or not before any other actor; it has to make a new "
+            "one each time, and that first"
+        )
+        raise RuntimeError(msg)
+    return start_actor(actor)

@@ -1,0 +1,383 @@
+"""Supervisors: actors that start, watch and restart others."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pykka._ref import ActorRef, ref_at
+from pykka.runtimes.pool.actor import PooledActor
+from pykka.runtimes.pool.dispatcher import Dispatcher
+from pykka.supervision._family import AutoShutdown, Family, Strategy
+from pykka.supervision._plan import Child
+from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_dispatcher = Dispatcher("pykka-supervisors")
+"""Supervisors have threads of their own, so that they get one however busy their children are."""
+
+
+class _BaseSupervisor(PooledActor):
+    """What all supervisors do."""
+
+    supervises: ClassVar[bool] = True
+    """Marks the class as one of supervisors, for `ChildSpec.type`."""
+
+    dispatcher = _dispatcher
+    caller_runs = False
+
+    max_restarts: ClassVar[int] = 1
+    """So many restarts within `within` seconds are borne; with one more, the supervisor fails."""
+
+    within: ClassVar[float] = 5.0
+    """Seconds."""
+
+    _pykka_family: Family
+
+    def _pykka_make_family(
+        self,
+        strategy: Strategy,
+        max_restarts: int | None,
+        within: float | None,
+        auto_shutdown: AutoShutdown,
+    ) -> Family:
+        most: Any = self.max_restarts if max_restarts is None else max_restarts
+        seconds: Any = self.within if within is None else within
+        who = type(self).__name__
+        if not isinstance(most, int) or most < 0:
+            msg = f"{who} has max_restarts={most!r}; it takes a whole number that is 0 or more"
+            raise ValueError(msg)
+        if not isinstance(seconds, (int, float)) or not seconds > 0:
+            msg = f"{who} has within={seconds!r}; it takes a number of seconds that is more than 0"
+            raise ValueError(msg)
+        return Family(
+            self,
+            strategy=strategy,
+            max_restarts=most,
+            within=seconds,
+            auto_shutdown=auto_shutdown,
+        )
+
+    def count_children(self) -> ChildCounts:
+        """Count the children."""
+        children = list(self._pykka_family.table.values())
+        supervisors = sum(child.spec.type == "supervisor" for child in children)
+        return ChildCounts(
+            specs=len(children),
+            active=sum(child.address is not None for child in children),
+            supervisors=supervisors,
+            workers=len(children) - supervisors,
+        )
+
+    def restarts(self) -> int:
+        """Return how often children were restarted since this instance was started."""
+        return self._pykka_family.restarts
+
+
+class Supervisor(_BaseSupervisor):
+    """An actor that starts others, and starts them again when they have failed.
+
+    It starts its children in order when it starts, each after the one before has started; and
+    when it stops, it stops them in the reverse order. If one cannot be started, those before it
+    are stopped, and the supervisor fails.
+
+    A child that fails is restarted *in place*: its ref, its name and its inbox go on with a new
+    instance. The message that it failed with is not tried again; those that wait are handled by
+    the new instance. A child that was stopped or killed, and that its `restart` brings back, is
+    started anew, and has a new ref.
+
+    If children have to be restarted more often than `max_restarts` times within `within` seconds,
+    the supervisor stops all of them and fails, which is a matter for its own supervisor.
+
+    Children are ordinary actors of any runtime; and may be supervisors, which makes a tree.
+
+    What it does is described either by a class, or by arguments. See `ChildSpec`.
+
+    Args:
+        child_specs: The children; `None` for those of the class.
+        strategy: Who is restarted when a child has failed; `None` for that of the class.
+        max_restarts: As the class attribute; `None` for that.
+        within: As the class attribute; `None` for that.
+        auto_shutdown: As the class attribute; `None` for that.
+
+    Raises:
+        ValueError: Something of that is impossible, such as two children with the same `id`.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka.supervision import ChildSpec, Supervisor
+        >>> class Divider(pykka.PooledActor):
+        ...     crash_on = (ZeroDivisionError,)
+        ...     def divide(self, a, b):
+        ...         return a / b
+        >>> class Office(Supervisor):
+        ...     child_specs = [ChildSpec("divider", Divider)]
+        ...     max_restarts = 3
+        >>> office = Office.start()
+        >>> divider = office.proxy().get_child("divider").get().proxy()
+        >>> divider.divide(1, 0).get()
+        Traceback (most recent call last):
+            ...
+        ZeroDivisionError: division by zero
+        >>> divider.divide(6, 2).get()
+        3.0
+        >>> office.proxy().restarts().get()
+        1
+        >>> office.stop()
+        True
+
+    The ideas, the words and the semantics are those of Erlang/OTP's supervisors.
+    """
+
+    child_specs: ClassVar[Sequence[ChildSpec]] = ()
+    """The children, in the order of their start."""
+
+    strategy: ClassVar[Strategy] = "one_for_one"
+    """Who is restarted when a child has failed.
+
+    `"one_for_one"`: that child. `"one_for_all"`: all children. `"rest_for_one"`: that child, and
+    those that were started after it. Those that did not fail themselves are stopped first, in the
+    reverse order; then all are started again in order.
+    """
+
+    auto_shutdown: ClassVar[AutoShutdown] = "never"
+    """When the supervisor stops because significant children have ended by themselves.
+
+    `"never"`; `"any_significant"`: with the first of them; `"all_significant"`: with the last.
+    """
+
+    def __init__(
+        self,
+        child_specs: Sequence[ChildSpec] | None = None,
+        *,
+        strategy: Strategy | None = None,
+        max_restarts: int | None = None,
+        within: float | None = None,
+        auto_shutdown: AutoShutdown | None = None,
+    ) -> None:
+        super().__init__()
+        chosen = self.strategy if strategy is None else strategy
+        end = self.auto_shutdown if auto_shutdown is None else auto_shutdown
+        specs = self.child_specs if child_specs is None else child_specs
+        who = type(self).__name__
+        _require_one_of(who, "strategy", chosen, ("one_for_one", "one_for_all", "rest_for_one"))
+        _require_one_of(who, "auto_shutdown", end, ("never", "any_significant", "all_significant"))
+        self._pykka_family = self._pykka_make_family(chosen, max_restarts, within, end)
+        self._pykka_specs: dict[Any, ChildSpec] = {}
+        if not hasattr(specs, "__iter__"):
+            msg = f"{who} takes a sequence of ChildSpecs as its child_specs, not {specs!r}"
+            raise TypeError(msg)
+        for spec in specs:
+            self._pykka_check(spec)
+            self._pykka_specs[spec.id] = spec
+
+    def _pykka_check(self, spec: ChildSpec) -> None:
+        who = type(self).__name__
+        given: Any = spec
+        if not isinstance(given, ChildSpec):
+            msg = f"a child of {who} is described by a ChildSpec, not by {spec!r}"
+            raise TypeError(msg)
+        if spec.id in self._pykka_specs or spec.id in self._pykka_family.table:
+            msg = f"{who} has two children with the id {spec.id!r}; each needs one of its own"
+            raise ValueError(msg)
+        _require_insignificant(who, spec, self._pykka_family.auto_shutdown)
+
+    def on_start(self) -> None:
+        """Start the children. Whoever overrides it has to call this."""
+        for spec in self._pykka_specs.values():
+            self._pykka_family.start(Child(spec.id, spec))
+        self._pykka_specs = {}
+
+    def get_child(self, id: Any) -> ActorRef[Any] | None:  # noqa: A002 (OTP's word)
+        """Return the ref of a child; `None` if it does not run now.
+
+        Raises:
+            LookupError: There is no such child.
+        """
+        address = self._pykka_find(id).address
+        return None if address is None else ref_at(address)
+
+    def which_children(self) -> list[ChildInfo]:
+        """Return how it stands with each child, in the order of their start."""
+        return [_info(child) for child in self._pykka_family.table.values()]
+
+    def add_child(self, spec: ChildSpec) -> ActorRef[Any]:
+        """Start a further child, and wait until it has started.
+
+        Raises:
+            ChildStartError: It could not be started.
+            ValueError: There is a child with that `id`.
+        """
+        self._pykka_check(spec)
+        child = Child(spec.id, spec)
+        self._pykka_family.start(child)
+        return ref_at(child.address)  # type: ignore[arg-type]
+
+    def terminate_child(self, id: Any) -> None:  # noqa: A002 (OTP's word)
+        """Stop a child, and wait until it has ended; its specification stays.
+
+        A temporary child is forgotten.
+
+        Raises:
+            LookupError: There is no such child.
+            DeadlockError: The child waits for this supervisor. It has been asked to stop.
+        """
+        self._pykka_family.terminate(self._pykka_find(id))
+
+    def restart_child(self, id: Any) -> ActorRef[Any]:  # noqa: A002 (OTP's word)
+        """Start a child again that was terminated, or has ended for good.
+
+        Raises:
+            ChildStartError: It could not be started. Its specification stays.
+            LookupError: There is no such child.
+            RuntimeError: It is running, or is being restarted.
+            SupervisionError: Its code is still running, because it hung when it was to be stopped.
+        """
+        child = self._pykka_find(id)
+        self._pykka_require_stopped(child)
+        self._pykka_family.start(child, is_new=False)
+        return ref_at(child.address)  # type: ignore[arg-type]
+
+    def delete_child(self, id: Any) -> None:  # noqa: A002 (OTP's word)
+        """Forget a child that was terminated, or has ended for good.
+
+        Raises:
+            LookupError: There is no such child.
+            RuntimeError: It is running, or is being restarted.
+        """
+        child = self._pykka_find(id)
+        self._pykka_require_stopped(child)
+        del self._pykka_family.table[id]
+
+    def _pykka_find(self, id: Any) -> Child:  # noqa: A002 (OTP's word)
+        try:
+            return self._pykka_family.table[id]
+        except KeyError:
+            known = ", ".join(map(repr, self._pykka_family.table)) or "none at all"
+            msg = f"{self} has no child {id!r}; it has {known}"
+            raise LookupError(msg) from None
+
+    def _pykka_require_stopped(self, child: Child) -> None:
+        state = _info(child).state
+        if state != "stopped":
+            msg = f"the child {child.spec.id!r} of {self} is {state}; terminate it first"
+            raise RuntimeError(msg)
+
+
+class DynamicSupervisor(_BaseSupervisor):
+    """A supervisor of any number of children that are all alike, started on demand.
+
+    All have the same specification, to whose arguments `add_child()` adds. They are restarted one
+    for one. A child that has ended for good is forgotten. When the supervisor ends, all children
+    are asked to stop at the same time. OTP calls this `simple_one_for_one`.
+
+    Args:
+        template: The specification; `None` for that of the class.
+        max_restarts: As the class attribute; `None` for that.
+        within: As the class attribute; `None` for that.
+
+    Raises:
+        TypeError: There is no template.
+        ValueError: The template is significant.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka.supervision import ChildSpec, DynamicSupervisor
+        >>> class Session(pykka.PooledActor):
+        ...     def __init__(self, user):
+        ...         super().__init__()
+        ...         self.user = user
+        >>> sessions = DynamicSupervisor.start(ChildSpec("session", Session, restart="transient"))
+        >>> ada = sessions.proxy().add_child("Ada").get()
+        >>> ada.proxy().user.get()
+        'Ada'
+        >>> sessions.stop()
+        True
+    """
+
+    template: ClassVar[ChildSpec | None] = None
+    """The specification of all children."""
+
+    def __init__(
+        self,
+        template: ChildSpec | None = None,
+        *,
+        max_restarts: int | None = None,
+        within: float | None = None,
+    ) -> None:
+        super().__init__()
+        chosen: Any = self.template if template is None else template
+        if not isinstance(chosen, ChildSpec):
+            msg = f"{type(self).__name__} needs a ChildSpec as its template, not {chosen!r}"
+            raise TypeError(msg)
+        _require_insignificant(type(self).__name__, chosen, "never")
+        self._pykka_template = chosen
+        self._pykka_family = self._pykka_make_family("one_for_one", max_restarts, within, "never")
+        self._pykka_family.forgets_the_stopped = True
+        self._pykka_address.need_extras().ends_children_together = True
+        self._pykka_numbers = itertools.count(1)
+
+    def add_child(self, *args: Any, **kwargs: Any) -> ActorRef[Any]:
+        """Start a child, and wait until it has started.
+
+        Args:
+            *args: Arguments for its class, after those of the template.
+            **kwargs: Keyword arguments for its class, besides those of the template.
+
+        Raises:
+            ChildStartError: It could not be started.
+        """
+        child = Child(self._pykka_new_key(), self._pykka_template.with_arguments(args, kwargs))
+        self._pykka_family.start(child)
+        return ref_at(child.address)  # type: ignore[arg-type]
+
+    def _pykka_new_key(self) -> int:
+        return next(self._pykka_numbers)
+
+    def terminate_child(self, ref: ActorRef[Any]) -> bool:
+        """Stop a child, wait until it has ended, and forget it.
+
+        Returns:
+            Whether it was a child.
+
+        Raises:
+            DeadlockError: The child waits for this supervisor. It has been asked to stop.
+        """
+        for child in self._pykka_family.table.values():
+            if child.address is ref._address:
+                self._pykka_family.terminate(child)
+                return True
+        return False
+
+    def which_children(self) -> list[ChildInfo]:
+        """Return how it stands with each child, in the order of their start."""
+        return [_info(child) for child in self._pykka_family.table.values()]
+
+
+def _info(child: Child) -> ChildInfo:
+    is_planned = child.plan is not None and child.state not in ("running", "stopping")
+    state: Any = "restarting" if is_planned or child.state == "down" else child.state
+    return ChildInfo(
+        child.spec.id,
+        None if child.address is None else ref_at(child.address),
+        state,
+        child.spec.type,
+        child.restarts,
+    )
+
+
+def _require_insignificant(who: str, spec: ChildSpec, auto_shutdown: str) -> None:
+    if spec.significant and auto_shutdown == "never":
+        msg = (
+            f"the child {spec.id!r} of {who} is significant, which means nothing while "
+            'auto_shutdown is "never"'
+        )
+        raise ValueError(msg)
+
+
+def _require_one_of(who: str, name: str, value: object, values: tuple[str, ...]) -> None:
+    if value not in values:
+        msg = f"{who} has {name}={value!r}; it takes one of {', '.join(map(repr, values))}"
+        raise ValueError(msg)

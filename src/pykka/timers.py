@@ -1,0 +1,16 @@
+"""Clocks: what an actor system takes its time from, so that a test can hold it.
+
+Examples:
+    >>> from pykka.timers import ManualClock
+    >>> clock = ManualClock()
+    >>> clock.advance(0.5)
+    >>> clock.now()
+    0.5
+"""
+
+from __future__ import annotations
+
+from pykka._clock import Clock, MonotonicClock
+from pykka._manual_clock import ManualClock
+
+__all__ = ["Clock", "ManualClock", "MonotonicClock"]

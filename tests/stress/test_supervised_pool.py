@@ -1,0 +1,34 @@
+"""A million messages through a supervised pool whose workers crash with one in a hundred."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.conftest import RUNTIMES
+from tests.stress.supervised_pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Runtime
+
+MESSAGES = int(os.environ.get("PYKKA_STRESS_MESSAGES", "1_000_000"))
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Much fails here, and none of it is news."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
+def test_the_books_of_a_million_messages_balance(runtime: Runtime) -> None:
+    seed = random.randrange(1_000_000)
+    pool = Pool(runtime.actor_class, messages=MESSAGES, workers=8, senders=4, seed=seed)
+    print(f"{runtime.name}: {pool.run()}")

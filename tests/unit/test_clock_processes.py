@@ -1,0 +1,155 @@
+"""What becomes of alarms when a program ends, and in a child process."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from tests.leaks import PATIENCE
+from tests.pool.tools import run_program
+
+BEGIN = f"""
+import os, sys, threading, time, traceback
+from pykka._clock import default_clock as clock
+from pykka._manual_clock import ManualClock
+
+PATIENCE = {PATIENCE}
+
+class Alarm:
+    is_cancelled = False
+    def __init__(self, action=lambda: None):
+        self.action = action
+        self.rung = threading.Event()
+    def ring(self):
+        self.action()
+        self.rung.set()
+
+def in_child(function):
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            function()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    return os.waitpid(pid, 0)[1]
+
+def check():
+    alarms = [Alarm() for _ in range(3)]
+    for alarm in alarms:
+        clock.schedule(clock.now() + 0.001, alarm)
+    for alarm in alarms:
+        assert alarm.rung.wait(PATIENCE)
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "clock.schedule(clock.now() + 10000, Alarm())",
+        "check(); clock.schedule(clock.now() + 10000, Alarm())",
+        "clock.schedule(clock.now(), Alarm(lambda: time.sleep(10000)))",
+        """
+        def again():
+            clock.schedule(clock.now(), Alarm(again))
+        again()
+        """,
+        "import atexit; atexit.register(lambda: clock.schedule(clock.now(), Alarm()))",
+        """
+        class Late:
+            def __del__(self, clock=clock, Alarm=Alarm):
+                clock.schedule(clock.now(), Alarm())
+        sys.late = Late()
+        """,
+    ],
+    ids=["pending", "idle", "ringing", "busy", "at exit", "at the very end"],
+)
+def test_a_program_ends_in_silence_whatever_is_pending(program: str) -> None:
+    done = run_program(BEGIN, program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork()")
+
+
+@needs_fork
+def test_a_child_process_begins_afresh() -> None:
+    done = run_program(
+        BEGIN,
+        """
+        check()
+        parents = Alarm(lambda: os.write(1, f"{os.getpid() == me}\\n".encode()))
+        me = os.getpid()
+        manual = ManualClock()
+        manual.schedule(1, Alarm())
+        may_end = threading.Event()
+        blocking = Alarm(lambda: may_end.wait(PATIENCE))
+        clock.schedule(clock.now(), blocking)  # so that the child's has to wait for no lock of it
+        clock.schedule(clock.now() + 0.01, parents)
+
+        def child():
+            assert clock._vacant and not clock._heap and not clock._incoming
+            check()
+            assert manual.pending == 0
+            manual.schedule(1, Alarm())
+            manual.advance(2)
+            assert in_child(check) == 0
+
+        assert in_child(child) == 0
+        may_end.set()
+        assert parents.rung.wait(PATIENCE)
+        check()
+        """,
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+@needs_fork
+@pytest.mark.parametrize("clock", ["clock", "ManualClock()"])
+def test_an_alarm_may_fork(clock: str) -> None:
+    """The thread that rings goes on in the child, and leaves the child's new thread alone."""
+    done = run_program(
+        BEGIN,
+        f"""
+        clock = {clock}
+        codes = []
+        forked = []
+
+        def fork():
+            pid = os.fork()
+            if pid == 0:
+                forked.append(True)
+                clock.schedule(clock.now() + 0.1, Alarm(lambda: os._exit(0)))
+            else:
+                codes.append(os.waitpid(pid, 0)[1])
+
+        class Last(Alarm):
+            def __del__(self):
+                if forked:  # the child has dropped what was pending
+                    os.write(1, b"dropped\\n")
+
+        def end():
+            if forked:
+                os.write(1, b"an alarm of the parent's rang\\n")
+
+        all = [Alarm(fork), Alarm(end), Last()]
+        for alarm in all:
+            clock.schedule(clock.now(), alarm)
+        last = all[-1].rung
+        del all, alarm
+        if clock.__class__ is ManualClock:
+            clock.advance(1)
+            if forked:
+                assert clock.pending == 1 and clock.now() == 1
+                os._exit(0)
+        assert last.wait(PATIENCE)
+        assert codes == [0]
+        os.write(1, b"good\\n")
+        """,
+    )
+    assert (done.returncode, done.stdout) == (0, "dropped\ngood\n"), done.stderr

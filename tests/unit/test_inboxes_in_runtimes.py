@@ -1,0 +1,131 @@
+"""What is special about bounded inboxes of actors in a pool, or in an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.inboxes import inbox_of, with_inbox
+from tests.leaks import PATIENCE
+
+import pykka
+from pykka.inboxes import Bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Doing:
+    """Does what it is told, and notes what else it gets, and on which thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[Any, int]] = []
+
+    def on_receive(self, message: Any) -> Any:
+        if callable(message):
+            return message(self)
+        self.seen.append((message, threading.get_ident()))
+        return message
+
+
+class Pooled(Doing, pykka.PooledActor):
+    """In a pool."""
+
+
+class InLoop(Doing, pykka.AsyncioActor):
+    """In an event loop."""
+
+
+def flood(target: pykka.ActorRef[Any], count: int) -> Callable[[Any], str]:
+    """A message that has an actor send so many messages to another."""
+
+    def send(_actor: Any) -> str:
+        for number in range(count):
+            target.tell(number)
+        return "sent"
+
+    return send
+
+
+# --- in a pool ----------------------------------------------------------------------------------
+
+
+def test_a_sender_that_waits_for_room_runs_the_actor_itself() -> None:
+    """There is but one thread, and it is the sender's."""
+    dispatcher = pykka.Dispatcher(max_threads=1)
+
+    class Lone(Pooled):
+        pass
+
+    Lone.dispatcher = dispatcher
+    sender, target = Lone.start(), with_inbox(Lone, Bounded(2)).start()
+    assert sender.ask(flood(target, 50), timeout=PATIENCE) == "sent"
+    seen = target.ask(lambda actor: list(actor.seen), timeout=PATIENCE)
+    assert [message for message, _thread in seen] == list(range(50))
+
+
+def test_blocked_senders_do_not_use_up_the_threads_of_a_pool() -> None:
+    may_go_on = threading.Event()
+    target = with_inbox(Pooled, Bounded(1)).start()
+    target.tell(lambda _actor: may_go_on.wait(PATIENCE))
+    senders = [Pooled.start() for _ in range(20)]
+    sent = [sender.ask(flood(target, 3), block=False) for sender in senders]
+    assert Pooled.start().ask("anybody there?", timeout=PATIENCE) == "anybody there?"
+    may_go_on.set()
+    assert [future.get(timeout=PATIENCE) for future in sent] == ["sent"] * 20
+    assert len(target.ask(lambda actor: actor.seen, timeout=PATIENCE)) == 60
+
+
+# --- in an event loop ---------------------------------------------------------------------------
+
+
+def test_code_in_a_loop_does_not_wait_for_an_actor_that_lives_in_the_loop() -> None:
+    """It would block the very loop in which the actor makes room."""
+
+    async def main() -> None:
+        async with pykka.ActorScope() as scope:
+            target = scope.start(with_inbox(InLoop, Bounded(2)))
+            target.tell(0)
+            target.tell(1)
+            with pytest.raises(pykka.DeadlockError, match="lives in the event loop of this"):
+                target.tell(2)
+            with pytest.raises(pykka.DeadlockError):
+                await target.ask(3, block=False)
+            async with asyncio.timeout(PATIENCE):
+                while not inbox_of(target).empty():  # noqa: ASYNC110 - no event says so
+                    await asyncio.sleep(0)
+            assert await target.ask(4, block=False) == 4
+            actor: Any = target._actor
+            assert [message for message, _thread in actor.seen] == [0, 1, 4]
+            assert inbox_of(target)._first_claim is None
+
+    asyncio.run(main())
+
+
+def test_an_actor_in_a_loop_does_not_wait_for_one_that_lives_there_too() -> None:
+    async def main() -> None:
+        async with pykka.ActorScope() as scope:
+            sender = scope.start(InLoop)
+            target = scope.start(with_inbox(InLoop, Bounded(2)))
+            with pytest.raises(pykka.DeadlockError, match="blocks the event loop that both live"):
+                await sender.ask(flood(target, 3), block=False)
+            assert await target.ask("still here?", block=False) == "still here?"
+
+    asyncio.run(main())
+
+
+def test_an_actor_in_a_loop_may_wait_for_one_elsewhere() -> None:
+    target = with_inbox(Pooled, Bounded(2)).start()
+    assert InLoop.start().ask(flood(target, 50), timeout=PATIENCE) == "sent"
+    assert len(target.ask(lambda actor: actor.seen, timeout=PATIENCE)) == 50
+
+
+def test_a_thread_may_wait_for_an_actor_in_a_loop() -> None:
+    target = with_inbox(InLoop, Bounded(2)).start()
+    for number in range(100):
+        target.tell(number)
+    seen = target.ask(lambda actor: actor.seen, timeout=PATIENCE)
+    assert [message for message, _thread in seen] == list(range(100))

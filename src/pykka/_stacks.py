@@ -17,6 +17,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from pykka._locks import held
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -25,14 +27,21 @@ _one_at_a_time = threading.RLock()
 
 def current_frames() -> dict[int, FrameType]:
     """The innermost frame of each thread, by the thread's identifier."""
-    with _one_at_a_time:
-        was_enabled = gc.isenabled()
-        gc.disable()
+    frames: dict[int, FrameType] = {}
+    was_enabled = False
+    for _ in held(_one_at_a_time):
         try:
-            return sys._current_frames()
+            # A signal handler may strike after each of these calls; see `pykka._locks`.
+            try:
+                was_enabled = gc.isenabled()
+                gc.disable()
+                frames = sys._current_frames()
+            finally:
+                if was_enabled:
+                    gc.enable()
         finally:
-            if was_enabled:
-                gc.enable()
+            _one_at_a_time.release()
+    return frames
 
 
 def renew_locks() -> None:

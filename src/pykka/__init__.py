@@ -3,9 +3,9 @@
 Start with `ThreadingActor`. The documentation has a tutorial, guides and a reference.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from pykka import inboxes as inboxes
 from pykka._actor import Actor
 from pykka._death_watch import Terminated
 from pykka._events import EventBus
@@ -42,6 +42,7 @@ from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.runtimes.threading import ThreadingActor
 
 if TYPE_CHECKING:
+    from pykka import inboxes as inboxes
     from pykka.runtimes.asyncio.actor import AsyncioActor
 
 __all__ = [
@@ -87,7 +88,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import what needs `asyncio` when somebody asks for it: that takes 30 ms."""
+    """Import what not every program needs when somebody asks for it.
+
+    What needs `asyncio` takes 30 ms, and the inboxes take 4 ms.
+    """
+    if name == "inboxes":
+        return import_module("pykka.inboxes")
     if name == "AsyncioActor":
         from pykka.runtimes.asyncio.actor import AsyncioActor  # noqa: PLC0415
 

@@ -310,7 +310,10 @@ class Address:
 
     def signal(self, letter: Letter) -> None:
         """Have a letter handled right after the current message; see `pykka._extras`."""
-        self.need_extras().signals.append(letter)
+        self._put_into_lane(self.need_extras().signals, letter)
+
+    def _put_into_lane(self, lane: list[Any], letter: Letter) -> None:
+        lane.append(letter)
         self.attention = True
         self.wake_up()
         if self.closed:
@@ -324,10 +327,8 @@ class Address:
             self.send(letter)
             return
         if not self.put_without_waiting(letter):
-            self.need_extras().front.append(letter)
-            self.attention = True
-            self.wake_up()
-        if self.closed:
+            self._put_into_lane(self.need_extras().front, letter)
+        elif self.closed:
             self.bury_the_rest()
 
     def put_without_waiting(self, letter: Letter) -> bool:
@@ -380,7 +381,7 @@ class Address:
 
     def stop_children(self) -> Any:
         """End the actor's children, the last one first, and wait until they have ended."""
-        if self.extras is not None and self.extras.children:
+        if self.has_children:
             stop_children(self)
 
     def bury_the_rest(self) -> None:

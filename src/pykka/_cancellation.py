@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractContextManager
 
 
@@ -28,3 +29,29 @@ def shield() -> AbstractContextManager[object]:
         scope: AbstractContextManager[object] = trio.CancelScope(shield=True)
         return scope
     return contextlib.nullcontext()
+
+
+async def outlast(
+    awaitable: Awaitable[object], done: Callable[[], bool], on_cancel: Callable[[], object]
+) -> BaseException | None:
+    """Await something to its end, also if the task is cancelled meanwhile.
+
+    Args:
+        awaitable: What is awaited; it may be awaited several times.
+        done: Whether it has come to its end.
+        on_cancel: Called with each cancellation.
+
+    Returns:
+        The last cancellation, which the caller has to raise in the end; `None` if there was none.
+    """
+    interruption: BaseException | None = None
+    while not done():
+        try:
+            with shield():
+                await awaitable
+        except BaseException as error:
+            if not is_cancellation(error):
+                raise
+            interruption = error
+            on_cancel()
+    return interruption

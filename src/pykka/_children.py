@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from pykka._cancellation import is_cancellation
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorError, DeadlockError
-from pykka._killing import GRACE, abandon, abandon_after, end_of
+from pykka._killing import Abandonment, abandon, end_of
 from pykka._logging import logger
+from pykka._replying import as_exc_info
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     elif not child.stopped:
         child.send(Envelope(_ActorStop()))
     if seconds is not None:
-        abandon_after(child, seconds or GRACE, ended, kills_first=seconds > 0)
+        ended.add_done_callback(Abandonment.after_request(child, seconds).cancel)
     return ended
 
 
@@ -144,6 +145,6 @@ def _give_up(parent: Address, child: Address, error: BaseException) -> None:
         "%s does not wait for its child %s any longer:",
         parent,
         child,
-        exc_info=(type(error), error, error.__traceback__),
+        exc_info=as_exc_info(error),
     )
     abandon(child)

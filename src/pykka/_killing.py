@@ -42,15 +42,36 @@ nobody has said how many."""
 
 
 class Abandonment:
-    """Rings when an actor has had its time."""
+    """Rings when an actor has had its time.
+
+    Args:
+        address: The actor.
+        seconds: The time.
+        clock: What it goes by; `None` for the clock of the actor's system.
+        kills_first: Whether the actor is only killed then, and abandoned when it has not ended
+            some time after that.
+    """
 
     __slots__ = ("_address", "_clock", "_kills_first", "is_cancelled")
 
-    def __init__(self, address: Address, clock: Any, *, kills_first: bool) -> None:
+    def __init__(
+        self, address: Address, seconds: float, clock: Any = None, *, kills_first: bool = False
+    ) -> None:
         self._address: Address | None = address
-        self._clock = clock
+        self._clock = clock = address.home.clock if clock is None else clock
         self._kills_first = kills_first
         self.is_cancelled = False
+        clock.schedule(clock.now() + seconds, self)
+
+    @classmethod
+    def after_request(cls, address: Address, seconds: float) -> Abandonment:
+        """Give an actor, which is asked to end, its time.
+
+        Args:
+            address: The actor.
+            seconds: The time until it is killed; 0 if that is done already.
+        """
+        return cls(address, seconds or GRACE, kills_first=seconds > 0)
 
     def ring(self) -> None:
         """Kill the actor; or abandon it, if that is done already."""
@@ -64,39 +85,11 @@ class Abandonment:
         else:
             abandon(address)
 
-    def cancel(self) -> None:
+    def cancel(self, _ended: object = None) -> None:
         """Do not, because it has ended."""
         self.is_cancelled = True
         self._address = None
-
-
-def abandon_after(
-    address: Address,
-    seconds: float,
-    ended: ThreadingFuture[Any],
-    clock: Any = None,
-    *,
-    kills_first: bool = False,
-) -> None:
-    """Abandon an actor if it has not ended when so many seconds have passed.
-
-    Args:
-        address: The actor.
-        seconds: The seconds.
-        ended: A future that is resolved when it has ended.
-        clock: What they go by; `None` for the clock of the actor's system.
-        kills_first: Whether it is only killed then, and abandoned when it has not ended some time
-            after that.
-    """
-    clock = address.home.clock if clock is None else clock
-    alarm = Abandonment(address, clock, kills_first=kills_first)
-    clock.schedule(clock.now() + seconds, alarm)
-
-    def cancel(_ended: object) -> None:
-        alarm.cancel()
-        clock.forget(alarm)
-
-    ended.add_done_callback(cancel)
+        self._clock.forget(self)
 
 
 def abandon(address: Address) -> None:

@@ -8,7 +8,7 @@ from pykka._address import REASON, Address
 from pykka._ask import Ask, CallAsk, make_ask
 from pykka._deadline import check_timeout
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._killing import abandon_after, end_of
+from pykka._killing import Abandonment, end_of
 from pykka._meter import request, statistics_of
 from pykka._proxy import ActorProxy
 from pykka._threading_future import ThreadingFuture
@@ -313,7 +313,7 @@ class ActorRef(Generic[A]):
         ended = end_of(address, answer=address.actor is not None)
         address.kill()
         if deadline is not None:
-            abandon_after(address, deadline, ended)
+            ended.add_done_callback(Abandonment(address, deadline).cancel)
         return ended.get() if block else ended
 
     def when_terminated(self) -> Future[Reason]:

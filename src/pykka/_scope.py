@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka._cancellation import is_cancellation, shield
-from pykka._threading_future import ThreadingFuture
+from pykka._cancellation import is_cancellation, outlast
+from pykka._killing import end_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -111,29 +111,25 @@ class ActorScope:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        hurry = exception is not None and is_cancellation(exception)
+        in_a_hurry = exception is not None and is_cancellation(exception)
         interruption: BaseException | None = None
+        ref: ActorRef[Any]
+
+        def hurry() -> None:
+            nonlocal in_a_hurry
+            in_a_hurry = True
+            for each in [*self._refs, ref][::-1]:
+                each.stop(block=False)
+                each._address.cancel()
+
         # Whoever is started while this waits is stopped too, before those that are left.
         while self._refs:
             ref = self._refs.pop()
-            ended: ThreadingFuture[None] = ThreadingFuture()
-            ended._answered_by = ref._address
-            ref._address.answer_when_ended(ended, answer=None)
+            ended = end_of(ref._address)
             ref.stop(block=False)
-            if hurry:
+            if in_a_hurry:
                 ref._address.cancel()
-            while not ended.done():
-                try:
-                    with shield():
-                        await ended
-                except BaseException as error:
-                    if not is_cancellation(error):
-                        raise
-                    interruption = error
-                    hurry = True
-                    for each in [*self._refs, ref][::-1]:
-                        each.stop(block=False)
-                        each._address.cancel()
+            interruption = await outlast(ended, ended.done, hurry) or interruption
         self._state = "closed"
         if interruption is not None:
             raise interruption

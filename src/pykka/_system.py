@@ -28,7 +28,7 @@ from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka import _address, _inbox, _stacks, _waiting
-from pykka._cancellation import is_cancellation, shield
+from pykka._cancellation import is_cancellation, outlast
 from pykka._children import ask_to_stop
 from pykka._clock import Clock, default_clock
 from pykka._current import current
@@ -36,7 +36,7 @@ from pykka._dead_letters import DeadLetter, DeadLetters
 from pykka._deadline import Deadline
 from pykka._events import EventBus
 from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
-from pykka._killing import GRACE, abandon_after, end_of
+from pykka._killing import GRACE, Abandonment, end_of
 from pykka._locks import held
 from pykka._logging import logger
 from pykka._meter import switch_on
@@ -386,15 +386,7 @@ class ActorSystem:
             if exception is not None and is_cancellation(exception):
                 ending.hurry()
             for ended in ending.stops():
-                while not ended.done():
-                    try:
-                        with shield():
-                            await ended
-                    except BaseException as error:
-                        if not is_cancellation(error):
-                            raise
-                        interruption = error
-                        ending.hurry()
+                interruption = await outlast(ended, ended.done, ending.hurry) or interruption
         except BaseException:  # DeadlockError, or the loop is being closed
             ending.give_up()
             raise
@@ -556,10 +548,8 @@ class _Shutdown:
     def hurry(self) -> None:
         """Ask all to stop at once, and interrupt what they await."""
         self._in_a_hurry = True
-        self._system.end()
+        self.give_up()
         for address in self._system.everybody()[::-1]:
-            if not _has_parent(address):
-                ask_to_stop(address, None)
             address.cancel()
 
     def ring(self) -> None:
@@ -574,7 +564,8 @@ class _Shutdown:
         if address.actor is not None:
             self._left[address] = None
             address.kill()
-            abandon_after(address, GRACE, end_of(address), default_clock)
+            alarm = Abandonment(address, GRACE, default_clock)
+            end_of(address).add_done_callback(alarm.cancel)
 
     def finish(self) -> None:
         """Let go of the clock."""
@@ -582,7 +573,7 @@ class _Shutdown:
         default_clock.forget(self)
 
     def give_up(self) -> None:
-        """Ask those to stop whom the caller does not wait for."""
+        """Ask all to stop that are left, without waiting for each other."""
         self._system.end()
         for address in self._system.everybody()[::-1]:
             if not _has_parent(address):

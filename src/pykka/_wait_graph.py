@@ -11,12 +11,12 @@ at a graph tomorrow keeps nobody alive.
 
 from __future__ import annotations
 
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pykka._gil import has_gil
 from pykka._ref import ActorRef, ref_at
 from pykka._stacks import current_frames
 from pykka._system import all_systems
@@ -267,7 +267,7 @@ def _find_lenders() -> dict[tuple[Address, Address], tuple[int, Place]]:
     thread that runs is safe only where that thread cannot go on meanwhile: with the GIL.
     """
     found: dict[tuple[Address, Address], tuple[int, Place]] = {}
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    if not has_gil():
         return found
     for ident, top in current_frames().items():
         frame: FrameType | None = top

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import itertools
 import operator
-import sys
 from typing import TYPE_CHECKING, TypeVar
 
+from pykka._gil import has_gil
 from pykka.routing._turns import TurnsRouter
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound="Actor")
 
-HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+HAS_GIL = has_gil()
 
 
 class RoundRobin(TurnsRouter[A]):

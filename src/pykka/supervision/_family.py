@@ -36,7 +36,7 @@ from pykka._children import ask_to_stop
 from pykka._ending import stop
 from pykka._envelope import Envelope
 from pykka._exceptions import DeadlockError
-from pykka._killing import GRACE, Abandonment
+from pykka._killing import Abandonment
 from pykka._logging import logger
 from pykka._reasons import Abandoned, Failed, Reason, Stopped
 from pykka._ref import ref_at
@@ -472,8 +472,7 @@ class Family:
         else:
             suspend(address, plan.reason)
         if seconds is not None:
-            child.alarm = Abandonment(address, self.clock, kills_first=seconds > 0)
-            self.clock.schedule(self.clock.now() + (seconds or GRACE), child.alarm)
+            child.alarm = Abandonment.after_request(address, seconds)
 
     def _bring_up(self, child: Child, plan: Plan) -> None:
         self._require_no_other(child)
@@ -493,7 +492,6 @@ class Family:
         alarm, child.alarm = child.alarm, None
         if alarm is not None:
             alarm.cancel()
-            self.clock.forget(alarm)
 
     def refs(self) -> Sequence[Any]:
         """The refs of the children that there are."""

@@ -125,8 +125,8 @@ class ChildSpec:
         if not callable(actor) and not isinstance(actor, ActorOptions):
             msg = f"{who} needs an actor class, its options(), or a function, not {actor!r}"
             raise TypeError(msg)
-        _require_one_of(who, "restart", self.restart, ("permanent", "transient", "temporary"))
-        _require_one_of(who, "type", self.type, ("worker", "supervisor"))
+        require_one_of(who, "restart", self.restart, ("permanent", "transient", "temporary"))
+        require_one_of(who, "type", self.type, ("worker", "supervisor"))
         seconds: Any = self.shutdown
         is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
         if seconds not in ("kill", "infinity") and not (is_number and 0 < seconds < math.inf):
@@ -173,7 +173,12 @@ def _type_of(actor: Any) -> Literal["worker", "supervisor"]:
     return "supervisor" if getattr(actor_class, "supervises", False) else "worker"
 
 
-def _require_one_of(who: str, name: str, value: object, values: tuple[str, ...]) -> None:
+def require_one_of(who: str, name: str, value: object, values: tuple[str, ...]) -> None:
+    """Refuse what is none of several words.
+
+    Raises:
+        ValueError: That is so.
+    """
     if value not in values:
         msg = f"{who} has {name}={value!r}; it takes one of {', '.join(map(repr, values))}"
         raise ValueError(msg)

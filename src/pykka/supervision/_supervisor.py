@@ -10,7 +10,7 @@ from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.supervision._family import AutoShutdown, Family, Strategy
 from pykka.supervision._plan import Child
-from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec
+from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec, require_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,8 +162,8 @@ class Supervisor(_BaseSupervisor):
         end = self.auto_shutdown if auto_shutdown is None else auto_shutdown
         specs = self.child_specs if child_specs is None else child_specs
         who = type(self).__name__
-        _require_one_of(who, "strategy", chosen, ("one_for_one", "one_for_all", "rest_for_one"))
-        _require_one_of(who, "auto_shutdown", end, ("never", "any_significant", "all_significant"))
+        require_one_of(who, "strategy", chosen, ("one_for_one", "one_for_all", "rest_for_one"))
+        require_one_of(who, "auto_shutdown", end, ("never", "any_significant", "all_significant"))
         self._pykka_family = self._pykka_make_family(chosen, max_restarts, within, end)
         self._pykka_specs: dict[Any, ChildSpec] = {}
         if not hasattr(specs, "__iter__"):
@@ -374,10 +374,4 @@ def _require_insignificant(who: str, spec: ChildSpec, auto_shutdown: str) -> Non
             f"the child {spec.id!r} of {who} is significant, which means nothing while "
             'auto_shutdown is "never"'
         )
-        raise ValueError(msg)
-
-
-def _require_one_of(who: str, name: str, value: object, values: tuple[str, ...]) -> None:
-    if value not in values:
-        msg = f"{who} has {name}={value!r}; it takes one of {', '.join(map(repr, values))}"
         raise ValueError(msg)

@@ -300,7 +300,7 @@ class AsyncioAddress(Address):
         return queue.inner if type(queue) is MeteredInbox else queue
 
     def stop_children(self) -> Any:
-        if self.extras is not None and self.extras.children:
+        if self.has_children:
             return stop_children_awaiting(self)
         return None
 

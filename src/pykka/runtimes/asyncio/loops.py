@@ -29,9 +29,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from pykka._ending import evict
+from pykka._killing import end_of
 from pykka._locks import held
 from pykka._ref import ref_at
-from pykka._threading_future import ThreadingFuture
 
 if TYPE_CHECKING:
     from pykka._current import ThreadState
@@ -120,9 +120,7 @@ class SharedLoop:
                 stop.get()
             # A stop that finds an actor ending is not told when the last hook has run.
             for address in list(self.house.residents):
-                ended: ThreadingFuture[None] = ThreadingFuture()
-                address.answer_when_ended(ended, answer=None)
-                ended.get()
+                end_of(address).get()
         self._is_ending = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()

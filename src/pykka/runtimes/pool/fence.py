@@ -8,9 +8,9 @@ the look alone is enough.
 
 from __future__ import annotations
 
-import sys
+from pykka._gil import has_gil
 
-FENCE = not getattr(sys, "_is_gil_enabled", lambda: True)()
+FENCE = not has_gil()
 """Whether a list must be extended by `NOTHING` before its length is looked at."""
 
 NOTHING = ()

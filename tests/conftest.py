@@ -11,6 +11,7 @@ import pytest
 from tests.leaks import PATIENCE, LeakCheck
 
 import pykka
+from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,3 +143,27 @@ def in_thread() -> Callable[[Callable[[], object]], threading.Thread]:
         return thread
 
     return start
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Have nothing logged, for tests in which much fails.
+
+    A record would keep alive what its traceback holds, too.
+    """
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still until the test advances it."""
+    return ManualClock()
+
+
+@pytest.fixture
+def system(clock: ManualClock) -> Iterator[pykka.ActorSystem]:
+    """A system of its own, whose time is in the hands of the test."""
+    with pykka.ActorSystem(clock=clock, shutdown_timeout=PATIENCE) as system:
+        yield system

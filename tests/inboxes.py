@@ -49,30 +49,7 @@ def make_inbox(spec: InboxSpec, home: Undertaker | None = None) -> PolicyInbox:
 
 def with_inbox(actor_class: Any, spec: InboxSpec) -> Any:
     """Derive a class whose actors have such inboxes."""
-    base = actor_class._pykka_address_class
-
-    def bury_the_rest(self: Any) -> None:
-        if self.closed:
-            self.users_inbox().close()
-        base.bury_the_rest(self)
-
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        super(limited, self).__init__(*args, **kwargs)
-        inbox_of(self.actor_ref).owner = self._pykka_address
-
-    owner: Any = None
-    limited = type(
-        actor_class.__name__,
-        (actor_class,),
-        {
-            "__init__": init,
-            "_create_actor_inbox": staticmethod(lambda: spec._make(owner)),
-            "_pykka_address_class": type(
-                base.__name__, (base,), {"__slots__": (), "bury_the_rest": bury_the_rest}
-            ),
-        },
-    )
-    return limited
+    return type(actor_class.__name__, (actor_class,), {"default_inbox": spec})
 
 
 def inbox_of(ref: Any) -> Any:

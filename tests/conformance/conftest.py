@@ -6,16 +6,11 @@ its actors from `runtime.actor_class`, or it uses the class that the fixture `ag
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conformance.agents import Diary, Gate, make_agent_class
 from tests.conformance.supervised import Offices, make_worker_class
-from tests.leaks import PATIENCE
-
-import pykka
-from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,15 +31,6 @@ def offices(runtime: Runtime, diary: Diary) -> Offices:
 
 
 @pytest.fixture
-def quiet() -> Iterator[None]:
-    """Have the library log nothing, for tests in which much fails."""
-    logger = logging.getLogger("pykka")
-    logger.disabled = True
-    yield
-    logger.disabled = False
-
-
-@pytest.fixture
 def diary() -> Diary:
     """A diary for agents to write in."""
     return Diary()
@@ -56,16 +42,3 @@ def gate() -> Iterator[Gate]:
     gate = Gate()
     yield gate
     gate.open()
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """A clock that stands still until the test advances it."""
-    return ManualClock()
-
-
-@pytest.fixture
-def system(clock: ManualClock) -> Iterator[pykka.ActorSystem]:
-    """A system of its own, whose time is in the hands of the test."""
-    with pykka.ActorSystem(clock=clock, shutdown_timeout=PATIENCE) as system:
-        yield system

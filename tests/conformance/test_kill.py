@@ -14,13 +14,12 @@ from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka._reasons import Abandoned, Failed, Killed, Stopped
-from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conformance.agents import Diary
     from tests.conftest import Log, Runtime
+
+    from pykka.timers import ManualClock
 
 
 class Letters:
@@ -29,17 +28,6 @@ class Letters:
     def __init__(self, system: Any) -> None:
         self.messages: list[Any] = []
         system.dead_letters.subscribe(lambda letter: self.messages.append(letter.message))
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def system(clock: ManualClock) -> Iterator[pykka.ActorSystem]:
-    with pykka.ActorSystem(clock=clock) as system:
-        yield system
 
 
 # --- after the current message ------------------------------------------------------------------

@@ -6,12 +6,14 @@ import os
 
 import pytest
 from tests.leaks import PATIENCE
-from tests.pool.tools import run_program
+from tests.pool.tools import IN_CHILD, run_program
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork()")
 
-BEGIN = """
-import os, sys, threading, traceback
+BEGIN = (
+    IN_CHILD
+    + """
+import threading
 import pykka
 from pykka.runtimes.pool import dispatcher as dispatchers
 
@@ -22,22 +24,6 @@ class Echo(pykka.PooledActor):
 class OnThread(pykka.ThreadingActor):
     def on_receive(self, message):
         return message() if callable(message) else message
-
-def in_child(function):
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            function()
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
-    assert os.waitpid(pid, 0)[1] == 0, "the child failed"
-    return "forked"
 
 def raises_dead(function):
     try:
@@ -78,6 +64,7 @@ def check_parent():
 echo = Echo.start()
 echo.ask("now there is a worker", timeout=10)
 """
+)
 
 
 def run(program: str) -> None:

@@ -17,6 +17,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+IN_CHILD = """
+import os, sys, traceback
+
+def in_child(function):
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            function()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0, "the child failed"
+    return "forked"
+"""
+"""For programs: calls a function in a child process, and waits until that has ended well."""
+
+
 class Agent(pykka.PooledActor):
     """Calls what it is sent, if it can, and answers what comes of it."""
 

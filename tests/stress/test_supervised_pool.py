@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 from typing import TYPE_CHECKING
@@ -12,19 +11,12 @@ from tests.conftest import RUNTIMES
 from tests.stress.supervised_pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Runtime
 
 MESSAGES = int(os.environ.get("PYKKA_STRESS_MESSAGES", "1_000_000"))
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Much fails here, and none of it is news."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,19 +11,12 @@ from tests.conftest import RUNTIMES
 from tests.stress.restarts import Trial, check_flat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Runtime
 
 RESTARTS = int(os.environ.get("PYKKA_STRESS_RESTARTS", "10_000"))
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Each restart would be logged twice, with a traceback that holds the instance."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize(

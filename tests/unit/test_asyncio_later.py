@@ -11,21 +11,9 @@ from tests.conformance.agents import Diary
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def system(clock: ManualClock) -> Iterator[pykka.ActorSystem]:
-    with pykka.ActorSystem(clock=clock, shutdown_timeout=PATIENCE) as system:
-        yield system
+    from pykka.timers import ManualClock
 
 
 class Waiting:

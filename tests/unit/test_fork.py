@@ -9,31 +9,19 @@ import textwrap
 
 import pytest
 from tests.leaks import PATIENCE
+from tests.pool.tools import IN_CHILD
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork()")
 
-BEGIN = """
-import os, sys, threading, traceback
+BEGIN = (
+    IN_CHILD
+    + """
+import threading
 import pykka
 
 class Echo(pykka.ThreadingActor):
     def on_receive(self, message):
         return message() if callable(message) else message
-
-def in_child(function):
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            function()
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
-    assert os.waitpid(pid, 0)[1] == 0, "the child failed"
 
 def raises_dead(function):
     try:
@@ -44,6 +32,7 @@ def raises_dead(function):
 
 echo = Echo.start()
 """
+)
 
 
 def run(program: str) -> None:

@@ -11,21 +11,9 @@ from tests.unit.routers import ThreadedWorker, Worker, each_kind, seen, start
 
 import pykka
 from pykka import dead_letters, routing
-from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def system(clock: ManualClock) -> Iterator[pykka.ActorSystem]:
-    with pykka.ActorSystem(clock=clock, shutdown_timeout=PATIENCE) as system:
-        yield system
+    from pykka.timers import ManualClock
 
 
 def start_in(system: pykka.ActorSystem, count: int) -> list[pykka.ActorRef[Any]]:

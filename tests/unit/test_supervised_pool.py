@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +10,10 @@ from tests.stress.restarts import Trial, check_flat
 from tests.stress.supervised_pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Runtime
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Much fails here; and a record would keep the instance alive that its traceback holds."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.usefixtures("untraced")

@@ -11,10 +11,11 @@ from tests.leaks import PATIENCE, wait_until
 import pykka
 from pykka._killing import GRACE
 from pykka.supervision import ChildSpec, ChildStartError, Supervisor
-from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from pykka.timers import ManualClock
 
 
 class Worker(pykka.AsyncioActor):
@@ -66,17 +67,6 @@ def failing_once(after: int) -> Callable[[], Any]:
             raise error
 
     return fail
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def system(clock: ManualClock) -> Iterator[pykka.ActorSystem]:
-    with pykka.ActorSystem(clock=clock) as system:
-        yield system
 
 
 def start(*specs: ChildSpec, system: pykka.ActorSystem, **options: Any) -> Any:

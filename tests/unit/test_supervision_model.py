@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.supervision_model import ACTIONS, RESTARTS, SHUTDOWNS, STRATEGIES, Leaf, Node, Trial
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Much fails here, and none of it is news."""
-    logger = logging.getLogger("pykka")
-    logger.disabled = True
-    yield
-    logger.disabled = False
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 leaves = st.builds(

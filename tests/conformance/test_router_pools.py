@@ -139,7 +139,7 @@ def test_keys_keep_their_routees_whatever_happens_to_those(clerk: Any, book: lis
         routee.tell(Poison("poison"))
     assert places() == before
     for number in (2, 0, 1):
-        pool.routees[number].kill()
+        former[number].kill()
     pool.ask("drops one that is dead", timeout=PATIENCE)
     wait_until(
         lambda: len(pool.routees) == 4 and not set(former[:3]) & set(pool.routees),

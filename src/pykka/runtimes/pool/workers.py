@@ -26,7 +26,9 @@ A sender puts its hint into the queue and *then* looks whether somebody sits the
 worker counts itself in and *then* asks the queue. So one of the two sees the other.
 
 The counts are changed under a lock, by threads on which no signal handler runs. It is re-entrant,
-for a finaliser that sends something may run in the middle of it.
+for a finaliser that sends something may run in the middle of it. Where a worker holds it on its
+way from one actor to the next, none does (see `pykka._locks`), for a finaliser may also wait for
+an answer, which comes from a worker that needs the lock.
 """
 
 from __future__ import annotations
@@ -133,7 +135,8 @@ class Pool:
         if worker is not None and worker.pool is self:  # the thread that forked
             # It goes on with its actor, and then leaves; there are others for what is new.
             worker.local.clear()
-            worker.blocked = False
+            worker.blocked = 0
+            worker.is_parked = worker._was_parked = False
             worker.retire()
             self.workers.append(worker)
 
@@ -277,6 +280,7 @@ class Worker:
     __slots__ = (
         "_for_ever",
         "_is_retired",
+        "_was_parked",
         "awake",
         "blocked",
         "clock",
@@ -293,10 +297,12 @@ class Worker:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.local: deque[PooledAddress] = deque()
-        self.blocked = False
-        """Whether the thread waits for a future."""
+        self.blocked = 0
+        """For how many futures the thread waits: a finaliser may wait in the middle of a wait."""
         self.is_parked = False
         """Whether it sits at the shared queue."""
+        self._was_parked = False
+        """Whether it sat there, when a finaliser began to wait for a future."""
         self.picks = 0
         """How many actors it has taken up so far."""
         self.state: ThreadState
@@ -431,8 +437,10 @@ class Worker:
             found = injected.get_nowait()
         except Empty:
             return None
-        with self.pool.lock:
-            self.pool.takes += 1
+        pool = self.pool
+        for _ in held(pool.lock):
+            pool.takes += 1
+            pool.lock.release()
         if found is None:
             self._is_retired = True
             self.hand_over()
@@ -452,27 +460,42 @@ class Worker:
         return None
 
     def _sit_down(self) -> PooledAddress | None:
+        """Wait at the shared queue.
+
+        Problem: a finaliser may run on this thread at any moment, and send something. If that went
+        into the own queue after this worker had looked there, nobody might ever look again.
+
+        Invariant: nothing comes into the own queue of a worker after its last look before it sits.
+        For first of all, what is sent on this thread is made to go to the shared queue, and *then*
+        comes the last look.
+        """
         pool = self.pool
-        all_of_them = 0
-        with pool.lock:
+        self.state.push = pool.share
+        if self.local:
+            self.state.push = self.local.append
+            return self._take_own() or self._find()
+        for _ in held(pool.lock):
             pool.parked += 1
             self.is_parked = True
-            # When the program ends, the last one to sit down sends all home, itself included.
-            if pool.is_ending and pool.is_quiet():
-                all_of_them = pool.parked
-        for _ in range(all_of_them):
-            pool.share(None)
+            pool.lock.release()
+        if pool.is_ending:
+            # The last one to sit down sends all home, itself included.
+            with pool.lock:
+                for _ in range(pool.parked if pool.is_quiet() else 0):
+                    pool.share(None)
         found = pool.injected.get()
-        with pool.lock:
+        for _ in held(pool.lock):
             pool.parked -= 1
             pool.takes += 1
             self.is_parked = False
             if found is None:
                 pool.workers.remove(self)
+            pool.lock.release()
         if found is None:
             self._is_retired = True
         elif pool.lookout.is_asleep:
             pool.lookout.wake()
+        self.state.push = self.local.append
         return found
 
     def retire(self) -> None:
@@ -497,27 +520,40 @@ class Worker:
         """
         pool = self.pool
         self.state.accepts = None
-        with pool.lock:
-            self.blocked = True
-            self._for_ever = for_ever
-            pool.blocked += 1
-            pool.blocked_for_ever += for_ever
+        for _ in held(pool.lock):
+            self.blocked += 1
+            if self.blocked == 1:
+                self._for_ever = for_ever
+                pool.blocked += 1
+                pool.blocked_for_ever += for_ever
+            if self.is_parked:
+                self._was_parked = True
+                self.is_parked = False
+                pool.parked -= 1
+            pool.lock.release()
         self.hand_over()
         if for_ever and pool.is_hopeless():
-            self.goes_on()
             raise pool.exhausted()
         if not pool.injected.empty() and not pool.parked:
             pool.call_for_help()
 
     def goes_on(self) -> None:
-        """Be told that the wait is over."""
-        if self.blocked:
-            pool = self.pool
-            with pool.lock:
-                self.blocked = False
+        """Be told that the wait is over, or has failed."""
+        if not self.blocked:
+            return
+        pool = self.pool
+        for _ in held(pool.lock):
+            self.blocked -= 1
+            if not self.blocked:
                 pool.blocked -= 1
                 pool.blocked_for_ever -= self._for_ever
-            self.state.accepts = None if self._is_retired else pool
+                if self._was_parked:
+                    self._was_parked = False
+                    self.is_parked = True
+                    pool.parked += 1
+            pool.lock.release()
+        if not self.blocked and not self._is_retired:
+            self.state.accepts = pool
 
     def _bury_the_rest(self, address: PooledAddress) -> None:
         try:

@@ -205,20 +205,20 @@ class Address:
     def claim_life(self) -> bool:
         """Take it on to run the actor, or to see that it never runs; True for the first only."""
         first = False
-        for _ in held(_first_look):
+        for release in held(_first_look):
             first = not self._claimed
             self._claimed = True
-            _first_look.release()
+            release()
         return first
 
     def mark_stopped(self) -> None:
         """Refuse sends from now on."""
         event = None
-        for _ in held(_first_look):
+        for release in held(_first_look):
             self.stopped = True
             self.attention = True
             event = self._event
-            _first_look.release()
+            release()
         if event is not None:
             event.announce()
 
@@ -277,11 +277,11 @@ class Address:
         extras = self.extras
         if extras is None:
             extras = fresh = Extras()
-            for _ in held(_first_look):
+            for release in held(_first_look):
                 if self.extras is None:
                     self.extras = fresh
                 extras = self.extras
-                _first_look.release()
+                release()
         return extras
 
     def adopt(self, birth: Birth | None) -> None:
@@ -343,11 +343,11 @@ class Address:
         first; see `mark_stopped`.
         """
         extras = self.need_extras()
-        for _ in held(_first_look):
+        for release in held(_first_look):
             if not self.stopped:
                 extras.killed = True
             self.stopped = True
-            _first_look.release()
+            release()
         self.mark_stopped()
         self.wake_up()
 
@@ -437,21 +437,21 @@ class Address:
         urn = self._urn
         if urn is None:
             urn = fresh = _new_urn()
-            for _ in held(_first_look):
+            for release in held(_first_look):
                 if self._urn is None:
                     self._urn = fresh
                 urn = self._urn
-                _first_look.release()
+                release()
             self.home.enter_urn(self)
         return urn
 
     def choose_urn(self, urn: str) -> None:
         """Give the actor another URN."""
         former = None
-        for _ in held(_first_look):
+        for release in held(_first_look):
             former = self._urn
             self._urn = urn
-            _first_look.release()
+            release()
         if former is not None:
             self.home.forget_urn(self, former)
         self.home.enter_urn(self)
@@ -468,12 +468,12 @@ class Address:
         if event is None:
             event = fresh = StoppedEvent(self)
             stopped = False
-            for _ in held(_first_look):
+            for release in held(_first_look):
                 if self._event is None:
                     self._event = fresh
                 event = self._event
                 stopped = self.stopped
-                _first_look.release()
+                release()
             if stopped:
                 event.announce()
         return event
@@ -488,11 +488,11 @@ class Address:
         face = self._face
         if face is None:
             face = fresh = Inbox(self)
-            for _ in held(_first_look):
+            for release in held(_first_look):
                 if self._face is None:
                     self._face = fresh
                 face = self._face
-                _first_look.release()
+                release()
         return face
 
     def put_in_front(self, meter: Meter) -> None:
@@ -613,11 +613,11 @@ class Address:
         """The list of those who wait for the end; it is there before the address is closed."""
         stoppers: list[tuple[Any, object]] = []
         fresh = stoppers
-        for _ in held(_first_look):
+        for release in held(_first_look):
             if self.stoppers is None:
                 self.stoppers = fresh
             stoppers = self.stoppers
-            _first_look.release()
+            release()
         return stoppers
 
     def _answer_stoppers(self) -> None:

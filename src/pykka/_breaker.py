@@ -204,7 +204,7 @@ class CircuitBreaker(AskWrapper):
         lock = self._lock
         state = self._state
         successes = failures = refused = interrupted = consecutive = opened = 0
-        for _ in held(lock):
+        for release in held(lock):
             successes = self._successes
             failures = self._failures
             refused = self._refused
@@ -212,7 +212,7 @@ class CircuitBreaker(AskWrapper):
             state = self._state
             consecutive = self._consecutive_failures
             opened = self._times_opened
-            lock.release()
+            release()
         return CircuitBreakerStatistics(
             successes, failures, refused, interrupted, state, consecutive, opened
         )
@@ -252,7 +252,7 @@ class CircuitBreaker(AskWrapper):
         before = after = self._state
         turn = 0
         passes_at = now
-        for _ in held(self._lock):
+        for release in held(self._lock):
             before = self._state
             if before != "closed":
                 passes_at = self._passes_at
@@ -267,7 +267,7 @@ class CircuitBreaker(AskWrapper):
                         self._good_trials = 0
             after = self._state
             turn = self._turn
-            self._lock.release()
+            release()
         if may_pass:
             return _Passage(turn, self._change(before, after))
         return self._refusal(before, passes_at - now)
@@ -302,7 +302,7 @@ class CircuitBreaker(AskWrapper):
     def _note_success(self, turn: int) -> CircuitStateChange | None:
         now = self._clock.now()
         before = after = self._state
-        for _ in held(self._lock):
+        for release in held(self._lock):
             before = self._state
             self._successes += 1
             if turn == self._turn:
@@ -314,13 +314,13 @@ class CircuitBreaker(AskWrapper):
                     if self._good_trials >= self._half_open_successes:
                         self._state = "closed"
             after = self._state
-            self._lock.release()
+            release()
         return self._change(before, after)
 
     def _note_failure(self, turn: int) -> CircuitStateChange | None:
         now = self._clock.now()
         before = after = self._state
-        for _ in held(self._lock):
+        for release in held(self._lock):
             before = self._state
             self._failures += 1
             if turn == self._turn:
@@ -331,17 +331,17 @@ class CircuitBreaker(AskWrapper):
                     self._times_opened += 1
                     self._passes_at = now + self._reset_after
             after = self._state
-            self._lock.release()
+            release()
         return self._change(before, after)
 
     def _note_interruption(self, turn: int) -> CircuitStateChange | None:
         now = self._clock.now()
-        for _ in held(self._lock):
+        for release in held(self._lock):
             self._interrupted += 1
             if turn == self._turn and self._state == "half_open":
                 self._turn += 1
                 self._passes_at = now
-            self._lock.release()
+            release()
         return None
 
     def _change(self, before: CircuitState, after: CircuitState) -> CircuitStateChange | None:

@@ -113,7 +113,7 @@ class DeadLetters:
         may_log = not busy.logging and logger.isEnabledFor(logging.WARNING)
         now = self._clock()
         suppressed = 0
-        for _ in held(self._lock):
+        for release in held(self._lock):
             self._total += 1
             tokens = self._tokens + (now - self._last) * self._per_second
             if tokens > self._burst:  # noqa: PLR1730 - min() would be a call
@@ -125,7 +125,7 @@ class DeadLetters:
                 self._logged += 1
             self._tokens = tokens
             suppressed = self._total - self._logged
-            self._lock.release()
+            release()
         if may_log:
             busy.logging = True
             try:
@@ -150,10 +150,10 @@ class DeadLetters:
     def statistics(self) -> DeadLetterStatistics:
         """Return the counts."""
         total = logged = 0
-        for _ in held(self._lock):
+        for release in held(self._lock):
             total = self._total
             logged = self._logged
-            self._lock.release()
+            release()
         return DeadLetterStatistics(total=total, logged=logged)
 
     def subscribe(self, subscriber: Callable[[DeadLetter], object]) -> None:

@@ -219,18 +219,18 @@ class EventBus:
         """
         while True:
             before = self._table
-            for _ in held(self._lock):
+            for release in held(self._lock):
                 before = self._table
-                self._lock.release()
+                release()
             after = make(before)
             if after is before:
                 return False
             done = False
-            for _ in held(self._lock):
+            for release in held(self._lock):
                 if self._table is before:
                     self._table = after
                     done = True
-                self._lock.release()
+                release()
             if done:
                 return True
 

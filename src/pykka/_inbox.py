@@ -267,7 +267,7 @@ def take_all(inbox: Any, into: list[Any]) -> None:
     # An inbox of the user's. With nothing but get() and empty(), two threads that both saw a last
     # envelope would fight for it and one would wait for ever; so one thread at a time. The lock
     # is re-entrant for sends from signal handlers and finalisers.
-    for _ in held(_one_at_a_time):
+    for release in held(_one_at_a_time):
         try:
             # With a condition in the head of the loop, the jump back would not belong to the `try`
             # from Python 3.12 on, and a signal handler can strike there.
@@ -276,4 +276,4 @@ def take_all(inbox: Any, into: list[Any]) -> None:
                     break
                 into.append(inbox.get())
         finally:
-            _one_at_a_time.release()
+            release()

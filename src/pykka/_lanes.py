@@ -173,7 +173,7 @@ class Lanes:
         verdict: Verdict = "stale"
         rings = False
         try:
-            for _ in held(self._lock):
+            for release in held(self._lock):
                 if index is None:
                     fits = lane.is_listed
                 else:
@@ -233,7 +233,7 @@ class Lanes:
                                 loser.is_listed = False
                                 del lanes[victims_lane]
                                 self._lane_count -= 1
-                self._lock.release()
+                release()
             if rings:
                 self._bell.put(None)
         except BaseException:
@@ -251,7 +251,7 @@ class Lanes:
         chain = self._closers if closes else self._overtakers
         rings = False
         try:
-            for _ in held(self._lock):
+            for release in held(self._lock):
                 entry.epoch = self._epoch
                 if closes:
                     self._epoch += 1
@@ -264,7 +264,7 @@ class Lanes:
                 if self._sleepers:
                     self._sleepers -= 1
                     rings = True
-                self._lock.release()
+                release()
             if rings:
                 self._bell.put(None)
         except BaseException:
@@ -283,7 +283,7 @@ class Lanes:
         lanes = self._lanes
         envelope = [None]
         found: Found = "something"
-        for _ in held(self._lock):
+        for release in held(self._lock):
             closer = self._closers.first
             overtaker = self._overtakers.first
             lane = lanes[-1] if lanes else None
@@ -321,12 +321,12 @@ class Lanes:
                 envelope[0] = entry.envelope  # type: ignore[union-attr]
                 into[_END] = envelope
                 self._total -= 1
-            self._lock.release()
+            release()
         return found
 
     def _join_line(self, claim: Claim) -> None:
         """Join the line, unless there is room and no line."""
-        for _ in held(self._lock):
+        for release in held(self._lock):
             last = self._last_claim
             if not self._closed and (last is not None or self._count >= self._capacity):
                 claim.fate = "in line"
@@ -336,11 +336,11 @@ class Lanes:
                 else:
                     last.after = claim
                 self._last_claim = claim
-            self._lock.release()
+            release()
 
     def _leave_line(self, claim: Claim, fate: Fate) -> None:
         """Take a claim out of the line, if it is still in it."""
-        for _ in held(self._lock):
+        for release in held(self._lock):
             if claim.fate == "in line":
                 claim.fate = fate
                 before = claim.before
@@ -354,13 +354,13 @@ class Lanes:
                     self._last_claim = before
                 else:
                     after.before = before
-            self._lock.release()
+            release()
 
     def _next_to_be_let_in(self) -> Claim | None:
         """The first in line, if there is room for it."""
         claim = None
-        for _ in held(self._lock):
+        for release in held(self._lock):
             if self._count < self._capacity:
                 claim = self._first_claim
-            self._lock.release()
+            release()
         return claim

@@ -158,12 +158,12 @@ class RateLimiter(AskWrapper):
     def statistics(self) -> RateLimiterStatistics:
         """Return the counts."""
         asks = sent = delayed = refused = 0
-        for _ in held(self._lock):
+        for release in held(self._lock):
             asks = self._asks
             sent = self._sent
             delayed = self._delayed
             refused = self._refused
-            self._lock.release()
+            release()
         return RateLimiterStatistics(asks, sent, delayed, refused)
 
     def _ask_and_wait(self, message: Any, timeout: float | None) -> Any:
@@ -197,7 +197,7 @@ class RateLimiter(AskWrapper):
     def _take_token(self, now: float, latest: float) -> float:
         """Take a token, unless it comes later than at a given time; returns when it comes."""
         when = now
-        for _ in held(self._lock):
+        for release in held(self._lock):
             self._asks += 1
             full_at = self._full_at
             when = full_at - self._depth
@@ -209,7 +209,7 @@ class RateLimiter(AskWrapper):
                 ) + self._interval
             else:
                 self._refused += 1
-            self._lock.release()
+            release()
         return when
 
     def _refusal(self, seconds: float, timeout: float | None) -> Exception:
@@ -224,9 +224,9 @@ class RateLimiter(AskWrapper):
         return Timeout(text)
 
     def _count_sent(self) -> None:
-        for _ in held(self._lock):
+        for release in held(self._lock):
             self._sent += 1
-            self._lock.release()
+            release()
 
     def _wait_in_line(self, when: float) -> None:
         """Block this thread until its turn has come."""
@@ -235,9 +235,9 @@ class RateLimiter(AskWrapper):
             self._enter_line(turn.set, when)
             turn.get()
         except BaseException:
-            for _ in held(self._lock):
+            for release in held(self._lock):
                 self._refused += 1
-                self._lock.release()
+                release()
             raise
 
     def _send(self, message: Any, relay: Relay) -> None:
@@ -252,9 +252,9 @@ class RateLimiter(AskWrapper):
 
     def _enter_line(self, let_go: Callable[[], object], when: float) -> None:
         """Have a function called when all before it in the line were, and a time has come."""
-        for _ in held(self._lock):
+        for release in held(self._lock):
             self._delayed += 1
-            self._lock.release()
+            release()
         try:
             self._line.append(let_go)
             self._clock.schedule(when, Call(self._let_one_go))

@@ -76,27 +76,27 @@ class ManualClock(Clock):
         """
         when = point_in_time(when)
         lock = self._lock
-        for _ in held(lock):
+        for release in held(lock):
             try:
                 self._changes += 1
                 entry = (when, self._changes, alarm)
                 # Nothing is allocated here, so no finaliser comes in and exchanges the heap.
                 heappush(self._heap, entry)
             finally:
-                lock.release()
+                release()
 
     def forget(self, alarm: Alarm) -> None:
         """See `Clock.forget`."""
         del alarm
         lock = self._lock
         dropped = None
-        for _ in held(lock):
+        for release in held(lock):
             try:
                 self._forgotten += 1
                 if self._forgotten > max(FEW, len(self._heap) / 2):
                     dropped = self._compact()
             finally:
-                lock.release()
+                release()
         del dropped  # not under the lock, for finalisers may run here
 
     def _compact(self) -> list[tuple[float, int, Alarm]]:
@@ -127,26 +127,26 @@ class ManualClock(Clock):
             msg = f"time passes by a finite number of seconds and never backwards, not {seconds!r}"
             raise ValueError(msg)
         advancing = self._advancing
-        for _ in held(advancing):
+        for release in held(advancing):
             try:
                 end = round(self._now + seconds, DIGITS)
                 self._ring_until(end + 0.5 * 10**-DIGITS)
                 self._now = max(self._now, end)
             finally:
-                advancing.release()
+                release()
 
     def _ring_until(self, end: float) -> None:
         while True:
             due = None
             lock = self._lock  # another one in a child process that an alarm has made
-            for _ in held(lock):
+            for release in held(lock):
                 try:
                     heap = self._heap
                     if heap and heap[0][0] <= end:
                         self._changes += 1
                         due = heappop(heap)
                 finally:
-                    lock.release()
+                    release()
             if due is None:
                 return
             when, _number, alarm = due
@@ -159,9 +159,9 @@ class ManualClock(Clock):
         """How many alarms are scheduled, have not rung, and are not cancelled."""
         lock = self._lock
         entries: list[tuple[float, int, Alarm]] = []
-        for _ in held(lock):
+        for release in held(lock):
             try:
                 entries = self._heap.copy()
             finally:
-                lock.release()
+                release()
         return sum(not is_cancelled(entry[2]) for entry in entries)

@@ -115,9 +115,9 @@ class PolicyInbox(Lanes):
             error = self._put_ordinary(entry, timeout)
             if error is not None:
                 if isinstance(error, InboxFullError):
-                    for _ in held(self._lock):
+                    for release in held(self._lock):
                         self._refused += 1
-                        self._lock.release()
+                        release()
                 self._refuse(entry, error)
         except BaseException:
             # Whatever it is, perhaps a signal handler's: nothing is left half done.
@@ -168,9 +168,9 @@ class PolicyInbox(Lanes):
         queue that is asked to give. Runtimes rely on it.
         """
         total = 0
-        for _ in held(self._lock):
+        for release in held(self._lock):
             total = self._total
-            self._lock.release()
+            release()
         return total == 0
 
     def full(self) -> bool:
@@ -204,9 +204,9 @@ class PolicyInbox(Lanes):
         """
         claim = None
         try:
-            for _ in held(self._lock):
+            for release in held(self._lock):
                 self._closed = True
-                self._lock.release()
+                release()
             while True:  # with no condition here; see `pykka._inbox.take_all`
                 claim = self._first_claim
                 if claim is None:
@@ -350,9 +350,9 @@ class PolicyInbox(Lanes):
             entry.envelope = None
         else:
             self._refuse(entry, self._error(f", so the message was dropped{how}"))
-        for _ in held(self._lock):
+        for release in held(self._lock):
             self._dropped += 1
-            self._lock.release()
+            release()
 
     def _refuse(self, entry: Entry, error: BaseException) -> None:
         """Give an error to the sender of a message that will not be handled."""

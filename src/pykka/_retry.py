@@ -147,18 +147,18 @@ class Retry(AskWrapper):
     def statistics(self) -> RetryStatistics:
         """Return the counts."""
         asks = retries = successes = failures = 0
-        for _ in held(self._lock):
+        for release in held(self._lock):
             asks = self._asks
             retries = self._retries
             successes = self._successes
             failures = self._failures
-            self._lock.release()
+            release()
         return RetryStatistics(asks, retries, successes, failures)
 
     def _ask_and_wait(self, message: Any, timeout: float | None) -> Any:
-        for _ in held(self._lock):
+        for release in held(self._lock):
             self._asks += 1
-            self._lock.release()
+            release()
         succeeded = False
         try:
             answer = self._try_and_wait(message, timeout)
@@ -187,25 +187,25 @@ class Retry(AskWrapper):
                     msg = f"{timeout} seconds passed in {attempt} attempts without a result"
                     raise Timeout(msg)
             attempt += 1
-            for _ in held(self._lock):
+            for release in held(self._lock):
                 self._retries += 1
-                self._lock.release()
+                release()
 
     def _ask_for_future(self, message: Any) -> Future[Any]:
-        for _ in held(self._lock):
+        for release in held(self._lock):
             self._asks += 1
-            self._lock.release()
+            release()
         series = _Series(self, message)
         series.attempt(1)
         return series.answer
 
     def _count_end(self, *, succeeded: bool) -> None:
-        for _ in held(self._lock):
+        for release in held(self._lock):
             if succeeded:
                 self._successes += 1
             else:
                 self._failures += 1
-            self._lock.release()
+            release()
 
 
 class _Series:
@@ -246,13 +246,13 @@ class _Series:
     def _begin(self, number: int) -> bool:
         retry = self._retry
         is_next = False
-        for _ in held(retry._lock):
+        for release in held(retry._lock):
             is_next = number == self._number + 1
             if is_next:
                 self._number = number
                 if number > 1:
                     retry._retries += 1
-            retry._lock.release()
+            release()
         return is_next
 
     def _give_up(self, number: int) -> None:

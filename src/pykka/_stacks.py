@@ -29,7 +29,7 @@ def current_frames() -> dict[int, FrameType]:
     """The innermost frame of each thread, by the thread's identifier."""
     frames: dict[int, FrameType] = {}
     was_enabled = False
-    for _ in held(_one_at_a_time):
+    for release in held(_one_at_a_time):
         try:
             # A signal handler may strike after each of these calls; see `pykka._locks`.
             try:
@@ -40,7 +40,7 @@ def current_frames() -> dict[int, FrameType]:
                 if was_enabled:
                     gc.enable()
         finally:
-            _one_at_a_time.release()
+            release()
     return frames
 
 

@@ -482,11 +482,11 @@ class ActorSystem:
         """The threads of the system's dispatcher; made now if they have not been needed so far."""
         if self.pool is None:
             dispatcher: Any = new_pool(self)  # type: ignore[misc]
-            for _ in held(_lock):
+            for release in held(_lock):
                 if self.pool is None:
                     self._dispatcher = dispatcher
                     self.pool = dispatcher._pool
-                _lock.release()
+                release()
         return self.pool
 
     def end(self) -> None:

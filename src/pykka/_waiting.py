@@ -208,9 +208,9 @@ def end_await(wait: Await) -> None:
 
 def _publish(wait: Wait, outer: Wait | Address | None) -> None:
     """Make an edge known, and raise if it closes a circle."""
-    for _ in held(_lock):
+    for release in held(_lock):
         wait.address.waiting = wait
-        _lock.release()
+        release()
     circle = _find_circle(wait)
     if circle is not None and not _will_end(circle) and _confirm(circle, outer):
         raise DeadlockError(_describe(circle))
@@ -232,7 +232,7 @@ def follow(source: Address) -> Edge | None:
 def _confirm(circle: Sequence[Edge], outer: Wait | Address | None) -> bool:
     """Look at a circle a second time; withdraw its first edge if it is still there."""
     confirmed = False
-    for _ in held(_lock):
+    for release in held(_lock):
         try:
             first: Any = circle[0].wait
             again = _find_circle(first)
@@ -240,7 +240,7 @@ def _confirm(circle: Sequence[Edge], outer: Wait | Address | None) -> bool:
             if confirmed:
                 first.address.waiting = outer
         finally:
-            _lock.release()
+            release()
     return confirmed
 
 

@@ -27,8 +27,11 @@ class Gate:
     def __init__(self) -> None:
         self._entered = threading.Event()
         self._opened = threading.Event()
+        self.thread: threading.Thread | None = None
+        """The one that came to it last."""
 
     def __call__(self, *_args: object) -> str:
+        self.thread = threading.current_thread()
         self._entered.set()
         assert self._opened.wait(PATIENCE), "nobody opened the gate"
         return "opened"

@@ -292,6 +292,13 @@ def hang_in_handler(gate: Gate, outcome: BaseException | str) -> Any:
     return handle
 
 
+def is_free(thread: threading.Thread | None, ref: pykka.ActorRef[Any]) -> bool:
+    """Tell whether a thread has ended, or the workers of the actor's pool all sit."""
+    assert thread is not None
+    pool = getattr(ref._address, "pool", None)
+    return not thread.is_alive() if pool is None else pool.is_quiet()
+
+
 class Quit(BaseException):
     """A BaseException of a program's own."""
 
@@ -318,7 +325,6 @@ def test_a_handler_that_hangs_is_abandoned_and_what_it_does_later_is_dropped(
     gate.wait_until_entered()
     ref.tell("left behind")
     question = ref.ask("left behind, too", block=False)
-    threads = threading.active_count()
     killed = ref.kill(deadline=5, block=False)
     clock.advance(4.9)
     assert not killed.done()
@@ -344,7 +350,7 @@ def test_a_handler_that_hangs_is_abandoned_and_what_it_does_later_is_dropped(
     assert ref._actor is None
 
     gate.open()  # now the code goes on
-    wait_until(lambda: threading.active_count() <= threads, "the thread is free")
+    wait_until(lambda: is_free(gate.thread, ref), "the thread is free")
     assert bystander.ask("still here?", timeout=PATIENCE) == "still here?"
     if asked:
         with pytest.raises(pykka.ActorDeadError):

@@ -33,9 +33,14 @@ def command(name: str, *arguments: str) -> list[str]:
 
 
 def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run an example until it ends by itself."""
+    """Run an example until it ends by itself. Coverage is not measured: it takes much longer."""
     return subprocess.run(
-        command(name, *arguments), capture_output=True, text=True, timeout=LIMIT, check=False
+        command(name, *arguments),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+        env={key: value for key, value in os.environ.items() if "COVERAGE" not in key},
     )
 
 

@@ -60,12 +60,11 @@ def test_its_threads_bear_its_name() -> None:
 
 
 def test_a_dispatcher_that_is_not_used_has_no_threads() -> None:
-    before = threading.active_count()
-    dispatcher = pykka.Dispatcher()
+    dispatcher = pykka.Dispatcher("pykka-unused")
     agents_of(dispatcher).start().ask("only its caller runs it")
     statistics = dispatcher.statistics()
     assert (statistics.threads, statistics.idle, statistics.blocked) == (0, 0, 0)
-    assert threading.active_count() <= before + 1
+    assert not [thread for thread in threading.enumerate() if "pykka-unused" in thread.name]
 
 
 def test_the_statistics_of_a_dispatcher() -> None:

@@ -119,21 +119,21 @@ class Routees(ActorRef[A]):
         """Replace the routees by what a function makes of them; False if those are the same."""
         while True:
             routees, plan = self._routees, self._plan
-            for _ in held(_replacing):
+            for release in held(_replacing):
                 routees = self._routees
                 plan = self._plan
-                _replacing.release()
+                release()
             edited = edit(routees)
             if edited is routees:
                 return False
             new_plan = self._make_plan(edited, plan)
             done = False
-            for _ in held(_replacing):
+            for release in held(_replacing):
                 if self._routees is routees:
                     self._plan = new_plan
                     self._routees = edited
                     done = True
-                _replacing.release()
+                release()
             if done:
                 return True
 

@@ -133,7 +133,7 @@ def shared_loop() -> asyncio.AbstractEventLoop:
         RuntimeError: No thread can be started.
     """
     global _shared  # noqa: PLW0603
-    for _ in held(_lock):
+    for release in held(_lock):
         try:
             if _shared is None:
                 shared = SharedLoop()
@@ -141,7 +141,7 @@ def shared_loop() -> asyncio.AbstractEventLoop:
                 _shared = shared
             return _shared.loop
         finally:
-            _lock.release()
+            release()
     raise AssertionError  # pragma: no cover (the lock is held once)
 
 

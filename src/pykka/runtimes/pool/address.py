@@ -199,11 +199,11 @@ class PooledAddress(Address):
         inbox: Any = self.inbox
         if inbox is None:
             fresh: list[Any] = []
-            for _ in held(_address._first_look):
+            for release in held(_address._first_look):
                 if self.inbox is None:
                     self.inbox = fresh
                 inbox = self.inbox
-                _address._first_look.release()
+                release()
         return inbox
 
     def send(self, envelope: Letter) -> None:

@@ -157,9 +157,9 @@ class Pool:
         self._count_put()
 
     def _count_put(self) -> None:
-        for _ in held(self.lock):
+        for release in held(self.lock):
             self._puts += 1
-            self.lock.release()
+            release()
 
     def call_for_help(self) -> None:
         """Have a worker started, unless enough are awake, or there are as many as there may be."""
@@ -206,10 +206,10 @@ class Pool:
         """Have the workers leave, now if all sit, or when the last one sits down."""
         workers = len(self.workers)
         all_sit = False
-        for _ in held(self.lock):
+        for release in held(self.lock):
             self.is_ending = True
             all_sit = self.parked >= workers and self.takes >= self._puts
-            self.lock.release()
+            release()
         if all_sit:
             for _ in range(workers):
                 self.share(None)
@@ -438,9 +438,9 @@ class Worker:
         except Empty:
             return None
         pool = self.pool
-        for _ in held(pool.lock):
+        for release in held(pool.lock):
             pool.takes += 1
-            pool.lock.release()
+            release()
         if found is None:
             self._is_retired = True
             self.hand_over()
@@ -474,23 +474,23 @@ class Worker:
         if self.local:
             self.state.push = self.local.append
             return self._take_own() or self._find()
-        for _ in held(pool.lock):
+        for release in held(pool.lock):
             pool.parked += 1
             self.is_parked = True
-            pool.lock.release()
+            release()
         if pool.is_ending:
             # The last one to sit down sends all home, itself included.
             with pool.lock:
                 for _ in range(pool.parked if pool.is_quiet() else 0):
                     pool.share(None)
         found = pool.injected.get()
-        for _ in held(pool.lock):
+        for release in held(pool.lock):
             pool.parked -= 1
             pool.takes += 1
             self.is_parked = False
             if found is None:
                 pool.workers.remove(self)
-            pool.lock.release()
+            release()
         if found is None:
             self._is_retired = True
         elif pool.lookout.is_asleep:
@@ -520,7 +520,7 @@ class Worker:
         """
         pool = self.pool
         self.state.accepts = None
-        for _ in held(pool.lock):
+        for release in held(pool.lock):
             self.blocked += 1
             if self.blocked == 1:
                 self._for_ever = for_ever
@@ -530,7 +530,7 @@ class Worker:
                 self._was_parked = True
                 self.is_parked = False
                 pool.parked -= 1
-            pool.lock.release()
+            release()
         self.hand_over()
         if for_ever and pool.is_hopeless():
             raise pool.exhausted()
@@ -542,7 +542,7 @@ class Worker:
         if not self.blocked:
             return
         pool = self.pool
-        for _ in held(pool.lock):
+        for release in held(pool.lock):
             self.blocked -= 1
             if not self.blocked:
                 pool.blocked -= 1
@@ -551,7 +551,7 @@ class Worker:
                     self._was_parked = False
                     self.is_parked = True
                     pool.parked += 1
-            pool.lock.release()
+            release()
         if not self.blocked and not self._is_retired:
             self.state.accepts = pool
 

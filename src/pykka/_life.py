@@ -282,6 +282,8 @@ def end_of_message(address: Address, result: object, error: BaseException | None
     letter, actor = address.handling, address.actor
     if actor is None:
         return  # it was abandoned, or its loop closed under it, and everybody is answered
+    if isinstance(error, BaseExceptionGroup):
+        error = _out_of_group(error)  # pyright: ignore[reportUnknownArgumentType]
     if type(error) is SetAside:
         _set_aside(address)
         address.handling = None
@@ -299,6 +301,18 @@ def end_of_message(address: Address, result: object, error: BaseException | None
         letter.let_go()
     letter = reply_to = error = None  # as in handle()
     address.handling = None
+
+
+def _out_of_group(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a task group's block has raised, if `stash()` was called in it.
+
+    A task group puts into a group whatever its block or its tasks raise. If something failed there
+    besides, then that is what has come of the message.
+    """
+    set_aside, rest = group.split(SetAside)
+    if set_aside is None:
+        return group
+    return SetAside() if rest is None else rest
 
 
 type_of: Callable[[object], type] = type  # so that type checkers do not draw conclusions

@@ -126,6 +126,48 @@ def test_what_is_set_aside_after_an_await_is_handled_later(reader: Any, diary: D
     assert diary.read(3) == ["one", "two", "three"]
 
 
+class GroupReader(Reader):
+    """Sets messages aside in the block of a task group, which puts what is raised into a group."""
+
+    async def on_receive(self, message: object) -> object:
+        if message == "ready":
+            return await super().on_receive(message)
+        async with asyncio.TaskGroup() as outer, asyncio.TaskGroup() as group:
+            outer.create_task(asyncio.sleep(0))
+            failing = group.create_task(self.fail_if_told(message))
+            if not self.is_ready:
+                await asyncio.wait([failing])
+                self.stash()
+        self.diary.note(message)
+        return message
+
+    async def fail_if_told(self, message: object) -> None:
+        if message == "fail":
+            raise ValueError(message)
+
+
+def test_set_aside_in_the_block_of_a_task_group(
+    system: pykka.ActorSystem, diary: Diary, waiting: Waiting
+) -> None:
+    reader = system.start(GroupReader, diary, waiting)
+    reader.tell("one")
+    two = reader.ask("two", block=False)
+    reader.ask("ready", timeout=PATIENCE)
+    assert two.get(timeout=PATIENCE) == "two"
+    assert diary.read(2) == ["one", "two"]
+
+
+def test_what_fails_beside_it_in_the_group_is_what_has_come_of_the_message(
+    system: pykka.ActorSystem, diary: Diary, waiting: Waiting
+) -> None:
+    reader = system.start(GroupReader, diary, waiting)
+    with pytest.raises(ExceptionGroup) as caught:
+        reader.ask("fail", timeout=PATIENCE)
+    assert caught.group_contains(ValueError, match="fail")
+    assert reader.statistics().stashed == 0
+    assert reader.is_alive()
+
+
 def test_a_task_of_the_actors_may_have_everything_taken_up(
     reader: Any, diary: Diary, waiting: Waiting
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 from sybil import Sybil
@@ -33,3 +34,9 @@ _docstrings = Sybil(
     teardown=_end,
 )
 pytest_collect_file = (_markdown + _docstrings).pytest()
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C have its usual meaning; a shell's background jobs are started without it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+pytestmark = pytest.mark.skipif(
+    sys.version_info[:2] == (3, 12), reason="3.12.1 crashes if one of several threads is traced"
+)
+
 
 class Finaliser:
     """Runs a function on a worker, once, at one place on its way from an actor to its seat.
@@ -123,9 +127,6 @@ def test_what_a_finaliser_sends_while_a_worker_sits_down_is_heard(
     assert seen.empty()
 
 
-@pytest.mark.skipif(
-    sys.version_info[:2] == (3, 12), reason="3.12.1 crashes when several threads are traced"
-)
 def test_what_a_finaliser_waits_for_while_a_worker_sits_down_comes(
     new_dispatcher: Callable[[int], pykka.Dispatcher],
 ) -> None:

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info[:2] == (3, 12), reason="3.12.1 crashes if one of several threads is traced"
-)
-
 
 class Finaliser:
     """Runs a function on a worker, once, at one place on its way from an actor to its seat.
@@ -76,6 +72,8 @@ class Finaliser:
 
     def profile(self, frame: FrameType, event: str, arg: Any) -> None:
         if event == "c_call" and frame.f_code.co_name == "_sit_down" and arg.__name__ == "get":
+            sys.settrace(None)
+            sys.setprofile(None)
             self.sits.set()
 
 
@@ -100,13 +98,18 @@ def each_place(
 @pytest.fixture
 def new_dispatcher(untraced: None) -> Iterator[Callable[[int], pykka.Dispatcher]]:
     """Dispatchers that have no look-out, and let nobody run an actor who waits for it."""
+    made: list[pykka.Dispatcher] = []
 
     def make(max_threads: int) -> pykka.Dispatcher:
         dispatcher = pykka.Dispatcher(max_threads=max_threads, caller_runs=False)
         no_lookout(dispatcher)
+        made.append(dispatcher)
         return dispatcher
 
-    return make
+    yield make
+    for dispatcher in made:
+        for _ in dispatcher._pool.workers.copy():
+            dispatcher._pool.share(None)  # sends one of them home
 
 
 def test_what_a_finaliser_sends_while_a_worker_sits_down_is_heard(

@@ -516,7 +516,7 @@ def test_ctrl_c_on_a_terminal() -> None:
     with on_terminal(command("stdlib_census.py")) as terminal:
         terminal.read_until(re.compile("[1-9] files/s"))
         terminal.press_ctrl_c()
-        assert terminal.read_to_end() == 130
+        assert terminal.read_to_end() == 130, terminal.text
     _check_partial(terminal.text)
     assert terminal.text.count(HIDE_CURSOR) == terminal.text.count(SHOW_CURSOR) == 1
 

@@ -1,8 +1,10 @@
-"""`pykka._locks`: nothing of the user's runs while a lock is held."""
+"""The `for` statement that holds a lock which a signal handler cannot leave locked."""
 
 from __future__ import annotations
 
 import gc
+import random
+import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -13,6 +15,65 @@ from pykka._locks import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class Interrupt(Exception):
+    """What the signal handler raises."""
+
+
+def test_the_lock_is_held_in_the_body_and_the_body_runs_once() -> None:
+    lock = threading.Lock()
+    rounds = 0
+    for release in held(lock):
+        rounds += 1
+        assert lock.locked()
+        release()
+    assert rounds == 1
+    assert not lock.locked()
+
+
+def test_making_the_iterator_does_not_acquire_the_lock() -> None:
+    lock = threading.Lock()
+    iterator = held(lock)
+    assert not lock.locked()
+    del iterator
+    assert lock.acquire(blocking=False)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("untraced")
+def test_a_signal_handler_that_raises_leaves_it_unlocked() -> None:
+    lock = threading.Lock()
+    chance = random.Random(0)
+    armed = False
+    interruptions = 0
+    done = 0
+
+    def handler(_signal: int, _frame: object) -> None:
+        nonlocal armed
+        if armed:
+            armed = False
+            raise Interrupt
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        for _ in range(3_000):
+            try:
+                armed = True
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 60e-6))
+                for _ in range(200):
+                    for release in held(lock):
+                        done += 1
+                        release()
+                armed = False
+            except Interrupt:
+                interruptions += 1
+            armed = False
+            assert not lock.locked(), f"locked for ever after {interruptions} interruptions"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert interruptions > 100
 
 
 @pytest.fixture(params=["alone", "traced"])

@@ -341,6 +341,11 @@ def test_what_is_sent_while_routees_die_is_handled_or_reported_once(
 @pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("make", TO_ONE.values(), ids=TO_ONE)
 def test_every_question_is_answered_while_routees_come_and_go(runtime: Runtime, make: Any) -> None:
+    ask_while_routees_come_and_go(runtime, make, each=EACH // 8)
+
+
+def ask_while_routees_come_and_go(runtime: Runtime, make: Any, each: int) -> None:
+    """Have several senders ask a router so many questions each, and check all answers."""
     refs = [runtime.run(Scribe).start() for _ in range(4)]
     router = make(refs)
     answers: list[bool] = []
@@ -359,5 +364,5 @@ def test_every_question_is_answered_while_routees_come_and_go(runtime: Runtime, 
         if not router.remove(refs[0]):
             router.add(refs[0])
 
-    send_from_many_threads(ask, change, each=EACH // 8)
-    assert answers == [True] * (SENDERS * EACH // 8)
+    send_from_many_threads(ask, change, each)
+    assert answers == [True] * (SENDERS * each)

@@ -136,7 +136,7 @@ class Pool:
             # It goes on with its actor, and then leaves; there are others for what is new.
             worker.local.clear()
             worker.blocked = 0
-            worker.is_parked = worker._was_parked = False
+            worker.is_parked = False
             worker.retire()
             self.workers.append(worker)
 
@@ -280,7 +280,6 @@ class Worker:
     __slots__ = (
         "_for_ever",
         "_is_retired",
-        "_was_parked",
         "awake",
         "blocked",
         "clock",
@@ -300,9 +299,8 @@ class Worker:
         self.blocked = 0
         """For how many futures the thread waits: a finaliser may wait in the middle of a wait."""
         self.is_parked = False
-        """Whether it sits at the shared queue."""
-        self._was_parked = False
-        """Whether it sat there, when a finaliser began to wait for a future."""
+        """Whether it sits at the shared queue. The pool does not count it as one that does while a
+        finaliser waits for a future there."""
         self.picks = 0
         """How many actors it has taken up so far."""
         self.state: ThreadState
@@ -526,10 +524,7 @@ class Worker:
                 self._for_ever = for_ever
                 pool.blocked += 1
                 pool.blocked_for_ever += for_ever
-            if self.is_parked:
-                self._was_parked = True
-                self.is_parked = False
-                pool.parked -= 1
+                pool.parked -= self.is_parked
             release()
         self.hand_over()
         if for_ever and pool.is_hopeless():
@@ -547,10 +542,7 @@ class Worker:
             if not self.blocked:
                 pool.blocked -= 1
                 pool.blocked_for_ever -= self._for_ever
-                if self._was_parked:
-                    self._was_parked = False
-                    self.is_parked = True
-                    pool.parked += 1
+                pool.parked += self.is_parked
             release()
         if not self.blocked and not self._is_retired:
             self.state.accepts = pool

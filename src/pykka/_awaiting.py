@@ -194,6 +194,12 @@ def running_loop() -> Any:
     return None if asyncio is None else asyncio._get_running_loop()
 
 
+def runs_event_loop() -> bool:
+    """Tell whether this thread runs an event loop, of asyncio or trio, which must not block."""
+    trio = modules.get("trio")
+    return running_loop() is not None or (trio is not None and trio.lowlevel.in_trio_run())
+
+
 def _refuse_unknown_framework() -> None:
     sniffio = modules.get("sniffio")
     if sniffio is None:

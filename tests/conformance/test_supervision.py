@@ -71,7 +71,7 @@ def all_hooks(diary: Diary) -> list[str]:
 def test_each_child_starts_when_the_one_before_has_started(
     offices: Offices, diary: Diary, gate: Gate
 ) -> None:
-    office = offices.start("a", offices.spec("b", on_start=gate), "c")
+    office = offices.start("a", offices.spec("b", on_start=gate), "c", wait=False)
     gate.wait_until_entered()
     assert names(diary, "on_start", 2) == "ab"
     assert diary.instances == {"a": 1, "b": 1}
@@ -104,7 +104,7 @@ def test_each_child_stops_when_the_one_after_it_has_stopped(
 def test_if_one_cannot_start_those_before_it_are_stopped_and_the_supervisor_fails(
     offices: Offices, diary: Diary, hook: str
 ) -> None:
-    office = offices.start("a", "b", offices.spec("c", **{hook: crash}), "d")
+    office = offices.start("a", "b", offices.spec("c", **{hook: crash}), "d", wait=False)
     reason = office.reason()
     assert isinstance(reason, pykka.Failed)
     assert isinstance(reason.exception, ChildStartError)
@@ -1097,7 +1097,7 @@ def test_a_function_that_fails_on_a_restart_is_called_again(
 
 
 def test_a_function_that_starts_its_actor(offices: Offices, diary: Diary) -> None:
-    office = offices.start(ChildSpec("a", lambda: offices.worker.start("a", diary)))
+    office = offices.start(ChildSpec("a", lambda: offices.worker.start("a", diary)), wait=False)
     reason = office.reason()
     assert isinstance(reason.exception.__cause__, TypeError)
     assert "has to make an actor that is not started, and returned <ActorRef" in str(
@@ -1108,7 +1108,7 @@ def test_a_function_that_starts_its_actor(offices: Offices, diary: Diary) -> Non
 
 def test_a_function_that_returns_the_same_actor_each_time(offices: Offices, diary: Diary) -> None:
     actor = offices.worker("a", diary)
-    office = offices.start(ChildSpec("a", lambda: actor))
+    office = offices.start(ChildSpec("a", lambda: actor), wait=False)
     assert "it has to make a new one each time" in str(office.reason().exception.__cause__)
 
 
@@ -1119,7 +1119,7 @@ def test_a_function_that_makes_another_actor_first(offices: Offices, diary: Diar
         helpers.put(offices.worker.start("helper", diary))
         return offices.worker("a", diary)
 
-    office = offices.start(ChildSpec("a", make))
+    office = offices.start(ChildSpec("a", make), wait=False)
     assert "and that first" in str(office.reason().exception.__cause__)
     helpers.get(timeout=PATIENCE).when_terminated().get(timeout=PATIENCE)
 

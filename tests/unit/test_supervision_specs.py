@@ -9,7 +9,7 @@ import pytest
 
 import pykka
 from pykka._backoff import Backoff
-from pykka.supervision import ChildSpec, DynamicSupervisor, Supervisor
+from pykka.supervision import ChildSpec, ChildStartError, DynamicSupervisor, Supervisor
 
 
 class Worker(pykka.PooledActor):
@@ -183,8 +183,7 @@ def test_a_child_that_takes_other_arguments_says_so() -> None:
         def __init__(self, colour: str) -> None:
             super().__init__()
 
-    ref = Supervisor.start([ChildSpec("s", Strict)])
-    reason = ref.when_terminated().get()
-    assert isinstance(reason, pykka.Failed)
-    assert "could not start its child 's': TypeError" in str(reason.exception)
-    assert "colour" in str(reason.exception)
+    with pytest.raises(ChildStartError) as caught:
+        Supervisor.start([ChildSpec("s", Strict)])
+    assert "could not start its child 's': TypeError" in str(caught.value)
+    assert "colour" in str(caught.value)

@@ -29,13 +29,15 @@ Routees that are let go
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count, filterfalse
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
+from pykka._awaiting import runs_event_loop
 from pykka._current import current
 from pykka._deadline import Deadline
-from pykka._exceptions import ActorDeadError
+from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError
 from pykka._killing import GRACE, end_of
 from pykka._reasons import Failed
 from pykka._ref import ref_at
@@ -222,7 +224,7 @@ class PoolSupervisor(DynamicSupervisor):
         max_restarts: int | None,
         within: float,
     ) -> None:
-        super().__init__(template, max_restarts=max_restarts, within=within)
+        super().__init__(template, max_restarts=max_restarts, within=within, wait=False)
         self._pykka_router = router
         self._pykka_is_scaled = max_restarts is None
         self._pykka_family.on_change = self._pykka_enter
@@ -306,8 +308,13 @@ def start_pool(
     router._pool = pool = Pool(supervisor, title)
     try:
         pool.resize(router, size, None)
-    except BaseException:
-        pool.kill(router, None)
+    except BaseException as error:
+        ended = pool.kill(router, None)
+        # Nothing is left when this raises, unless the pool cannot end before this thread goes on:
+        # because a routee waits for the actor that runs here, or lives in the loop that does.
+        if isinstance(error, Exception) and not runs_event_loop():
+            with suppress(DeadlockError, PoolExhaustedError):
+                ended.get()
         raise
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pykka import messages
 from pykka._envelope import Envelope
+from pykka._exceptions import ActorDeadError
 from pykka._reasons import Failed, Reason, Stopped
 from pykka.messages import PRIVILEGED
 
@@ -100,6 +101,8 @@ class Link:
         started = self._started
         if started is not None and not started.done():
             outcome = reason.exception if isinstance(reason, Failed) else None
+            if outcome is None and kind == "ended":
+                outcome = ActorDeadError(f"{address} ended before it was up: {reason!r}")
             if outcome is None:
                 started._try_resolve((None, None))
             else:

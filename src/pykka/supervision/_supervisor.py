@@ -6,14 +6,21 @@ import itertools
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._ref import ActorRef, ref_at
+from pykka._waiting import shorten
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher
+from pykka.supervision import _starting
 from pykka.supervision._family import AutoShutdown, Family, Strategy
 from pykka.supervision._plan import Child
 from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec, require_one_of
+from pykka.supervision._starting import Starter, SupervisorOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
+
+    from pykka._system import ActorSystem
+    from pykka.inboxes import InboxSpec
 
 _dispatcher = Dispatcher("pykka-supervisors")
 """Supervisors have threads of their own, so that they get one however busy their children are."""
@@ -35,6 +42,117 @@ class _BaseSupervisor(PooledActor):
     """Seconds."""
 
     _pykka_family: Family
+
+    @classmethod
+    def start(cls, /, *args: Any, **kwargs: Any) -> ActorRef[Self]:
+        """Start the supervisor, and wait until its children are up.
+
+        On a thread that runs an event loop it does not wait, because the children may live in that
+        loop; `await start_async(…)` waits there. It does not wait either if the supervisor is the
+        child of another one, which then waits itself; nor with `wait=False`.
+
+        Args:
+            *args: Arguments for the constructor.
+            **kwargs: Keyword arguments for the constructor.
+
+        Returns:
+            The ref of the supervisor.
+
+        Raises:
+            ChildStartError: A child could not be started. The exception is its `__cause__`. What
+                had been started before has ended, and so has the supervisor.
+
+        Examples:
+            >>> import pykka
+            >>> from pykka.supervision import ChildSpec, ChildStartError, Supervisor
+            >>> class Client(pykka.PooledActor):
+            ...     def on_start(self):
+            ...         raise ConnectionError("the cable is out")
+            >>> try:
+            ...     Supervisor.start([ChildSpec("client", Client)])
+            ... except ChildStartError as error:
+            ...     print(repr(error.__cause__))
+            ConnectionError('the cable is out')
+            >>> pykka.ActorRegistry.get_all()
+            []
+        """
+        if not _starting.is_announced(cls):
+            ref: ActorRef[Self] = cls.options()._start_with(args, kwargs)
+            return ref
+        starter = _starting.begin(cls)
+        if starter is None:
+            return super().start(*args, **kwargs)
+        started = starter.started
+        try:
+            ref = super().start(*args, **kwargs)
+            if not starter.is_excused:
+                _starting.wait(ref, started)  # type: ignore[arg-type]
+        finally:
+            del started, starter  # an exception's traceback holds this frame
+        return ref
+
+    @classmethod
+    async def start_async(cls, /, *args: Any, **kwargs: Any) -> ActorRef[Self]:
+        """Start the supervisor, and wait until its children are up, in a coroutine.
+
+        If the task is cancelled meanwhile, the supervisor ends as soon as the child is through
+        that is just starting.
+
+        Args:
+            *args: Arguments for the constructor.
+            **kwargs: Keyword arguments for the constructor.
+
+        Returns:
+            The ref of the supervisor.
+
+        Raises:
+            ChildStartError: As for `start()`.
+            ValueError: The constructor was told `wait=False`.
+
+        Examples:
+            >>> import asyncio
+            >>> import pykka
+            >>> from pykka.supervision import ChildSpec, Supervisor
+            >>> class Clerk(pykka.AsyncioActor):
+            ...     async def on_start(self):
+            ...         await asyncio.sleep(0)
+            ...         print("the clerk is here")
+            >>> async def main():
+            ...     office = await Supervisor.start_async([ChildSpec("clerk", Clerk)])
+            ...     print("the office is open")
+            ...     await office.stop(block=False)
+            >>> asyncio.run(main())
+            the clerk is here
+            the office is open
+        """
+        return await cls.options().start_async(*args, **kwargs)
+
+    @classmethod
+    def options(
+        cls,
+        *,
+        name: str | None = None,
+        inbox: InboxSpec | None = None,
+        dispatcher: Dispatcher | None = None,
+        system: ActorSystem | None = None,
+    ) -> SupervisorOptions[Self]:
+        """Say what the supervisor is to be like before it is started; see `Actor.options`.
+
+        Returns:
+            Something that is started as the class is, also by its own `start_async()`.
+        """
+        said = {"name": name, "inbox": inbox, "dispatcher": dispatcher, "system": system}
+        return SupervisorOptions(cls, said)
+
+    def _pykka_heed(self, wait: Any) -> None:
+        """Have the starter not wait, if that is said."""
+        if not isinstance(wait, bool):
+            msg = f"{type(self).__name__} has wait={shorten(wait)}; it takes True or False"
+            raise TypeError(msg)
+        extras = self._pykka_address.extras
+        starter = None if extras is None else extras.supervision
+        if not wait and isinstance(starter, Starter):
+            starter.excuse(type(self).__name__)
 
     def _pykka_make_family(
         self,
@@ -81,7 +199,7 @@ class Supervisor(_BaseSupervisor):
 
     It starts its children in order when it starts, each after the one before has started; and
     when it stops, it stops them in the reverse order. If one cannot be started, those before it
-    are stopped, and the supervisor fails.
+    are stopped, and the supervisor fails. `start()` waits for that, and raises then.
 
     A child that fails is restarted *in place*: its ref, its name and its inbox go on with a new
     instance. The message that it failed with is not tried again; those that wait are handled by
@@ -101,8 +219,10 @@ class Supervisor(_BaseSupervisor):
         max_restarts: As the class attribute; `None` for that.
         within: As the class attribute; `None` for that.
         auto_shutdown: As the class attribute; `None` for that.
+        wait: Whether `start()` waits until the children are up.
 
     Raises:
+        TypeError: Something of that is of the wrong kind.
         ValueError: Something of that is impossible, such as two children with the same `id`.
 
     Examples:
@@ -156,8 +276,10 @@ class Supervisor(_BaseSupervisor):
         max_restarts: int | None = None,
         within: float | None = None,
         auto_shutdown: AutoShutdown | None = None,
+        wait: bool = True,
     ) -> None:
         super().__init__()
+        self._pykka_heed(wait)
         chosen = self.strategy if strategy is None else strategy
         end = self.auto_shutdown if auto_shutdown is None else auto_shutdown
         specs = self.child_specs if child_specs is None else child_specs
@@ -187,6 +309,8 @@ class Supervisor(_BaseSupervisor):
     def on_start(self) -> None:
         """Start the children. Whoever overrides it has to call this."""
         for spec in self._pykka_specs.values():
+            if self._pykka_address.stopped:
+                break  # it was killed, so what it has started is about to end
             self._pykka_family.start(Child(spec.id, spec))
         self._pykka_specs = {}
 
@@ -277,9 +401,10 @@ class DynamicSupervisor(_BaseSupervisor):
         template: The specification; `None` for that of the class.
         max_restarts: As the class attribute; `None` for that.
         within: As the class attribute; `None` for that.
+        wait: Whether `start()` waits until `on_start()` is through.
 
     Raises:
-        TypeError: There is no template.
+        TypeError: There is no template, or something of that is of the wrong kind.
         ValueError: The template is significant.
 
     Examples:
@@ -306,8 +431,10 @@ class DynamicSupervisor(_BaseSupervisor):
         *,
         max_restarts: int | None = None,
         within: float | None = None,
+        wait: bool = True,
     ) -> None:
         super().__init__()
+        self._pykka_heed(wait)
         chosen: Any = self.template if template is None else template
         if not isinstance(chosen, ChildSpec):
             msg = f"{type(self).__name__} needs a ChildSpec as its template, not {chosen!r}"

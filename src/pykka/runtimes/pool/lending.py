@@ -17,6 +17,8 @@ Rules
     - Not to an actor that has children. When it ends, it waits for them, and they may wait for
       the caller, who could not go on beneath it, although he is answered. (In a dispatcher with a
       stated maximum there may be no other thread, so there it is done all the same.)
+    - Not by a supervisor to its child, which may hang while it starts or stops. It is abandoned
+      then, and the supervisor has to go on.
     - The main thread lends itself only to its own message, and to no stop hook. Signal handlers
       run there, and one that raises (Ctrl-C) must hit no message but that of the caller it belongs
       to, and no actor in the middle of its end.
@@ -69,7 +71,11 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
     turn = address.turn
     extras = address.extras
     if not (turn and (address.lends or may_lend(address, state))) or (
-        extras is not None and extras.children and not address.pool.is_bounded
+        extras is not None
+        and (
+            (extras.children and not address.pool.is_bounded)
+            or (extras.supervision is not None and extras.parent is state.address)
+        )
     ):
         return False
     if "asyncio.events" in modules and in_event_loop():

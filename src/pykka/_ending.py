@@ -104,7 +104,7 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     hook = partial(actor.on_failure, type(error), error, error.__traceback__)
     if extras is not None and may_restart(extras):
         extras.fate = Failed(error)
-        go_down(address, actor, extras.fate, hook)
+        go_down(address, extras.fate, hook)
         return
     address.ending = True
     address.home.unregister(address)
@@ -134,9 +134,7 @@ def may_restart(extras: Extras) -> bool:
     return supervision is not None and supervision.restarts and not extras.killed
 
 
-def go_down(
-    address: Address, actor: Actor, reason: Reason, hook: Callable[[], object] | None
-) -> None:
+def go_down(address: Address, reason: Reason, hook: Callable[[], object]) -> None:
     """End the instance, and have the supervisor say what is next."""
     extras: Any = address.extras
     extras.down = True
@@ -144,9 +142,8 @@ def go_down(
     address.attention = True
     steps = [
         address.stop_children,
-        *([] if hook is None else [hook]),
-        partial(actor.pre_restart, reason),
-        address.stop_children,  # the hooks may have started some
+        hook,
+        address.stop_children,  # the hook may have started some
         extras.forget_instance,
         partial(wait_for_decision, address, reason),
     ]

@@ -67,6 +67,7 @@ class Extras:
         "ends_children_together",
         "fate",
         "front",
+        "has_handed_over",
         "heir",
         "idle",
         "killed",
@@ -124,6 +125,8 @@ class Extras:
         self.fate: Reason = Stopped()
         """Why the actor has ended, if it is not started again. It differs from `down_reason` if
         another actor is the reason for that."""
+        self.has_handed_over = False
+        """Whether `pre_restart()` of the instance that is down has run."""
         self.ends_children_together = False
         """Whether the children need not wait for each other when they end."""
         self.heir: Callable[[Any], bool] | None = None

@@ -4,13 +4,18 @@ An actor that is down waits for a decision of its supervisor. That comes as a si
 carried out where the actor runs, so that all its code runs there, `__init__()` included. (For the
 first instance that is the thread that calls `start()`.)
 
-1. `restart()`: a new instance is made, with the same arguments. `post_restart()` and `on_start()`
-   run. Then it handles what is in the inbox. If anything of that raises, the instance has failed
-   like any other, and the actor is down again.
+1. `restart()`: `pre_restart()` of the old instance runs. A new one is made, with the same
+   arguments. Its `post_restart()` and `on_start()` run. Then it handles what is in the inbox. If
+   anything of that raises, the instance has failed like any other, and the actor is down again.
 2. `Address.kill()`: the actor ends, without further hooks.
 
 `suspend()` takes a running actor down in an orderly way: after the current message, with
 `on_stop()`, for those strategies that restart the others too.
+
+Invariant: *a hook that announces something runs only when that follows.* `pre_restart()` is a part
+of the restart, and not of the end of the instance: when an instance ends, nobody knows whether
+there will be another one. Its supervisor may give up, end, or be told to let it be. (Only a kill
+that strikes in the middle of the hook comes too late to be heeded.)
 
 The idea of restarting in place is Akka's.
 """
@@ -62,14 +67,35 @@ def suspend(address: Address, reason: Reason) -> None:
 def _on_suspend(address: Address, envelope: Letter) -> object:
     extras, actor = address.need_extras(), address.actor
     if actor is not None and not extras.down and not address.ending:
-        go_down(address, actor, envelope.message.reason, actor.on_stop)
+        go_down(address, envelope.message.reason, actor.on_stop)
     return None
 
 
 def _on_restart(address: Address, _envelope: Letter) -> object:
     extras: Any = address.extras
-    if not extras.down:
+    if extras.down:
+        hand_over, renew = partial(_hand_over, address), partial(_renew, address)
+        # The hook may have started children, or have begun to watch others.
+        steps = (hand_over, address.stop_children, extras.forget_instance, renew)
+        Ending(address, steps).go_on()
+    return None
+
+
+def _hand_over(address: Address) -> object:
+    """Run the last hook of an instance. It is not run again if its successor cannot be made."""
+    extras: Any = address.extras
+    if extras.has_handed_over or address.stopped:
         return None
+    extras.has_handed_over = True
+    actor: Any = address.actor
+    return actor.pre_restart(extras.down_reason)
+
+
+def _renew(address: Address) -> None:
+    """Go on with a new instance, unless the actor was killed meanwhile."""
+    extras: Any = address.extras
+    if address.stopped:
+        return
     reason = extras.down_reason
     try:
         state = current.state
@@ -82,30 +108,30 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
     except BaseException as error:
         if not is_failure(error):
             stop_everything(address, address.actor, error)  # type: ignore[arg-type]
-            return None
+            return
         logger.error("%s could not be restarted:", address, exc_info=as_exc_info(error))
         extras.down_reason = extras.fate = Failed(error)
         decision = partial(wait_for_decision, address, extras.down_reason)
         Ending(address, (address.stop_children, decision)).go_on()
-        return None
+        return
     address.actor = actor
     if address.closed:  # in this order: whoever closes it does so the other way round
         address.actor = None  # it was abandoned meanwhile
-        return None
+        return
     address.actor_class = type(actor)
     extras.reason.clear()
+    extras.has_handed_over = False
     extras.down = False
     extras.down_reason = extras.fate = Stopped()
     try:
         result: Any = actor.post_restart(reason)
         if type(result) is CoroutineType:
             address.take_over(result, _end_of_post_restart)  # pyright: ignore[reportUnknownArgumentType]
-            return None
+            return
     except BaseException as error:
         _end_of_post_restart(address, None, error)
     else:
         begin(address, actor)
-    return None
 
 
 def _require_at(address: Address, actor: Any) -> None:

@@ -172,8 +172,8 @@ def test_tells_that_wait_while_it_is_down_are_no_dead_letters(
     for number in range(3):
         child.tell(number)
     clock.advance(10)
-    hooks = [("a", "post_restart"), ("a", "on_start")]
-    assert offices.diary.read(5) == [*hooks, ("a", 0), ("a", 1), ("a", 2)]
+    hooks = [("a", "pre_restart"), ("a", "post_restart"), ("a", "on_start")]
+    assert offices.diary.read(6) == [*hooks, ("a", 0), ("a", 1), ("a", 2)]
     assert system.dead_letters.statistics().total == 0
 
 
@@ -250,7 +250,7 @@ def test_a_kill_does_not_wait_for_the_new_instance(
     take_down(child, clock)
     assert child.kill(block=False).get(timeout=PATIENCE) is True
     hooks = [what for _name, what in offices.diary.rest()]
-    assert hooks == ["on_start", "on_failure", "pre_restart"]
+    assert hooks == ["on_start", "on_failure"]
     assert not child.is_alive()
     wait_until(lambda: office.child("a") is None, "the supervisor knows")
     clock.advance(10)

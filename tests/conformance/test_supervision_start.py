@@ -54,7 +54,7 @@ def as_a_grandchild(specs: list[ChildSpec], **options: Any) -> pykka.ActorRef[An
 
 def by_a_subclass(specs: list[ChildSpec], **options: Any) -> pykka.ActorRef[Any]:
     class Office(Supervisor):
-        def __init__(self, wait: bool = True) -> None:  # noqa: FBT001, FBT002
+        def __init__(self, wait: bool = True) -> None:
             super().__init__(specs, wait=wait)
 
     return Office.start(**options)

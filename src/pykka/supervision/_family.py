@@ -269,7 +269,7 @@ class Family:
     def on_retry(self, plan: Plan) -> None:
         """Go on with a plan that has waited."""
         if plan.phase == "waiting" and self._is_ours(plan):
-            plan.phase = "starting"
+            self._begin_to_start(plan)
             self._go_on(plan)
             self._changed()
 
@@ -393,7 +393,7 @@ class Family:
         return children[children.index(child) :]
 
     def _account(self, child: Child, reason: Reason) -> float:
-        """Count a restart; returns how many seconds to wait before it.
+        """Count towards the limit; returns how many seconds to wait before the restart.
 
         Raises:
             RestartLimitError: It is one too many.
@@ -412,7 +412,6 @@ class Family:
             if self.on_give_up is not None:
                 self.on_give_up(RestartLimitError(msg))
             raise RestartLimitError(msg) from cause
-        self.restarts += 1
         backoff = child.spec.backoff
         calm = None if backoff is None else backoff.reset_after
         up_since, child.up_since = child.up_since, None
@@ -421,7 +420,7 @@ class Family:
         child.attempts += 1
         delay = 0.0 if backoff is None else backoff.delay(child.attempts)
         logger.warning(
-            "%s restarts its child %r%s, because of %r",
+            "%s is about to restart its child %r%s, because of %r",
             self.supervisor,
             child.spec.id,
             f" in {delay:.3g} s" if delay else "",
@@ -453,7 +452,11 @@ class Family:
         elif plan.is_patient:
             self.address.send(Envelope(Retry(plan)))
         else:
-            plan.phase = "starting"
+            self._begin_to_start(plan)
+
+    def _begin_to_start(self, plan: Plan) -> None:
+        plan.phase = "starting"
+        self.restarts += 1
 
     def _finish(self, plan: Plan) -> None:
         for child in plan.members:

@@ -30,7 +30,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pykka._awaiting import runs_event_loop
-from pykka._birth import Birth
 from pykka._current import current
 from pykka._exceptions import DeadlockError
 from pykka._killing import end_of
@@ -43,6 +42,7 @@ from pykka.supervision._errors import ChildStartError
 if TYPE_CHECKING:
     from pykka._actor import Actor
     from pykka._address import Address
+    from pykka._birth import Birth
     from pykka._ref import ActorRef
 
 A = TypeVar("A", bound="Actor")

@@ -11,6 +11,7 @@ import pytest
 from tests.leaks import PATIENCE, LeakCheck
 
 import pykka
+from pykka._dead_letters import _owing
 from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def no_leaks() -> Iterator[None]:
     check = LeakCheck()
     yield
     check.finish()
+    for letters in _owing.copy():
+        letters.log_the_rest()  # now, and not in the middle of another test
 
 
 class Runtime(NamedTuple):

@@ -280,10 +280,11 @@ class Actor:
         """
 
     def pre_restart(self, reason: Reason) -> Awaitable[None] | None:
-        """Hook: a supervisor will have another instance take over from this one.
+        """Hook: a supervisor has another instance take over from this one, right after this.
 
-        It runs after `on_failure()`, or after `on_stop()` if it was not this actor that failed.
-        It is not called if nobody supervises the actor.
+        It runs when the pause before the restart is over, if there is one; long after
+        `on_failure()`, perhaps, or after `on_stop()` if it was not this actor that failed. It is
+        not called if no restart follows: the supervisor has given up, or ends, or there is none.
 
         Args:
             reason: Why this instance has ended.

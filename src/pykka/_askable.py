@@ -31,6 +31,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 
+from pykka._checks import check_clock, shorten
 from pykka._clock import Clock, default_clock
 from pykka._deadline import check_timeout
 from pykka._threading_future import ThreadingFuture
@@ -62,19 +63,21 @@ class AskWrapper:
         clock: What to take the time from; `None` for the time of the world.
 
     Raises:
-        TypeError: `target` cannot be asked.
+        TypeError: `target` cannot be asked, or `clock` is no clock.
     """
 
     def __init__(self, target: Askable, clock: Clock | None) -> None:
-        if not callable(getattr(target, "ask", None)):
+        if isinstance(target, type) or not callable(getattr(target, "ask", None)):
             name = type(self).__name__
-            msg = f"{name} wraps the ref of an actor, or another piece, not {target!r}"
+            msg = f"{name} wraps the ref of an actor, or another piece, not {shorten(target)}"
             raise TypeError(msg)
+        if clock is not None:
+            check_clock("clock", clock)
         self._target = target
         self._clock = default_clock if clock is None else clock
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} for {self._target!r}>"
+        return f"<{type(self).__name__} for {shorten(self._target)}>"
 
     @overload
     def ask(
@@ -209,8 +212,8 @@ def send(target: Askable, message: Any) -> ThreadingFuture[Any]:
     future = target.ask(message, block=False)
     if not isinstance(future, ThreadingFuture):
         msg = (
-            f"{target!r} answered with {future!r}, which cannot tell when it is done; "
-            "what it answers with has to be a ThreadingFuture"
+            f"{shorten(target)} answered with {shorten(future)}, which cannot tell when it is "
+            "done; what it answers with has to be a ThreadingFuture"
         )
         raise TypeError(msg)
     return future  # pyright: ignore[reportUnknownVariableType]
@@ -242,7 +245,7 @@ def call_when_done(future: ThreadingFuture[Any], waiter: Callable[[], object]) -
         TypeError: The future has a get-hook, so it is done when somebody reads it.
     """
     if not future._when_ready(waiter):
-        msg = f"there is no telling when {future!r} is done, because it has a get-hook"
+        msg = f"there is no telling when {shorten(future)} is done, because it has a get-hook"
         raise TypeError(msg)
 
 
@@ -260,30 +263,3 @@ def _read(future: ThreadingFuture[Any]) -> Outcome:
     finally:
         # The exception's traceback holds this frame; do not let the frame hold it in turn.
         del future
-
-
-def check_count(name: str, number: Any) -> None:
-    """Refuse what is not a whole number, at least 1.
-
-    Raises:
-        TypeError: It is not a whole number.
-        ValueError: It is less than 1.
-    """
-    if isinstance(number, bool) or not isinstance(number, int):
-        msg = f"{name} must be a whole number, not {number!r}"
-        raise TypeError(msg)
-    if number < 1:
-        msg = f"{name} must be at least 1, not {number!r}"
-        raise ValueError(msg)
-
-
-def check_exception_types(name: str, types: Any) -> None:
-    """Refuse what is not an exception class, or a tuple of such.
-
-    Raises:
-        TypeError: It is something else.
-    """
-    for each in types if isinstance(types, tuple) else (types,):  # pyright: ignore[reportUnknownVariableType]
-        if not (isinstance(each, type) and issubclass(each, BaseException)):
-            msg = f"{name} must be an exception class, or a tuple of such, not {types!r}"
-            raise TypeError(msg)

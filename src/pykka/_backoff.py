@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pykka._checks import check_callable, check_count, check_number, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +54,8 @@ class Backoff:
         if self.reset_after is not None:
             check_number("reset_after", self.reset_after, least=0)
         if self.minimum > self.maximum:
-            msg = f"minimum ({self.minimum!r}) must not be more than maximum ({self.maximum!r})"
+            least, most = shorten(self.minimum), shorten(self.maximum)
+            msg = f"minimum ({least}) must not be more than maximum ({most})"
             raise ValueError(msg)
 
     def delay(self, attempt: int, random: Callable[[], float] = random.random) -> float:
@@ -67,30 +69,14 @@ class Backoff:
             Seconds, from 0 to `maximum`.
 
         Raises:
+            TypeError: `attempt` is no whole number, or `random` no function.
             ValueError: `attempt` is less than 1.
         """
-        if attempt < 1:
-            msg = f"attempts are counted from 1, so there is no attempt {attempt!r}"
-            raise ValueError(msg)
+        check_count("attempt", attempt)
+        check_callable("random", random, "nothing, and draws a number")
         try:
             delay = min(self.minimum * float(self.factor) ** (attempt - 1), self.maximum)
         except OverflowError:
             delay = self.maximum if self.minimum else 0.0
         delay *= 1 + self.jitter * (2 * random() - 1)
         return float(min(delay, self.maximum))
-
-
-def check_number(name: str, number: Any, *, least: float, most: float = math.inf) -> None:
-    """Refuse what is not a finite number within bounds.
-
-    Raises:
-        TypeError: It is not a number.
-        ValueError: It is out of bounds, infinite, or not a number at all (NaN).
-    """
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        msg = f"{name} must be a number, not {number!r}"
-        raise TypeError(msg)
-    if not least <= number <= most or number == math.inf:
-        bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
-        msg = f"{name} must be {bounds} and finite, not {number!r}"
-        raise ValueError(msg)

@@ -31,13 +31,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from pykka._askable import (
     AskWrapper,
-    check_count,
-    check_exception_types,
     failed,
     outcome_of,
     send,
 )
-from pykka._backoff import check_number
+from pykka._checks import check_callable, check_count, check_exception_types, check_number, shorten
 from pykka._exceptions import CircuitOpenError
 from pykka._locks import held
 from pykka._logging import is_for_the_program, report_failure
@@ -178,9 +176,11 @@ class CircuitBreaker(AskWrapper):
         self._reset_after = reset_after
         self._half_open_successes = half_open_successes
         self._counts_as_failure = counts_as_failure
-        self._listeners = (
-            (on_state_change,) if callable(on_state_change) else tuple(on_state_change)
-        )
+        is_one = callable(on_state_change) or not hasattr(on_state_change, "__iter__")
+        listeners: Any = (on_state_change,) if is_one else tuple(on_state_change)  # type: ignore[arg-type]
+        for listener in listeners:
+            check_callable("on_state_change", listener, "a CircuitStateChange")
+        self._listeners: tuple[Callable[[CircuitStateChange], object], ...] = listeners
         self._lock = threading.Lock()
         self._state: CircuitState = "closed"
         self._turn = 0
@@ -357,4 +357,6 @@ class CircuitBreaker(AskWrapper):
             except BaseException as error:
                 if is_for_the_program(error):
                     raise
-                report_failure("A listener to changes of %r raised: %r", self, listener)
+                report_failure(
+                    "A listener to changes of %s raised: %s", shorten(self), shorten(listener)
+                )

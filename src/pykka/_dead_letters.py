@@ -6,7 +6,12 @@ counted, handed to every subscriber, published as an event, and logged on `pykka
 
 The log is rate-limited, so that a flood of dead letters cannot drown a program: a bucket of
 tokens, of which each record takes one and each second brings one back. A record says how many
-have been left out so far.
+have been left out so far. When no dead letter has come for `CALM` seconds, and at the exit of the
+program, a last record says how many there were that no record has counted.
+
+Invariant: *a flood does not end in silence.* Whoever leaves a letter out sets an alarm, unless one
+is set. The alarm is set again as long as letters come; then what is owed is logged. It rings on
+the clock's thread, on which no log handler may run: so that is done by a thread of its own.
 
 Re-entrancy (guarantee G4): a log handler or a subscriber may itself send to a dead actor, on the
 same thread, in the middle of a report. A letter from within a log handler is not logged, and one
@@ -16,14 +21,16 @@ ever. Both are counted. The lock is held over straight-line code only, in which 
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+from _thread import start_new_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from pykka._checks import check_callable, shorten
 from pykka._locks import held
 from pykka._logging import is_for_the_program, report_failure
-from pykka._waiting import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +48,22 @@ if TYPE_CHECKING:
             """Hand an event to all who have subscribed to its class."""
             ...
 
+    class Timer(Protocol):
+        """What is needed of a clock."""
+
+        def now(self) -> float:
+            """Return the time in seconds."""
+            ...
+
+        def schedule(self, when: float, alarm: Any, /) -> None:
+            """Ring an alarm at a point in time."""
+            ...
+
 
 logger = logging.getLogger("pykka.dead_letters")
+
+CALM = 2.0
+"""Seconds without a dead letter after which a flood is over."""
 
 
 class DeadLetter(NamedTuple):
@@ -81,6 +102,7 @@ class DeadLetters:
         per_second: How many may be logged each second in the long run.
         clock: Gives the time in seconds.
         events: Where each dead letter is published as an event.
+        timer: What rings when a flood is over; `None` if only the exit of the program is to tell.
     """
 
     def __init__(
@@ -90,6 +112,7 @@ class DeadLetters:
         per_second: float = 1.0,
         clock: Callable[[], float] = monotonic,
         events: Events | None = None,
+        timer: Timer | None = None,
     ) -> None:
         self._burst = float(burst)
         self._per_second = per_second
@@ -101,20 +124,30 @@ class DeadLetters:
         self._last = clock()
         self._subscribers: list[Callable[[DeadLetter], object]] = []
         self._events = events
+        self._timer = timer
+        self._owed = 0
+        """How many the log would have taken, and no record has counted so far."""
+        self._is_armed = False
+        """Whether an alarm is set that will have them logged."""
         self._busy = _Busy()
 
     def renew_locks(self) -> None:
         """Begin with a fresh lock, in a child process; another may have held the old one."""
         self._lock = threading.Lock()
+        self._is_armed = False
 
-    def report(self, letter: DeadLetter) -> None:
+    def report(  # noqa: C901 (one function, because nothing is to be called under the lock)
+        self, letter: DeadLetter
+    ) -> None:
         """Count a dead letter, tell the subscribers, and log it unless there are too many."""
         busy = self._busy
         may_log = not busy.logging and logger.isEnabledFor(logging.WARNING)
         now = self._clock()
         suppressed = 0
+        arms = False
         for release in held(self._lock):
             self._total += 1
+            is_left_out = may_log
             tokens = self._tokens + (now - self._last) * self._per_second
             if tokens > self._burst:  # noqa: PLR1730 - min() would be a call
                 tokens = self._burst
@@ -123,9 +156,16 @@ class DeadLetters:
             if may_log:
                 tokens -= 1
                 self._logged += 1
+                self._owed = 0
+            elif is_left_out:
+                self._owed += 1
+                arms = not self._is_armed
+                self._is_armed = True
             self._tokens = tokens
             suppressed = self._total - self._logged
             release()
+        if arms:
+            self._arm()
         if may_log:
             busy.logging = True
             try:
@@ -147,6 +187,35 @@ class DeadLetters:
                 busy.telling = False
                 busy.logging = was_logging
 
+    def _arm(self) -> None:
+        """Have what is owed logged when the flood is over."""
+        _owing[self] = None
+        try:
+            if self._timer is not None:
+                _EndOfFlood(self, self._timer).set()
+        except BaseException as error:  # a signal handler raised, or the clock cannot ring
+            self._is_armed = False
+            if not isinstance(error, Exception):
+                raise
+
+    def log_the_rest(self) -> None:
+        """Log how many were left out that no record has counted."""
+        owed = total = 0
+        for release in held(self._lock):
+            owed = self._owed
+            total = self._total
+            self._owed = 0
+            self._is_armed = False
+            release()
+        _owing.pop(self, None)
+        busy = self._busy
+        if owed and not busy.logging:
+            busy.logging = True
+            try:
+                _log_number(owed, total)
+            finally:
+                busy.logging = False
+
     def statistics(self) -> DeadLetterStatistics:
         """Return the counts."""
         total = logged = 0
@@ -157,16 +226,65 @@ class DeadLetters:
         return DeadLetterStatistics(total=total, logged=logged)
 
     def subscribe(self, subscriber: Callable[[DeadLetter], object]) -> None:
-        """Have a function called with each dead letter, by the thread that finds it."""
+        """Have a function called with each dead letter, by the thread that finds it.
+
+        Raises:
+            TypeError: It is no function.
+        """
+        _require_subscriber(subscriber)
         self._subscribers.append(subscriber)
 
     def unsubscribe(self, subscriber: Callable[[DeadLetter], object]) -> None:
         """Do not call the function any more.
 
         Raises:
+            TypeError: It is no function.
             ValueError: The function is no subscriber.
         """
-        self._subscribers.remove(subscriber)
+        _require_subscriber(subscriber)
+        try:
+            self._subscribers.remove(subscriber)
+        except ValueError:
+            msg = f"{shorten(subscriber)} has not subscribed to dead letters"
+            raise ValueError(msg) from None
+
+
+_owing: dict[DeadLetters, None] = {}
+"""Those that owe the log a number."""
+
+
+@atexit.register
+def _log_what_is_owed() -> None:
+    for letters in _owing.copy():
+        letters.log_the_rest()
+
+
+class _EndOfFlood:
+    """Rings when no dead letter has come for some time.
+
+    Args:
+        letters: Where they come.
+        timer: What rings it.
+    """
+
+    is_cancelled = False
+
+    def __init__(self, letters: DeadLetters, timer: Timer) -> None:
+        self._letters = letters
+        self._timer = timer
+        self._total = -1
+
+    def set(self) -> None:
+        """Have it ring, perhaps."""
+        self._total = self._letters.statistics().total
+        self._timer.schedule(self._timer.now() + CALM, self)
+
+    def ring(self) -> None:
+        """Have what is owed logged, or wait once more if letters have come."""
+        if self._letters.statistics().total != self._total:
+            self.set()
+        else:
+            start_new_thread(self._letters.log_the_rest, ())
 
 
 class _Busy(threading.local):
@@ -174,6 +292,16 @@ class _Busy(threading.local):
 
     logging = False
     telling = False
+
+
+def _require_subscriber(subscriber: Any) -> None:
+    if hasattr(subscriber, "actor_urn") and not isinstance(subscriber, type):
+        msg = (
+            "a subscriber to dead letters is a function, not an actor; have "
+            f"{shorten(subscriber)} get them as events: system.events.subscribe(DeadLetter, …)"
+        )
+        raise TypeError(msg)
+    check_callable("a subscriber to dead letters", subscriber, "a DeadLetter")
 
 
 def _log(letter: DeadLetter, suppressed: int) -> None:
@@ -192,10 +320,21 @@ def _log(letter: DeadLetter, suppressed: int) -> None:
         report_failure("A filter or handler of the logger pykka.dead_letters raised:")
 
 
+def _log_number(owed: int, total: int) -> None:
+    try:
+        logger.warning(
+            "%d more dead letters were left out of the log; there were %d in all", owed, total
+        )
+    except BaseException as error:  # a filter or a handler raised
+        if is_for_the_program(error):
+            raise
+        report_failure("A filter or handler of the logger pykka.dead_letters raised:")
+
+
 def _tell(subscriber: Callable[[DeadLetter], object], letter: DeadLetter) -> None:
     try:
         subscriber(letter)
     except BaseException as error:
         if is_for_the_program(error):
             raise
-        report_failure("A subscriber to dead letters raised: %r", subscriber)
+        report_failure("A subscriber to dead letters raised: %s", shorten(subscriber))

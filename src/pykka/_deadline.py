@@ -12,6 +12,7 @@ import threading
 from time import monotonic
 from typing import Any
 
+from pykka._checks import in_seconds, shorten
 from pykka._exceptions import Timeout
 
 
@@ -23,11 +24,11 @@ def check_timeout(timeout: Any) -> None:
         ValueError: `timeout` is negative or not a number at all (NaN).
     """
     if not isinstance(timeout, (int, float)) and not hasattr(timeout, "__float__"):
-        msg = f"timeout must be a number of seconds or None, not {timeout!r}"
+        msg = f"timeout must be a number of seconds or None, not {shorten(timeout)}"
         raise TypeError(msg)
     if timeout < 0 or math.isnan(timeout):
         msg = (
-            f"'timeout' must be a non-negative number, not {timeout!r}; "
+            f"'timeout' must be a non-negative number, not {shorten(timeout)}; "
             "use 0 to look without waiting and None to wait for ever"
         )
         raise ValueError(msg)
@@ -52,6 +53,11 @@ class Deadline:
             return None
         return min(max(0.0, self._end - monotonic()), threading.TIMEOUT_MAX)
 
-    def expired(self) -> Timeout:
-        """The exception for whoever has waited until the deadline."""
-        return Timeout(f"{self.timeout} seconds passed without a result")
+    def expired(self, source: object = None) -> Timeout:
+        """The exception for whoever has waited until the deadline.
+
+        Args:
+            source: Who was to give the result, if that is known.
+        """
+        whose = "" if source is None else f" from {source}"
+        return Timeout(f"{in_seconds(self.timeout)} passed without a result{whose}")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._envelope import Envelope
+from pykka._proxy import require_single
 from pykka._ref import ActorRef, ref_at
 from pykka.messages import PRIVILEGED
 
@@ -103,9 +104,7 @@ def _on_notice(address: Address, envelope: Letter) -> object:
 
 def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
     """Have an actor told of the end of another one; it is the one whose code runs."""
-    if not isinstance(ref, ActorRef):
-        msg = f"watch() takes the ref of an actor, not {ref!r}"
-        raise TypeError(msg)
+    require_single(ref, "watch()")
     target = ref._address
     if target is watcher:
         msg = f"{watcher} cannot watch itself: nobody would be left to be told; use on_stop()"
@@ -120,6 +119,7 @@ def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
 
 def unwatch(watcher: Address, ref: ActorRef[Any]) -> bool:
     """End that; False if it was not so."""
+    require_single(ref, "unwatch()")
     watching = watcher.need_extras().watching
     entry = watching.get(ref._address)
     if entry is None or entry.is_over:

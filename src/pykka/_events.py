@@ -30,6 +30,7 @@ import functools
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
+from pykka._checks import shorten
 from pykka._exceptions import ActorDeadError
 from pykka._locks import held
 from pykka._logging import is_for_the_program, report_failure
@@ -109,9 +110,10 @@ class EventBus:
                 hashable; functions and methods are.
 
         Raises:
-            TypeError: `event_class` is not a class, or `subscriber` can take no events.
+            TypeError: `event_class` is not a class, or one of those that others belong to without
+                being derived from it; or `subscriber` can take no events.
         """
-        _require_class(event_class)
+        _require_own_class(event_class)
         _require_subscriber(subscriber)
         if isinstance(subscriber, ActorRef):
             subscriber._address.need_extras().buses[self] = None
@@ -135,8 +137,9 @@ class EventBus:
             Whether it was subscribed.
 
         Raises:
-            TypeError: `event_class` is not a class.
+            TypeError: `event_class` is not a class, or `subscriber` can take no events.
         """
+        _require_subscriber(subscriber)
         if event_class is not None:
             _require_class(event_class)
         return self._replace(functools.partial(_without, subscriber, event_class))
@@ -202,10 +205,10 @@ class EventBus:
         Raises:
             TypeError: `event_class` is not a class.
         """
+        _require_class(event_class)
         by_class = self._table.by_class
         if not by_class:
             return False
-        _require_class(event_class)
         return any(cls in by_class for cls in event_class.__mro__)
 
     def renew_locks(self) -> None:
@@ -267,7 +270,7 @@ class EventBus:
             return
         busy.reporting = True
         try:
-            report_failure("A subscriber to events raised: %r", subscriber)
+            report_failure("A subscriber to events raised: %s", shorten(subscriber))
         finally:
             busy.reporting = False
 
@@ -317,14 +320,47 @@ def _without(subscriber: Subscriber, event_class: type | None, table: _Table) ->
 
 def _require_class(event_class: object) -> None:
     if not isinstance(event_class, type):
-        msg = f"events are told apart by their class, and {event_class!r} is none"
+        msg = f"events are told apart by their class, and {shorten(event_class)} is none"
+        raise TypeError(msg)
+
+
+def _require_own_class(event_class: Any) -> None:
+    """Refuse a class that others belong to without being derived from it.
+
+    Raises:
+        TypeError: That is so; or it is no class.
+    """
+    _require_class(event_class)
+    if event_class.__module__ in ("collections.abc", "_collections_abc", "numbers", "typing") or (
+        event_class is not object and "__subclasshook__" in event_class.__dict__
+    ):
+        msg = (
+            f"events are told apart by the classes that theirs is derived from, and to "
+            f"{shorten(event_class)} belong others, too, which would not come; "
+            "subscribe to the classes of the events"
+        )
         raise TypeError(msg)
 
 
 def _require_subscriber(subscriber: Any) -> None:
+    given: Any = subscriber
     if not isinstance(subscriber, ActorRef) and not callable(subscriber):
         msg = (
-            f"a subscriber is an ActorRef or a function that takes the event, not {subscriber!r}; "
-            "the ref of a proxy is its actor_ref"
+            "a subscriber is an ActorRef or a function that takes the event, not "
+            f"{shorten(subscriber)}; the ref of a proxy is its actor_ref"
         )
         raise TypeError(msg)
+    if isinstance(subscriber, ActorRef) and not hasattr(given, "_address"):
+        msg = (
+            f"{shorten(given)} is no single actor, whose end could be noticed; subscribe its "
+            "method tell"
+        )
+        raise TypeError(msg)
+    if isinstance(subscriber, type) and hasattr(subscriber, "_pykka_address_class"):
+        msg = f"{shorten(subscriber)} is an actor class; start() an actor and subscribe its ref"
+        raise TypeError(msg)
+    try:
+        hash(given)
+    except TypeError as error:
+        msg = f"a subscriber has to be hashable, and {shorten(given)} is not"
+        raise TypeError(msg) from error

@@ -15,6 +15,7 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pykka._checks import shorten
 from pykka._locks import held
 from pykka._logging import logger
 
@@ -180,7 +181,9 @@ def require_spec(spec: object, what: str) -> None:
         TypeError: It is none.
     """
     if isinstance(spec, type) or not hasattr(spec, "_make"):
-        msg = f"{what} is {spec!r}, and has to be one of pykka.inboxes, such as Bounded(100)"
+        msg = (
+            f"{what} is {shorten(spec)}, and has to be one of pykka.inboxes, such as Bounded(100)"
+        )
         raise TypeError(msg)
 
 

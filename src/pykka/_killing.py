@@ -12,11 +12,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pykka._checks import shorten
 from pykka._each import call, for_each
 from pykka._logging import logger
 from pykka._reasons import Abandoned
 from pykka._threading_future import ThreadingFuture
-from pykka._waiting import shorten
 
 if TYPE_CHECKING:
     from pykka._address import Address

@@ -38,11 +38,10 @@ from pykka._askable import (
     AskWrapper,
     Call,
     Relay,
-    check_count,
     failed,
     send_safely,
 )
-from pykka._backoff import check_number
+from pykka._checks import check_count, check_span, in_seconds, shorten
 from pykka._exceptions import RateLimitExceededError, Timeout
 from pykka._locks import held
 from pykka._threading_future import ThreadingFuture
@@ -136,13 +135,10 @@ class RateLimiter(AskWrapper):
         clock: Clock | None = None,
     ) -> None:
         super().__init__(target, clock)
-        check_number("rate", rate, least=0)
-        if rate == 0:
-            msg = "rate must be more than 0"
-            raise ValueError(msg)
+        check_span("rate", rate)
         check_count("burst", burst)
         if when_exceeded not in ("wait", "raise"):
-            msg = f'when_exceeded must be "wait" or "raise", not {when_exceeded!r}'
+            msg = f'when_exceeded must be "wait" or "raise", not {shorten(when_exceeded)}'
             raise ValueError(msg)
         self._rate = rate
         self._interval = 1 / rate
@@ -219,7 +215,7 @@ class RateLimiter(AskWrapper):
             return RateLimitExceededError(text, retry_after=seconds)
         text += (
             f"this one would be sent in {seconds:.3g} seconds, which is later than its timeout of "
-            f"{timeout} seconds; it was not sent"
+            f"{in_seconds(timeout)}; it was not sent"
         )
         return Timeout(text)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pykka._birth import Birth
+from pykka._checks import check_methods, check_name, shorten
 from pykka._current import current
 from pykka._inbox import require_spec
 
@@ -65,8 +66,8 @@ class ActorOptions(Generic[A]):
         chosen = self._said.get("system")
         if chosen is not None and said.get("system", chosen) is not chosen:
             msg = (
-                f"{self!r} says another system than the one that is to start the actor, which is "
-                f"{said['system']!r}"
+                f"{shorten(self)} says another system than the one that is to start the actor, "
+                f"which is {shorten(said['system'])}"
             )
             raise ValueError(msg)
         state = current.state
@@ -78,14 +79,13 @@ class ActorOptions(Generic[A]):
             state.birth = before
 
     def _check(self, name: Any, inbox: Any, dispatcher: Any, system: Any) -> None:
-        if name is not None and (not isinstance(name, str) or not name):
-            msg = f"the name of an actor is a string that is not empty, not {name!r}"
-            raise TypeError(msg)
+        if name is not None:
+            check_name("the name of an actor", name)
         if inbox is not None:
             require_spec(inbox, "inbox")
         if dispatcher is not None:
             if not hasattr(dispatcher, "_pool"):
-                msg = f"dispatcher is {dispatcher!r}, which is no pykka.Dispatcher"
+                msg = f"dispatcher is {shorten(dispatcher)}, which is no pykka.Dispatcher"
                 raise TypeError(msg)
             if not hasattr(self._actor_class, "caller_runs"):
                 msg = (
@@ -93,10 +93,9 @@ class ActorOptions(Generic[A]):
                     "its threads"
                 )
                 raise TypeError(msg)
-        if system is not None and not hasattr(system, "get_by_name"):
-            msg = f"system is {system!r}, which is no pykka.ActorSystem"
-            raise TypeError(msg)
+        if system is not None:
+            check_methods("system", system, "pykka.ActorSystem", ["get_by_name"])
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{key}={value!r}" for key, value in self._said.items())
+        said = ", ".join(f"{key}={shorten(value)}" for key, value in self._said.items())
         return f"{self._actor_class.__name__}.options({said})"

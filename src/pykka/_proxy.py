@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from pykka._checks import shorten
 from pykka._exceptions import ActorDeadError
 from pykka._introspection import (
     Kind,
@@ -303,13 +304,30 @@ def traversable(obj: T) -> T:
     return obj
 
 
+def require_single(actor_ref: Any, whose: str) -> None:
+    """Refuse what is not the ref of a single actor.
+
+    Raises:
+        TypeError: That is so.
+    """
+    _require_ref(actor_ref, whose)
+    if not hasattr(actor_ref, "_address"):
+        msg = (
+            f"{whose} takes the ref of a single actor, and {shorten(actor_ref)} stands for "
+            "several; take its routees, or for all of them together its when_terminated()"
+        )
+        raise TypeError(msg)
+
+
 def _require_ref(actor_ref: object, whose: str) -> None:
-    if isinstance(actor_ref, type):
-        msg = f"{whose} takes the ref of an actor, not the class {actor_ref!r}; start it first"
-    elif hasattr(actor_ref, "is_alive") and hasattr(actor_ref, "ask"):
+    is_class = isinstance(actor_ref, type)
+    if not is_class and hasattr(actor_ref, "is_alive") and hasattr(actor_ref, "ask"):
         return
+    takes, given = f"{whose} takes the ref of an actor", shorten(actor_ref)
+    if is_class:
+        msg = f"{takes}, not the class {given}; start it first"
     elif hasattr(actor_ref, "actor_ref"):
-        msg = f"{whose} takes the ref of an actor, not {actor_ref!r}; use its attribute actor_ref"
+        msg = f"{takes}, not {given}; use its attribute actor_ref"
     else:
-        msg = f"{whose} takes the ref of an actor, not {actor_ref!r}"
+        msg = f"{takes}, not {given}"
     raise TypeError(msg)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+from pykka._checks import shorten
 from pykka._system import default_system
 
 if TYPE_CHECKING:
@@ -147,5 +148,5 @@ def _require_ref(actor_ref: Any) -> ActorRef[Any]:
     if hasattr(actor_ref, "_address") and not isinstance(actor_ref, type):
         ref: ActorRef[Any] = actor_ref
         return ref
-    msg = f"the registry takes the refs of actors, not {actor_ref!r}"
+    msg = f"the registry takes the refs of actors, not {shorten(actor_ref)}"
     raise TypeError(msg)

@@ -30,13 +30,18 @@ from pykka._askable import (
     Relay,
     call_when_done,
     cancel,
-    check_count,
-    check_exception_types,
     outcome_of,
     pause,
     send_safely,
 )
-from pykka._backoff import Backoff, check_number
+from pykka._backoff import Backoff
+from pykka._checks import (
+    check_count,
+    check_exception_types,
+    check_methods,
+    check_number,
+    in_seconds,
+)
 from pykka._exceptions import (
     ActorDeadError,
     CircuitOpenError,
@@ -137,6 +142,8 @@ class Retry(AskWrapper):
         check_exception_types("retry_on", retry_on)
         if timeout_per_attempt is not None:
             check_number("timeout_per_attempt", timeout_per_attempt, least=0)
+        if backoff is not None:
+            check_methods("backoff", backoff, "pykka.resilience.Backoff", ["delay"])
         self._attempts = attempts
         self._backoff = Backoff() if backoff is None else backoff
         self._retry_on = retry_on
@@ -184,7 +191,9 @@ class Retry(AskWrapper):
             if timeout is not None:
                 remaining = end - clock.now()
                 if remaining <= 0:
-                    msg = f"{timeout} seconds passed in {attempt} attempts without a result"
+                    passed = in_seconds(timeout)
+                    whose = f"without a result from {self._target}"
+                    msg = f"{passed} passed in {attempt} attempts {whose}"
                     raise Timeout(msg)
             attempt += 1
             for release in held(self._lock):
@@ -257,8 +266,9 @@ class _Series:
 
     def _give_up(self, number: int) -> None:
         """End an attempt that took too long."""
-        limit = self._retry._timeout_per_attempt
-        error = Timeout(f"{limit} seconds passed without a result")
+        retry = self._retry
+        limit = in_seconds(retry._timeout_per_attempt)
+        error = Timeout(f"{limit} passed without a result from {retry._target}")
         self._go_on(number, (None, (error, None)))
 
     def _end(self, number: int, future: ThreadingFuture[Any], alarm: Call | None) -> None:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._cancellation import is_cancellation, outlast
 from pykka._killing import end_of
+from pykka._proxy import require_single
+from pykka._system import require_actor_class
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -76,6 +78,8 @@ class ActorScope:
             RuntimeError: The block has not begun, or has ended.
         """
         self._require_open()
+        if not hasattr(actor_class, "_start_with"):
+            require_actor_class(actor_class)
         ref = actor_class.start(*args, **kwargs)
         self._refs.append(ref)
         return ref
@@ -91,10 +95,10 @@ class ActorScope:
 
         Raises:
             RuntimeError: The block has not begun, or has ended.
-            AttributeError: `ref` is a router, and no single actor; enter its routees.
+            TypeError: `ref` is not the ref of a single actor; of a router, enter the routees.
         """
         self._require_open()
-        _ = ref._address
+        require_single(ref, "an ActorScope")
         self._refs.append(ref)
         return ref
 

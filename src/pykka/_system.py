@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka import _address, _inbox, _stacks, _waiting
 from pykka._cancellation import is_cancellation, outlast
+from pykka._checks import check_clock, check_flag, check_name, shorten
 from pykka._children import ask_to_stop
 from pykka._clock import Clock, default_clock
 from pykka._current import current
@@ -109,11 +110,13 @@ class ActorSystem:
         keep_statistics: bool = False,
         shutdown_timeout: float | None = 30.0,
     ) -> None:
-        if clock is not None and not hasattr(clock, "schedule"):
-            msg = f"clock is {clock!r}, which is no pykka.timers.Clock"
-            raise TypeError(msg)
+        if name is not None:
+            check_name("the name of a system", name)
+        if clock is not None:
+            check_clock("clock", clock)
+        check_flag("keep_statistics", keep_statistics)
         if dispatcher is not None and not hasattr(dispatcher, "_pool"):
-            msg = f"dispatcher is {dispatcher!r}, which is no pykka.Dispatcher"
+            msg = f"dispatcher is {shorten(dispatcher)}, which is no pykka.Dispatcher"
             raise TypeError(msg)
         Deadline(shutdown_timeout)  # refuses what is no number of seconds
         self._name = name if name is not None else f"system-{next(_numbers)}"
@@ -121,7 +124,7 @@ class ActorSystem:
         """What its timers go by."""
         self.events = EventBus()
         """The event bus of the system."""
-        self.dead_letters = DeadLetters(events=self.events)
+        self.dead_letters = DeadLetters(events=self.events, timer=default_clock)
         """The dead letters of the system's actors: subscribe to them, or count them. Each is
         an event too, of the class `pykka.dead_letters.DeadLetter`."""
         self.pool: Any = None if dispatcher is None else dispatcher._pool
@@ -156,7 +159,7 @@ class ActorSystem:
         return self._dispatcher
 
     def __repr__(self) -> str:
-        return f"<pykka.ActorSystem {self._name!r}>"
+        return f"<pykka.ActorSystem {shorten(self._name)}>"
 
     def start(
         self, actor_class: type[A] | ActorOptions[A], /, *args: Any, **kwargs: Any
@@ -183,7 +186,12 @@ class ActorSystem:
         return list(self._refs.copy().values())
 
     def get_by_name(self, name: str) -> ActorRef[Any] | None:
-        """Return the running actor with a name, or `None` if there is none."""
+        """Return the running actor with a name, or `None` if there is none.
+
+        Raises:
+            TypeError: `name` is no string, or empty.
+        """
+        check_name("the name of an actor", name)
         address = self._by_name.get(name)
         return None if address is None else self._refs.get(address)
 
@@ -410,8 +418,8 @@ class ActorSystem:
         name = None if address.extras is None else address.extras.name
         if name is not None and self._by_name.setdefault(name, address) is not address:
             msg = (
-                f"the name {name!r} is taken by {self._by_name.get(name)}; names are unique among "
-                "the living actors of a system"
+                f"the name {shorten(name)} is taken by {self._by_name.get(name)}; names are "
+                "unique among the living actors of a system"
             )
             raise NameTakenError(msg)
         self._refs[address] = ref
@@ -495,7 +503,8 @@ class ActorSystem:
 
     def _require_open(self) -> None:
         if self._ended:
-            msg = f"the actor system {self._name!r} has ended, so no actor can be started in it"
+            name = shorten(self._name)
+            msg = f"the actor system {name} has ended, so no actor can be started in it"
             raise RuntimeError(msg)
 
 
@@ -590,7 +599,7 @@ class _Shutdown:
 def _fate(address: Address) -> str:
     reason = address.reason
     if isinstance(reason, Abandoned):
-        return f"abandoned, and still running at {reason.place}"
+        return f"abandoned, and still running at {reason.place or 'a place unknown'}"
     return f"killed: {reason}"
 
 
@@ -626,6 +635,26 @@ def join_parent(address: Address) -> None:
         raise parent.dead_error("is ending, and can have no more children")
 
 
+def require_actor_class(given: Any) -> None:
+    """Refuse what is no class of actors.
+
+    Raises:
+        TypeError: That is so.
+    """
+    if hasattr(given, "_pykka_address_class"):
+        if isinstance(given, type):
+            return
+        # Its start() would start another one.
+        kind = type(given).__name__
+        msg = (
+            f"{shorten(given)} is an actor that was made already; what starts actors takes the "
+            f"class {kind} and its arguments, and makes it"
+        )
+        raise TypeError(msg)
+    msg = f"{shorten(given)} is neither an actor class nor what its options() returned"
+    raise TypeError(msg)
+
+
 def start_with(
     actor_class: type[A] | ActorOptions[A],
     args: tuple[Any, ...],
@@ -635,9 +664,7 @@ def start_with(
     """Start an actor, of which something is said besides its options; see `Birth`."""
     options: Any = actor_class
     if not hasattr(options, "_start_with"):
-        if not hasattr(options, "options"):
-            msg = f"{actor_class!r} is neither an actor class nor what its options() returned"
-            raise TypeError(msg)
+        require_actor_class(options)
         options = options.options()
     ref: ActorRef[A] = options._start_with(args, kwargs, **said)
     return ref
@@ -688,7 +715,7 @@ def _require_class(actor_class: object) -> None:
         isinstance(None, actor_class)  # type: ignore[arg-type]
     except TypeError:
         msg = (
-            f"the registry looks for a class, not for {actor_class!r}; "
+            f"the registry looks for a class, not for {shorten(actor_class)}; "
             "get_by_class_name() takes the name of one"
         )
         raise TypeError(msg) from None

@@ -278,7 +278,7 @@ class ThreadingFuture(Future[T]):
         outcome = self._outcome or self._first_outcome()
         if outcome is None:
             self._forget(waiter)
-            raise Deadline(timeout).expired()
+            raise Deadline(timeout).expired(self._answered_by)
         return outcome
 
     def _enter(self, waiter: Waiter) -> Outcome | None:

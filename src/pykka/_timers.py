@@ -35,6 +35,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
+from pykka._checks import shorten
 from pykka._current import current
 from pykka.messages import PRIVILEGED
 
@@ -330,8 +331,8 @@ def check_times(delay: Any, interval: Any, what: str) -> None:
 
 def _no_seconds(what: str, value: object, least: str) -> Exception:
     if not isinstance(value, (int, float)):
-        return TypeError(f"{what} has to be a number of seconds, not {value!r}")
-    return ValueError(f"{what} has to be {least} seconds, and finite, not {value!r}")
+        return TypeError(f"{what} has to be a number of seconds, not {shorten(value)}")
+    return ValueError(f"{what} has to be {least} seconds, and finite, not {shorten(value)}")
 
 
 def _on_tick(address: Address, envelope: Letter) -> object:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pykka._checks import shorten
 from pykka._gil import has_gil
 from pykka._ref import ActorRef, ref_at
 from pykka._stacks import current_frames
@@ -28,7 +29,6 @@ from pykka._waiting import (
     place_of,
     place_of_edge,
     running_codes,
-    shorten,
 )
 
 if TYPE_CHECKING:

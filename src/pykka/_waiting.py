@@ -57,6 +57,7 @@ import threading
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pykka._checks import shorten
 from pykka._current import current
 from pykka._exceptions import DeadlockError
 from pykka._locks import held
@@ -454,12 +455,3 @@ def _is_pythons(frame: FrameType) -> bool:
 def _is_ours(frame: FrameType) -> bool:
     module = frame.f_globals.get("__name__", "")
     return bool(module == "pykka" or module.startswith("pykka."))
-
-
-def shorten(message: object, limit: int = 200) -> str:
-    """`repr(message)`, cut to `limit` characters, whatever that repr does."""
-    try:
-        text = repr(message)
-    except Exception as error:
-        text = f"<{type(message).__name__} whose repr raised {type(error).__name__}>"
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -6,7 +6,7 @@ An actor that ends leaves behind what is still in its inbox. None of that is sil
 - a *tell* is a dead letter. It is counted, handed to every subscriber, and logged as a warning on
   the logger `pykka.dead_letters`, whose records carry it as their attribute `dead_letter`. The log
   is rate-limited: ten at once, one each second in the long run, and each record tells how many
-  were left out.
+  were left out. When a flood is over, a last record says how many more there were.
 
 Examples:
     >>> import queue
@@ -59,6 +59,9 @@ def subscribe(subscriber: Callable[[DeadLetter], object]) -> None:
 
     Args:
         subscriber: Takes a `DeadLetter`.
+
+    Raises:
+        TypeError: It is no function.
     """
     default_system.dead_letters.subscribe(subscriber)
 
@@ -67,6 +70,7 @@ def unsubscribe(subscriber: Callable[[DeadLetter], object]) -> None:
     """Do not call the function any more.
 
     Raises:
+        TypeError: It is no function.
         ValueError: The function is no subscriber.
     """
     default_system.dead_letters.unsubscribe(subscriber)

@@ -147,7 +147,7 @@ def test_a_start_hook_that_fails_by_itself_is_raised() -> None:
 @pytest.mark.parametrize("supervisor", [Supervisor, DynamicSupervisor])
 @pytest.mark.parametrize("wait", [None, 0, 1, "no"])
 def test_wait_is_true_or_false(supervisor: Any, wait: Any) -> None:
-    with pytest.raises(TypeError, match=r"has wait=.*; it takes True or False"):
+    with pytest.raises(TypeError, match=r"wait of .* must be True or False"):
         supervisor.start([], wait=wait)
     assert pykka.ActorRegistry.get_all() == []
 

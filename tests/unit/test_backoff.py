@@ -65,7 +65,7 @@ def test_a_large_number_of_attempts_does_not_overflow(attempt: int) -> None:
 
 @pytest.mark.parametrize("attempt", [0, -1])
 def test_attempts_are_counted_from_one(attempt: int) -> None:
-    with pytest.raises(ValueError, match=f"there is no attempt {attempt}"):
+    with pytest.raises(ValueError, match=f"attempt must be at least 1, not {attempt}"):
         Backoff().delay(attempt)
 
 

@@ -9,10 +9,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.leaks import wait_until
 
 import pykka
 from pykka import dead_letters
-from pykka._dead_letters import DeadLetter, DeadLetters
+from pykka._dead_letters import CALM, DeadLetter, DeadLetters, _log_what_is_owed, _owing
+from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +130,7 @@ def test_subscribers_get_every_letter_until_they_leave(
     letters.unsubscribe(got.append)
     letters.report(letter(dead))
     assert got == sent
-    with pytest.raises(ValueError, match="not in list"):
+    with pytest.raises(ValueError, match="has not subscribed to dead letters"):
         letters.unsubscribe(got.append)
 
 
@@ -321,3 +323,103 @@ def test_the_log_of_an_events_subscriber_does_not_recurse(
     assert handler.calls == 1
     assert len(got) == 2
     assert letters.statistics().total == 0
+
+
+# --- the end of a flood -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def timed(clock: Clock) -> tuple[DeadLetters, ManualClock]:
+    timer = ManualClock()
+    return DeadLetters(burst=3, per_second=0.5, clock=clock, timer=timer), timer
+
+
+def flood(letters: DeadLetters, ref: pykka.ActorRef[Any], number: int) -> None:
+    for _ in range(number):
+        letters.report(letter(ref))
+
+
+def test_a_flood_that_is_over_says_how_many_there_were(
+    log: Log, timed: tuple[DeadLetters, ManualClock], dead: pykka.ActorRef[Any]
+) -> None:
+    letters, timer = timed
+    flood(letters, dead, 10)
+    assert timer.pending == 1
+    timer.advance(CALM)  # since the first that was left out; others came after it
+    timer.advance(CALM)
+    [record] = log.wait_for("WARNING", "left out of the log; there")
+    assert record.message == "7 more dead letters were left out of the log; there were 10 in all"
+    assert timer.pending == 0
+    flood(letters, dead, 1)
+    timer.advance(CALM)
+    assert log.wait_for("WARNING", "1 more dead letters were left out of the log; there were 11")
+
+
+def test_a_flood_that_goes_on_is_not_over(
+    log: Log, timed: tuple[DeadLetters, ManualClock], dead: pykka.ActorRef[Any]
+) -> None:
+    letters, timer = timed
+    flood(letters, dead, 5)
+    for _ in range(3):
+        timer.advance(CALM / 2)
+        flood(letters, dead, 1)
+        timer.advance(CALM / 2)
+        assert log.find("WARNING", "left out of the log; there") == []
+    timer.advance(CALM)
+    assert log.wait_for("WARNING", "5 more dead letters were left out of the log; there were 8")
+
+
+def test_what_a_record_has_counted_is_not_counted_again(
+    log: Log, clock: Clock, timed: tuple[DeadLetters, ManualClock], dead: pykka.ActorRef[Any]
+) -> None:
+    letters, timer = timed
+    flood(letters, dead, 5)
+    clock.now = 100.0
+    flood(letters, dead, 1)
+    assert log.find("WARNING", "Left out of the log so far: 2")
+    timer.advance(CALM)
+    timer.advance(CALM)
+    wait_until(lambda: letters not in _owing, "it owes nothing")
+    assert log.find("WARNING", "left out of the log; there") == []
+
+
+def test_what_the_level_keeps_out_is_not_counted(
+    timed: tuple[DeadLetters, ManualClock], dead: pykka.ActorRef[Any], quiet: None
+) -> None:
+    letters, timer = timed
+    flood(letters, dead, 10)
+    assert timer.pending == 0
+
+
+def test_it_is_not_logged_on_the_clocks_thread(
+    log: Log, timed: tuple[DeadLetters, ManualClock], dead: pykka.ActorRef[Any]
+) -> None:
+    letters, timer = timed
+    flood(letters, dead, 4)
+    timer.advance(CALM)  # on this thread
+    [record] = log.wait_for("WARNING", "left out of the log; there")
+    assert record.thread != threading.get_ident()
+
+
+def test_a_clock_that_cannot_ring_loses_no_letter(
+    log: Log, clock: Clock, dead: pykka.ActorRef[Any]
+) -> None:
+    class Broken:
+        def now(self) -> float:
+            return 0.0
+
+        def schedule(self, when: float, alarm: Any) -> None:
+            raise RuntimeError
+
+    letters = DeadLetters(burst=1, clock=clock, timer=Broken())
+    flood(letters, dead, 3)
+    assert letters.statistics().total == 3
+    _log_what_is_owed()  # as at the exit of the program
+    assert log.find("WARNING", "2 more dead letters were left out of the log")
+
+
+def test_the_default_system_tells(log: Log, dead: pykka.ActorRef[Any]) -> None:
+    letters = pykka.ActorSystem.default().dead_letters
+    flood(letters, dead, 20)
+    assert letters in _owing
+    assert letters._is_armed

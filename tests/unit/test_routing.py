@@ -74,7 +74,7 @@ def test_those_who_need_a_single_actor_take_no_router() -> None:
 
     async def enter() -> None:
         async with pykka.ActorScope() as scope:
-            with pytest.raises(AttributeError, match="is a router and no single actor"):
+            with pytest.raises(TypeError, match="takes the ref of a single actor"):
                 scope.enter(router)
 
     asyncio.run(enter())

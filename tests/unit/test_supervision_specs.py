@@ -45,7 +45,7 @@ class Tree(Supervisor):
         ({"shutdown": math.nan}, ValueError, "shutdown=nan; it takes a number of seconds that"),
         ({"shutdown": "soon"}, ValueError, 'more than 0, "kill", or "infinity"'),
         ({"significant": True}, ValueError, "cannot be significant: it is permanent, so it never"),
-        ({"backoff": 5}, TypeError, "has backoff=5, which is no pykka.resilience.Backoff"),
+        ({"backoff": 5}, TypeError, "is 5, which is no pykka.resilience.Backoff"),
     ],
 )
 def test_a_bad_specification_says_what_is_wrong_and_with_which_child(
@@ -144,7 +144,7 @@ def test_more_arguments_make_another_specification() -> None:
         (
             {"child_specs": ChildSpec("w", Worker)},
             TypeError,
-            "Tree takes a sequence of ChildSpecs as its child_specs, not ChildSpec('w'",
+            "child_specs of Tree must be a sequence of ChildSpecs, not ChildSpec('w'",
         ),
     ],
 )

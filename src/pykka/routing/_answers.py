@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pykka._exceptions import ActorDeadError
+from pykka._checks import in_seconds, list_some
+from pykka._exceptions import ActorDeadError, Timeout
 from pykka._lazy import Derivation
 from pykka._threading_future import ThreadingFuture
 
@@ -61,3 +62,10 @@ def is_refusal(error: BaseException | None, routee: ActorRef[Any]) -> bool:
 def has_refused(routee: ActorRef[Any], answer: Future[Any]) -> bool:
     """Tell whether a routee was dead before it was asked for an answer."""
     return is_refusal(refusal_of(answer), routee)
+
+
+def late(router: object, what: str, timeout: float | None, waits_for: Sequence[object]) -> Timeout:
+    """The error for those who wait for routees no longer."""
+    text = f"{router} has not {what} within {in_seconds(timeout)}"
+    others = list_some([str(each) for each in waits_for], most=3)
+    return Timeout(f"{text}; it waits for {others}" if others else text)

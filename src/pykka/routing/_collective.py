@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka._deadline import check_timeout
+from pykka._exceptions import Timeout
 from pykka._reasons import Stopped
 from pykka._statistics import ActorStatistics
 from pykka._timers import check_times
-from pykka.routing._answers import derive
+from pykka.routing._answers import derive, late
 from pykka.routing._routed_timer import RoutedTimer
 from pykka.routing._routees import Routees
 
@@ -63,9 +64,19 @@ class Collective(Routees[A]):
             check_timeout(timeout)
         if self._pool is not None:
             ended = self._pool.stop(self)
-            return self._pool.wait(ended, timeout) if block else ended
-        stopped = derive(any, [routee.stop(block=False) for routee in self._routees])
-        return stopped.get(timeout=timeout) if block else stopped
+            return self._pool.wait(self, ended, timeout) if block else ended
+        routees = self._routees
+        stops = [routee.stop(block=False) for routee in routees]
+        stopped = derive(any, stops)
+        if not block:
+            return stopped
+        try:
+            any_stopped: bool = stopped.get(timeout=timeout)
+        except Timeout as error:
+            left = [each for each, stop in zip(routees, stops, strict=True) if not stop.done()]
+            raise late(self, "stopped", timeout, left) from error
+        else:
+            return any_stopped
 
     def kill(self, *, deadline: float | None = None, block: bool = True) -> Any:
         """Have all routees end right after the messages that they are handling.
@@ -89,7 +100,7 @@ class Collective(Routees[A]):
             check_timeout(deadline)
         if self._pool is not None:
             ended = self._pool.kill(self, deadline)
-            return self._pool.wait(ended) if block else ended
+            return self._pool.wait(self, ended) if block else ended
         ended = derive(any, [each.kill(deadline=deadline, block=False) for each in self._routees])
         return ended.get() if block else ended
 

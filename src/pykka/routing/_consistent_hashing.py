@@ -31,7 +31,7 @@ from hashlib import blake2b
 from itertools import count, filterfalse
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pykka._waiting import shorten
+from pykka._checks import check_callable, check_count, shorten
 from pykka.routing._router import RouterRef
 from pykka.routing._unicast import UnicastRouter
 
@@ -84,7 +84,8 @@ class ConsistentHashing(UnicastRouter[A]):
             make the shares more even, and changes of the routees slower.
 
     Raises:
-        TypeError: One of `refs` is not a ref; from a send, the key is of another type.
+        TypeError: One of `refs` is not a ref, or `key` no function; from a send, the key is of
+            another type.
         ValueError: `virtual_nodes` is less than 1.
 
     Examples:
@@ -120,9 +121,8 @@ class ConsistentHashing(UnicastRouter[A]):
         key: Callable[[Any], Any],
         virtual_nodes: int = 128,
     ) -> None:
-        if virtual_nodes < 1:
-            msg = f"virtual_nodes is {virtual_nodes!r}, and each routee needs at least 1"
-            raise ValueError(msg)
+        check_callable("key", key, "a message, and returns its key")
+        check_count("virtual_nodes", virtual_nodes)
         self._key = key
         self._virtual_nodes = virtual_nodes
         super().__init__(refs)

@@ -35,16 +35,23 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from pykka._awaiting import runs_event_loop
+from pykka._checks import (
+    check_count,
+    check_methods,
+    check_span,
+    shorten,
+)
 from pykka._current import current
 from pykka._deadline import Deadline
-from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError
+from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError, Timeout
 from pykka._killing import GRACE, end_of
 from pykka._reasons import Failed
 from pykka._ref import ref_at
 from pykka._system import start_with
 from pykka.messages import ProxyCall
-from pykka.routing._answers import derive
-from pykka.supervision._specs import ChildSpec
+from pykka.routing._answers import derive, late
+from pykka.supervision._errors import SupervisionError
+from pykka.supervision._specs import ChildSpec, require_maker
 from pykka.supervision._supervisor import DynamicSupervisor
 
 if TYPE_CHECKING:
@@ -121,7 +128,9 @@ class Pool:
         self.close(router)
         return self.supervisor.stop(block=False)
 
-    def wait(self, ended: Future[bool], timeout: float | None = None) -> bool:
+    def wait(
+        self, router: Routees[Any], ended: Future[bool], timeout: float | None = None
+    ) -> bool:
         """Wait until the pool has ended.
 
         A routee that does so waits for itself, and is told so here. If it waited for the
@@ -130,7 +139,21 @@ class Pool:
         me = current.state.address
         if me is not None and me in self.supervisor._address.need_extras().children:
             end_of(me).get(timeout=timeout)
-        return ended.get(timeout=timeout)
+        try:
+            return ended.get(timeout=timeout)
+        except Timeout as error:
+            if ended.done():
+                raise
+            children = list(self.supervisor._address.need_extras().children.copy())
+            raise late(router, "ended", timeout, children) from error
+
+    def _starting(self) -> list[Any]:
+        """The routees whose start hooks are not through."""
+        supervisor: Any = self.supervisor._actor
+        if supervisor is None:
+            return []
+        children: list[Any] = list(supervisor._pykka_family.table.copy().values())
+        return [child.address for child in children if child.state == "starting"]
 
     def kill(self, router: Routees[Any], deadline: float | None) -> Future[bool]:
         """Have all routees end at once, and the supervisor with them."""
@@ -155,25 +178,36 @@ class Pool:
         reason = self.supervisor._address.reason
         failure = reason.exception if isinstance(reason, Failed) else self.failure
         if failure is not None:
-            error = ActorDeadError(f"{whose} has ended: {failure}")
+            text = failure if isinstance(failure, SupervisionError) else shorten(failure)
+            error = ActorDeadError(f"{whose} has ended: {text}")
             error.__cause__ = failure
             return error
-        return ActorDeadError(f"{whose} has ended ({reason!r}); make a new one")
+        return ActorDeadError(f"{whose} has ended ({shorten(reason)}); make a new one")
 
     def resize(self, router: Routees[Any], size: Any, timeout: float | None) -> None:
         """Have so many routees; see `RouterRef.resize`."""
         require_size(size)
         deadline = Deadline(timeout)
         call = ProxyCall(("resize",), (size,), {})
+        answer = self.supervisor.ask(call, block=False)
+        what = f"come to a size of {size}"
         try:
-            leaving = self.supervisor.ask(call, timeout=deadline.remaining())
+            leaving = answer.get(timeout=deadline.remaining())
         except ActorDeadError:
             if self.is_alive():
                 raise  # it comes from a routee
             error = self.dead_error(router)
             raise error from error.__cause__
+        except Timeout as error:
+            if answer.done():
+                raise
+            raise late(router, what, timeout, self._starting()) from error
         for ended in leaving:
-            ended.get(timeout=deadline.remaining())
+            try:
+                ended.get(timeout=deadline.remaining())
+            except Timeout as error:
+                left = [each._answered_by for each in leaving if not each.done()]
+                raise late(router, what, timeout, left) from error
 
 
 class Heir:
@@ -293,6 +327,11 @@ def start_pool(
 ) -> None:
     """Start the supervisor and the routees of a pool; see `RouterRef.pool`."""
     require_size(size)
+    if max_restarts is not None:
+        check_count("max_restarts", max_restarts, least=0)
+    check_span("restarts_within", restarts_within)
+    if system is not None:
+        check_methods("system", system, "pykka.ActorSystem", ["get_by_name"])
     template = _template(actor, spec)
     parent = current.state.address
     said: dict[str, Any] = {"system": system}
@@ -325,11 +364,11 @@ def require_size(size: Any) -> None:
         TypeError: It is no whole number.
         ValueError: It is less than 1.
     """
-    if not isinstance(size, int):
-        msg = f"the size of a pool is a whole number, not {size!r}"
+    if isinstance(size, bool) or not isinstance(size, int):
+        msg = f"the size of a pool is a whole number, not {shorten(size)}"
         raise TypeError(msg)
     if size < 1:
-        msg = f"the size of a pool is 1 or more, not {size!r}; stop() ends it"
+        msg = f"the size of a pool is 1 or more, not {shorten(size)}; stop() ends it"
         raise ValueError(msg)
 
 
@@ -349,20 +388,20 @@ def _template(actor: Any, said: dict[str, Any]) -> ChildSpec:
     if isinstance(actor, ChildSpec):
         besides = [key for key, value in said.items() if value != DEFAULTS[key]]
         if besides:
-            msg = f"{actor!r} says what the routees are; so {besides[0]} has to be said there"
+            msg = (
+                f"{shorten(actor)} says what the routees are; so {besides[0]} has to be said there"
+            )
             raise TypeError(msg)
         template = actor
     else:
+        require_maker("a pool", actor)
         made_of: Any = getattr(actor, "actor_class", actor)
-        if not callable(made_of):
-            msg = (
-                "a pool takes an actor class, its options(), a function that makes an actor, or a "
-                f"ChildSpec, not {actor!r}"
-            )
-            raise TypeError(msg)
         template = ChildSpec(getattr(made_of, "__name__", "routee"), actor, **said)
     options: Any = template.actor
     if getattr(options, "_said", {}).get("name") is not None:
-        msg = f"{options!r} has a name, which only one routee could have; name the pool instead"
+        msg = (
+            f"{shorten(options)} has a name, which only one routee could have; name the pool "
+            "instead"
+        )
         raise ValueError(msg)
     return template

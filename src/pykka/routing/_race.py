@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from pykka._deadline import check_timeout
+from pykka._checks import check_clock, check_number, in_seconds, shorten
 from pykka._exceptions import Timeout
 from pykka._threading_future import ThreadingFuture
 
@@ -99,7 +99,8 @@ class Race:
         if not isinstance(future, ThreadingFuture) or not future._when_ready(
             functools.partial(self._arrived, number, future)
         ):
-            msg = f"{self._whose} cannot tell when {future!r} is done, so it cannot wait for it"
+            what = shorten(future)
+            msg = f"{self._whose} cannot tell when {what} is done, so it cannot wait for it"
             raise TypeError(msg)
 
     def end(self) -> None:
@@ -121,7 +122,7 @@ class Race:
             self.answer._try_resolve((None, (error, error.__traceback__)))
 
     def _time_is_up(self, _alarm: Alarm) -> None:
-        error = Timeout(f"{self._whose} has got no answer within {self._within} seconds")
+        error = Timeout(f"{self._whose} has got no answer within {in_seconds(self._within)}")
         self.answer._try_resolve((None, (error, None)))
 
 
@@ -130,7 +131,9 @@ def clock_of(routee: ActorRef[Any]) -> Clock:
     return routee.system.clock
 
 
-def check_within(within: float | None) -> None:
-    """Refuse what is not a number of seconds; see `check_timeout`."""
+def check_race(within: Any, clock: Any) -> None:
+    """Refuse what is not a number of seconds, or no clock."""
     if within is not None:
-        check_timeout(within)
+        check_number("within", within, least=0)
+    if clock is not None:
+        check_clock("clock", clock)

@@ -7,6 +7,7 @@ import operator
 import random as standard_random
 from typing import TYPE_CHECKING, TypeVar
 
+from pykka._checks import check_methods
 from pykka.routing._turns import TurnsRouter
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Random(TurnsRouter[A]):
             the same choices each time. Without it, the router gets one of its own.
 
     Raises:
-        TypeError: One of `refs` is not a ref.
+        TypeError: One of `refs` is not a ref, or `random` draws no numbers.
 
     Examples:
         >>> import random
@@ -52,6 +53,8 @@ class Random(TurnsRouter[A]):
     def __init__(
         self, refs: Iterable[ActorRef[A]], *, random: standard_random.Random | None = None
     ) -> None:
+        if random is not None:
+            check_methods("random", random, "random.Random", ["random"])
         self._random = standard_random.Random() if random is None else random  # noqa: S311 (no secret)
         super().__init__(refs)
 

@@ -19,6 +19,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pykka._checks import check_iterable, shorten
 from pykka._exceptions import ActorDeadError
 from pykka._locks import held
 from pykka._proxy import _require_ref
@@ -39,6 +40,10 @@ _new = object.__new__
 
 _replacing = threading.Lock()
 """Held over straight-line code only, by all routers; see the head of this file."""
+
+
+MOST_KINDS = 5
+"""So many kinds of routees are named in the description of a router."""
 
 
 class Routees(ActorRef[A]):
@@ -63,6 +68,7 @@ class Routees(ActorRef[A]):
         return router
 
     def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
+        check_iterable("refs", refs, "refs of actors")
         routees = tuple(refs)
         for ref in routees:
             self._require_routee(ref)
@@ -102,9 +108,10 @@ class Routees(ActorRef[A]):
             Whether it was one of the routees.
 
         Raises:
-            TypeError: The router is a pool, which owns its routees.
+            TypeError: `ref` is not a ref; or the router is a pool, which owns its routees.
         """
         self._require_group("remove")
+        _require_ref(ref, type(self).__name__)
         return self._drop(ref)
 
     def _drop(self, ref: ActorRef[A]) -> bool:
@@ -148,7 +155,10 @@ class Routees(ActorRef[A]):
     def _require_routee(self, ref: Any) -> None:
         _require_ref(ref, type(self).__name__)
         if _leads_to(ref, self):
-            msg = f"{ref!r} cannot be a routee of {self!r}: its messages would go round for ever"
+            msg = (
+                f"{shorten(ref)} cannot be a routee of {shorten(self)}: its messages would go "
+                "round for ever"
+            )
             raise ValueError(msg)
 
     def _living(self) -> list[ActorRef[A]]:
@@ -245,8 +255,9 @@ class Routees(ActorRef[A]):
         )
         pool = self._pool
         if pool is not None:
-            name = "" if pool.supervisor.name is None else f" {pool.supervisor.name!r}"
+            name = "" if pool.supervisor.name is None else f" {shorten(pool.supervisor.name)}"
             return f"{type(self).__name__} pool{name} of {pool.size} ({pool.title})"
+        kinds[MOST_KINDS:] = [f"{len(kinds) - MOST_KINDS} more kinds"] * (len(kinds) > MOST_KINDS)
         number = "1 routee" if len(routees) == 1 else f"{len(routees)} routees"
         return f"{type(self).__name__} over {number}" + (f" ({', '.join(kinds)})" * bool(kinds))
 

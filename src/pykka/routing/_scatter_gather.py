@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka.routing._answers import ask_of, failed
-from pykka.routing._race import Race, check_within, clock_of
+from pykka.routing._race import Race, check_race, clock_of
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ScatterGather(RouterRef[A]):
     Raises:
         TypeError: One of `refs` is not a ref; from `ask`, an actor class makes futures of its own
             which cannot tell when they are done.
-        ValueError: `within` is negative.
+        ValueError: `within` is negative or infinite.
 
     Examples:
         >>> import threading
@@ -76,7 +76,7 @@ class ScatterGather(RouterRef[A]):
         within: float | None = None,
         clock: Clock | None = None,
     ) -> None:
-        check_within(within)
+        check_race(within, clock)
         self._within = within
         self._clock = clock
         super().__init__(refs)

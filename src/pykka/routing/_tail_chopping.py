@@ -17,9 +17,9 @@ from __future__ import annotations
 import random as standard_random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka._deadline import check_timeout
+from pykka._checks import check_methods, check_span
 from pykka.routing._answers import ask_of, failed, refusal_of
-from pykka.routing._race import Alarm, Race, check_within, clock_of
+from pykka.routing._race import Alarm, Race, check_race, clock_of
 from pykka.routing._random import drawn_turns
 from pykka.routing._router import RouterRef
 from pykka.routing._turns import TurnsRouter
@@ -61,7 +61,7 @@ class TailChopping(TurnsRouter[A]):
     Raises:
         TypeError: One of `refs` is not a ref; from `ask`, an actor class makes futures of its own
             which cannot tell when they are done.
-        ValueError: `interval` or `within` is negative.
+        ValueError: `interval` is not more than 0, `within` is negative, or one is infinite.
 
     Examples:
         >>> import threading
@@ -93,8 +93,10 @@ class TailChopping(TurnsRouter[A]):
         clock: Clock | None = None,
         random: standard_random.Random | None = None,
     ) -> None:
-        check_timeout(interval)
-        check_within(within)
+        check_span("interval", interval)
+        check_race(within, clock)
+        if random is not None:
+            check_methods("random", random, "random.Random", ["random", "shuffle"])
         self._interval = interval
         self._within = within
         self._clock = clock

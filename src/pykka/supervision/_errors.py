@@ -1,10 +1,30 @@
-"""What supervisors raise."""
+"""What supervisors raise.
 
+A failure goes up from supervisor to supervisor until one bears it, and each has an exception of
+its own, whose `__cause__` is that of the child. The *text* does not repeat all of them, one in the
+quotes of the other: it names the exception that all began with, and the path to where that was.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pykka._checks import shorten
 from pykka._exceptions import ActorError
+from pykka._reasons import Failed
+
+if TYPE_CHECKING:
+    from pykka._reasons import Reason
 
 
 class SupervisionError(ActorError):
     """A supervisor cannot go on, so it fails. The text says why."""
+
+    _path: tuple[object, ...] = ()
+    """The ids of the child that failed, of its child that did, and so on, down to the first."""
+
+    _origin: str | None = None
+    """The exception of that one, or why else it has ended, for people; `None` if it is this."""
 
 
 class RestartLimitError(SupervisionError):
@@ -15,4 +35,32 @@ class RestartLimitError(SupervisionError):
 
 
 class ChildStartError(SupervisionError):
-    """A child could not be started. The exception is its `__cause__`."""
+    """A child, or a supervisor with its children, could not be started.
+
+    The exception of the child is its `__cause__`.
+    """
+
+
+def describe(id: object, reason: Reason | BaseException) -> tuple[tuple[object, ...], str]:  # noqa: A002 (OTP's word)
+    """The path to where a failure began, and what began it, for people.
+
+    Args:
+        id: The child that has failed.
+        reason: Why, as far as its supervisor knows.
+    """
+    cause = reason.exception if isinstance(reason, Failed) else reason
+    if isinstance(cause, SupervisionError) and cause._origin is not None:
+        return (id, *cause._path), cause._origin
+    return (id,), shorten(cause)
+
+
+def path_of(ids: tuple[object, ...]) -> str:
+    """A path for people: with its first and its last parts, if it is long."""
+    parts = [shorten(each, 40) for each in ids]
+    if len(parts) > LONGEST:
+        half = LONGEST // 2
+        parts[half:-half] = [f"({len(parts) - 2 * half} more)"]
+    return " > ".join(parts)
+
+
+LONGEST = 12

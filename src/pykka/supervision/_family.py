@@ -29,9 +29,10 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pykka._actor import Actor
+from pykka._checks import in_seconds, shorten
 from pykka._children import ask_to_stop
 from pykka._ending import stop
 from pykka._envelope import Envelope
@@ -43,7 +44,13 @@ from pykka._ref import ref_at
 from pykka._restarting import restart, suspend
 from pykka._system import start_with
 from pykka._threading_future import ThreadingFuture
-from pykka.supervision._errors import ChildStartError, RestartLimitError, SupervisionError
+from pykka.supervision._errors import (
+    ChildStartError,
+    RestartLimitError,
+    SupervisionError,
+    describe,
+    path_of,
+)
 from pykka.supervision._link import GoOn, Link, Retry
 from pykka.supervision._making import is_class, make, start_made
 from pykka.supervision._plan import Child, Plan
@@ -53,6 +60,8 @@ if TYPE_CHECKING:
 
     from pykka._address import Address
     from pykka.supervision._link import Event
+
+E = TypeVar("E", bound=SupervisionError)
 
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 AutoShutdown = Literal["never", "any_significant", "all_significant"]
@@ -125,8 +134,9 @@ class Family:
                 self._end(child)
             if not isinstance(error, Exception):
                 raise
-            msg = f"{self.supervisor} could not start its child {child.spec.id!r}: {error!r}"
-            raise ChildStartError(msg) from error
+            path, origin = describe(child.spec.id, error)
+            msg = f"{self.supervisor} could not start its child {path_of(path)}: {origin}"
+            raise _on_path(ChildStartError(msg), path, origin) from error
         child.state = "running"
         child.up_since = self.clock.now()
         self._changed()
@@ -194,8 +204,9 @@ class Family:
         """
         if child.hangs is not None and not child.spec.replace_abandoned:
             msg = (
-                f"the child {child.spec.id!r} of {self.supervisor} hangs, at {child.hangs.place}, "
-                "so no other one can take its place; allow that with replace_abandoned=True"
+                f"the child {shorten(child.spec.id)} of {self.supervisor} hangs, at "
+                f"{child.hangs.place or 'a place unknown'}, so no other one can take its place; "
+                "allow that with replace_abandoned=True"
             )
             raise SupervisionError(msg)
 
@@ -352,9 +363,9 @@ class Family:
         ):
             return False
         logger.info(
-            "%s stops, because its significant child %r has ended",
+            "%s stops, because its significant child %s has ended",
             self.supervisor,
-            child.spec.id,
+            shorten(child.spec.id),
         )
         stop(self.address, self.supervisor)
         return True
@@ -403,15 +414,16 @@ class Family:
         while self._times[0] < now - self.within:
             self._times.popleft()
         cause = reason.exception if isinstance(reason, Failed) else None
+        path, origin = describe(child.spec.id, reason)
         if len(self._times) > self.max_restarts:
             msg = (
                 f"{self.supervisor} gives up: its children had to be restarted more than "
-                f"{self.max_restarts} times within {self.within} seconds; the last was "
-                f"{child.spec.id!r}, because of {reason!r}"
+                f"{self.max_restarts} times within {in_seconds(self.within)}; the last was "
+                f"{path_of(path)}, because of {origin}"
             )
             if self.on_give_up is not None:
-                self.on_give_up(RestartLimitError(msg))
-            raise RestartLimitError(msg) from cause
+                self.on_give_up(_on_path(RestartLimitError(msg), path, origin))
+            raise _on_path(RestartLimitError(msg), path, origin) from cause
         backoff = child.spec.backoff
         calm = None if backoff is None else backoff.reset_after
         up_since, child.up_since = child.up_since, None
@@ -420,11 +432,11 @@ class Family:
         child.attempts += 1
         delay = 0.0 if backoff is None else backoff.delay(child.attempts)
         logger.warning(
-            "%s is about to restart its child %r%s, because of %r",
+            "%s is about to restart its child %s%s, because of %s",
             self.supervisor,
-            child.spec.id,
+            path_of(path),
             f" in {delay:.3g} s" if delay else "",
-            reason,
+            origin,
         )
         return delay
 
@@ -487,7 +499,9 @@ class Family:
         try:
             self._spawn(child)
         except Exception as error:
-            logger.exception("%s could not start its child %r:", self.supervisor, child.spec.id)
+            logger.exception(
+                "%s could not start its child %s:", self.supervisor, shorten(child.spec.id)
+            )
             child.state, child.link = "stopped", None
             self._fail_again(child, plan, Failed(error))
 
@@ -499,3 +513,9 @@ class Family:
     def refs(self) -> Sequence[Any]:
         """The refs of the children that there are."""
         return [ref_at(c.address) for c in self.table.values() if c.address is not None]
+
+
+def _on_path(error: E, path: tuple[object, ...], origin: str) -> E:
+    error._path = path
+    error._origin = origin
+    return error

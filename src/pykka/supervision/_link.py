@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pykka import messages
+from pykka._checks import shorten
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._reasons import Failed, Reason, Stopped
@@ -102,7 +103,7 @@ class Link:
         if started is not None and not started.done():
             outcome = reason.exception if isinstance(reason, Failed) else None
             if outcome is None and kind == "ended":
-                outcome = ActorDeadError(f"{address} ended before it was up: {reason!r}")
+                outcome = ActorDeadError(f"{address} ended before it was up: {shorten(reason)}")
             if outcome is None:
                 started._try_resolve((None, None))
             else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._actor import Actor, start_actor
 from pykka._birth import Birth
+from pykka._checks import shorten
 from pykka._current import current
 from pykka._options import ActorOptions
 
@@ -33,8 +34,8 @@ def make(spec: ChildSpec) -> Any:
     actor = maker(*spec.args, **spec.kwargs)
     if not isinstance(actor, Actor):
         msg = (
-            f"the function of the child specification {spec.id!r} has to make an actor that is "
-            f"not started, and returned {actor!r}"
+            f"the function of the child specification {shorten(spec.id)} has to make an actor "
+            f"that is not started, and returned {shorten(actor)}"
         )
         raise TypeError(msg)
     return actor
@@ -58,8 +59,8 @@ def start_made(
         state.birth = None
     if not _is_tied_by(actor._pykka_address, link):
         msg = (
-            f"the function of the child specification {spec.id!r} has returned an actor that "
-            "it did not make just then, or not before any other actor; it has to make a new "
+            f"the function of the child specification {shorten(spec.id)} has returned an actor "
+            "that it did not make just then, or not before any other actor; it has to make a new "
             "one each time, and that first"
         )
         raise RuntimeError(msg)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from pykka._actor import Actor
+from pykka._checks import check_flag, check_methods, shorten
 from pykka._options import ActorOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pykka._actor import Actor
     from pykka._backoff import Backoff
     from pykka._ref import ActorRef
 
@@ -85,8 +86,8 @@ class ChildSpec:
     ) -> None:
         self.id = id
         self.actor = actor
-        self.args = self._require_args(args)
-        self.kwargs = self._require_kwargs(kwargs)
+        self.args = _require_args(id, args)
+        self.kwargs = _require_kwargs(id, kwargs)
         self.restart = restart
         self.type: Literal["worker", "supervisor"] = type if type is not None else _type_of(actor)
         self.shutdown: Shutdown = (
@@ -101,54 +102,40 @@ class ChildSpec:
         self.replace_abandoned = replace_abandoned
         self._check()
 
-    def _require_args(self, args: Any) -> tuple[Any, ...]:
-        if isinstance(args, (str, bytes)) or not hasattr(args, "__iter__"):
-            msg = (
-                f"the child specification {self.id!r} has args={args!r}; it takes a sequence, "
-                f"such as [{args!r}]"
-            )
-            raise TypeError(msg)
-        return tuple(args)
-
-    def _require_kwargs(self, kwargs: Any) -> dict[str, Any]:
-        if kwargs is not None and not hasattr(kwargs, "keys"):
-            msg = f"the child specification {self.id!r} has kwargs={kwargs!r}; it takes a dict"
-            raise TypeError(msg)
-        return dict(kwargs or {})
-
     def _check(self) -> None:
-        who = f"the child specification {self.id!r}"
-        if type(self.id).__hash__ is None:
+        who = _who(self.id)
+        try:
+            hash(self.id)
+        except TypeError as error:
             msg = f"{who} needs an id that can be a key of a dict, such as a string"
-            raise TypeError(msg)
-        actor: Any = self.actor
-        if not callable(actor) and not isinstance(actor, ActorOptions):
-            msg = f"{who} needs an actor class, its options(), or a function, not {actor!r}"
-            raise TypeError(msg)
+            raise TypeError(msg) from error
+        require_maker(who, self.actor)
         require_one_of(who, "restart", self.restart, ("permanent", "transient", "temporary"))
         require_one_of(who, "type", self.type, ("worker", "supervisor"))
         seconds: Any = self.shutdown
         is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
         if seconds not in ("kill", "infinity") and not (is_number and 0 < seconds < math.inf):
             msg = (
-                f"{who} has shutdown={seconds!r}; it takes a number of seconds that is more than "
-                '0, "kill", or "infinity"'
+                f"{who} has shutdown={shorten(seconds)}; it takes a number of seconds that is "
+                'more than 0, "kill", or "infinity"'
             )
             raise ValueError(msg)
         if self.significant and self.restart == "permanent":
             msg = f"{who} cannot be significant: it is permanent, so it never ends by itself"
             raise ValueError(msg)
-        if self.backoff is not None and not hasattr(self.backoff, "delay"):
-            msg = f"{who} has backoff={self.backoff!r}, which is no pykka.resilience.Backoff"
-            raise TypeError(msg)
+        check_flag(f"significant of {who}", self.significant)
+        check_flag(f"replace_abandoned of {who}", self.replace_abandoned)
+        if self.backoff is not None:
+            kind = "pykka.resilience.Backoff"
+            check_methods(f"backoff of {who}", self.backoff, kind, ["delay"])
 
     def with_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> ChildSpec:
         """The same, with more arguments."""
         spec = object.__new__(ChildSpec)
         for name in self.__slots__:
             setattr(spec, name, getattr(self, name))
-        spec.args = (*self.args, *args)
-        spec.kwargs = {**self.kwargs, **kwargs}
+        spec.args = (*self.args, *_require_args(self.id, args))
+        spec.kwargs = {**self.kwargs, **_require_kwargs(self.id, kwargs)}
         return spec
 
     @property
@@ -159,13 +146,68 @@ class ChildSpec:
         return 0.0 if self.shutdown == "kill" else None
 
     def __repr__(self) -> str:
-        name = getattr(self.actor, "__name__", repr(self.actor))
+        name = getattr(self.actor, "__name__", None) or shorten(self.actor)
         return (
-            f"ChildSpec({self.id!r}, {name}, restart={self.restart!r}, shutdown={self.shutdown!r})"
+            f"ChildSpec({shorten(self.id)}, {name}, restart={shorten(self.restart)}, "
+            f"shutdown={shorten(self.shutdown)})"
         )
 
 
 DEFAULT_SHUTDOWN = 5.0
+
+
+def _who(id: object) -> str:  # noqa: A002 (OTP's word)
+    return f"the child specification {shorten(id)}"
+
+
+def _require_args(id: object, args: Any) -> tuple[Any, ...]:  # noqa: A002 (OTP's word)
+    if type(args) in (tuple, list):
+        return tuple(args)
+    text = shorten(args)
+    if isinstance(args, dict):
+        msg = f"{_who(id)} has args={text}, which is a dict; say kwargs={text}"
+        raise TypeError(msg)
+    if isinstance(args, (set, frozenset)):
+        msg = f"{_who(id)} has args={text}, which has no order; it takes a sequence"
+        raise TypeError(msg)
+    if isinstance(args, (str, bytes)) or not hasattr(args, "__iter__"):
+        msg = f"{_who(id)} has args={text}; it takes a sequence, such as [{text}]"
+        raise TypeError(msg)
+    return tuple(args)
+
+
+def _require_kwargs(id: object, kwargs: Any) -> dict[str, Any]:  # noqa: A002 (OTP's word)
+    if kwargs is None:
+        return {}
+    if not hasattr(kwargs, "keys"):
+        msg = f"{_who(id)} has kwargs={shorten(kwargs)}; it takes a dict"
+        raise TypeError(msg)
+    found: dict[Any, Any] = dict(kwargs)
+    if not all(isinstance(key, str) for key in found):
+        msg = f"{_who(id)} has kwargs={shorten(kwargs)}; its keys are the names of arguments"
+        raise TypeError(msg)
+    return found
+
+
+def require_maker(who: str, actor: Any) -> None:
+    """Refuse what makes no actors.
+
+    Raises:
+        TypeError: That is so.
+    """
+    options: Any = actor
+    made_of: Any = options.actor_class if isinstance(actor, ActorOptions) else actor
+    is_class = isinstance(made_of, type)
+    if (is_class and not issubclass(made_of, Actor)) or not callable(made_of):
+        msg = f"{who} needs an actor class, its options(), or a function, not {shorten(options)}"
+        raise TypeError(msg)
+    starts: Any = getattr(made_of, "_start_actor_loop", None)
+    if is_class and starts is Actor._start_actor_loop:
+        msg = (
+            f"{who} needs an actor class with a runtime, such as pykka.ThreadingActor among its "
+            f"bases, and {shorten(made_of)} has none"
+        )
+        raise TypeError(msg)
 
 
 def _type_of(actor: Any) -> Literal["worker", "supervisor"]:
@@ -180,7 +222,7 @@ def require_one_of(who: str, name: str, value: object, values: tuple[str, ...]) 
         ValueError: That is so.
     """
     if value not in values:
-        msg = f"{who} has {name}={value!r}; it takes one of {', '.join(map(repr, values))}"
+        msg = f"{who} has {name}={shorten(value)}; it takes one of {', '.join(map(repr, values))}"
         raise ValueError(msg)
 
 

@@ -30,13 +30,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pykka._awaiting import runs_event_loop
+from pykka._checks import shorten
 from pykka._current import current
 from pykka._exceptions import DeadlockError
 from pykka._killing import end_of
 from pykka._options import ActorOptions
 from pykka._reasons import Failed, Reason
 from pykka._threading_future import ThreadingFuture
-from pykka._waiting import shorten
 from pykka.supervision._errors import ChildStartError
 
 if TYPE_CHECKING:
@@ -83,11 +83,12 @@ class Starter:
         """Make no new instance: what has no supervisor is not restarted."""
         raise NotImplementedError
 
-    def came_up(self, _address: Address) -> None:
+    def came_up(self, address: Address) -> None:
         """Be told that the start hook is through."""
+        del address
         self._tell(None)
 
-    def went_down(self, _address: Address, _reason: Reason) -> None:
+    def went_down(self, address: Address, reason: Reason) -> None:
         """Be told of nothing, as above."""
 
     def ended(self, address: Address, reason: Reason) -> None:
@@ -114,7 +115,7 @@ def _failure(address: Address, reason: Reason) -> ChildStartError:
         error = ChildStartError(f"{address} could not start: {shorten(cause)}")
         error.__cause__ = cause
         return error
-    return ChildStartError(f"{address} has ended before its children were up: {reason!r}")
+    return ChildStartError(f"{address} has ended before its children were up: {shorten(reason)}")
 
 
 def begin(cls: type[Any]) -> Starter | None:

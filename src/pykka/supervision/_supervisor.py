@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pykka._checks import check_flag, check_iterable, list_some, shorten
 from pykka._ref import ActorRef, ref_at
-from pykka._waiting import shorten
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.supervision import _starting
@@ -44,7 +44,9 @@ class _BaseSupervisor(PooledActor):
     _pykka_family: Family
 
     @classmethod
-    def start(cls, /, *args: Any, **kwargs: Any) -> ActorRef[Self]:
+    def start(  # pyright: ignore[reportIncompatibleMethodOverride] (it returns the same)
+        cls, /, *args: Any, **kwargs: Any
+    ) -> ActorRef[Self]:
         """Start the supervisor, and wait until its children are up.
 
         On a thread that runs an event loop it does not wait, because the children may live in that
@@ -128,7 +130,7 @@ class _BaseSupervisor(PooledActor):
         return await cls.options().start_async(*args, **kwargs)
 
     @classmethod
-    def options(
+    def options(  # pyright: ignore[reportIncompatibleMethodOverride] (as above)
         cls,
         *,
         name: str | None = None,
@@ -146,9 +148,7 @@ class _BaseSupervisor(PooledActor):
 
     def _pykka_heed(self, wait: Any) -> None:
         """Have the starter not wait, if that is said."""
-        if not isinstance(wait, bool):
-            msg = f"{type(self).__name__} has wait={shorten(wait)}; it takes True or False"
-            raise TypeError(msg)
+        check_flag(f"wait of {type(self).__name__}", wait)
         extras = self._pykka_address.extras
         starter = None if extras is None else extras.supervision
         if not wait and isinstance(starter, Starter):
@@ -164,11 +164,14 @@ class _BaseSupervisor(PooledActor):
         most: Any = self.max_restarts if max_restarts is None else max_restarts
         seconds: Any = self.within if within is None else within
         who = type(self).__name__
-        if not isinstance(most, int) or most < 0:
-            msg = f"{who} has max_restarts={most!r}; it takes a whole number that is 0 or more"
+        if isinstance(most, bool) or not isinstance(most, int) or most < 0:
+            text = shorten(most)
+            msg = f"{who} has max_restarts={text}; it takes a whole number that is 0 or more"
             raise ValueError(msg)
-        if not isinstance(seconds, (int, float)) or not seconds > 0:
-            msg = f"{who} has within={seconds!r}; it takes a number of seconds that is more than 0"
+        is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+        if not is_number or not seconds > 0:
+            text = shorten(seconds)
+            msg = f"{who} has within={text}; it takes a number of seconds that is more than 0"
             raise ValueError(msg)
         return Family(
             self,
@@ -288,9 +291,7 @@ class Supervisor(_BaseSupervisor):
         require_one_of(who, "auto_shutdown", end, ("never", "any_significant", "all_significant"))
         self._pykka_family = self._pykka_make_family(chosen, max_restarts, within, end)
         self._pykka_specs: dict[Any, ChildSpec] = {}
-        if not hasattr(specs, "__iter__"):
-            msg = f"{who} takes a sequence of ChildSpecs as its child_specs, not {specs!r}"
-            raise TypeError(msg)
+        check_iterable(f"child_specs of {who}", specs, "ChildSpecs")
         for spec in specs:
             self._pykka_check(spec)
             self._pykka_specs[spec.id] = spec
@@ -299,10 +300,12 @@ class Supervisor(_BaseSupervisor):
         who = type(self).__name__
         given: Any = spec
         if not isinstance(given, ChildSpec):
-            msg = f"a child of {who} is described by a ChildSpec, not by {spec!r}"
+            msg = f"a child of {who} is described by a ChildSpec, not by {shorten(spec)}"
             raise TypeError(msg)
         if spec.id in self._pykka_specs or spec.id in self._pykka_family.table:
-            msg = f"{who} has two children with the id {spec.id!r}; each needs one of its own"
+            msg = (
+                f"{who} has two children with the id {shorten(spec.id)}; each needs one of its own"
+            )
             raise ValueError(msg)
         _require_insignificant(who, spec, self._pykka_family.auto_shutdown)
 
@@ -378,15 +381,16 @@ class Supervisor(_BaseSupervisor):
     def _pykka_find(self, id: Any) -> Child:  # noqa: A002 (OTP's word)
         try:
             return self._pykka_family.table[id]
-        except KeyError:
-            known = ", ".join(map(repr, self._pykka_family.table)) or "none at all"
-            msg = f"{self} has no child {id!r}; it has {known}"
+        except (KeyError, TypeError):  # the latter if it can be no key
+            ids = [shorten(each, 60) for each in self._pykka_family.table]
+            known = list_some(ids) or "none at all"
+            msg = f"{self} has no child {shorten(id)}; it has {known}"
             raise LookupError(msg) from None
 
     def _pykka_require_stopped(self, child: Child) -> None:
         state = _info(child).state
         if state != "stopped":
-            msg = f"the child {child.spec.id!r} of {self} is {state}; terminate it first"
+            msg = f"the child {shorten(child.spec.id)} of {self} is {state}; terminate it first"
             raise RuntimeError(msg)
 
 
@@ -437,7 +441,7 @@ class DynamicSupervisor(_BaseSupervisor):
         self._pykka_heed(wait)
         chosen: Any = self.template if template is None else template
         if not isinstance(chosen, ChildSpec):
-            msg = f"{type(self).__name__} needs a ChildSpec as its template, not {chosen!r}"
+            msg = f"{type(self).__name__} needs a ChildSpec as its template, not {shorten(chosen)}"
             raise TypeError(msg)
         _require_insignificant(type(self).__name__, chosen, "never")
         self._pykka_template = chosen
@@ -470,10 +474,16 @@ class DynamicSupervisor(_BaseSupervisor):
             Whether it was a child.
 
         Raises:
+            TypeError: `ref` is not the ref of an actor.
             DeadlockError: The child waits for this supervisor. It has been asked to stop.
         """
+        given: Any = ref
+        address: Any = getattr(given, "_address", None)
+        if address is None:
+            msg = f"terminate_child() takes the ref of a child, not {shorten(ref)}"
+            raise TypeError(msg)
         for child in self._pykka_family.table.values():
-            if child.address is ref._address:
+            if child.address is address:
                 self._pykka_family.terminate(child)
                 return True
         return False
@@ -498,7 +508,7 @@ def _info(child: Child) -> ChildInfo:
 def _require_insignificant(who: str, spec: ChildSpec, auto_shutdown: str) -> None:
     if spec.significant and auto_shutdown == "never":
         msg = (
-            f"the child {spec.id!r} of {who} is significant, which means nothing while "
+            f"the child {shorten(spec.id)} of {who} is significant, which means nothing while "
             'auto_shutdown is "never"'
         )
         raise ValueError(msg)

@@ -1,0 +1,169 @@
+"""Refusing wrong arguments, and what the texts of errors are made of.
+
+Whoever takes an argument refuses a wrong one at once: where it is passed, before anything is
+started, changed or lost. The text names the argument, shows what was given, and says what is
+wanted. It stays short whatever was given: see `shorten`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def shorten(message: object, limit: int = 200) -> str:
+    """`repr(message)`, cut to `limit` characters, whatever that repr does."""
+    try:
+        text = repr(message)
+    except Exception as error:
+        text = f"<{type(message).__name__} whose repr raised {type(error).__name__}>"
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def list_some(texts: Sequence[str], most: int = 10) -> str:
+    """The first of a list, and how many more there are."""
+    some = ", ".join(texts[:most])
+    more = len(texts) - most
+    return f"{some} and {more} more" if more > 0 else some
+
+
+def in_seconds(seconds: Any) -> str:
+    """A time for people: with the digits that it was given, or three if those are many."""
+    text = str(seconds)
+    if len(text) > len("12345.67"):
+        text = f"{float(seconds):.0f}" if abs(seconds) >= 1000 else f"{float(seconds):.3g}"  # noqa: PLR2004
+    return f"{text} seconds"
+
+
+def check_count(name: str, number: Any, *, least: int = 1) -> None:
+    """Refuse what is not a whole number, at least 1 or so many.
+
+    Raises:
+        TypeError: It is not a whole number.
+        ValueError: It is less.
+    """
+    if isinstance(number, bool) or not isinstance(number, int):
+        msg = f"{name} must be a whole number, not {shorten(number)}"
+        raise TypeError(msg)
+    if number < least:
+        msg = f"{name} must be at least {least}, not {shorten(number)}"
+        raise ValueError(msg)
+
+
+def check_number(name: str, number: Any, *, least: float, most: float = math.inf) -> None:
+    """Refuse what is not a finite number within bounds.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It is out of bounds, infinite, or not a number at all (NaN).
+    """
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        msg = f"{name} must be a number, not {shorten(number)}"
+        raise TypeError(msg)
+    if not least <= number <= most or number == math.inf:
+        bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
+        msg = f"{name} must be {bounds} and finite, not {shorten(number)}"
+        raise ValueError(msg)
+
+
+def check_span(name: str, seconds: Any) -> None:
+    """Refuse what is not a finite number of seconds that is more than 0.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It is out of bounds.
+    """
+    check_number(name, seconds, least=0)
+    if seconds == 0:
+        msg = f"{name} must be more than 0, not {shorten(seconds)}"
+        raise ValueError(msg)
+
+
+def check_exception_types(name: str, types: Any) -> None:
+    """Refuse what is not an exception class, or a tuple of such.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    some: Any = types
+    for each in some if isinstance(types, tuple) else (some,):
+        if not (isinstance(each, type) and issubclass(each, BaseException)):
+            msg = f"{name} must be an exception class, or a tuple of such, not {shorten(some)}"
+            raise TypeError(msg)
+
+
+def check_flag(name: str, flag: Any) -> None:
+    """Refuse what is neither true nor false.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(flag, bool):
+        msg = f"{name} must be True or False, not {shorten(flag)}"
+        raise TypeError(msg)
+
+
+def check_callable(name: str, function: Any, takes: str) -> None:
+    """Refuse what cannot be called.
+
+    Args:
+        name: What it is.
+        function: What was given.
+        takes: What it has to take.
+
+    Raises:
+        TypeError: It cannot be called.
+    """
+    if not callable(function):
+        msg = f"{name} must be a function that takes {takes}, not {shorten(function)}"
+        raise TypeError(msg)
+
+
+def check_methods(name: str, thing: Any, kind: str, methods: Iterable[str]) -> None:
+    """Refuse what has not some methods; a class is refused, too.
+
+    Args:
+        name: What it is.
+        thing: What was given.
+        kind: What it has to be.
+        methods: What that has.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if isinstance(thing, type) or not all(
+        callable(getattr(thing, each, None)) for each in methods
+    ):
+        msg = f"{name} is {shorten(thing)}, which is no {kind}"
+        raise TypeError(msg)
+
+
+def check_clock(name: str, clock: Any) -> None:
+    """Refuse what is no clock; `None` is left to the caller."""
+    check_methods(name, clock, "pykka.timers.Clock", ("now", "schedule", "forget"))
+
+
+def check_name(name: str, text: Any) -> None:
+    """Refuse what is not a string with something in it.
+
+    Raises:
+        TypeError: That is so.
+    """
+    if not isinstance(text, str) or not text:
+        msg = f"{name} is a string that is not empty, not {shorten(text)}"
+        raise TypeError(msg)
+
+
+def check_iterable(name: str, things: Any, of: str) -> None:
+    """Refuse what is no collection; a string or a dict is refused, too.
+
+    Raises:
+        TypeError: That is so.
+    """
+    given: Any = things
+    if isinstance(things, (str, bytes, dict)) or not hasattr(given, "__iter__"):
+        msg = f"{name} must be a sequence of {of}, not {shorten(given)}"
+        raise TypeError(msg)

@@ -123,11 +123,11 @@ class ChildSpec:
         if self.significant and self.restart == "permanent":
             msg = f"{who} cannot be significant: it is permanent, so it never ends by itself"
             raise ValueError(msg)
-        check_flag(f"significant of {who}", self.significant)
-        check_flag(f"replace_abandoned of {who}", self.replace_abandoned)
+        check_flag(f"{who} is not right: significant", self.significant)
+        check_flag(f"{who} is not right: replace_abandoned", self.replace_abandoned)
         if self.backoff is not None:
             kind = "pykka.resilience.Backoff"
-            check_methods(f"backoff of {who}", self.backoff, kind, ["delay"])
+            check_methods(f"{who} has a backoff that", self.backoff, kind, ["delay"])
 
     def with_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> ChildSpec:
         """The same, with more arguments."""

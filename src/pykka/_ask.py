@@ -87,6 +87,15 @@ LETTERS: frozenset[type] = frozenset({Ask, CallAsk, CallEnvelope, Envelope})
 """What the library itself puts into an inbox, besides bare messages; see `message_of`."""
 
 
+def answers_an_asker(item: Any) -> bool:
+    """Tell whether handling a message will wake an asker, as far as is known now.
+
+    Args:
+        item: What lies in the inbox: an envelope, a question, or a bare message.
+    """
+    return isinstance(item, Ask) and bool(item._log)
+
+
 def message_of(item: Any) -> Any:
     """The message of what lay in an inbox: of an envelope, or the bare message itself."""
     if isinstance(item, (Ask, CallAsk, CallEnvelope, Envelope)):

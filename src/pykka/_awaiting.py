@@ -36,6 +36,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pykka._current import current
+from pykka._gil import HAS_GIL, arrivals, arrived
 from pykka._lazy import Derivation
 from pykka._logging import logger
 from pykka._waiting import awaiting_codes, begin_await, end_await
@@ -84,6 +86,7 @@ def _suspend(future: Future[Any], waiter: Any) -> Generator[Any, Any, Any]:
             try:
                 wait = begin_await(future, waiter.task)
                 yield from waiter.wait()
+                arrived(waiter)
             except BaseException:
                 future._forget(waiter)
                 raise
@@ -134,6 +137,9 @@ class _AsyncioWaiter:
         except RuntimeError:
             # The loop was closed meanwhile, so nobody awaits us any more.
             logger.debug("The future of a task came too late for %r", self._loop)
+        else:
+            if HAS_GIL and self._asyncio._get_running_loop() is not self._loop:
+                current.state.owes = arrivals.latest
 
     def _resume(self) -> None:
         if not self._waiting.done():
@@ -169,6 +175,9 @@ class _TrioWaiter:
             self._token.run_sync_soon(self._event.set, idempotent=True)
         except self._trio.RunFinishedError:  # as above
             logger.debug("The future of a task came too late for %r", self._token)
+        else:
+            if HAS_GIL:
+                current.state.owes = arrivals.latest
 
     def run_elsewhere(self, function: Callable[[], object]) -> Generator[Any, Any, object]:
         """Run something that blocks on a thread of trio's."""

@@ -30,7 +30,18 @@ class Worker(Protocol):
 class ThreadState:
     """What the library keeps for one thread."""
 
-    __slots__ = ("accepts", "address", "birth", "depth", "is_main", "push", "spare", "worker")
+    __slots__ = (
+        "accepts",
+        "address",
+        "birth",
+        "depth",
+        "given",
+        "is_main",
+        "owes",
+        "push",
+        "spare",
+        "worker",
+    )
 
     def __init__(self) -> None:
         self.address: Address | None = None
@@ -41,6 +52,11 @@ class ThreadState:
         """The thread's worker, if it belongs to a pool."""
         self.is_main = threading.get_ident() == threading.main_thread().ident
         """Whether signal handlers run on this thread."""
+        self.owes: object = None
+        """The latest arrival when this thread woke an asker, to whom it owes a turn; else `None`.
+        See `pykka._gil`."""
+        self.given = 0
+        """How often it has given way to a thread that it had woken, though it had more to do."""
         self.accepts: object = None
         """The pool whose actors may be put into the thread's own run queue; see `push`."""
         self.push: Callable[[Any], object] | None = None

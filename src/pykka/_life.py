@@ -30,10 +30,11 @@ from types import BuiltinFunctionType, CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
-from pykka._ask import LETTERS, Ask, CallAsk
+from pykka._ask import LETTERS, Ask, CallAsk, answers_an_asker
 from pykka._current import current
 from pykka._ending import crash, end, ends_all_the_same, stop, stop_everything
 from pykka._envelope import CallEnvelope, Envelope
+from pykka._gil import HAS_GIL, arrivals, give_way
 from pykka._replying import (
     is_failure,
     is_the_callers,
@@ -93,7 +94,11 @@ def live(address: Address) -> None:
                 handle(address, get() if letter is NOTHING else letter)
                 letter = None
             else:
-                handle(address, get())
+                letter = get()
+                if state.owes is not None and not answers_an_asker(letter):
+                    give_way(state)
+                handle(address, letter)
+                letter = None
     except BaseException as error:  # the user's inbox failed
         crash(address, address.actor, error)  # type: ignore[arg-type]
     finally:
@@ -231,6 +236,8 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
                         letter._outcome = outcome
                         if type(first) is not BuiltinFunctionType:  # not a lock's release()
                             letter._forget(first)
+                        elif HAS_GIL:
+                            current.state.owes = arrivals.latest
                     else:
                         settle(actor, letter, outcome)
                 except (IndexError, TypeError):  # a waiter gave up; a get-hook or an outcome

@@ -45,6 +45,7 @@ from pykka._current import current
 from pykka._deadline import Deadline, check_timeout
 from pykka._exceptions import FutureAlreadySetError
 from pykka._future import ALREADY_SET, Future
+from pykka._gil import HAS_GIL, arrivals, wake_one
 from pykka._lazy import Derivation, Lazy, Outcome, unwrap
 from pykka._logging import is_for_the_program, report_failure
 from pykka._waiting import acquire_for_actor, awaiting_codes, prepare_to_block
@@ -217,7 +218,10 @@ class ThreadingFuture(Future[T]):
                 if callable(entry):
                     with contextlib.suppress(RuntimeError):  # from a lock that is released twice
                         entry()
-                    if not isinstance(entry, BuiltinFunctionType):  # more than a lock's release()
+                    if isinstance(entry, BuiltinFunctionType):  # a lock's release()
+                        if HAS_GIL:
+                            current.state.owes = arrivals.latest
+                    else:
                         self._forget(entry)
         self._outcome = outcome
         return True
@@ -275,6 +279,10 @@ class ThreadingFuture(Future[T]):
         finally:
             if worker is not None:
                 worker.goes_on()
+        # This is arrived(), to save the call.
+        arrivals.latest = lock
+        while arrivals.giving_way:
+            wake_one()
         outcome = self._outcome or self._first_outcome()
         if outcome is None:
             self._forget(waiter)

@@ -29,8 +29,10 @@ from types import coroutine as generator_based
 from typing import TYPE_CHECKING, Any
 
 from pykka import _life
+from pykka._ask import answers_an_asker
 from pykka._current import current
 from pykka._ending import crash, end, interrupt, is_hook
+from pykka._gil import give_way
 from pykka._life import DOWN, ENDED, NOTHING, attend, handle
 from pykka._logging import is_for_the_program, report_failure
 
@@ -79,7 +81,7 @@ async def live(address: AsyncioAddress) -> None:
             report_failure("Somebody who was told of the end of %s raised:", address)
 
 
-async def _handle_messages(  # noqa: C901, PLR0915 (one function, because a call costs)
+async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
     address: AsyncioAddress,
 ) -> None:
     inbox = address.inbox
@@ -123,6 +125,8 @@ async def _handle_messages(  # noqa: C901, PLR0915 (one function, because a call
                 continue
         # This is _run(), to save the call.
         state = current.state
+        if state.owes is not None and not answers_an_asker(letter):
+            give_way(state)
         outer = state.address
         state.address = address
         try:

@@ -105,7 +105,7 @@ class Dispatcher:
         workers = pool.workers.copy()
         return DispatcherStatistics(
             threads=len(workers),
-            idle=pool.parked,
+            idle=pool.parked + pool.benched,
             blocked=pool.blocked,
             ready=pool.injected.qsize() + sum(len(worker.local) for worker in workers),
             max_threads=pool.most,

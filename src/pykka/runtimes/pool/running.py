@@ -6,8 +6,10 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from pykka import _life
-from pykka._ask import LETTERS
+from pykka._ask import LETTERS, answers_an_asker
+from pykka._current import current
 from pykka._ending import crash, end
+from pykka._gil import give_way
 from pykka._life import DOWN, ENDED, NOTHING, attend, handle, handle_told
 from pykka._logging import is_for_the_program, report_failure
 
@@ -40,6 +42,7 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
         until: Stop when this future is resolved.
     """
     actor: Any = address.actor
+    state = current.state
     try:
         if not address.begun:
             address.begun = True
@@ -64,6 +67,8 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
             else:
                 backlog = address.refill()
                 item = backlog.pop()
+            if state.owes is not None and not answers_an_asker(item):
+                give_way(state)
             if type(item) in LETTERS:
                 handle(address, item)
             else:

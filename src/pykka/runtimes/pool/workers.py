@@ -10,6 +10,19 @@ Run queues
     one, so that two that play ping-pong for ever do not keep a message from outside waiting.
     Before it sits down it takes from the queues of others.
 
+The bench
+    With the GIL only one worker runs Python code at a time, and each further one that wants to
+    is one more that threads outside the pool have to compete with for the GIL: each of them takes
+    it for a whole switch interval. So while the workers compute (`is_contended`, which the
+    look-out decides), no more of them stay awake than `wanted`. A worker that is one too many and
+    has finished with an actor hands over what waits in its own queue, and sits down on the `bench`
+    instead of at the shared queue. There it is found by `call_for_help` and by the look-out when
+    the one that is awake waits or sleeps, and when the pool has calmed down.
+
+    Invariant: a worker that sits down on the bench leaves another one awake. Both are in the
+    counts, which are looked at and changed under the lock, so of two that leave at once only one
+    does.
+
 Growing and shrinking
     - A worker that is about to wait for a future says so (`will_block`). What waits in its own
       queue moves to the shared one, and somebody is found who takes it.
@@ -46,10 +59,11 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
-from pykka._ask import LETTERS
+from pykka._ask import LETTERS, answers_an_asker
 from pykka._current import current
 from pykka._envelope import Envelope
 from pykka._exceptions import PoolExhaustedError
+from pykka._gil import give_way
 from pykka._life import end_of_message, fail_told, handle
 from pykka._locks import held
 from pykka._logging import report_failure
@@ -70,6 +84,9 @@ FREE_THREADED = FENCE
 handlers = messages._handlers
 
 MOST_AT_ONCE_WITH_THE_GIL = 4
+
+WORK, HOME = "work", "home"
+"""What workers on the bench wait for."""
 
 
 def how_many_at_once() -> int:
@@ -119,7 +136,16 @@ class Pool:
         self.stuck = 0
         """How many workers sleep in a handler, as far as the look-out knows."""
         self.is_starting = False
-        """Whether a thread has been asked for that is not there yet."""
+        """Whether a worker has been asked for, a new one or one from the bench, that is not there
+        yet."""
+        self.is_contended = False
+        """Whether the workers compete for the GIL, as far as the look-out knows."""
+        self.outside = 0
+        """How many workers compute without the GIL, as far as the look-out knows."""
+        self.bench: SimpleQueue[object] = SimpleQueue()
+        """Where superfluous workers sit: `WORK` has one look for work, `HOME` sends it home."""
+        self.benched = 0
+        """How many workers sit on the bench."""
         self.is_ending = False
         """Whether the program ends, and workers do not sit down any more."""
         self.lookout = Lookout(self)
@@ -136,7 +162,7 @@ class Pool:
             # It goes on with its actor, and then leaves; there are others for what is new.
             worker.local.clear()
             worker.blocked = 0
-            worker.is_parked = False
+            worker.is_parked = worker.is_benched = False
             worker.retire()
             self.workers.append(worker)
 
@@ -164,9 +190,14 @@ class Pool:
     def call_for_help(self) -> None:
         """Have a worker started, unless enough are awake, or there are as many as there may be."""
         total = len(self.workers)
-        if self.is_starting or total >= self.most:
+        if self.is_starting or total - self.benched - self.blocked - self.stuck >= self.wanted:
             return
-        if total - self.blocked - self.stuck >= self.at_once:
+        if self.benched:
+            # No signal handler can strike between these two.
+            self.is_starting = True
+            self.bench.put(WORK)
+            return
+        if total >= self.most:
             return
         if not current.state.is_main:
             self.add_worker()
@@ -178,6 +209,32 @@ class Pool:
         except RuntimeError:
             self.is_starting = False
             report_failure("The dispatcher %s cannot start a thread:", self.name)
+
+    @property
+    def wanted(self) -> int:
+        """How many workers are wanted that do not block."""
+        return min(self.at_once, 1 + self.outside) if self.is_contended else self.at_once
+
+    def one_more(self) -> bool:
+        """Have one more worker look for work; False if none can be had. Not on the main thread."""
+        if self.benched:
+            self.bench.put(WORK)
+            return True
+        return self.add_worker()
+
+    def clear_the_bench(self) -> None:
+        """Have all who sit on the bench look for work, and then sit at the shared queue."""
+        self.is_contended = False
+        for _ in range(self.benched):
+            self.bench.put(WORK)
+
+    def send_home(self, count: int) -> None:
+        """Send workers home, as many as are told, or as soon as they sit."""
+        from_the_bench = max(0, min(count, self.benched))
+        for _ in range(from_the_bench):
+            self.bench.put(HOME)
+        for _ in range(count - from_the_bench):
+            self.share(None)
 
     def add_worker(self) -> bool:
         """Start a worker; False if there are as many as there may be, or no thread can be had."""
@@ -210,6 +267,7 @@ class Pool:
             self.is_ending = True
             all_sit = self.parked >= workers and self.takes >= self._puts
             release()
+        self.clear_the_bench()
         if all_sit:
             for _ in range(workers):
                 self.share(None)
@@ -271,7 +329,8 @@ class Pool:
     def is_quiet(self) -> bool:
         """Tell whether no actor runs or waits for a worker."""
         with self.lock:
-            return self.parked == len(self.workers) and self.takes >= self._puts
+            idle = self.parked + self.benched
+            return idle == len(self.workers) and self.takes >= self._puts
 
 
 class Worker:
@@ -284,6 +343,8 @@ class Worker:
         "blocked",
         "clock",
         "cpu",
+        "freedom",
+        "is_benched",
         "is_parked",
         "local",
         "picks",
@@ -301,9 +362,11 @@ class Worker:
         self.is_parked = False
         """Whether it sits at the shared queue. The pool does not count it as one that does while a
         finaliser waits for a future there."""
+        self.is_benched = False
+        """Whether it sits on the bench; with the same exception."""
         self.picks = 0
         """How many actors it has taken up so far."""
-        self.state: ThreadState
+        self.state = current.state
         self._for_ever = False
         self._is_retired = False
         # The rest is the look-out's.
@@ -315,6 +378,8 @@ class Worker:
         """When it gave the last sign of life, or was looked at for the first time."""
         self.awake = -1.0
         """When it was last seen to use the processor."""
+        self.freedom = 0.0
+        """The share of recent looks at which it was computing although it had not the GIL."""
 
     def main(self) -> None:
         """What the thread does."""
@@ -377,6 +442,8 @@ class Worker:
                         run(address)
                         break
                     item: Any = inbox.pop(0)
+                    if state.owes is not None and not answers_an_asker(item):
+                        give_way(state)
                     if type(item) in LETTERS:
                         handle(address, item)
                     else:
@@ -422,10 +489,43 @@ class Worker:
 
     def _find(self) -> PooledAddress | None:
         """Wait for an actor that is ready; `None` if this worker is not needed any more."""
+        while self.pool.is_contended and not self._is_retired and self._sit_on_the_bench():
+            pass
         found = self._take_shared() or self._take_own() or self._steal()
         if found is None and not self._is_retired:
             return self._sit_down()
         return found
+
+    def _sit_on_the_bench(self) -> bool:
+        """Sit aside until another worker is wanted, if there is one too many; False if not."""
+        pool = self.pool
+        if pool.is_ending or len(pool.workers) - pool.benched - pool.parked <= pool.wanted:
+            return False
+        self.state.push = pool.inject
+        self.hand_over()
+        wanted = pool.wanted
+        for release in held(pool.lock):
+            awake = len(pool.workers) - pool.benched - pool.parked - pool.blocked - pool.stuck
+            self.is_benched = awake > wanted and not pool.is_ending
+            pool.benched += self.is_benched
+            release()
+        if not self.is_benched:
+            self.state.push = self.local.append
+            return False
+        self.state.owes = None  # it is paid by sleeping
+        is_wanted = pool.bench.get() is WORK
+        for release in held(pool.lock):
+            self.is_benched = False
+            pool.benched -= 1
+            pool.is_starting = False
+            if not is_wanted:
+                pool.workers.remove(self)
+            release()
+        self._is_retired = not is_wanted
+        if is_wanted and pool.lookout.is_asleep:
+            pool.lookout.wake()
+        self.state.push = self.local.append
+        return True
 
     def _take_shared(self) -> PooledAddress | None:
         injected = self.pool.injected
@@ -468,6 +568,7 @@ class Worker:
         comes the last look.
         """
         pool = self.pool
+        self.state.owes = None  # it is paid by sleeping
         self.state.push = pool.share
         if self.local:
             self.state.push = self.local.append
@@ -479,7 +580,8 @@ class Worker:
         if pool.is_ending:
             # The last one to sit down sends all home, itself included.
             with pool.lock:
-                for _ in range(pool.parked if pool.is_quiet() else 0):
+                all_sit = pool.is_quiet() and not pool.benched
+                for _ in range(pool.parked if all_sit else 0):
                     pool.share(None)
         found = pool.injected.get()
         for release in held(pool.lock):
@@ -525,6 +627,7 @@ class Worker:
                 pool.blocked += 1
                 pool.blocked_for_ever += for_ever
                 pool.parked -= self.is_parked
+                pool.benched -= self.is_benched
             release()
         self.hand_over()
         if for_ever and pool.is_hopeless():
@@ -543,6 +646,7 @@ class Worker:
                 pool.blocked -= 1
                 pool.blocked_for_ever -= self._for_ever
                 pool.parked += self.is_parked
+                pool.benched += self.is_benched
             release()
         if not self.blocked and not self._is_retired:
             self.state.accepts = pool

@@ -68,7 +68,7 @@ def test_a_line_that_needs_more_threads_than_there_may_be(*, caller_runs: bool) 
         first.ask(0, timeout=PATIENCE)
     assert first.is_alive()
     statistics = Here.dispatcher.statistics
-    wait_until(lambda: statistics().blocked + statistics().ready == 0, "all is handled")
+    wait_until(Here.dispatcher._pool.is_quiet, "all is handled")
     assert line_of(Here, 3).ask(0, timeout=PATIENCE) == 2
     assert statistics().threads <= 4
     pykka.ActorRegistry.stop_all()

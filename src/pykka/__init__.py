@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pykka._actor import Actor
+from pykka._arrivals import as_completed
 from pykka._death_watch import Terminated
 from pykka._events import EventBus
 from pykka._exceptions import (
@@ -20,7 +21,7 @@ from pykka._exceptions import (
     StashFullError,
     Timeout,
 )
-from pykka._future import Future, as_completed, get_all
+from pykka._future import Future, get_all
 from pykka._options import ActorOptions
 from pykka._proxy import ActorProxy, CallableProxy, traversable
 from pykka._reasons import Abandoned, Failed, Killed, Reason, Stopped

@@ -38,8 +38,11 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from pykka import _waiting
 from pykka._ask import Ask, answer, message_of
 from pykka._children import let_children_go, stop_children
+from pykka._current import current
+from pykka._deadline import Deadline
 from pykka._each import call, for_each
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
@@ -510,7 +513,12 @@ class Address:
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         """Take the first envelope out of the library's own inbox."""
-        item = self.inner_inbox().get(block, timeout)
+        inbox = self.inner_inbox()
+        if block:
+            left = Deadline(timeout).remaining()
+            item = _waiting.block(_waiting.ANYTHING, inbox.get, current.state, left)
+        else:
+            item = inbox.get(False)  # noqa: FBT003 (queue.Queue's signature)
         meter = None if self.extras is None else self.extras.meter
         return item if meter is None else meter.leave(item)
 
@@ -558,6 +566,11 @@ class Address:
     def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
         """Run the actor on this thread until it has resolved a future; False if it has not."""
         raise NotImplementedError  # pragma: no cover (`can_be_run` says so)
+
+    def lives_beneath(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+        """Tell whether the actor cannot resolve a future while this thread waits for it."""
+        del future, state
+        return False
 
     def take_over(
         self, coroutine: Any, end: Callable[[Address, Any, BaseException | None], None]
@@ -665,8 +678,24 @@ class StoppedEvent(threading.Event):
         super().__init__()
         self._address = address
 
+    _answered_by = None
+    """Any thread may set it, so no actor in particular has to; see `pykka._waiting.Awaited`."""
+
     def is_set(self) -> bool:
         return self._address.stopped
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout is not None:
+            timeout = max(0.0, timeout)
+        if not self.is_set() and timeout != 0:
+            _waiting.block(self, self._wait, current.state, timeout)
+        return self.is_set()
+
+    def _wait(self, _block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002 (a lock's signature)
+        super().wait(timeout)
+
+    def _has_outcome(self) -> bool:
+        return self.is_set()
 
     def set(self) -> None:
         self._address.mark_stopped()

@@ -26,6 +26,10 @@ class Worker(Protocol):
     def goes_on(self) -> None:
         """Be told that the wait is over."""
 
+    def is_the_last(self) -> bool:
+        """Tell whether the pool has no other thread for what this one would leave waiting."""
+        ...
+
 
 class ThreadState:
     """What the library keeps for one thread."""

@@ -7,10 +7,8 @@
 from __future__ import annotations
 
 import functools
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 
-from pykka import _waiting
 from pykka._awaiting import suspend
 from pykka._deadline import Deadline
 from pykka._exceptions import FutureAlreadySetError
@@ -18,7 +16,7 @@ from pykka._lazy import Derivation, GetHook, Lazy
 from pykka._waiting import awaiting_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from types import TracebackType
     from typing import NoReturn, Self, TypeAlias
 
@@ -184,7 +182,7 @@ class Future(Generic[T]):
             ['def', 123]
         """
         for future in futures:
-            _require_future(future, "join()")
+            require_future(future, "join()")
         return self._derive(list, self, *futures)
 
     def map(self, func: Callable[[T], M]) -> Future[M]:
@@ -342,75 +340,14 @@ def get_all(futures: Iterable[Future[T]], *, timeout: float | None = None) -> It
     try:
         for future in futures:
             left = None if deadline is None else deadline.remaining()
-            values.append(_require_future(future, "get_all()").get(timeout=left))
+            values.append(require_future(future, "get_all()").get(timeout=left))
     finally:
         # An exception's traceback holds this frame; do not let the frame hold it in turn.
         del futures, future
     return values
 
 
-def as_completed(
-    futures: Iterable[Future[T]], *, timeout: float | None = None
-) -> Iterator[Future[T]]:
-    """Yield futures in the order in which they are done.
-
-    The idea and the name are those of `concurrent.futures.as_completed`. A future with a get-hook
-    is done when it has been read, and nobody here reads it.
-
-    Args:
-        futures: The futures. One that is given twice is yielded once.
-        timeout: Seconds for all of them together, counted from the call.
-
-    Raises:
-        Timeout: They are not all done after `timeout` seconds.
-        TypeError: Something in `futures` is not a future that can tell when it is done.
-
-    Examples:
-        >>> import pykka
-        >>> slow, fast = pykka.ThreadingFuture(), pykka.ThreadingFuture()
-        >>> fast.set("hare")
-        >>> arrivals = pykka.as_completed([slow, fast])
-        >>> next(arrivals).get()
-        'hare'
-        >>> slow.set("tortoise")
-        >>> next(arrivals).get()
-        'tortoise'
-    """
-    deadline = Deadline(timeout)
-    arrived: SimpleQueue[Future[T]] = SimpleQueue()
-    waiting = {
-        _require_future(f, "as_completed()"): functools.partial(arrived.put, f) for f in futures
-    }
-    for future, waiter in waiting.items():
-        if not future._when_ready(waiter):
-            for each, its_waiter in waiting.items():
-                each._forget(its_waiter)
-            msg = f"as_completed() cannot tell when {future!r} is done"
-            raise TypeError(msg)
-    return _arrivals(arrived, waiting, deadline)
-
-
-def _arrivals(
-    arrived: SimpleQueue[Future[T]],
-    waiting: dict[Future[T], functools.partial[None]],
-    deadline: Deadline,
-) -> Iterator[Future[T]]:
-    try:
-        while waiting:
-            if _waiting.before_blocking is not None and arrived.empty():
-                _waiting.before_blocking()
-            try:
-                future = arrived.get(timeout=deadline.remaining())
-            except Empty:
-                raise deadline.expired() from None
-            if waiting.pop(future, None) is not None:  # else a signal made it come twice
-                yield future
-    finally:
-        for future, waiter in waiting.items():
-            future._forget(waiter)
-
-
-def _require_future(future: F, caller: str) -> F:
+def require_future(future: F, caller: str) -> F:
     if not hasattr(future, "get"):
         msg = f"{caller} takes futures, not {future!r}"
         raise TypeError(msg)

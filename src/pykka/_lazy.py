@@ -19,15 +19,19 @@ from __future__ import annotations
 
 import contextlib
 import queue
+from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from pykka._current import current
 from pykka._deadline import Deadline
+from pykka._waiting import block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
+    from pykka._address import Address
     from pykka._future import Future
 
     Raised: TypeAlias = tuple[BaseException, TracebackType | None]
@@ -83,9 +87,7 @@ class GetHook(Lazy[T]):
                 self.outcome = (self._function(left), None)
             publish(self.outcome)  # also if somebody was interrupted before doing it
         finally:
-            if turn in turns:
-                turns.remove(turn)
-            ring_first(turns)
+            turn.leave(turns)
         value: T = unwrap(self.outcome)
         return value
 
@@ -131,9 +133,7 @@ class Derivation(Lazy[T]):
                 self.sources = ()
             return outcome
         finally:
-            if turn in turns:
-                turns.remove(turn)
-            ring_first(turns)
+            turn.leave(turns)
             # A frame is held by those that it called, hence by the traceback of what they raise.
             del self, values, outcome
 
@@ -168,11 +168,16 @@ class Turn:
     The queue is a list. Who leaves it does so in a `finally`, and takes its place out before it
     calls anything else. If a signal handler raises right then, nobody rings for the next one; so
     those who wait look up now and then.
+
+    Who waits, waits for the first in the queue to leave it: that is what the wait-for graph sees.
     """
 
-    __slots__ = ("_bell", "_thread")
+    __slots__ = ("_answered_by", "_bell", "_thread", "has_left")
 
     def __init__(self) -> None:
+        self._answered_by: Address | None = current.state.address
+        """The actor that reads, if one does."""
+        self.has_left = False
         self._thread = get_ident()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
 
@@ -189,11 +194,27 @@ class Turn:
             self._refuse_recursion(turns)
             had_to_wait = True
             left = deadline.remaining()
+            look_up = partial(self._bell.get, True, LOOK_UP)  # noqa: FBT003
             with contextlib.suppress(queue.Empty):
-                self._bell.get(timeout=LOOK_UP if left is None else min(left, LOOK_UP))
+                block(
+                    turns[0],
+                    self._bell.get if left is not None else look_up,
+                    current.state,
+                    None if left is None else min(left, LOOK_UP),
+                )
             if left == 0 and turns[0] is not self:
                 raise deadline.expired()
         return had_to_wait
+
+    def _has_outcome(self) -> bool:
+        return self.has_left
+
+    def leave(self, turns: list[Turn]) -> None:
+        """Leave the queue, and wake the one whose turn it is then."""
+        if self in turns:
+            turns.remove(self)
+        self.has_left = True
+        ring_first(turns)
 
     def ring(self) -> None:
         """Have whoever waits look whether it is its turn."""

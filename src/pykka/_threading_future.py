@@ -35,20 +35,18 @@ import itertools
 import operator
 import sys
 from _thread import allocate_lock
-from threading import TIMEOUT_MAX
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from pykka import _waiting
 from pykka._awaiting import suspend
 from pykka._current import current
 from pykka._deadline import Deadline, check_timeout
 from pykka._exceptions import FutureAlreadySetError
 from pykka._future import ALREADY_SET, Future
-from pykka._gil import HAS_GIL, arrivals, wake_one
+from pykka._gil import HAS_GIL, arrivals
 from pykka._lazy import Derivation, Lazy, Outcome, unwrap
 from pykka._logging import is_for_the_program, report_failure
-from pykka._waiting import acquire_for_actor, awaiting_codes, prepare_to_block
+from pykka._waiting import awaiting_codes, block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -238,9 +236,7 @@ class ThreadingFuture(Future[T]):
                 return entry  # pyright: ignore[reportUnknownVariableType, reportReturnType]
         return None
 
-    def _wait(  # noqa: C901, PLR0912 (one function, because a call costs)
-        self, timeout: float | None
-    ) -> Outcome:
+    def _wait(self, timeout: float | None) -> Outcome:
         """Block until there is an outcome."""
         state = current.state
         if timeout is None:
@@ -260,29 +256,11 @@ class ThreadingFuture(Future[T]):
         outcome = self._enter(waiter)
         if outcome is not None:
             return outcome
-        worker = state.worker
         try:
-            if _waiting.before_blocking is not None:
-                _waiting.before_blocking()
-            if timeout is not None:
-                if worker is not None:
-                    worker.will_block(for_ever=False)
-                lock.acquire(timeout=min(float(timeout), TIMEOUT_MAX))
-            elif state.address is None:
-                prepare_to_block(self, worker)
-                lock.acquire()
-            else:
-                acquire_for_actor(state.address, self, lock, worker)
+            block(self, lock.acquire, state, timeout)
         except BaseException:
             self._forget(waiter)
             raise
-        finally:
-            if worker is not None:
-                worker.goes_on()
-        # This is arrived(), to save the call.
-        arrivals.latest = lock
-        while arrivals.giving_way:
-            wake_one()
         outcome = self._outcome or self._first_outcome()
         if outcome is None:
             self._forget(waiter)

@@ -44,6 +44,17 @@ Invariants
     3. *One victim.* The victim withdraws its edge before it lets go of the lock, so whoever
        finds the same circle at the same time does not find it again in its second walk.
 
+    An actor that waits for *any* of several answers (`AnyOf`) can go on as soon as one of them
+    comes. It is part of a circle only if each of the actors that owe them is stuck, too; see
+    `pykka._knots`. What was said of the edges of a circle then goes for all edges of the knot.
+
+The door
+    Every wait of the library for what others have to do goes through `block()`. It does what such
+    a wait owes to others: the hook of `pykka.debug`, the edge, the thread that takes the place of
+    this one in its pool, and the work that is done on this thread if there can be no other.
+    `tests/unit/test_the_door.py` finds every call in the package that can block, and wants it to
+    go through here or to have a reason.
+
 Tried and rejected: a watchdog thread that looks for circles now and then. It costs when nothing
 is wrong, reports late, and cannot raise in the actor that is at fault.
 """
@@ -54,27 +65,79 @@ import gc
 import math
 import sys
 import threading
-from threading import get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple
+from threading import TIMEOUT_MAX, get_ident
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from pykka._checks import shorten
 from pykka._current import current
-from pykka._exceptions import DeadlockError
+from pykka._exceptions import DeadlockError, PoolExhaustedError
+from pykka._knots import find_knot, leads_only_to
 from pykka._locks import held
 from pykka._stacks import current_frames
 
 if TYPE_CHECKING:
-    from _thread import LockType
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from types import CodeType, FrameType
 
     from pykka._address import Address
-    from pykka._current import Worker
-    from pykka._threading_future import ThreadingFuture
+    from pykka._current import ThreadState, Worker
+
+R = TypeVar("R")
+
+
+class Awaited(Protocol):
+    """What somebody can wait for."""
+
+    @property
+    def _answered_by(self) -> Address | None:
+        """The actor that alone can bring it, if there is one."""
+
+    def _has_outcome(self) -> bool:
+        """Tell whether it is there."""
+        ...
+
+
+class Anything:
+    """Something that no actor in particular has to bring."""
+
+    _answered_by = None
+
+    def _has_outcome(self) -> bool:
+        return False
+
+
+ANYTHING = Anything()
+
+
+class AnyOf:
+    """The first of several futures.
+
+    Args:
+        leaves: For each of them, the futures that have to be resolved for it: itself, or those
+            that it is made from.
+    """
+
+    __slots__ = ("leaves",)
+
+    _answered_by = None
+
+    def __init__(self, leaves: list[list[Awaited]]) -> None:
+        self.leaves = leaves
+
+    def _has_outcome(self) -> bool:
+        return any(all(leaf._has_outcome() for leaf in each) for each in self.leaves)
 
 
 before_blocking: Callable[[], object] | None = None
-"""Called when a thread is about to block in a future; entered by `pykka.debug`."""
+"""Called when a thread is about to block; entered by `pykka.debug`."""
+
+helpers: list[Callable[[ThreadState], bool]] = []
+"""Do some of the work of a pool that cannot have a thread for it, on the thread of who waits; each
+tells whether there was some. They are entered by `pykka.runtimes.pool.rescue`."""
+
+LOOK_AGAIN = 0.001
+"""Seconds after which a thread that waits, and helps meanwhile, looks for more to do."""
 
 
 class Place(NamedTuple):
@@ -96,9 +159,9 @@ class Wait:
     task: Any = None
     """The task that is suspended, if this is not a blocking call but an `await`."""
 
-    def __init__(self, address: Address, future: ThreadingFuture[Any]) -> None:
+    def __init__(self, address: Address, future: Awaited) -> None:
         self.address = address
-        self.future = future
+        self.future: Any = future
         self.thread = get_ident()
         self.place = place_of(sys._getframe(1))
 
@@ -143,10 +206,51 @@ def renew_locks() -> None:
     _lock = threading.RLock()
 
 
+def block(
+    future: Awaited, acquire: Callable[..., R], state: ThreadState, timeout: float | None
+) -> R:
+    """Block this thread until something is there that others have to bring: the one door.
+
+    Args:
+        future: What is waited for.
+        acquire: What blocks: `acquire()` without a limit, `acquire(True, timeout)` with one, as
+            locks and queues take it.
+        state: What the library keeps for this thread.
+        timeout: Seconds; `None` for no limit.
+
+    Returns:
+        What `acquire` has returned.
+
+    Raises:
+        DeadlockError: The wait has no limit, and closes a circle.
+        PoolExhaustedError: The actor that has to bring it cannot get a thread.
+    """
+    if before_blocking is not None:
+        before_blocking()
+    worker = state.worker
+    try:
+        if timeout is not None:
+            if worker is not None:
+                worker.will_block(for_ever=False)
+            if helpers:
+                timeout = _help_until(future, state, timeout)
+            return acquire(True, min(float(timeout), TIMEOUT_MAX))  # type: ignore[arg-type]  # noqa: FBT003
+        if state.address is None:
+            prepare_to_block(future, worker)
+            if helpers:
+                _help_until(future, state, None)
+            return acquire()
+        return acquire_for_actor(state.address, future, acquire, state)
+    finally:
+        arrived(acquire)
+        if worker is not None:
+            worker.goes_on()
+
+
 def acquire_for_actor(
-    address: Address, future: ThreadingFuture[Any], lock: LockType, worker: Worker | None
-) -> None:
-    """Block `address`, whose code runs on this thread, until `lock` is released by `future`.
+    address: Address, future: Awaited, acquire: Callable[[], R], state: ThreadState
+) -> R:
+    """Block `address`, whose code runs on this thread, without a limit.
 
     Raises:
         DeadlockError: The wait closes a circle.
@@ -156,26 +260,62 @@ def acquire_for_actor(
     outer = address.waiting
     try:
         _publish(wait, outer)
-        prepare_to_block(future, worker)
-        lock.acquire()
+        prepare_to_block(future, state.worker)
+        if helpers:
+            _help_until(future, state, None)
+        return acquire()
     finally:
         address.waiting = outer
 
 
-def prepare_to_block(future: ThreadingFuture[Any], worker: Worker | None) -> None:
-    """See to it that a future can be resolved while this thread waits for it.
+def prepare_to_block(future: Awaited, worker: Worker | None) -> None:
+    """See to it that something can be brought while this thread waits for it.
 
     Args:
-        future: The future.
+        future: What is waited for.
         worker: This thread, if it belongs to a pool.
 
     Raises:
-        PoolExhaustedError: The actor that has to resolve it cannot get a thread.
+        PoolExhaustedError: The actor that has to bring it cannot get a thread.
     """
     if worker is not None:
         worker.will_block(for_ever=True)
+    elif isinstance(future, AnyOf):
+        _refuse_if_all_are_hopeless(future)
     elif future._answered_by is not None:
         future._answered_by.refuse_hopeless_wait()
+
+
+def _refuse_if_all_are_hopeless(future: AnyOf) -> None:
+    """Raise what the last of several raises, if each of them raises something."""
+    for leaves in future.leaves:
+        try:
+            for leaf in leaves:
+                if leaf._answered_by is not None and not leaf._has_outcome():
+                    leaf._answered_by.refuse_hopeless_wait()
+        except PoolExhaustedError:
+            if leaves is future.leaves[-1]:
+                raise
+        else:
+            return
+
+
+def _help_until(future: Awaited, state: ThreadState, timeout: float | None) -> float | None:
+    """Do the work of pools that cannot have a thread, as long as that is so.
+
+    Returns:
+        How many seconds of the timeout are left.
+    """
+    end = None if timeout is None else monotonic() + timeout
+    left = timeout
+    while helpers and not future._has_outcome():
+        worked = [helper(state) for helper in helpers.copy()]
+        left = None if end is None else max(0.0, end - monotonic())
+        if left == 0:
+            break
+        if not any(worked) and not future._has_outcome():
+            sleep(LOOK_AGAIN)
+    return left
 
 
 def begin_await(future: Any, task: Any) -> Await | None:
@@ -218,16 +358,48 @@ def _publish(wait: Wait, outer: Wait | Address | None) -> None:
 
 
 def follow(source: Address) -> Edge | None:
-    """The edge that leads from an actor, if it waits for another one right now."""
+    """The edge that leads from an actor, if it waits for another one right now.
+
+    If it waits for any of several, this is the edge to the first of them.
+    """
     wait = source.waiting
     if wait is None:
         return None
     if not isinstance(wait, Wait):
         return Edge(source, wait, wait)
+    if type(wait.future) is AnyOf:
+        return next((edge for each in alternatives(source) for edge in each), None)
     target = wait.future._answered_by
     if target is None or wait.future._has_outcome():
         return None
     return Edge(source, wait, target)
+
+
+def alternatives(source: Address) -> list[list[Edge]]:
+    """What an actor waits for: it goes on when all edges of one of these lists are gone.
+
+    None, if it does not wait.
+    """
+    wait: Any = source.waiting
+    if not isinstance(wait, Wait) or type(wait.future) is not AnyOf:
+        edge = follow(source)
+        return [] if edge is None else [[edge]]
+    found: list[list[Edge]] = []
+    for leaves in wait.future.leaves:
+        owed = [leaf for leaf in leaves if not leaf._has_outcome()]
+        if not owed or all(leaf._answered_by is None for leaf in owed):
+            return []  # it is there, or may come from anywhere
+        targets = dict.fromkeys(leaf._answered_by for leaf in owed)
+        found.append([Edge(source, wait, target) for target in targets if target is not None])
+    return found
+
+
+def waits_only_for(source: Address, is_lost: Callable[[Address], bool]) -> bool:
+    """Tell whether an actor waits, perhaps by way of others, for such as are lost.
+
+    Of those who wait for any of several, each of the several has to be lost.
+    """
+    return leads_only_to(source, alternatives, is_lost)
 
 
 def _confirm(circle: Sequence[Edge], outer: Wait | Address | None) -> bool:
@@ -251,6 +423,9 @@ def _find_circle(first: Wait) -> list[Edge] | None:
     source = first.address
     seen = {source}
     while source.held_up_by is None:
+        wait: Any = source.waiting
+        if isinstance(wait, Wait) and type(wait.future) is AnyOf:
+            break
         edge = follow(source)
         if edge is None:
             return None
@@ -263,42 +438,42 @@ def _find_circle(first: Wait) -> list[Edge] | None:
         if source in seen:
             return None
         seen.add(source)
-    return _find_circle_with_branches(first.address)
+    # Where actors may have several edges.
+    knot = find_knot(first.address, _needs)
+    return None if knot is None else Knot(knot)
 
 
-def _find_circle_with_branches(start: Address) -> list[Edge] | None:
-    """Do the same where actors may have several edges."""
-    path: list[Edge] = []
-    seen = {start}
-    branches = [_edges(start)]
-    while branches:
-        edge = next(branches[-1], None)
-        if edge is None:
-            branches.pop()
-            if path:
-                path.pop()
-        elif edge.target is start:
-            return [*path, edge]
-        elif edge.target not in seen:
-            seen.add(edge.target)
-            path.append(edge)
-            branches.append(_edges(edge.target))
-    return None
+class Knot(list[Edge]):
+    """A circle, and the other edges without which it would be none.
+
+    Args:
+        knot: The edges of the circle, and all edges.
+    """
+
+    def __init__(self, knot: tuple[list[Edge], list[Edge]]) -> None:
+        circle, self.edges = knot
+        super().__init__(circle)
 
 
-def _edges(source: Address) -> Iterator[Edge]:
-    """The edges that lead from an actor right now."""
-    edge = follow(source)
-    if edge is not None:
-        yield edge
+def _edges_of(circle: Sequence[Edge]) -> Sequence[Edge]:
+    """All edges that a circle consists of, or depends on."""
+    return circle.edges if isinstance(circle, Knot) else circle
+
+
+def _needs(source: Address) -> list[list[list[Edge]]]:
+    """What an actor needs to go on: of each of these, one list whose edges are all gone."""
+    found = [alternatives(source)]
     holder = source.held_up_by
     if holder is not None:
-        yield Edge(source, holder, holder)
+        found.append([[Edge(source, holder, holder)]])
+    return [each for each in found if each]
 
 
 def _will_end(circle: Sequence[Edge]) -> bool:
     """Tell whether something will end one of the waits of a circle."""
-    return any(isinstance(edge.wait, Await) and has_deadline(edge.wait.task) for edge in circle)
+    return any(
+        isinstance(edge.wait, Await) and has_deadline(edge.wait.task) for edge in _edges_of(circle)
+    )
 
 
 def has_deadline(task: Any) -> bool:
@@ -329,9 +504,10 @@ def _deadline_of(owner: Any) -> float:
 
 
 def _same(circle: Sequence[Edge], again: Sequence[Edge]) -> bool:
-    return len(circle) == len(again) and all(
-        one.source is other.source and one.wait is other.wait
-        for one, other in zip(circle, again, strict=True)
+    one, other = _edges_of(circle), _edges_of(again)
+    return len(one) == len(other) and all(
+        each.source is its.source and each.wait is its.wait and each.target is its.target
+        for each, its in zip(one, other, strict=True)
     )
 
 
@@ -360,6 +536,9 @@ def describe_edge(edges: Sequence[Edge]) -> str:
     """
     edge = edges[0]
     text = f"{edge.source} waits for {edge.target}"
+    if isinstance(edge.wait, Wait) and type(edge.wait.future) is AnyOf:
+        number = len(edge.wait.future.leaves)
+        text += f", or for any other of those that owe it one of {number} answers" * (number > 1)
     if edge.wait is edge.target and edge.source.task is not None:
         return f"{text}, which blocks the event loop that both live in"
     if edge.source.handling is not None:

@@ -238,13 +238,16 @@ class AsyncioAddress(Address):
 
         An actor whose handler does that is left to the wait-for graph, which can say more.
         """
-        if (
+        if self.lives_beneath(future, state):
+            raise DeadlockError(self._describe_block())
+        return False
+
+    def lives_beneath(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+        return (
             state.address is None
             and running_loop() is self.loop is not None
             and not future._has_outcome()  # whoever resolves it may not have told us yet
-        ):
-            raise DeadlockError(self._describe_block())
-        return False
+        )
 
     def _describe_block(self) -> str:
         place = place_of(sys._getframe(1))

@@ -56,6 +56,8 @@ from pykka._inbox import count, put_without_waiting, take_all
 from pykka._locks import held
 from pykka._meter import MeteredInbox, MeteredList
 from pykka._threading_future import new_threading_future
+from pykka._waiting import ANYTHING
+from pykka._waiting import block as block_for
 from pykka.runtimes.pool import lending
 from pykka.runtimes.pool.fence import FENCE
 
@@ -344,7 +346,7 @@ class PooledAddress(Address):
             if not block or (deadline is not None and monotonic() >= deadline):
                 raise queue.Empty
             # Whoever waits for the messages of another's actor is not worth a protocol.
-            sleep(_LOOK_EVERY)
+            block_for(ANYTHING, _nap, current.state, None if deadline is None else _LOOK_EVERY)
 
     def _take_if_mine(self) -> Any:
         """Take the first envelope, if nobody else has the turn; IndexError if there is none."""
@@ -387,6 +389,10 @@ class PooledAddress(Address):
 
     def _bury(self, letter: Any) -> None:
         super()._bury(_as_letter(letter))
+
+
+def _nap(_block: bool = True, timeout: float = _LOOK_EVERY) -> None:  # noqa: FBT001, FBT002 (a lock's signature)
+    sleep(timeout)
 
 
 def _as_letter(item: Any) -> Any:

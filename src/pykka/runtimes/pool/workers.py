@@ -67,7 +67,7 @@ from pykka._gil import give_way
 from pykka._life import end_of_message, fail_told, handle
 from pykka._locks import held
 from pykka._logging import report_failure
-from pykka._waiting import follow
+from pykka._waiting import waits_only_for
 from pykka.runtimes.pool.fence import FENCE, NOTHING
 from pykka.runtimes.pool.lookout import Lookout
 from pykka.runtimes.pool.running import BATCH, MANY, run
@@ -286,17 +286,11 @@ class Pool:
         return all(self._waits_for_a_thread(worker) for worker in self.workers.copy())
 
     def _waits_for_a_thread(self, worker: Worker) -> bool:
-        address: Any = worker.state.address
-        seen: set[Any] = set()
-        while address is not None and address not in seen:
-            seen.add(address)
-            edge = follow(address)
-            if edge is None:
-                return False
-            address = edge.target
-            if getattr(address, "pool", None) is self and address.turn:
-                return True
-        return False
+        source = worker.state.address
+        return source is not None and waits_only_for(source, self._needs_a_thread)
+
+    def _needs_a_thread(self, address: Any) -> bool:
+        return getattr(address, "pool", None) is self and bool(address.turn)
 
     def has_work(self) -> bool:
         """Tell whether an actor waits in the shared queue. Only while there are no workers."""
@@ -650,6 +644,10 @@ class Worker:
             release()
         if not self.blocked and not self._is_retired:
             self.state.accepts = pool
+
+    def is_the_last(self) -> bool:
+        pool = self.pool
+        return not pool.parked and len(pool.workers) >= pool.most
 
     def _bury_the_rest(self, address: PooledAddress) -> None:
         try:

@@ -345,11 +345,19 @@ class Address:
         Whether it was killed or stopped in an orderly way is decided by which of the two comes
         first; see `mark_stopped`.
         """
+        try:
+            self._kill()
+        except BaseException:
+            self._kill()  # a signal handler raised, we do not know where
+            raise
+
+    def _kill(self) -> None:
         extras = self.need_extras()
         for release in held(_first_look):
             if not self.stopped:
                 extras.killed = True
             self.stopped = True
+            self.attention = True
             release()
         self.mark_stopped()
         self.wake_up()
@@ -688,8 +696,19 @@ class StoppedEvent(threading.Event):
         if timeout is not None:
             timeout = max(0.0, timeout)
         if not self.is_set() and timeout != 0:
-            _waiting.block(self, self._wait, current.state, timeout)
+            state = current.state
+            if timeout is None and state.worker is not None and state.worker.is_the_last():
+                self._bring(state)
+            _waiting.block(self, self._wait, state, timeout)
         return self.is_set()
+
+    def _bring(self, state: ThreadState) -> None:
+        """Run the actor, for which there is no other thread, if it is about to end."""
+        ended: ThreadingFuture[None] = ThreadingFuture()
+        ended._answered_by = address = self._address
+        address.answer_when_ended(ended, answer=None)
+        if address.can_be_run:
+            address.run_for(ended, state)
 
     def _wait(self, _block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002 (a lock's signature)
         super().wait(timeout)
@@ -698,6 +717,13 @@ class StoppedEvent(threading.Event):
         return self.is_set()
 
     def set(self) -> None:
+        try:
+            self._set()
+        except BaseException:
+            self._set()  # a signal handler raised, we do not know where
+            raise
+
+    def _set(self) -> None:
         self._address.mark_stopped()
         self._address.wake_up()
 

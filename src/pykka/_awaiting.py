@@ -25,6 +25,13 @@ Invariants
        suspended is the one that runs the actor's handlers, and no other. A task that a handler has
        started is another one, also if it runs its first step on top of the handler.
 
+On a thread of a pool
+    A plain handler may run an event loop, with `asyncio.run()`. While that sleeps, the worker
+    looks busy, and does nothing. So what waits in its own run queue is handed over to others; if
+    it is the task that the handler runs the loop for, the worker counts as one that waits. And if
+    the pool has no other thread, the actor that has to answer is run right here, as `get()` does
+    it, with the loop set aside meanwhile; unless the wait has a limit, which that could overrun.
+
 Waking costs a system call if it comes from another thread, and nothing of the kind if a task of
 the same loop does it: its loop looks at what is ready when the task has run its step. So
 `resume_soon` asks whether a *task* is running and not whether the loop is: a signal handler may
@@ -33,18 +40,22 @@ run on top of a loop that sleeps, and then the loop has to be woken.
 
 from __future__ import annotations
 
+import math
 import sys
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from pykka._current import current
 from pykka._gil import HAS_GIL, arrivals, arrived
 from pykka._lazy import Derivation
 from pykka._logging import logger
-from pykka._waiting import awaiting_codes, begin_await, end_await
+from pykka._waiting import awaiting_codes, begin_await, end_await, has_deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
+    from contextlib import AbstractContextManager
 
+    from pykka._current import Worker
     from pykka._future import Future
 
 modules = sys.modules
@@ -75,6 +86,9 @@ def suspend(future: Future[Any]) -> Generator[Any, Any, Any]:
 
 def _suspend(future: Future[Any], waiter: Any) -> Generator[Any, Any, Any]:
     try:
+        worker = current.state.worker
+        if worker is not None and _is_brought_by(worker, future, waiter):
+            return future.get()
         lazy: Any = future._lazy
         if isinstance(lazy, Derivation) and lazy.outcome is None:
             if not (yield from _suspend_for_sources(lazy)):  # pyright: ignore[reportUnknownArgumentType]
@@ -96,6 +110,29 @@ def _suspend(future: Future[Any], waiter: Any) -> Generator[Any, Any, Any]:
         return future.get()
     finally:
         del future, waiter  # as above
+
+
+def _is_brought_by(worker: Worker, future: Any, waiter: Any) -> bool:
+    """Let others have what waits for this thread of a pool; or do it here, if there is no other.
+
+    Returns:
+        Whether the future is resolved.
+    """
+    if not worker.is_the_last():
+        worker.let_others_work()
+        return False
+    source = getattr(future, "_answered_by", None)
+    if (
+        future._lazy is not None
+        or source is None
+        or not source.can_be_run
+        or source.held_up_by is not None
+        or waiter.has_deadline()
+    ):
+        return False
+    with waiter.set_aside():
+        is_resolved: bool = source.run_for(future, current.state)
+    return is_resolved
 
 
 def _suspend_for_sources(lazy: Derivation[Any]) -> Generator[Any, Any, bool]:
@@ -130,6 +167,22 @@ class _AsyncioWaiter:
     def wait(self) -> Generator[Any, Any, object]:
         """Suspend the task until this is called."""
         return self._waiting.__await__()  # type: ignore[no-any-return]
+
+    def has_deadline(self) -> bool:
+        """Tell whether something will interrupt the task after some time."""
+        return has_deadline(self.task)
+
+    @contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Have no loop run on this thread, as far as can be seen."""
+        asyncio, loop, task = self._asyncio, self._loop, self.task
+        asyncio.tasks._leave_task(loop, task)
+        asyncio._set_running_loop(None)
+        try:
+            yield
+        finally:
+            asyncio._set_running_loop(loop)
+            asyncio.tasks._enter_task(loop, task)
 
     def __call__(self) -> None:
         try:
@@ -169,6 +222,15 @@ class _TrioWaiter:
     def wait(self) -> Generator[Any, Any, object]:
         """Suspend the task until this is called."""
         return self._event.wait().__await__()  # type: ignore[no-any-return]
+
+    def has_deadline(self) -> bool:
+        """Tell whether something will interrupt the task after some time."""
+        deadline: float = self._trio.current_effective_deadline()
+        return deadline < math.inf
+
+    def set_aside(self) -> AbstractContextManager[None]:
+        """Do nothing: asyncio does not know of trio's loop."""
+        return nullcontext()
 
     def __call__(self) -> None:
         try:

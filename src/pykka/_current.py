@@ -26,6 +26,9 @@ class Worker(Protocol):
     def goes_on(self) -> None:
         """Be told that the wait is over."""
 
+    def let_others_work(self) -> None:
+        """Have other threads take what waits for this one."""
+
     def is_the_last(self) -> bool:
         """Tell whether the pool has no other thread for what this one would leave waiting."""
         ...

@@ -29,6 +29,7 @@ from pykka._ask import Ask
 from pykka._logging import logger
 from pykka._reasons import Failed, Killed, Stopped
 from pykka._replying import as_exc_info, is_failure, reply_exception
+from pykka._threading_future import ThreadingFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -112,6 +113,26 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     extras = address.need_extras()
     extras.note_reason(Failed(error))
     Ending(address, (address.stop_children, hook)).go_on()
+
+
+def fall(address: Address, error: BaseException) -> None:
+    """End the life because an exception has come out of our own code.
+
+    The user's inbox has raised it, or a signal handler, perhaps in the middle of a message.
+    """
+    actor: Any = address.actor
+    if actor is None:
+        return
+    letter = address.handling
+    reply_to = getattr(letter, "reply_to", None)
+    if reply_to is not None:
+        reply_exception(actor, reply_to, error)
+        if isinstance(reply_to, ThreadingFuture):
+            reply_to._serve_again()
+        if isinstance(letter, Ask):
+            letter.let_go()
+    address.handling = None
+    crash(address, actor, error)
 
 
 def ends_all_the_same(address: Address, error: BaseException) -> bool:
@@ -199,7 +220,15 @@ def mark_stopped(address: Address) -> None:
 
 
 def end(address: Address) -> None:
-    """Close the address, however the life has ended."""
+    """Close the address, however the life has ended. It may be done twice."""
+    try:
+        _end(address)
+    except BaseException:
+        _end(address)  # a signal handler raised, we do not know where
+        raise
+
+
+def _end(address: Address) -> None:
     try:
         if not address.ending:
             address.ending = True

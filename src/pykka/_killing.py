@@ -111,6 +111,7 @@ def abandon(address: Address) -> None:
         partial(address.refuse_current, "was abandoned while it handled the message"),
         address.close,
         address.cancel,
+        address.wake_up,  # its code may be waiting for a message after all
     ]
     try:
         for_each(steps, call)

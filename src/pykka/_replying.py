@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 from pykka._current import current
-from pykka._logging import logger
+from pykka._logging import is_for_the_program, logger
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -59,7 +60,12 @@ def settle(actor: Actor, ask: Ask, outcome: Outcome) -> None:
     try:
         if not ask._settle(outcome):
             _log_late_reply(actor)
-    except BaseException:
+    except BaseException as error:
+        # A signal handler may have raised, before all were served who wait.
+        with contextlib.suppress(BaseException):
+            ask._serve_again()
+        if is_for_the_program(error):
+            raise
         logger.exception("A callback of the future of a reply from %s raised:", actor)
 
 

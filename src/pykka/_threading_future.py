@@ -203,6 +203,15 @@ class ThreadingFuture(Future[T]):
             self._settle(outcome)
             raise
 
+    def _serve_again(self) -> None:
+        """Serve those who wait once more, if there is an outcome.
+
+        For who finds that a signal handler has struck whoever resolved the future.
+        """
+        outcome = self._first_outcome()
+        if outcome is not None:
+            self._settle(outcome)
+
     def _settle(self, outcome: Outcome) -> bool:
         """Serve those who waited for an outcome in the log; False if it does not count."""
         log = self._log

@@ -167,18 +167,20 @@ class Wait:
 
 
 class Await(Wait):
-    """One `await` of the task that runs an actor.
+    """One `await` of the task that runs an actor, or that an actor runs an event loop for.
 
     The place is looked up when it is asked for: the frame stays at its line while it is suspended.
     """
 
-    __slots__ = ("_frame", "task")
+    __slots__ = ("_frame", "task", "worker")
 
     def __init__(self, address: Address, future: Any, task: Any, frame: Any) -> None:  # pyright: ignore[reportMissingSuperCall]
         self.address = address
         self.future = future
         self.thread = get_ident()
         self.task = task
+        self.worker: Worker | None = None
+        """The thread, if it belongs to a pool, and was told of the wait."""
         self._frame = frame
 
     @property
@@ -321,14 +323,22 @@ def _help_until(future: Awaited, state: ThreadState, timeout: float | None) -> f
 def begin_await(future: Any, task: Any) -> Await | None:
     """Note that a task is about to be suspended until a future is resolved.
 
+    It holds an actor up if it runs the actor; or if the actor's code runs the event loop, and does
+    so until this task is done.
+
     Returns:
-        The wait, if the task runs an actor. `end_await` ends it.
+        The wait, if the task holds an actor up. `end_await` ends it.
 
     Raises:
         DeadlockError: The wait closes a circle.
+        PoolExhaustedError: The actor that has to resolve the future cannot get a thread.
     """
-    address = current.state.address
-    if address is None or task is None or address.task is not task:
+    state = current.state
+    address = state.address
+    if address is None or task is None:
+        return None
+    is_root = address.task is None and task is root_task()
+    if not is_root and address.task is not task:
         return None
     frame: Any = sys._getframe(1)
     while frame.f_code in awaiting_codes:
@@ -336,15 +346,47 @@ def begin_await(future: Any, task: Any) -> Await | None:
     wait = Await(address, future, task, frame)
     try:
         _publish(wait, None)
+        if is_root and state.worker is not None:
+            _will_block_in_loop(wait, state.worker)
     except BaseException:
         address.waiting = None
         raise
     return wait
 
 
+def _will_block_in_loop(wait: Await, worker: Worker) -> None:
+    """Make up for a worker whose actor runs an event loop until a task is done that waits."""
+    try:
+        worker.will_block(for_ever=True)
+    except PoolExhaustedError:
+        worker.goes_on()
+        if not has_deadline(wait.task):
+            raise
+        worker.will_block(for_ever=False)
+    wait.worker = worker
+
+
+def root_task() -> Any:
+    """The task that the code beneath runs an event loop of asyncio for; `None` if it is unknown."""
+    asyncio: Any = sys.modules["asyncio"]
+    names = {
+        asyncio.base_events.BaseEventLoop.run_until_complete.__code__: "future",
+        asyncio.Runner.run.__code__: "task",
+    }
+    frame = sys._getframe(1).f_back
+    while frame is not None:
+        name = names.get(frame.f_code)
+        if name is not None:
+            return frame.f_locals.get(name)
+        frame = frame.f_back
+    return None
+
+
 def end_await(wait: Await) -> None:
     """Note that a task goes on."""
     wait.address.waiting = None
+    if wait.worker is not None:
+        wait.worker.goes_on()
 
 
 def _publish(wait: Wait, outer: Wait | Address | None) -> None:

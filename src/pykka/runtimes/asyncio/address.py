@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pykka._address import Address
 from pykka._awaiting import resume_soon, running_loop
 from pykka._children import stop_children_awaiting
-from pykka._ending import claim_and_end
+from pykka._ending import claim_and_end, end
 from pykka._envelope import Envelope
 from pykka._exceptions import DeadlockError
 from pykka._inbox import put_without_waiting, take_all
@@ -215,6 +215,8 @@ class AsyncioAddress(Address):
             task.exception()  # it is logged
         # A task that is cancelled before its first step never runs any code.
         claim_and_end(self)
+        if self.actor is not None:  # a signal handler struck in the last steps of its life
+            end(self)
 
     def close(self) -> None:
         try:

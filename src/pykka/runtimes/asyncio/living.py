@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from pykka import _life
 from pykka._ask import answers_an_asker
 from pykka._current import current
-from pykka._ending import crash, end, interrupt, is_hook
+from pykka._ending import end, fall, interrupt, is_hook
 from pykka._gil import give_way
 from pykka._life import DOWN, ENDED, NOTHING, attend, handle
 from pykka._logging import is_for_the_program, report_failure
@@ -69,14 +69,18 @@ async def live(address: AsyncioAddress) -> None:
             _interrupt(address, address.actor)
         except GeneratorExit:
             raise  # the loop is gone, and nothing can be awaited any more
-        except BaseException as error:  # the user's inbox failed
-            _run(address, crash, address, address.actor, error)
+        except BaseException as error:
+            _run(address, fall, address, error)
+            await _complete(address)
+            if is_for_the_program(error):
+                raise
         await _complete(address)
     finally:
         try:
             end(address)
         except BaseException as error:
             if is_for_the_program(error):
+                end(address)
                 raise
             report_failure("Somebody who was told of the end of %s raised:", address)
 

@@ -70,6 +70,7 @@ from pykka._logging import report_failure
 from pykka._waiting import waits_only_for
 from pykka.runtimes.pool.fence import FENCE, NOTHING
 from pykka.runtimes.pool.lookout import Lookout
+from pykka.runtimes.pool.rescue import call_helpers, dismiss_helpers
 from pykka.runtimes.pool.running import BATCH, MANY, run
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class Pool:
             start_new_thread(self.add_worker, ())
         except RuntimeError:
             self.is_starting = False
-            report_failure("The dispatcher %s cannot start a thread:", self.name)
+            self._report_lack()
 
     @property
     def wanted(self) -> int:
@@ -254,10 +255,15 @@ class Pool:
             if self.is_ending:
                 self.lacks_threads = True
                 self.news.put(None)
-            else:
-                report_failure("The dispatcher %s cannot start a thread:", self.name)
+            self._report_lack()
             return False
+        dismiss_helpers(self)
         return True
+
+    def _report_lack(self) -> None:
+        """See to it that work is done without a thread for it, and say so once."""
+        if call_helpers(self) and not self.is_ending:
+            report_failure("The dispatcher %s cannot start a thread:", self.name)
 
     def begin_to_end(self) -> None:
         """Have the workers leave, now if all sit, or when the last one sits down."""
@@ -333,6 +339,8 @@ class Worker:
     __slots__ = (
         "_for_ever",
         "_is_retired",
+        "_was_benched",
+        "_was_parked",
         "awake",
         "blocked",
         "clock",
@@ -362,6 +370,8 @@ class Worker:
         """How many actors it has taken up so far."""
         self.state = current.state
         self._for_ever = False
+        self._was_parked = self._was_benched = False
+        """Whether it sat there, and did not count as such, when it began to wait."""
         self._is_retired = False
         # The rest is the look-out's.
         self.clock: int | None = None
@@ -620,14 +630,15 @@ class Worker:
                 self._for_ever = for_ever
                 pool.blocked += 1
                 pool.blocked_for_ever += for_ever
-                pool.parked -= self.is_parked
-                pool.benched -= self.is_benched
+                self._was_parked = self.is_parked
+                self._was_benched = self.is_benched
+                pool.parked -= self._was_parked
+                pool.benched -= self._was_benched
             release()
         self.hand_over()
         if for_ever and pool.is_hopeless():
             raise pool.exhausted()
-        if not pool.injected.empty() and not pool.parked:
-            pool.call_for_help()
+        self.let_others_work()
 
     def goes_on(self) -> None:
         """Be told that the wait is over, or has failed."""
@@ -639,11 +650,17 @@ class Worker:
             if not self.blocked:
                 pool.blocked -= 1
                 pool.blocked_for_ever -= self._for_ever
-                pool.parked += self.is_parked
-                pool.benched += self.is_benched
+                pool.parked += self._was_parked
+                pool.benched += self._was_benched
             release()
         if not self.blocked and not self._is_retired:
             self.state.accepts = pool
+
+    def let_others_work(self) -> None:
+        self.hand_over()
+        pool = self.pool
+        if not pool.injected.empty() and not pool.parked:
+            pool.call_for_help()
 
     def is_the_last(self) -> bool:
         pool = self.pool

@@ -1,0 +1,121 @@
+"""What becomes of a pool that cannot have a thread: those who wait for its actors do its work.
+
+Problem
+    From some moment on, while the program ends, Python starts no thread any more: 3.12.0 to 3.12.2
+    as soon as the main thread has nothing left to do, before `atexit` calls anything; later
+    versions afterwards. At any time, the system may have no thread left to give. Then an actor
+    that is ready may have no worker, and who waits for it would wait for ever.
+
+What is done
+    A pool that has failed to start a thread is entered among the *helpers*, until it has one. Who
+    waits looks there, in the one door for all waits (`pykka._waiting.block`), and takes actors out
+    of the shared queue and runs them until what it waits for is there. It sleeps for a moment when
+    there is nothing to run. So rules that lending has do not hold here, such as that a wait with a
+    timeout runs nothing: nobody else would.
+
+    Who finds the helpers empty has been counted as one who needs a thread, or has put a hint into
+    the queue, before that; so the attempt to start one has failed before it looks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from contextvars import Context
+from queue import Empty
+from typing import TYPE_CHECKING, Any
+
+from pykka._locks import held
+from pykka._waiting import helpers
+from pykka.runtimes.pool.fence import FENCE, NOTHING
+from pykka.runtimes.pool.lending import count_frames
+from pykka.runtimes.pool.running import run
+
+if TYPE_CHECKING:
+    from pykka._current import ThreadState
+    from pykka.runtimes.pool.address import PooledAddress
+    from pykka.runtimes.pool.workers import Pool
+
+
+class Helper:
+    """Does the work of a pool on the thread that calls it.
+
+    Args:
+        pool: The pool.
+    """
+
+    __slots__ = ("_pool",)
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Helper) and other._pool is self._pool
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, state: ThreadState) -> bool:
+        """Run one actor; False if there is none to be run."""
+        pool = self._pool
+        if not pool.parked and count_frames(state) >= 0:
+            for _ in range(pool.injected.qsize()):
+                address = _take(pool)
+                if address is not None:
+                    run_here(address, state)
+                    return True
+        return False
+
+
+def call_helpers(pool: Pool) -> bool:
+    """Have those who wait do the work of a pool; False if they do already."""
+    if Helper(pool) in helpers:
+        return False
+    helpers.append(Helper(pool))
+    return True
+
+
+def dismiss_helpers(pool: Pool) -> None:
+    """Let a pool do its work itself."""
+    with contextlib.suppress(ValueError):
+        while helpers:
+            helpers.remove(Helper(pool))
+
+
+def _take(pool: Pool) -> PooledAddress | None:
+    try:
+        found = pool.injected.get_nowait()
+    except Empty:
+        return None
+    for release in held(pool.lock):
+        pool.takes += 1
+        release()
+    if found is None:
+        pool.share(None)  # it sends a worker home, and this is none
+    return found
+
+
+def run_here(address: PooledAddress, state: ThreadState) -> None:
+    """Run an actor for a while on this thread, if nobody else does."""
+    # What follows is what a worker does; see pykka.runtimes.pool.workers and its proofs.
+    address.queued = False
+    try:
+        del address.turn[0]
+    except IndexError:
+        if address.closed:
+            address.bury_the_rest()
+        return
+    outer = state.address
+    context: Any = address.context or Context()
+    try:
+        state.address = address
+        context.run(run, address)
+    finally:
+        state.address = outer
+        if context and address.context is None:
+            address.context = context
+            address.is_plain = address.is_direct = False
+        if not (address.attention and address.keeps_turn()):
+            address.turn.append(True)
+            if FENCE:
+                address.inbox.extend(NOTHING)
+            if (address.inbox or address.backlog or address.attention) and not address.queued:
+                address.schedule()

@@ -1,0 +1,293 @@
+"""G11: each step of the end of an actor can be done again after a signal handler that raised in it.
+
+What the steps are is not written down here. Wherever the package sets one of the marks that an
+actor's end consists of, that is a step; a walk over the syntax tree finds them. Each of them has
+to be struck by one of the calls below.
+
+After a strike, two things have to hold. *No ghosts:* if the call has marked the actor stopped,
+then the actor ends, though nothing is called again. *Repeatable:* the same call once more ends it
+in any case.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.guarantees.test_g11_signal_handlers import assert_everything_works
+from tests.injection import CtrlC, inject
+from tests.leaks import PATIENCE, wait_until
+
+import pykka
+from pykka._killing import abandon
+from pykka.timers import ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import CodeType
+
+pytestmark = [
+    pytest.mark.usefixtures("untraced"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+PACKAGE = Path(pykka.__file__).parent
+
+MARKS = {"stopped", "ending", "closed", "killed", "is_over", "is_cancelled", "_ended", "actor"}
+"""What is set on an address, a watch, an alarm or a system when it ends."""
+
+struck: set[CodeType] = set()
+"""The functions that were interrupted by the tests of this file."""
+
+
+class Threading(pykka.ThreadingActor):
+    """On a thread of its own."""
+
+
+class Pooled(pykka.PooledActor):
+    """In a pool, with nothing to do at its end."""
+
+    dispatcher = pykka.Dispatcher("ends")  # or each system would have threads of its own
+
+
+class Hooked(Pooled):
+    """In a pool, with hooks and a child."""
+
+    def on_start(self) -> None:
+        self.start_child(Threading)
+
+    def on_stop(self) -> None:
+        self.hooked = True
+
+
+class Looped(pykka.AsyncioActor):
+    """In the event loop that such actors share."""
+
+
+RUNTIMES = pytest.mark.parametrize("kind", [Threading, Pooled, Hooked, Looped])
+
+
+def kill_with_a_deadline(ref: pykka.ActorRef[Any]) -> None:
+    ref.kill(deadline=1000)
+
+
+def set_the_event(ref: pykka.ActorRef[Any]) -> None:
+    ref.actor_stopped.set()
+
+
+def stop_all(ref: pykka.ActorRef[Any]) -> None:
+    ref.system.shutdown()
+
+
+def shut_down(ref: pykka.ActorRef[Any]) -> None:
+    ref.system.shutdown(PATIENCE)
+
+
+def end_of_scope(ref: pykka.ActorRef[Any]) -> None:
+    async def main() -> None:
+        async with pykka.ActorScope() as scope:
+            scope.enter(ref)
+
+    asyncio.run(main())
+
+
+WAYS: dict[str, Callable[[pykka.ActorRef[Any]], object]] = {
+    "kill": lambda ref: ref.kill(),
+    "kill without waiting": lambda ref: ref.kill(block=False),
+    "kill with a deadline": kill_with_a_deadline,
+    "stop": lambda ref: ref.stop(),
+    "stop with a timeout": lambda ref: ref.stop(timeout=PATIENCE),
+    "stop without waiting": lambda ref: ref.stop(block=False),
+    "setting the event": set_the_event,
+    "stop_all": stop_all,
+    "shutdown": shut_down,
+    "the end of a scope": end_of_scope,
+}
+
+
+@RUNTIMES
+@pytest.mark.parametrize("way", WAYS)
+def test_no_step_of_an_end_leaves_a_ghost(way: str, kind: type[pykka.Actor]) -> None:
+    interrupt_everywhere(kind, WAYS[way])
+
+
+def test_no_step_of_an_abandonment_leaves_a_ghost() -> None:
+    """Also if the actor does not hang at all, and waits for a message; then its thread ends."""
+    interrupt_everywhere(Threading, lambda ref: abandon(ref._address))
+
+
+def interrupt_everywhere(
+    kind: type[pykka.Actor], end: Callable[[pykka.ActorRef[Any]], object]
+) -> None:
+    """Interrupt a call that ends an actor at all of its places."""
+
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        system = pykka.ActorSystem(clock=ManualClock())
+        ref = system.start(kind)
+        assert ref.ask("it lives") is None
+        terminated = ref.when_terminated()
+
+        def check(interrupted: bool) -> None:
+            del interrupted
+            if not ref.is_alive():
+                terminated.get(timeout=PATIENCE)
+            end(ref)
+            terminated.get(timeout=PATIENCE)
+            wait_until(lambda: system.everybody() == [], "it is forgotten")
+
+        return lambda: end(ref), check
+
+    assert inject(prepare, CtrlC, struck) >= 1
+    assert_everything_works()
+
+
+def test_an_actor_that_is_busy_in_its_loop_is_killed_and_does_not_spin() -> None:
+    """It sees the mark in the middle of what it does, and not when something wakes it."""
+
+    class Busy(pykka.AsyncioActor):
+        def on_receive(self, message: Any) -> None:
+            self.actor_ref.tell(message)
+
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        ref = Busy.start()
+        ref.tell("again and again")
+        terminated = ref.when_terminated()
+
+        def check(interrupted: bool) -> None:
+            del interrupted
+            if not ref.is_alive():
+                terminated.get(timeout=PATIENCE)
+            ref.kill(block=False)
+            terminated.get(timeout=PATIENCE)
+
+        return lambda: ref.kill(block=False), check
+
+    assert inject(prepare, CtrlC, struck) >= 5
+
+
+@pytest.mark.parametrize("way", ["watch", "unwatch"])
+@pytest.mark.parametrize("target_kind", [Threading, Pooled, Looped])
+def test_no_step_of_a_watch_loses_the_notice(way: str, target_kind: type[pykka.Actor]) -> None:
+    class Watcher(pykka.PooledActor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[Any] = []
+
+        def on_receive(self, message: Any) -> Any:
+            if callable(message):
+                return message(self)
+            self.seen.append(message)
+            return None
+
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        watcher = Watcher.start()
+        ref = target_kind.start()
+        if way == "unwatch":
+            watcher.ask(lambda me: me.watch(ref))
+
+        def call() -> object:
+            return watcher.ask(lambda me: getattr(me, way)(ref))
+
+        def check(interrupted: bool) -> None:
+            del interrupted
+            call()
+            ref.stop(timeout=PATIENCE)
+            ref.when_terminated().get(timeout=PATIENCE)
+            seen = watcher.ask(lambda me: me.seen, timeout=PATIENCE)
+            if way == "watch":
+                wait_until(lambda: len(seen) == 1, "it is told")
+            else:
+                assert seen == []
+            watcher.stop(timeout=PATIENCE)
+
+        return call, check
+
+    # What means the program ends the watcher, which is run by who asks; so this means the call.
+    from tests.injection import Alarm
+
+    assert inject(prepare, Alarm, struck) >= 2
+
+
+class Own(pykka.AsyncioActor):
+    """In the loop of the very thread that is interrupted."""
+
+    async def on_receive(self, message: Any) -> Any:
+        await asyncio.sleep(0)
+        return message
+
+
+@pytest.mark.parametrize("how", ["stop", "kill", "cancel", "close"])
+def test_an_actor_whose_own_loop_is_interrupted_anywhere_ends(how: str) -> None:
+    """The handler strikes in the actor's own steps, too, and the loop goes down with it."""
+
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        refs: list[pykka.ActorRef[Any]] = []
+
+        async def main() -> None:
+            ref = Own.start()
+            refs.append(ref)
+            await ref.ask("hello", block=False)
+            if how == "stop":
+                await ref.stop(block=False)
+            elif how == "kill":
+                await ref.kill(block=False)
+
+        def call() -> None:
+            if how != "close":
+                asyncio.run(main())
+                return
+            loop = asyncio.new_event_loop()
+            try:
+                loop.run_until_complete(main())
+            finally:
+                loop.close()
+
+        def check(interrupted: bool) -> None:
+            del interrupted
+            for ref in [*refs, *pykka.ActorRegistry.get_by_class(Own)]:
+                if ref.is_alive():
+                    ref.kill(block=False)
+                ref.when_terminated().get(timeout=PATIENCE)
+            wait_until(
+                lambda: not pykka.ActorRegistry.get_by_class(Own), "the actor is forgotten"
+            )
+
+        return call, check
+
+    inject(prepare, CtrlC, struck, may_swallow=True)
+
+
+REASONS = {
+    "_address.py: Address.__init__": "the actor is made",
+    "runtimes/pool/address.py: PooledAddress.__init__": "the actor is made",
+}
+"""Functions that set a mark and are no step of an end."""
+
+
+def steps_of_ends() -> Iterator[tuple[str, str]]:
+    """Every function of the package that sets a mark: its file and its qualified name."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        yield from (
+            (str(path.relative_to(PACKAGE)), name) for name in dict.fromkeys(_setters(tree, ""))
+        )
+
+
+def _setters(node: ast.AST, inside: str) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        name = inside
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            name = f"{inside}.{child.name}".lstrip(".")
+        elif isinstance(child, ast.Assign) and inside:
+            targets = [t for t in child.targets if isinstance(t, ast.Attribute)]
+            if any(target.attr in MARKS for target in targets):
+                yield inside
+        yield from _setters(child, name)
+
+
+def print_steps() -> None:
+    for f, n in steps_of_ends():
+        print(f, n)

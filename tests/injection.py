@@ -70,7 +70,9 @@ def inject(
         tracer = _Tracer(place, error)
         try:
             with ThreadPoolExecutor(1) as thread:
-                interrupted = thread.submit(_run, function, tracer, may_swallow=may_swallow).result()
+                interrupted = thread.submit(
+                    _run, function, tracer, may_swallow=may_swallow
+                ).result()
             check(interrupted)
         except BaseException as failure:
             failure.add_note(f"interrupted at place {place}: {tracer.where}")

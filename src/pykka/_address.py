@@ -63,7 +63,7 @@ from pykka._reasons import Killed, Stopped
 from pykka._statistics import InboxStatistics
 from pykka._threading_future import ThreadingFuture, new_threading_future
 from pykka._waiting import place_of_actor
-from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
+from pykka.messages import PRIVILEGED, _ActorStop, _LastMessage, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,6 +274,17 @@ class Address:
         self.stopped = self.closed = self.attention = True
         _kept.append(self.actor)
         self.actor = None
+
+    def end_after_message(self) -> None:
+        """Have the actor end after the message that it is handling, in a child process.
+
+        Without a hook, which might say something to others that the parent's has still to say; and
+        what is in the inbox is the parent's, who handles it.
+        """
+        left: list[Letter] = []
+        self.take_all(left)
+        self.need_extras().signals.append(Envelope(_LastMessage()))
+        self.attention = True
 
     def need_extras(self) -> Extras:
         """The extras; made now if they have not been needed so far."""

@@ -1,4 +1,4 @@
-"""Whether there is a global interpreter lock, and how a thread that was woken gets hold of it.
+"""What the interpreter allows, and how a thread that was woken gets hold of the GIL.
 
 Problem
     An asker whose answer has come is woken, and then needs the GIL. The thread that woke it has
@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from _thread import allocate_lock
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,31 @@ def has_gil() -> bool:
 
 
 HAS_GIL = has_gil()
+
+
+def allows_daemon_threads() -> bool:
+    """Tell whether this interpreter can have daemon threads; isolated sub-interpreters cannot."""
+    try:
+        thread = threading.Thread(target=int, daemon=True)
+        if sys.version_info < (3, 12) and _is_sub_interpreter():
+            thread.start()  # before 3.12, they can have no threads at all, and say so here
+    except RuntimeError:
+        return False
+    return True
+
+
+def _is_sub_interpreter() -> bool:
+    try:
+        import _xxsubinterpreters as interpreters  # noqa: PLC0415 (seldom needed)
+    except ImportError:
+        return False
+    return bool(interpreters.get_current() != interpreters.get_main())
+
+
+NO_DAEMONS = (
+    "{} needs a daemon thread, and this interpreter allows none: it is an isolated "
+    "sub-interpreter. Use it in the main interpreter, or use {} here."
+)
 
 
 class Arrivals:
@@ -64,8 +90,6 @@ arrivals = Arrivals()
 
 def arrived(token: object) -> None:
     """Tell that the calling thread was woken and has the GIL.
-
-    `ThreadingFuture._wait` holds a copy of this, to save the call.
 
     Args:
         token: An object that belongs to this arrival only.

@@ -32,7 +32,14 @@ from typing import TYPE_CHECKING, Any
 from pykka import messages
 from pykka._ask import LETTERS, Ask, CallAsk, answers_an_asker
 from pykka._current import current
-from pykka._ending import crash, end, ends_all_the_same, stop, stop_everything
+from pykka._ending import (
+    crash,
+    end,
+    ends_all_the_same,
+    mark_stopped,
+    stop,
+    stop_everything,
+)
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._gil import HAS_GIL, arrivals, give_way
 from pykka._replying import (
@@ -44,7 +51,7 @@ from pykka._replying import (
     settle,
 )
 from pykka._timers import Tick
-from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _LastMessage, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -371,6 +378,11 @@ def _on_stop_message(address: Address, envelope: Letter) -> object:
     return _NO_REPLY
 
 
+def _on_last_message(address: Address, _envelope: Letter) -> object:
+    mark_stopped(address)
+    return _NO_REPLY
+
+
 def _on_wake_up(_address: Address, _envelope: Letter) -> object:
     return _NO_REPLY
 
@@ -434,3 +446,4 @@ _handlers[ProxyGetAttr] = _on_get_attr
 _handlers[ProxySetAttr] = _on_set_attr
 _handlers[_ActorStop] = _on_stop_message
 _handlers[_WakeUp] = _on_wake_up
+_handlers[_LastMessage] = _on_last_message

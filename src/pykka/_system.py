@@ -686,7 +686,8 @@ def all_systems() -> list[ActorSystem]:
 def _after_fork() -> None:
     """Declare the actors dead in a child process: it has none of its parent's threads.
 
-    The actor that forked, if it was one, is just running, so it is left alone.
+    The actor that forked, if it was one, is just running, and so are those that wait for it and
+    have lent it their thread. Each of them ends when the message is handled that it is handling.
     """
     global _lock  # noqa: PLW0603
     _lock = threading.Lock()
@@ -698,11 +699,26 @@ def _after_fork() -> None:
     for system in all_systems():
         system.dead_letters.renew_locks()
         system.events.renew_locks()
-        for address in system.everybody():
-            if address is not current.state.address:
+        everybody = system.everybody()
+        running = _running_here(everybody)
+        for address in everybody:
+            if address in running:
+                address.end_after_message()
+            else:
                 address.declare_dead()
                 system.unregister(address)
                 system.forget(address)
+
+
+def _running_here(everybody: list[Address]) -> set[Address]:
+    """The actors whose code is on the stack of this thread."""
+    address = current.state.address
+    running: set[Address] = set() if address is None else {address}
+    found = list(running)
+    while found:
+        found = [each for each in everybody if each.waiting in found and each not in running]
+        running.update(found)
+    return running
 
 
 if hasattr(os, "register_at_fork"):

@@ -87,8 +87,12 @@ class _WakeUp(NamedTuple):
     """Make an actor's thread look whether the actor has been marked stopped."""
 
 
-PRIVILEGED.update((_ActorStop, _WakeUp))
+class _LastMessage(NamedTuple):
+    """End the actor, without a hook: it is in a child process, and has handled what forked."""
 
-for _message_class in (ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp):
+
+PRIVILEGED.update((_ActorStop, _WakeUp, _LastMessage))
+
+for _message_class in (ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp, _LastMessage):
     # The body of a NamedTuple cannot hold an __init_subclass__, so it is put on afterwards.
     setattr(_message_class, "__init_subclass__", classmethod(_enter_subclass))  # noqa: B010

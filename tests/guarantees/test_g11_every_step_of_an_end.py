@@ -251,9 +251,7 @@ def test_an_actor_whose_own_loop_is_interrupted_anywhere_ends(how: str) -> None:
                 if ref.is_alive():
                     ref.kill(block=False)
                 ref.when_terminated().get(timeout=PATIENCE)
-            wait_until(
-                lambda: not pykka.ActorRegistry.get_by_class(Own), "the actor is forgotten"
-            )
+            wait_until(lambda: not pykka.ActorRegistry.get_by_class(Own), "the actor is forgotten")
 
         return call, check
 
@@ -286,8 +284,3 @@ def _setters(node: ast.AST, inside: str) -> Iterator[str]:
             if any(target.attr in MARKS for target in targets):
                 yield inside
         yield from _setters(child, name)
-
-
-def print_steps() -> None:
-    for f, n in steps_of_ends():
-        print(f, n)

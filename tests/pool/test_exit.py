@@ -336,3 +336,92 @@ def test_stop_all_from_an_actor_at_the_end() -> None:
 
 def test_sys_exit_in_an_actor_at_the_end_stops_all() -> None:
     run("Echo.start(); echo.tell(sys.exit)", ["on_stop", "on_stop"])
+
+
+NO_MORE_THREADS = """
+from pykka.runtimes.pool import workers
+
+class OnlyTold(Echo):
+    pass
+
+def no_more_threads():
+    # As Python 3.12.0 to 3.12.2 do from the end of the main thread on.
+    def refuse(*args, **kwargs):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+    threading.Thread.start = workers.start_new_thread = refuse
+
+others = [Echo.start() for _ in range(3)]
+WAYS = {
+    "stop_all": lambda: pykka.ActorRegistry.stop_all() == [True] * 4,
+    "stop": lambda: echo.stop(),
+    "stop with a timeout": lambda: echo.stop(timeout=PATIENCE),
+    "kill": lambda: echo.kill(),
+    "kill with a deadline": lambda: echo.kill(deadline=PATIENCE),
+    "ask with a timeout": lambda: echo.ask(True, timeout=PATIENCE),
+    "ask from an actor": lambda: echo.ask(
+        lambda: others[0].ask(True, timeout=PATIENCE), timeout=PATIENCE
+    ),
+    "as_completed": lambda: all(
+        answer.get() for answer in pykka.as_completed([o.ask(True, block=False) for o in others])
+    ),
+    "system": lambda: in_system(),
+}
+
+def in_system():
+    with pykka.ActorSystem() as system:
+        return system.start(Echo).ask(True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        ("stop_all", 4),
+        ("stop", 1),
+        ("stop with a timeout", 1),
+        ("kill", 1),
+        ("kill with a deadline", 1),
+        ("ask with a timeout", 0),
+        ("ask from an actor", 0),
+        ("as_completed", 0),
+        ("system", 1),
+    ],
+)
+@pytest.mark.parametrize("where", ["atexit", "late thread"])
+def test_who_waits_does_the_work_of_a_pool_that_can_have_no_thread(
+    way: str, said: int, where: str
+) -> None:
+    run(
+        f"""
+        def at_end():
+            no_more_threads()
+            assert WAYS[{way!r}]()
+            say("done")
+        def late():
+            threading.main_thread().join()
+            at_end()
+        if {where!r} == "atexit":
+            atexit.register(at_end)
+        else:
+            threading.Thread(target=late).start()
+        """,
+        ["on_stop"] * said + ["done"],
+        begin=BEGIN + NO_MORE_THREADS,
+    )
+
+
+def test_a_pool_that_can_have_threads_again_does_its_work_itself() -> None:
+    run(
+        """
+        start, start_new = threading.Thread.start, workers.start_new_thread
+        no_more_threads()
+        assert echo.ask(threading.get_ident, timeout=PATIENCE) == threading.get_ident()
+        threading.Thread.start, workers.start_new_thread = start, start_new
+        ready = threading.Event()
+        echo.tell(ready.set)
+        assert ready.wait(PATIENCE)
+        assert echo.ask(threading.get_ident, timeout=PATIENCE) != threading.get_ident()
+        """,
+        [],
+        begin=BEGIN + NO_MORE_THREADS,
+    )

@@ -190,3 +190,66 @@ def test_in_the_child_the_ends_of_inherited_actors_are_over() -> None:
     echo.stop()
     print("good")
     """)
+
+
+@pytest.mark.parametrize("kind", ["ThreadingActor", "PooledActor", "AsyncioActor"])
+def test_a_child_ends_when_the_handler_that_forked_returns(kind: str) -> None:
+    """Without the stop hook; and the parent's actor lives on, and hears what is sent to it."""
+    run(f"""
+    class Forker(pykka.{kind}):
+        def fork(self):
+            pid = os.fork()
+            return pid, os.getpid()
+        def on_stop(self):
+            os.write(2, f"stopped in {{os.getpid()}} ".encode())
+
+    before, after = Forker.start(), Forker.start()
+    proxy = before.proxy()
+    # A timeout, so that no thread of the test's is lent, which would go on in the child.
+    answer = before.proxy().fork()
+    pid, parent = answer.get(timeout={PATIENCE})
+    before.tell("for the parent only")
+    assert parent == os.getpid()
+    assert os.waitpid(pid, 0) == (pid, 0)
+    for ref in (before, after, echo):
+        assert ref.proxy().actor_urn.get(timeout={PATIENCE}) == ref.actor_urn
+    pykka.ActorRegistry.stop_all(timeout={PATIENCE})
+    print("good")
+    """)
+
+
+def test_actors_that_have_lent_their_thread_to_one_that_forks_are_alive_in_the_child() -> None:
+    run("""
+    class Pooled(pykka.PooledActor):
+        def on_receive(self, message):
+            return message()
+
+    lower, upper = Pooled.start(), Pooled.start()
+    def fork():
+        def child():
+            assert lower.is_alive() and upper.is_alive() and not echo.is_alive()
+            assert len(pykka.ActorRegistry.get_all()) == 2
+        return in_child(child)
+    assert lower.ask(lambda: upper.ask(fork)) == "forked"
+    pykka.ActorRegistry.stop_all()
+    print("good")
+    """)
+
+
+def test_the_actor_that_forked_ends_in_the_child_when_it_has_answered() -> None:
+    run(f"""
+    class Pooled(pykka.PooledActor):
+        def on_receive(self, message):
+            return message()
+
+    ref = Pooled.start()
+    pid = ref.ask(os.fork)  # this thread runs the actor, so it goes on in the child
+    if pid == 0:
+        ref.when_terminated().get(timeout={PATIENCE})
+        assert pykka.ActorRegistry.get_all() == []
+        os._exit(0)
+    assert os.waitpid(pid, 0) == (pid, 0)
+    assert ref.ask(os.getpid) == os.getpid()
+    pykka.ActorRegistry.stop_all()
+    print("good")
+    """)

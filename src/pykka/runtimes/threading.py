@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._actor import Actor
+from pykka._gil import NO_DAEMONS, allows_daemon_threads
 from pykka._life import live
 from pykka._threading_future import new_threading_future
 
@@ -52,6 +53,9 @@ class ThreadingActor(Actor):
     _create_future = staticmethod(new_threading_future)
 
     def _start_actor_loop(self) -> None:
+        if self.use_daemon_thread and not allows_daemon_threads():
+            others = "use_daemon_thread = False"
+            raise RuntimeError(NO_DAEMONS.format(type(self).__name__, others))
         thread = threading.Thread(
             target=live,
             args=(self._pykka_address,),

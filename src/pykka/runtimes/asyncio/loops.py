@@ -16,7 +16,8 @@ The shared loop
     is a daemon thread, so that the program can end. When all threads that are no daemons have
     ended, `atexit` has the actors in it stop, in the reverse order of their start: they handle
     what is in their inboxes, and run `on_stop()`. The program waits for that. In a child process
-    made by `os.fork()` the thread does not exist, and the next actor makes a new one.
+    made by `os.fork()` the thread does not exist, and the next actor makes a new one. If it was
+    this thread that forked, it runs the loop on until the actor that did so has ended, and ends.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from pykka._current import current
 from pykka._ending import evict
+from pykka._gil import NO_DAEMONS, allows_daemon_threads
 from pykka._killing import end_of
 from pykka._locks import held
 from pykka._ref import ref_at
@@ -92,6 +95,10 @@ def _watch_close(loop: Any, house: House) -> None:
 _lock = threading.RLock()
 _shared: SharedLoop | None = None
 
+_inherited: list[SharedLoop] = []
+"""The loop that a child process has inherited. It is never closed there, nor freed: it waits at the
+same kernel object as the parent's, and to close it would make the parent's loop deaf."""
+
 
 class SharedLoop:
     """A loop on a daemon thread."""
@@ -110,7 +117,14 @@ class SharedLoop:
         asyncio.set_event_loop(self.loop)
         while not self._is_ending:
             self.loop.run_forever()  # again, if an actor has stopped it
-        self.loop.close()
+        if self not in _inherited:
+            self.loop.close()
+
+    def end_after(self, task: asyncio.Task[None]) -> None:
+        """End the thread, which this is, when a task has ended."""
+        self._is_ending = True
+        _inherited.append(self)
+        task.add_done_callback(lambda _task: self.loop.stop())
 
     def finish(self) -> None:
         """Stop all actors, and end the thread."""
@@ -133,6 +147,9 @@ def shared_loop() -> asyncio.AbstractEventLoop:
         RuntimeError: No thread can be started.
     """
     global _shared  # noqa: PLW0603
+    if _shared is None and not allows_daemon_threads():
+        what = "An AsyncioActor that is started where no event loop runs"
+        raise RuntimeError(NO_DAEMONS.format(what, "asyncio.run()"))
     for release in held(_lock):
         try:
             if _shared is None:
@@ -157,7 +174,10 @@ def _after_fork() -> None:
     """Begin afresh in a child process: it has none of its parent's threads."""
     global _lock, _shared  # noqa: PLW0603
     _lock = threading.RLock()
-    _shared = None
+    shared, _shared = _shared, None
+    forked: Any = current.state.address
+    if shared is not None and forked is not None and getattr(forked, "loop", None) is shared.loop:
+        shared.end_after(forked.task)
 
 
 atexit.register(_finish)

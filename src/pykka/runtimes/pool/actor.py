@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka import _system
 from pykka._actor import Actor
+from pykka._gil import NO_DAEMONS, allows_daemon_threads
 from pykka._threading_future import new_threading_future
 from pykka.runtimes.pool import dispatcher as dispatchers
 from pykka.runtimes.pool.address import PooledAddress, new_inbox
@@ -77,6 +78,8 @@ class PooledActor(Actor):
     _create_future = staticmethod(new_threading_future)
 
     def _start_actor_loop(self) -> None:
+        if not _has_daemons:
+            _require_daemons(type(self).__name__)
         address: Any = self._pykka_address
         pool = address.pool
         address.begin(
@@ -85,6 +88,18 @@ class PooledActor(Actor):
             and self.stash_capacity is None,
             caller_runs=self.caller_runs and pool.caller_runs and not pool.is_bounded,
         )
+
+
+_has_daemons = False  # it is not known yet
+
+
+def _require_daemons(name: str) -> None:
+    """Refuse to start where no worker can be had."""
+    global _has_daemons  # noqa: PLW0603
+    if not allows_daemon_threads():
+        others = "ThreadingActor, or AsyncioActor in a running event loop,"
+        raise RuntimeError(NO_DAEMONS.format(name, others))
+    _has_daemons = True
 
 
 _inherited_on_start = Actor.on_start

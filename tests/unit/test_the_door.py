@@ -1,0 +1,244 @@
+"""Every wait of the library for what others have to do goes through one door.
+
+A wait that goes round it is seen by nobody: it closes circles without an error, its worker has no
+substitute, and it hangs where its own thread would have to do the work. So this walks through the
+syntax tree of the package and finds every call that can block, and every method handed on that
+could. Each of them is inside of a call of `block()`, or has its reason here.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+import pykka
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(pykka.__file__).parent
+
+ALWAYS = {"acquire", "wait", "sleep", "join", "result", "select", "run_until_complete", "recv"}
+"""Methods and functions that block, whatever they are called with. (`sleep()` of asyncio and
+trio is awaited, so it is not called to block.)"""
+
+MODULES = {"select", "selectors", "socket", "subprocess", "multiprocessing", "concurrent"}
+"""What is made for waiting, and not used at all."""
+
+DOORS = {"block", "block_for"}
+
+
+class Place(NamedTuple):
+    """A call, or a method that is handed on."""
+
+    file: str
+    function: str
+    text: str
+
+
+FUTURE = "a future of ours, whose get() is behind the door"
+OWN = "the rest of a thread that has nothing to do; no actor's code waits"
+HELD = "held for a few steps, in which nothing waits; see pykka._locks"
+
+FUTURES = {
+    ("_askable.py", "pause", "over.get()"),
+    ("_askable.py", "_read", "future.get(timeout=0)"),
+    ("_awaiting.py", "suspend", "future.get()"),
+    ("_awaiting.py", "_suspend", "future.get()"),
+    ("_children.py", "_wait", "ended.get()"),
+    ("_future.py", "Future.__await__", "self.get()"),
+    ("_future.py", "get_all", "require_future(future, 'get_all()').get(timeout=left)"),
+    ("_lazy.py", "_read_all", "source.get(timeout=deadline.remaining())"),
+    ("_limiter.py", "RateLimiter._wait_in_line", "turn.get()"),
+    ("_policy_inbox.py", "PolicyInbox._stand_in_line", "claim.get(timeout=deadline.remaining())"),
+    ("_ref.py", "ActorRef.ask", "future.get(timeout=timeout)"),
+    ("_ref.py", "ActorRef.kill", "ended.get()"),
+    ("_ref.py", "ActorRef.stop", "future.get(timeout=timeout)"),
+    ("_system.py", "ActorSystem.shutdown", "ended.get()"),
+    ("_threading_future.py", "ThreadingFuture.__await__", "self.get()"),
+    ("_threading_future.py", "ThreadingFuture.exception", "self.get(timeout=timeout)"),
+    ("routing/_collective.py", "Collective.kill", "ended.get()"),
+    ("routing/_collective.py", "Collective.kill", "self._pool.wait(ended)"),
+    ("routing/_collective.py", "Collective.stop", "self._pool.wait(ended, timeout)"),
+    ("routing/_collective.py", "Collective.stop", "stopped.get(timeout=timeout)"),
+    ("routing/_pool.py", "Pool.resize", "ended.get(timeout=deadline.remaining())"),
+    ("routing/_pool.py", "Pool.wait", "end_of(me).get(timeout=timeout)"),
+    ("routing/_pool.py", "Pool.wait", "ended.get(timeout=timeout)"),
+    ("routing/_race.py", "Race._arrived", "future.get(timeout=0)"),
+    ("routing/_router.py", "RouterRef._ask_and_wait", "future.get(timeout=timeout)"),
+    (
+        "routing/_tail_chopping.py",
+        "TailChopping._ask_and_wait",
+        "chase.answer.get(timeout=timeout)",
+    ),
+    ("runtimes/asyncio/loops.py", "SharedLoop.finish", "end_of(address).get()"),
+    ("runtimes/asyncio/loops.py", "SharedLoop.finish", "stop.get()"),
+    ("supervision/_family.py", "Family._end", "ask_to_stop(address, child.spec.seconds).get()"),
+    ("supervision/_family.py", "Family.start", "started.get()"),
+}
+"""What waits for a future, whose own `get()` is behind the door."""
+
+REASONS = dict.fromkeys(FUTURES, FUTURE) | {
+    ("_address.py", "StoppedEvent._wait", "super().wait(timeout)"): "called by the door",
+    ("_awaiting.py", "_suspend", "future.get"): "run on a thread of the loop's executor",
+    ("_awaiting.py", "_suspend", "waiter.wait()"): "it is awaited",
+    ("_awaiting.py", "_TrioWaiter.wait", "self._event.wait()"): "it is awaited",
+    ("_clock.py", "", ""): "the clock's own thread",
+    ("_inbox.py", "take_all", "inbox.get()"): "the inbox is not empty",
+    ("_lazy.py", "Turn.wait_in", "self._bell.get"): "given to the door in the next line",
+    ("_life.py", "live", "address.extras.bell.get()"): OWN,
+    ("_life.py", "live", "address.inbox.get"): OWN,
+    ("_life.py", "live", "get()"): OWN,
+    ("_limiter.py", "RateLimiter._let_one_go", "door.acquire"): "it does not wait for the lock",
+    ("_locks.py", "held", "lock.acquire"): HELD,
+    ("_meter.py", "MeteredInbox.get", "self.inner.get()"): OWN,
+    ("_policy_inbox.py", "PolicyInbox.get", "self._bell.get(timeout=deadline.remaining())"): OWN,
+    ("_policy_inbox.py", "PolicyInbox.get_nowait", "self.get(block=False)"): "it does not wait",
+    (
+        "_threading_future.py",
+        "ThreadingFuture._wait",
+        "lock.acquire()",
+    ): "the lock is new and free",
+    ("_waiting.py", "_help_until", "sleep(LOOK_AGAIN)"): "it is the door",
+    ("_waiting.py", "acquire_for_actor", "acquire()"): "it is the door",
+    ("_waiting.py", "block", "acquire()"): "it is the door",
+    ("_waiting.py", "block", "acquire(True, min(float(timeout), TIMEOUT_MAX))"): "it is the door",
+    (
+        "_waiting.py",
+        "root_task",
+        "asyncio.base_events.BaseEventLoop.run_until_complete",
+    ): "it is looked at and not called",
+    ("runtimes/asyncio/address.py", "LoopInbox.get", "self.queue.get()"): "there is a message",
+    ("runtimes/asyncio/address.py", "LoopInbox.get_nowait", "queue.get()"): "there is a message",
+    ("runtimes/asyncio/loops.py", "SharedLoop.finish", "self._thread.join()"): (
+        "the end of the program; the loop's actors have ended"
+    ),
+    ("runtimes/pool/address.py", "ForeignInbox.pop", "self.theirs.get()"): "there is a message",
+    ("runtimes/pool/address.py", "_nap", "sleep(timeout)"): "called by the door",
+    ("runtimes/pool/dispatcher.py", "_finish_one", "pool.news.get()"): "the end of the program",
+    ("runtimes/pool/lookout.py", "", ""): "the look-out's own thread",
+    ("runtimes/pool/workers.py", "Worker._sit_down", "pool.injected.get()"): OWN,
+}
+"""Why a place is not behind the door. An empty function stands for the whole file."""
+
+
+def places(file: str, source: str) -> Iterator[Place]:
+    """All places of a file that can block, and are not in a call of the door."""
+    yield from _places(ast.parse(source), file, "", set())
+
+
+def _places(node: ast.AST, file: str, inside: str, calls: set[int]) -> Iterator[Place]:
+    for child in ast.iter_child_nodes(node):
+        name = inside
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            name = f"{inside}.{child.name}".lstrip(".")
+        elif isinstance(child, ast.Call):
+            if _name_of(child.func) in DOORS:
+                continue  # what is in there is behind the door
+            calls.add(id(child.func))
+            if _can_block(child):
+                yield Place(file, name, ast.unparse(child))
+        elif isinstance(child, ast.Attribute) and id(child) not in calls:
+            # (`edge.wait` is no method.)
+            if child.attr in ALWAYS - {"wait"} | {"get"} and isinstance(child.ctx, ast.Load):
+                yield Place(file, name, ast.unparse(child))
+        elif isinstance(child, (ast.Import, ast.ImportFrom)):
+            modules = [alias.name for alias in child.names]
+            modules += [child.module or ""] if isinstance(child, ast.ImportFrom) else []
+            for module in modules:
+                if module.partition(".")[0] in MODULES:
+                    yield Place(file, name, ast.unparse(child))
+        yield from _places(child, file, name, calls)
+
+
+def _name_of(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _can_block(call: ast.Call) -> bool:
+    name = _name_of(call.func)
+    if name == "join":  # that of a string takes one thing that is no number of seconds
+        return not call.args
+    if name in ALWAYS:
+        asynchronous = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) in {
+            "asyncio"
+        }
+        return not asynchronous
+    if name == "get":  # that of a dict takes a key
+        limits = [each for each in call.keywords if each.arg in {"block", "timeout"}]
+        return not call.args or bool(limits)
+    return False
+
+
+def all_places() -> list[Place]:
+    """All places of the package."""
+    return [
+        place
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for place in places(path.relative_to(PACKAGE).as_posix(), path.read_text())
+    ]
+
+
+def without_reason(found: list[Place]) -> list[Place]:
+    """Those that go round the door and have no reason."""
+    return [
+        place for place in found if place not in REASONS and (place.file, "", "") not in REASONS
+    ]
+
+
+def test_every_wait_is_behind_the_door_or_has_a_reason() -> None:
+    assert without_reason(all_places()) == []
+
+
+def test_every_reason_has_a_place() -> None:
+    found = set(all_places())
+    files = {place.file for place in found}
+    stale = [
+        reason
+        for reason in REASONS
+        if reason not in found and not (reason[1] == "" and reason[0] in files)
+    ]
+    assert stale == []
+
+
+@pytest.mark.parametrize(
+    ("file", "through", "past"),
+    [
+        (
+            "_threading_future.py",
+            "block(self, lock.acquire, state, timeout)",
+            "lock.acquire(timeout=timeout)",
+        ),
+        (
+            "_arrivals.py",
+            "block(AnyOf(leaves), self._arrived.get, state, timeout)",
+            "self._arrived.get(timeout=timeout)",
+        ),
+        (
+            "_address.py",
+            "_waiting.block(self, self._wait, state, timeout)",
+            "super().wait(timeout)",
+        ),
+        (
+            "_address.py",
+            "_waiting.block(_waiting.ANYTHING, inbox.get, current.state, left)",
+            "inbox.get(timeout=left)",
+        ),
+        (
+            "runtimes/pool/address.py",
+            "block_for(ANYTHING, _nap, current.state, None if deadline is None else _LOOK_EVERY)",
+            "sleep(_LOOK_EVERY)",
+        ),
+    ],
+)
+def test_a_wait_that_goes_round_the_door_is_found(file: str, through: str, past: str) -> None:
+    source = (PACKAGE / file).read_text()
+    assert without_reason(list(places(file, source))) == []
+    assert source.count(through) == 1
+    found = without_reason(list(places(file, source.replace(through, past))))
+    assert past in [place.text for place in found]

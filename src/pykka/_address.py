@@ -537,7 +537,7 @@ class Address:
             left = Deadline(timeout).remaining()
             item = _waiting.block(_waiting.ANYTHING, inbox.get, current.state, left)
         else:
-            item = inbox.get(False)  # noqa: FBT003 (queue.Queue's signature)
+            item = inbox.get(False)
         meter = None if self.extras is None else self.extras.meter
         return item if meter is None else meter.leave(item)
 

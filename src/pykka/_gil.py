@@ -31,7 +31,8 @@ import contextlib
 import sys
 import threading
 from _thread import allocate_lock
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ def allows_daemon_threads() -> bool:
 
 def _is_sub_interpreter() -> bool:
     try:
-        import _xxsubinterpreters as interpreters  # noqa: PLC0415 (seldom needed)
+        interpreters: Any = import_module("_xxsubinterpreters")
     except ImportError:
         return False
     return bool(interpreters.get_current() != interpreters.get_main())

@@ -144,6 +144,8 @@ def leads_only_to(
     while found != len(lost):
         found = len(lost)
         for source in reversed(to_do):
-            if ways[source] and all(any(edge.target in lost for edge in way) for way in ways[source]):
+            if ways[source] and all(
+                any(edge.target in lost for edge in way) for way in ways[source]
+            ):
                 lost.add(source)
     return start in lost

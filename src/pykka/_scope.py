@@ -9,7 +9,9 @@ Invariants
     2. *A cancellation is not lost, and does not win.* One that comes while the scope waits is
        raised when all have ended. Until then, it makes the scope hurry: all actors that are left
        are asked to stop at once, and those in an event loop are interrupted.
-    3. An actor that ends by itself is forgotten at the end only; it is no error.
+    3. An actor that cannot end as long as the block waits for it (`DeadlockError`,
+       `PoolExhaustedError`) keeps none of the others from being stopped; the error is raised then.
+    4. An actor that ends by itself is forgotten at the end only; it is no error.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._cancellation import is_cancellation, outlast
+from pykka._exceptions import ActorError
 from pykka._killing import end_of
 from pykka._proxy import require_single
 from pykka._system import require_actor_class
@@ -133,7 +136,10 @@ class ActorScope:
             ref.stop(block=False)
             if in_a_hurry:
                 ref._address.cancel()
-            interruption = await outlast(ended, ended.done, hurry) or interruption
+            try:
+                interruption = await outlast(ended, ended.done, hurry) or interruption
+            except ActorError as error:  # it cannot end before this block has ended
+                interruption = error
         self._state = "closed"
         if interruption is not None:
             raise interruption

@@ -455,6 +455,8 @@ class ActorSystem:
 
     def forget(self, address: Address) -> None:
         """Take note that an actor has ended, to the last."""
+        if self._refs.pop(address, None) is not None:
+            self.unregister(address)  # a signal handler struck when that was to be done
         self._ending.pop(address, None)
 
     def everybody(self) -> list[Address]:

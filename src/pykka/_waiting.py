@@ -122,7 +122,7 @@ class AnyOf:
 
     _answered_by = None
 
-    def __init__(self, leaves: list[list[Awaited]]) -> None:
+    def __init__(self, leaves: Sequence[Sequence[Awaited]]) -> None:
         self.leaves = leaves
 
     def _has_outcome(self) -> bool:
@@ -367,7 +367,7 @@ def _will_block_in_loop(wait: Await, worker: Worker) -> None:
 
 
 def root_task() -> Any:
-    """The task that the code beneath runs an event loop of asyncio for; `None` if it is unknown."""
+    """The task that the code beneath runs a loop of asyncio for; `None` if it is unknown."""
     asyncio: Any = sys.modules["asyncio"]
     names = {
         asyncio.base_events.BaseEventLoop.run_until_complete.__code__: "future",

@@ -1,4 +1,4 @@
-"""G5, for all ways to wait: as the first of several, for an event, in a loop of a handler's own."""
+"""G5, for all ways to wait: for the first of several, for an event, in a handler's own loop."""
 
 from __future__ import annotations
 

@@ -130,7 +130,9 @@ def places(file: str, source: str) -> Iterator[Place]:
     yield from _places(ast.parse(source), file, "", set())
 
 
-def _places(node: ast.AST, file: str, inside: str, calls: set[int]) -> Iterator[Place]:
+def _places(  # noqa: C901 (one case a kind of node)
+    node: ast.AST, file: str, inside: str, calls: set[int]
+) -> Iterator[Place]:
     for child in ast.iter_child_nodes(node):
         name = inside
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -165,9 +167,9 @@ def _can_block(call: ast.Call) -> bool:
     if name == "join":  # that of a string takes one thing that is no number of seconds
         return not call.args
     if name in ALWAYS:
-        asynchronous = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) in {
-            "asyncio"
-        }
+        asynchronous = (
+            isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "asyncio"
+        )
         return not asynchronous
     if name == "get":  # that of a dict takes a key
         limits = [each for each in call.keywords if each.arg in {"block", "timeout"}]

@@ -96,7 +96,7 @@ _lock = threading.RLock()
 _shared: SharedLoop | None = None
 
 _inherited: list[SharedLoop] = []
-"""The loop that a child process has inherited. It is never closed there, nor freed: it waits at the
+"""The loop of a child process's parent. It is never closed there, nor freed: it waits at the
 same kernel object as the parent's, and to close it would make the parent's loop deaf."""
 
 

@@ -657,12 +657,14 @@ class Worker:
             self.state.accepts = pool
 
     def let_others_work(self) -> None:
+        """Have other workers take what waits for this one."""
         self.hand_over()
         pool = self.pool
         if not pool.injected.empty() and not pool.parked:
             pool.call_for_help()
 
     def is_the_last(self) -> bool:
+        """Tell whether the pool has no other worker for what this one would leave waiting."""
         pool = self.pool
         return not pool.parked and len(pool.workers) >= pool.most
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pykka._current import current
 from pykka._deadline import Deadline
 from pykka._future import Future, require_future
+from pykka._gil import HAS_GIL, arrivals
 from pykka._lazy import Derivation
 from pykka._waiting import AnyOf, block
 
@@ -75,15 +76,20 @@ class Arrivals(Generic[T]):
         deadline: When it is over.
     """
 
-    __slots__ = ("_arrived", "_deadline", "_waiting")
+    __slots__ = ("_arrived", "_blocked", "_deadline", "_waiting")
 
     def __init__(self, futures: Iterable[Future[T]], deadline: Deadline) -> None:
         arrived: SimpleQueue[Future[T]] = SimpleQueue()
         self._arrived = arrived
         self._deadline = deadline
+        self._blocked: list[None] = []
+        """Has an entry while a thread is blocked here."""
         self._waiting: dict[Future[T], functools.partial[None]] = {}
         self._waiting = {
-            require_future(f, "as_completed()"): functools.partial(arrived.put, f) for f in futures
+            require_future(f, "as_completed()"): functools.partial(
+                _arrive, arrived, self._blocked, f
+            )
+            for f in futures
         }
         for future, waiter in self._waiting.copy().items():
             if not future._when_ready(waiter):
@@ -132,10 +138,12 @@ class Arrivals(Generic[T]):
         try:
             if timeout is None and self._run_one(leaves, state):
                 return None
+            self._blocked.append(None)
             return block(AnyOf(leaves), self._arrived.get, state, timeout)
         except Empty:
             raise self._deadline.expired() from None
         finally:
+            self._blocked.clear()
             del leaves  # an exception's traceback holds this frame
 
     def _run_one(self, leaves: list[list[ThreadingFuture[Any]]], state: ThreadState) -> bool:
@@ -163,6 +171,13 @@ class Arrivals(Generic[T]):
                 if source is not None and source.lives_beneath(leaf, state):
                     source.run_for(leaf, state)  # raises
         return False
+
+
+def _arrive(arrived: SimpleQueue[Future[Any]], blocked: list[None], future: Future[Any]) -> None:
+    """Enter a future that is done, and owe a turn to the thread that this has woken, if any."""
+    arrived.put(future)
+    if HAS_GIL and blocked:
+        current.state.owes = arrivals.latest
 
 
 def _leaves_of(future: Any) -> list[ThreadingFuture[Any]]:

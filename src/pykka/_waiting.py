@@ -72,6 +72,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from pykka._checks import shorten
 from pykka._current import current
 from pykka._exceptions import DeadlockError, PoolExhaustedError
+from pykka._gil import arrived
 from pykka._knots import find_knot, leads_only_to
 from pykka._locks import held
 from pykka._stacks import current_frames

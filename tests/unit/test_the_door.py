@@ -92,6 +92,10 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("_awaiting.py", "_suspend", "waiter.wait()"): "it is awaited",
     ("_awaiting.py", "_TrioWaiter.wait", "self._event.wait()"): "it is awaited",
     ("_clock.py", "", ""): "the clock's own thread",
+    ("_gil.py", "give_way", "bell.acquire()"): "the lock is new and free",
+    ("_gil.py", "give_way", "bell.acquire(timeout=sys.getswitchinterval())"): (
+        "a worker between two messages, for one switch interval"
+    ),
     ("_inbox.py", "take_all", "inbox.get()"): "the inbox is not empty",
     ("_lazy.py", "Turn.wait_in", "self._bell.get"): "given to the door in the next line",
     ("_life.py", "live", "address.extras.bell.get()"): OWN,
@@ -126,6 +130,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("runtimes/pool/dispatcher.py", "_finish_one", "pool.news.get()"): "the end of the program",
     ("runtimes/pool/lookout.py", "", ""): "the look-out's own thread",
     ("runtimes/pool/workers.py", "Worker._sit_down", "pool.injected.get()"): OWN,
+    ("runtimes/pool/workers.py", "Worker._sit_on_the_bench", "pool.bench.get()"): OWN,
 }
 """Why a place is not behind the door. An empty function stands for the whole file."""
 

@@ -21,6 +21,7 @@ from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
     import threading
+    from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Collection
     from types import TracebackType
     from typing import Self
@@ -132,8 +133,8 @@ class Actor:
 
         Raises:
             NotImplementedError: The class has no runtime: it is `Actor` or a mixin.
-            RuntimeError: `__init__()` does not call `super().__init__()`, or no thread can be
-                started.
+            RuntimeError: `__init__()` does not call `super().__init__()`, no thread can be
+                started, or the event loop that the actor is to live in is closed.
         """
         try:
             actor = cls(*args, **kwargs)
@@ -157,6 +158,7 @@ class Actor:
         inbox: InboxSpec | None = None,
         dispatcher: Dispatcher | None = None,
         system: ActorSystem | None = None,
+        loop: AbstractEventLoop | None = None,
     ) -> ActorOptions[Self]:
         """Say what an actor is to be like before it is started.
 
@@ -170,6 +172,9 @@ class Actor:
                 class or system.
             system: The system that it belongs to. `None` for that of the actor that starts it, or
                 else the default system.
+            loop: The event loop in which it lives if it is an `AsyncioActor`, and in which those
+                `AsyncioActor`s live that it starts as its children where no loop runs; its
+                grandchildren likewise. `None` for the loop that runs where it is started.
 
         Returns:
             Something that is started as the class is: `Cls.options(name="x").start(…)`.
@@ -188,7 +193,13 @@ class Actor:
             >>> echo.stop()
             True
         """
-        said = {"name": name, "inbox": inbox, "dispatcher": dispatcher, "system": system}
+        said = {
+            "name": name,
+            "inbox": inbox,
+            "dispatcher": dispatcher,
+            "system": system,
+            "loop": loop,
+        }
         return ActorOptions(cls, said)
 
     @staticmethod

@@ -311,6 +311,8 @@ class Address:
             return
         if birth.name is not None:
             self.need_extras().name = birth.name
+        if birth.loop is not None:
+            self.need_extras().loop = birth.loop
         if birth.parent is not None:
             self.need_extras().parent = birth.parent
             self.need_extras().shutdown = birth.shutdown
@@ -372,6 +374,13 @@ class Address:
             release()
         self.mark_stopped()
         self.wake_up()
+
+    def end_when_down(self) -> None:
+        """Have an actor that is down end for good, after the hooks that it is at.
+
+        Unlike a kill, it interrupts none of them.
+        """
+        Address.kill(self)
 
     @property
     def reason(self) -> Reason:
@@ -615,6 +624,14 @@ class Address:
 
     def cancel(self) -> None:
         """Interrupt what the actor awaits, if it runs in an event loop, and have it stop."""
+
+    def insist(self) -> bool:
+        """Interrupt the end of a killed actor that takes too long, if that is possible.
+
+        Returns:
+            Whether it was, so that the actor is worth some more time. It is so once at most.
+        """
+        return False
 
     def _bury(self, letter: Letter) -> None:
         message = letter.message

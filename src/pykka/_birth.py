@@ -23,6 +23,7 @@ class Birth:
         name: Its name, or None.
         inbox: The specification of its inbox; None for that of the class.
         dispatcher: What gives it its threads; None for that of the class.
+        loop: The event loop for it and its children; None if nothing is said.
         system: The system it belongs to; None for that of the actor that starts it.
         parent: The actor that it ends with, or None.
         shutdown: The seconds that the parent lets it have for its end; None for all it takes.
@@ -35,6 +36,7 @@ class Birth:
         "address",
         "dispatcher",
         "inbox",
+        "loop",
         "name",
         "parent",
         "shutdown",
@@ -49,6 +51,7 @@ class Birth:
         name: str | None = None,
         inbox: Any = None,
         dispatcher: Any = None,
+        loop: Any = None,
         system: Any = None,
         parent: Address | None = None,
         shutdown: float | None = None,
@@ -59,6 +62,7 @@ class Birth:
         self.name = name
         self.inbox = inbox
         self.dispatcher = dispatcher
+        self.loop = loop
         self.system = system
         self.parent = parent
         self.shutdown = shutdown

@@ -47,8 +47,10 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
         supervision.restarts = False  # in this order; see `pykka._ending`
     ended = end_of(child)
     extras = child.extras
-    if seconds == 0 or (extras is not None and extras.down):
+    if seconds == 0:
         child.kill()
+    elif extras is not None and extras.down:
+        child.end_when_down()
     elif not child.stopped:
         child.send(Envelope(_ActorStop()))
     if seconds is not None:

@@ -14,8 +14,8 @@ becomes of it is for its supervisor to say; see `pykka._restarting`.
 
 Nobody waits for an actor to handle a stop request while it is down. Whoever asks it to end for
 good (`pykka._children.ask_to_stop`) says first that it is not to be restarted, and *then* looks
-whether it is down, and if so kills it. The actor is marked down first, and *then* it looks whether
-it is to be restarted, and if not kills itself. So at least one of the two sees the other.
+whether it is down, and if so has it end. The actor is marked down first, and *then* it looks
+whether it is to be restarted, and if not ends itself. So at least one of the two sees the other.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def wait_for_decision(address: Address, reason: Reason) -> None:
     supervision: Any = address.need_extras().supervision
     supervision.went_down(address, reason)
     if not supervision.restarts:
-        address.kill()
+        address.end_when_down()
 
 
 def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:

@@ -103,3 +103,7 @@ class FutureAlreadySetError(ActorError, queue.Full):
 
     It is a `queue.Full` too, because that is what older releases raised.
     """
+
+
+class LoopClosedError(RuntimeError):
+    """The event loop that an actor is to live in is closed. Users see a `RuntimeError`."""

@@ -71,6 +71,7 @@ class Extras:
         "heir",
         "idle",
         "killed",
+        "loop",
         "meter",
         "name",
         "parent",
@@ -95,6 +96,9 @@ class Extras:
         self.shutdown: float | None = None
         """How many seconds the parent lets the actor have for its end."""
         self.supervision: Supervision | None = None
+        self.loop: Any = None
+        """The event loop for the actor, if it is an `AsyncioActor`, and for all those below it:
+        said in its options; or, of a supervisor, the one that ran where it was started."""
         self.policy: Any = None
         """The inbox, if it is one with a bound or with priorities."""
         self.meter: Any = None
@@ -184,3 +188,13 @@ class Extras:
         for timer in self.timers.copy():
             if timer.is_own:
                 timer.cancel()
+
+
+def loop_of_family(address: Address) -> Any:
+    """The event loop that an actor, or the nearest one above it, has for those below; or None."""
+    extras = address.extras
+    while extras is not None:
+        if extras.loop is not None:
+            return extras.loop
+        extras = None if extras.parent is None else extras.parent.extras
+    return None

@@ -1,7 +1,8 @@
 """Killing an actor, and what can be done if it does not die.
 
 A kill marks the actor stopped, and says that it is to end by itself after the current message.
-Its thread then runs the last hook. If it does not come to that, because a handler does not
+Its thread then runs the last hook. An actor that awaits in an event loop need not be waited for:
+it is cancelled, so that is the end of its message, and its last hook runs. If it does not come to that, because a handler does not
 return, the actor can be *abandoned*: whoever does so, does everything else that ends an actor. The
 inbox is closed and answered, those who watch are told that it is still running, and what its code
 returns some day finds that the actor has ended, and is dropped.
@@ -81,6 +82,8 @@ class Abandonment:
         if self._kills_first:
             self._kills_first = False
             address.kill()
+            self._clock.schedule(self._clock.now() + GRACE, self)
+        elif address.insist():
             self._clock.schedule(self._clock.now() + GRACE, self)
         else:
             abandon(address)

@@ -78,7 +78,7 @@ class ActorOptions(Generic[A]):
         finally:
             state.birth = before
 
-    def _check(self, name: Any, inbox: Any, dispatcher: Any, system: Any) -> None:
+    def _check(self, name: Any, inbox: Any, dispatcher: Any, system: Any, loop: Any) -> None:
         if name is not None:
             check_name("the name of an actor", name)
         if inbox is not None:
@@ -95,6 +95,8 @@ class ActorOptions(Generic[A]):
                 raise TypeError(msg)
         if system is not None:
             check_methods("system", system, "pykka.ActorSystem", ["get_by_name"])
+        if loop is not None:
+            check_methods("loop", loop, "event loop of asyncio", ["call_soon_threadsafe", "is_closed"])
 
     def __repr__(self) -> str:
         said = ", ".join(f"{key}={shorten(value)}" for key, value in self._said.items())

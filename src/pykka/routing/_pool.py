@@ -44,6 +44,7 @@ from pykka._checks import (
 from pykka._current import current
 from pykka._deadline import Deadline
 from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError, Timeout
+from pykka._extras import loop_of_family
 from pykka._killing import GRACE, end_of
 from pykka._reasons import Failed
 from pykka._ref import ref_at
@@ -263,6 +264,8 @@ class PoolSupervisor(DynamicSupervisor):
         self._pykka_is_scaled = max_restarts is None
         self._pykka_family.on_change = self._pykka_enter
         self._pykka_family.on_give_up = self._pykka_give_up
+        # `pool()` and `resize()` block, also on the thread of that loop.
+        self._pykka_family.blocks_its_loop = loop_of_family(self._pykka_address) is not None
 
     def resize(self, size: int) -> list[ThreadingFuture[Any]]:
         """Have so many routees.

@@ -36,7 +36,7 @@ from pykka._checks import in_seconds, shorten
 from pykka._children import ask_to_stop
 from pykka._ending import stop
 from pykka._envelope import Envelope
-from pykka._exceptions import DeadlockError
+from pykka._exceptions import DeadlockError, LoopClosedError
 from pykka._killing import Abandonment
 from pykka._logging import logger
 from pykka._reasons import Abandoned, Failed, Reason, Stopped
@@ -98,6 +98,10 @@ class Family:
         self.restarts = 0
         self.on_change: Callable[[], object] | None = None
         """Is called when a child has come up for the first time or anew, or has gone."""
+        self.blocks_its_loop = False
+        """Whether callers of the supervisor block the thread of the loop in which its children
+        live. The start hook of such a child comes when they go on, so nothing waits for it; if it
+        fails, that is a failure like any other."""
         self.on_give_up: Callable[[RestartLimitError], object] | None = None
         """Is called when too many restarts were needed, before the children are stopped."""
         self._times: deque[float] = deque()
@@ -112,6 +116,9 @@ class Family:
     def start(self, child: Child, *, is_new: bool = True) -> None:
         """Start a child, and wait until its start hook is through.
 
+        It does not wait for one that lives in the event loop of a family that leaves its loop the
+        turns; see `blocks_its_loop`.
+
         Args:
             child: The child.
             is_new: Whether it is entered; and forgotten again if it cannot be started.
@@ -125,6 +132,9 @@ class Family:
         try:
             started: ThreadingFuture[None] = ThreadingFuture()
             self._spawn(child, started)
+            if self.blocks_its_loop and getattr(child.address, "loop", None) is not None:
+                self._changed()
+                return
             started._answered_by = child.address
             started.get()
         except BaseException as error:
@@ -228,6 +238,7 @@ class Family:
             actor_class=getattr(maker, "actor_class", maker) if is_of_class else Actor,
             restarts=spec.restart != "temporary",
             started=started,
+            tells_all=self.blocks_its_loop,
         )
         child.link = link
         child.state = "starting"
@@ -498,6 +509,8 @@ class Family:
             return
         try:
             self._spawn(child)
+        except LoopClosedError:
+            raise  # to try again would not help
         except Exception as error:
             logger.exception(
                 "%s could not start its child %s:", self.supervisor, shorten(child.spec.id)

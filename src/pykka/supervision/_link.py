@@ -61,9 +61,19 @@ class Link:
         actor_class: The class of the instances, as far as that is known before they are made.
         restarts: Whether the actor waits for a decision when it fails.
         started: Is resolved when the first instance has started, or failed to.
+        tells_all: Whether the supervisor gets a message then, too.
     """
 
-    __slots__ = ("_started", "actor_class", "address", "child", "make", "restarts", "supervisor")
+    __slots__ = (
+        "_started",
+        "_tells_all",
+        "actor_class",
+        "address",
+        "child",
+        "make",
+        "restarts",
+        "supervisor",
+    )
 
     def __init__(
         self,
@@ -74,7 +84,9 @@ class Link:
         actor_class: type[Any],
         restarts: bool,
         started: ThreadingFuture[None] | None = None,
+        tells_all: bool = False,
     ) -> None:
+        self._tells_all = tells_all
         self.supervisor = supervisor
         self.child = child
         self.make = make
@@ -108,7 +120,7 @@ class Link:
                 started._try_resolve((None, None))
             else:
                 started._try_resolve((None, (outcome, outcome.__traceback__)))
-            if kind != "ended":
+            if kind != "ended" and not self._tells_all:
                 return
         self.supervisor.send(Envelope(Event(self, kind, reason)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pykka._awaiting import running_loop
 from pykka._checks import check_flag, check_iterable, list_some, shorten
 from pykka._ref import ActorRef, ref_at
 from pykka.runtimes.pool.actor import PooledActor
@@ -16,6 +17,7 @@ from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec, require_
 from pykka.supervision._starting import Starter, SupervisorOptions
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Sequence
     from typing import Self
 
@@ -137,13 +139,20 @@ class _BaseSupervisor(PooledActor):
         inbox: InboxSpec | None = None,
         dispatcher: Dispatcher | None = None,
         system: ActorSystem | None = None,
+        loop: AbstractEventLoop | None = None,
     ) -> SupervisorOptions[Self]:
         """Say what the supervisor is to be like before it is started; see `Actor.options`.
 
         Returns:
             Something that is started as the class is, also by its own `start_async()`.
         """
-        said = {"name": name, "inbox": inbox, "dispatcher": dispatcher, "system": system}
+        said = {
+            "name": name,
+            "inbox": inbox,
+            "dispatcher": dispatcher,
+            "system": system,
+            "loop": loop,
+        }
         return SupervisorOptions(cls, said)
 
     def _pykka_heed(self, wait: Any) -> None:
@@ -173,6 +182,10 @@ class _BaseSupervisor(PooledActor):
             text = shorten(seconds)
             msg = f"{who} has within={text}; it takes a number of seconds that is more than 0"
             raise ValueError(msg)
+        # Its children are started on another thread, now and after a restart.
+        extras, loop = self._pykka_address.need_extras(), running_loop()
+        if extras.loop is None:
+            extras.loop = loop
         return Family(
             self,
             strategy=strategy,

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextvars import Context
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -36,13 +35,14 @@ from pykka._awaiting import resume_soon, running_loop
 from pykka._children import stop_children_awaiting
 from pykka._ending import claim_and_end, end
 from pykka._envelope import Envelope
-from pykka._exceptions import DeadlockError
+from pykka._exceptions import DeadlockError, LoopClosedError
 from pykka._inbox import put_without_waiting, take_all
 from pykka._meter import MeteredInbox
 from pykka._waiting import Await, place_of
 from pykka.messages import _WakeUp
 from pykka.runtimes.asyncio.living import live
-from pykka.runtimes.asyncio.loops import house_of, shared_loop
+from pykka.runtimes.asyncio.loops import house_of, loop_for, shared_loop
+from pykka.runtimes.asyncio.task import ActorTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,10 +124,8 @@ class LoopInbox:
             return
         try:
             sleeper.wake()
-        except RuntimeError:  # the loop is closed, and this is the first to notice
-            house = self._address.house
-            if house is not None:
-                house.evict()
+        except RuntimeError:
+            self._address.require_closed_loop()
 
     def get_nowait(self) -> Any:
         """Take the first envelope, or `NOTHING`; for the actor's task only."""
@@ -171,7 +169,7 @@ class AsyncioAddress(Address):
 
     can_be_run: ClassVar[bool] = True  # it never can; but see `run_for`
 
-    __slots__ = ("house", "loop", "task", "unfinished")
+    __slots__ = ("has_insisted", "house", "is_cut_short", "loop", "task", "unfinished")
 
     inbox: Any
 
@@ -180,20 +178,35 @@ class AsyncioAddress(Address):
         self.inbox = LoopInbox(self.inbox, self)
         self.loop: asyncio.AbstractEventLoop | None = None
         self.house: House | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.task: ActorTask | None = None
         self.unfinished: Any = None
         """What the actor's code has returned to be awaited, and what is to be called then."""
+        self.is_cut_short = False
+        """Whether a kill has cancelled what the actor awaited. Only the loop's thread sets it."""
+        self.has_insisted = False
+        """Whether the end that a kill has brought about was cancelled, because it took too long."""
 
     def begin(self) -> None:
-        """Let the actor live, in the running loop or in the shared one."""
-        loop = running_loop()
-        if loop is not None:
-            self._move_in(loop)
-            self._begin_here()
-            return
-        loop = shared_loop()
+        """Let the actor live, in the loop that is said, or the running one, or the shared one.
+
+        Raises:
+            RuntimeError: The loop is closed.
+        """
+        here = running_loop()
+        loop = loop_for(self, here)
+        if loop is None:
+            loop = shared_loop()
         self._move_in(loop)
-        loop.call_soon_threadsafe(self._begin_here)
+        if loop is here:
+            self._begin_here()
+        else:
+            self._call_in_loop(self._begin_here)
+        if loop.is_closed():  # in this order: whoever closes it looks for residents after that
+            msg = (
+                f"the event loop that {self} is to live in is closed: {loop!r}. Say another one, "
+                "with options(loop=…), or stop the supervisor of the actor before the loop ends"
+            )
+            raise LoopClosedError(msg)
 
     def _move_in(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -205,10 +218,30 @@ class AsyncioAddress(Address):
         if self.closed:
             return  # the start was interrupted
         loop: Any = self.loop
-        self.task = asyncio.Task(
-            live(self), loop=loop, name=f"pykka {self.actor_class.__name__}", context=Context()
-        )
+        self.task = ActorTask(live(self), loop=loop, name=f"pykka {self.actor_class.__name__}")
         self.task.add_done_callback(self._task_is_done)
+
+    def _call_in_loop(self, function: Callable[[], object]) -> None:
+        """Call something on the thread of the loop, between two steps of the actor."""
+        loop = self.loop
+        if loop is None:
+            return  # it has not begun to live
+        try:
+            loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            self.require_closed_loop()
+
+    def require_closed_loop(self) -> None:
+        """Evict the actors of a loop that is closed; raise again what is raised just now if not.
+
+        To be called with a `RuntimeError` that was raised by a loop. A `RecursionError` is one,
+        too, and means nothing but that the caller's stack is full.
+        """
+        loop, house = self.loop, self.house
+        if loop is None or not loop.is_closed():
+            raise  # noqa: PLE0704 (there is one)
+        if house is not None:
+            house.evict()  # this is the first to notice
 
     def _task_is_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
@@ -231,9 +264,56 @@ class AsyncioAddress(Address):
         self.unfinished = (coroutine, end)
 
     def cancel(self) -> None:
-        loop, task = self.loop, self.task
-        if loop is not None and task is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(task.cancel)
+        task = self.task
+        if task is not None:
+            self._call_in_loop(task.cancel_from_outside)
+
+    def kill(self) -> None:
+        """Have the actor end now: what it awaits is cancelled.
+
+        1. A handler or a start hook that awaits is cancelled, so its `finally` blocks and then
+           `on_stop()` run. So is a last hook that was running already.
+        2. What runs *because of* the kill is not cancelled by it. So it is done once, however
+           often the actor is killed, and a `finally` block that awaits is not struck by the next
+           kill. If that takes too long, see `insist`.
+        3. One that has not begun yet begins, as in all runtimes, and is cancelled when its start
+           hook first awaits.
+        """
+        try:
+            self._kill()
+        except BaseException:
+            self._kill()  # a signal handler raised, we do not know where
+            raise
+
+    def _kill(self) -> None:
+        super().kill()
+        self._call_in_loop(self._cut_short)
+
+    def _cut_short(self) -> None:
+        """Cancel what a killed actor awaits. On the thread of the loop, between two steps."""
+        if self._claimed and not (self.ending and self.need_extras().killed):
+            self._cancel_once()
+
+    def cut_short_if_killed(self) -> None:
+        """Do the same for an actor that was killed before it began, and is to await now."""
+        if self.extras is not None and self.extras.killed and not self.ending:
+            self._cancel_once()
+
+    def _cancel_once(self) -> None:
+        task = self.task
+        if task is not None and self.actor is not None and not self.is_cut_short:
+            self.is_cut_short = True
+            task.cancel_from_outside()
+
+    def insist(self) -> bool:
+        extras, house = self.extras, self.house
+        if self.has_insisted or extras is None or not (self.ending or extras.down):
+            return False  # its handler has swallowed the cancellation
+        if not extras.killed or house is None or house.is_blocked_by(self):
+            return False
+        self.has_insisted = True
+        self.cancel()
+        return True
 
     def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
         """Refuse to block the thread on which the actor lives.

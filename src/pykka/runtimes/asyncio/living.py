@@ -17,8 +17,14 @@ Turns
 Cancellation
     If the task is cancelled, that is a stop in the middle of a message: what the actor awaits
     raises `CancelledError`, whoever asked gets `ActorDeadError`, and `on_stop()` runs. From then
-    on the task counts as not cancelled, so that the hook may await, with timeouts. What asyncio's
-    own means cancel and count off again (`timeout()`, `TaskGroup`) ends inside the handler.
+    on the task counts as not cancelled, so that the hook may await, with timeouts. A cancellation
+    by what a handler has begun itself (`timeout()`, `TaskGroup`), and has coped with, ends inside
+    the handler; see `pykka.runtimes.asyncio.task`.
+
+Killing
+    A kill cancels what the actor awaits, once; see `AsyncioAddress.kill`. So it is a stop in the
+    middle of a message, too. What runs only because of the kill (the last hook, and what comes
+    before it) is not cancelled by it, but by whoever finds that it takes too long.
 """
 
 from __future__ import annotations
@@ -34,7 +40,7 @@ from pykka._current import current
 from pykka._ending import end, fall, interrupt, is_hook
 from pykka._gil import give_way
 from pykka._life import DOWN, ENDED, NOTHING, attend, handle
-from pykka._logging import is_for_the_program, report_failure
+from pykka._logging import is_for_the_program, logger, report_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -50,6 +56,8 @@ SLICE = 0.001
 
 CANCELLED = "was cancelled while it handled the message"
 
+KILLED = "was killed while it handled the message"
+
 
 async def live(address: AsyncioAddress) -> None:
     """Run an actor in this task, from its start to its end.
@@ -63,10 +71,11 @@ async def live(address: AsyncioAddress) -> None:
     try:
         try:
             _run(address, _life.begin, address, address.actor)
+            address.cut_short_if_killed()
             await _complete(address)
             await _handle_messages(address)
         except asyncio.CancelledError:
-            _interrupt(address, address.actor)
+            await _interrupt(address, address.actor)
         except GeneratorExit:
             raise  # the loop is gone, and nothing can be awaited any more
         except BaseException as error:
@@ -171,24 +180,46 @@ async def _complete(address: AsyncioAddress) -> None:
             raise
         except BaseException as raised:
             error = raised
+        is_last = is_hook(end)
+        if is_last and task.is_cancelled_from_outside:
+            error = await _end_of_cancelled_hook(address, error)
+        was_cancelled = not is_last and task.cancelling() and await task.was_cancelled(error)
         actor = address.actor
         if actor is None:
-            return  # the loop was closed meanwhile; see `pykka.runtimes.asyncio.loops`
-        if not is_hook(end) and task.cancelling():
+            return  # it was abandoned, or the loop was closed meanwhile; see `…asyncio.loops`
+        if was_cancelled:
             if not isinstance(error, asyncio.CancelledError):
                 _run(address, end, address, result, error)
-            _interrupt(address, actor)
+            await _interrupt(address, actor)
         else:
             _run(address, end, address, result, error)
         result = error = None
 
 
-def _interrupt(address: AsyncioAddress, actor: Actor) -> None:
+async def _end_of_cancelled_hook(
+    address: AsyncioAddress, error: BaseException | None
+) -> BaseException | None:
+    """Let a hook at the end of an instance end that was cancelled, and those after it run.
+
+    Returns:
+        What the hook has raised besides.
+    """
+    task: Any = address.task
+    await task.forget_cancellations()
+    extras = address.extras
+    if not address.ending and extras is not None and extras.supervision is not None:
+        extras.supervision.restarts = False  # the instance ends, and there shall be no other one
+    if not isinstance(error, asyncio.CancelledError):
+        return error
+    logger.warning("The last hook of %s was cancelled before it had ended.", address)
+    return None
+
+
+async def _interrupt(address: AsyncioAddress, actor: Actor | None) -> None:
     """Turn the cancellation of the task into a stop of the actor."""
     task: Any = address.task
-    while task.cancelling():
-        task.uncancel()
-    _run(address, interrupt, address, actor, CANCELLED)
+    await task.forget_cancellations()
+    _run(address, interrupt, address, actor, KILLED if address.is_cut_short else CANCELLED)
 
 
 def _run(address: AsyncioAddress, function: Callable[..., object], *args: object) -> None:

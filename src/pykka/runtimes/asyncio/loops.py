@@ -1,5 +1,12 @@
 """The loops that actors live in, and the one that the library makes itself.
 
+Which loop
+    The first that there is of: the one that was said (`options(loop=…)`); the one that runs where
+    the actor is started; the one that an actor above it was told, or is a supervisor that was
+    started in; the shared one. Supervisors start their children on threads of their own, where no
+    loop runs, now and whenever they start them anew. What has to live in a certain loop, because
+    it uses a queue or a client of that loop, would be lost there without the third of them.
+
 House
     All actors of one loop. It is kept in an attribute of the loop.
 
@@ -31,12 +38,17 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._current import current
 from pykka._ending import evict
+<<<<<<< HEAD
 from pykka._gil import NO_DAEMONS, allows_daemon_threads
+=======
+from pykka._extras import loop_of_family
+>>>>>>> 03284cf (A kill cancels what an AsyncioActor awaits; a loop can be said; a task group that is coped with is no end)
 from pykka._killing import end_of
 from pykka._locks import held
 from pykka._ref import ref_at
 
 if TYPE_CHECKING:
+    from pykka._address import Address
     from pykka._current import ThreadState
     from pykka.runtimes.asyncio.address import AsyncioAddress
 
@@ -61,6 +73,10 @@ class House:
         """Note that an actor lives here no longer."""
         self.residents.pop(address, None)
 
+    def is_blocked_by(self, address: AsyncioAddress) -> bool:
+        """Tell whether the loop's thread is in a step of an actor right now."""
+        return self.state is not None and self.state.address is address
+
     def evict(self) -> None:
         """End all actors, because the loop is closed. It may be done twice."""
         for address in list(self.residents):
@@ -70,15 +86,40 @@ class House:
             self.leave(address)
 
 
+_lock = threading.RLock()
+
+
 def house_of(loop: asyncio.AbstractEventLoop) -> House:
-    """The house of a loop; made when the first actor moves in, by whoever runs the loop."""
+    """The house of a loop; made when the first actor moves in, on whichever thread."""
     house: House | None = getattr(loop, _ATTRIBUTE, None)
-    if house is None:
-        house = House()
-        with contextlib.suppress(AttributeError):  # a loop with __slots__; nobody has seen one
-            setattr(loop, _ATTRIBUTE, house)
-            _watch_close(loop, house)
-    return house
+    if house is not None:
+        return house
+    for release in held(_lock):
+        try:
+            house = getattr(loop, _ATTRIBUTE, None)
+            if house is None:
+                house = House()
+                # In this order: to watch the loop for a house that nobody moves into, because a
+                # signal handler raised, does no harm.
+                with contextlib.suppress(AttributeError):  # __slots__; nobody has seen such a loop
+                    _watch_close(loop, house)
+                    setattr(loop, _ATTRIBUTE, house)
+        finally:
+            release()
+    return house  # type: ignore[return-value]
+
+
+def loop_for(address: Address, here: Any) -> Any:
+    """The loop in which an actor is to live; `None` for the shared one.
+
+    Args:
+        address: The actor.
+        here: The loop that runs on this thread, if one does.
+    """
+    extras = address.extras
+    if extras is not None and extras.loop is not None:
+        return extras.loop
+    return loop_of_family(address) if here is None else here
 
 
 def _watch_close(loop: Any, house: House) -> None:
@@ -92,7 +133,6 @@ def _watch_close(loop: Any, house: House) -> None:
     loop.close = close_and_evict
 
 
-_lock = threading.RLock()
 _shared: SharedLoop | None = None
 
 _inherited: list[SharedLoop] = []

@@ -174,7 +174,8 @@ def go_down(address: Address, reason: Reason, hook: Callable[[], object]) -> Non
 def wait_for_decision(address: Address, reason: Reason) -> None:
     """Have the supervisor of an actor that is down say what is next."""
     supervision: Any = address.need_extras().supervision
-    supervision.went_down(address, reason)
+    if supervision.restarts:  # else its end is told, and that is enough
+        supervision.went_down(address, reason)
     if not supervision.restarts:
         address.end_when_down()
 

@@ -422,8 +422,11 @@ def test_other_actors_of_the_runtime_go_on(
     assert [other.ask(1, timeout=PATIENCE) for other in others] == [1] * 20
 
 
+@pytest.mark.parametrize("swallows", [False, True])
 def test_what_an_actor_in_a_loop_awaits_is_cancelled(
-    clock: ManualClock, system: pykka.ActorSystem
+    clock: ManualClock,
+    system: pykka.ActorSystem,
+    swallows: bool,  # noqa: FBT001
 ) -> None:
     news: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -434,6 +437,8 @@ def test_what_an_actor_in_a_loop_awaits_is_cancelled(
                 await asyncio.get_running_loop().create_future()
             except asyncio.CancelledError:
                 news.put("cancelled")
+                if swallows:
+                    await asyncio.get_running_loop().create_future()
                 raise
 
         async def on_stop(self) -> None:
@@ -443,13 +448,16 @@ def test_what_an_actor_in_a_loop_awaits_is_cancelled(
     asked = ref.ask("hang", block=False)
     assert news.get(timeout=PATIENCE) == "hangs"
     killed = ref.kill(deadline=1, block=False)
-    clock.advance(1)
-    assert killed.get(timeout=PATIENCE)
     assert news.get(timeout=PATIENCE) == "cancelled"
+    if swallows:
+        clock.advance(1)
+    assert killed.get(timeout=PATIENCE)
     with pytest.raises(pykka.ActorDeadError):
         asked.get(timeout=PATIENCE)
     reason: Any = ref.when_terminated().get(timeout=0)
-    assert isinstance(reason, Abandoned)
+    assert isinstance(reason, Abandoned if swallows else Killed)
+    if not swallows:
+        assert news.get(timeout=PATIENCE) == "on_stop"
     task = ref._address.task
     wait_until(lambda: task is None or task.done(), "the task ends")
     assert news.empty()

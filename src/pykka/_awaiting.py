@@ -188,6 +188,8 @@ class _AsyncioWaiter:
         try:
             resume_soon(self._asyncio, self._loop, self._resume)
         except RuntimeError:
+            if not self._loop.is_closed():
+                raise  # a RecursionError, for instance
             # The loop was closed meanwhile, so nobody awaits us any more.
             logger.debug("The future of a task came too late for %r", self._loop)
         else:

@@ -44,6 +44,21 @@ def current_frames() -> dict[int, FrameType]:
     return frames
 
 
+FRAMES = 40
+"""So many frames are more than it takes to start a thread."""
+
+
+def has_room(frames: int = FRAMES) -> bool:
+    """Tell whether there is room for so many more frames on this thread's stack.
+
+    To start a thread where there is not could fail after the thread has been started.
+    """
+    try:
+        return frames == 0 or has_room(frames - 1)
+    except RecursionError:
+        return False
+
+
 def renew_locks() -> None:
     """Begin with a fresh lock, in a child process; another thread may have held the old one."""
     global _one_at_a_time  # noqa: PLW0603

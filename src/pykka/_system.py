@@ -19,7 +19,6 @@ afterwards who is left.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import threading
@@ -681,8 +680,12 @@ default_system = ActorSystem("default")
 def all_systems() -> list[ActorSystem]:
     """All systems there are."""
     while True:
-        with contextlib.suppress(RuntimeError):  # another thread has just made one
+        try:
             return list(_systems)
+        except RecursionError:
+            raise  # it would come again and again
+        except RuntimeError:  # another thread has just made one
+            continue
 
 
 def _after_fork() -> None:

@@ -34,7 +34,7 @@ import functools
 import itertools
 import operator
 import sys
-from _thread import allocate_lock
+from _thread import allocate_lock, start_new_thread
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
@@ -194,9 +194,15 @@ class ThreadingFuture(Future[T]):
 
     def _try_resolve(self, outcome: Outcome) -> bool:
         """Resolve the future; False if something else did or has to."""
+        _need_room()
         try:
             self._log.append(outcome)
             return self._settle(outcome)
+        except RecursionError:
+            # The stack is full, which is no fault of those who wait. Another one is not. There
+            # is room for the call that starts it.
+            start_new_thread(self._settle, (outcome,))
+            raise
         except BaseException:
             # A signal handler raised. What it interrupted is done again from the start, so that
             # no waiter sleeps for ever. Every waiter can bear to be served twice.
@@ -223,9 +229,14 @@ class ThreadingFuture(Future[T]):
                 if entry is outcome:
                     break
                 if callable(entry):
-                    with contextlib.suppress(RuntimeError):  # from a lock that is released twice
+                    is_lock = isinstance(entry, BuiltinFunctionType)  # a lock's release()
+                    try:
                         entry()
-                    if isinstance(entry, BuiltinFunctionType):  # a lock's release()
+                    except RuntimeError as error:
+                        if not is_lock or isinstance(error, RecursionError):
+                            raise
+                        # The lock was released before.
+                    if is_lock:
                         if HAS_GIL:
                             current.state.owes = arrivals.latest
                     else:
@@ -402,6 +413,15 @@ def _as_raised(
         )
         raise TypeError(msg)
     return error, traceback if traceback is not None else error.__traceback__
+
+
+def _need_room() -> None:
+    """Raise before anything is done if there is not room for a few frames."""
+    _need_no_room()
+
+
+def _need_no_room() -> None:
+    pass
 
 
 def new_threading_future() -> Future[Any]:

@@ -426,7 +426,7 @@ def test_other_actors_of_the_runtime_go_on(
 def test_what_an_actor_in_a_loop_awaits_is_cancelled(
     clock: ManualClock,
     system: pykka.ActorSystem,
-    swallows: bool,  # noqa: FBT001
+    swallows: bool,
 ) -> None:
     news: queue.SimpleQueue[str] = queue.SimpleQueue()
 

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from _thread import start_new_thread
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -113,6 +114,9 @@ class LoopInbox:
             sleeper = self.sleeper
             if sleeper is not None and not sleeper.woken:
                 self.rouse()
+        except RecursionError:
+            start_new_thread(self.rouse, ())  # the stack is full; another one is not
+            raise
         except BaseException:
             self.rouse()  # a signal handler raised: in doubt, once too often
             raise

@@ -43,6 +43,7 @@ second one into the queue (guarantee G11).
 from __future__ import annotations
 
 import queue
+from _thread import start_new_thread
 from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -217,6 +218,9 @@ class PooledAddress(Address):
                     self.schedule()
                 elif self.closed:
                     self.bury_the_rest()
+        except RecursionError:
+            start_new_thread(self.schedule, ())  # this stack is full; another one is not
+            raise
         except BaseException:
             self.schedule()  # a signal handler raised: in doubt, a hint too many
             raise
@@ -235,6 +239,9 @@ class PooledAddress(Address):
                     self.schedule()
                 elif self.closed:
                     self.bury_the_rest()
+        except RecursionError:
+            start_new_thread(self.schedule, ())  # this stack is full; another one is not
+            raise
         except BaseException:
             self.schedule()
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import itertools
 import os
 import weakref
@@ -155,8 +154,12 @@ def _finish_one(pool: Pool) -> None:
 
 def _snapshot() -> list[tuple[Pool, bool]]:
     while True:
-        with contextlib.suppress(RuntimeError):  # another thread has just made one
+        try:
             return list(_pools.items())
+        except RecursionError:
+            raise  # it would come again and again
+        except RuntimeError:  # another thread has just made one
+            continue
 
 
 def _after_fork() -> None:

@@ -59,11 +59,13 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from _thread import start_new_thread
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from pykka._gil import HAS_GIL
 from pykka._logging import report_failure
+from pykka._stacks import has_room
 
 if TYPE_CHECKING:
     from pykka.runtimes.pool.workers import Pool, Worker
@@ -147,16 +149,21 @@ class Lookout:
             self._is_running = True
         if not was_asleep:
             return
-        if start:
-            try:
-                threading.Thread(
-                    target=self._main, name=f"{self._pool.name}-lookout", daemon=True
-                ).start()
-            except RuntimeError:  # the interpreter is shutting down
-                with self._lock:
-                    self._is_running, self.is_asleep = False, True
-        else:
+        if not start:
             self._bell.put(None)
+        elif has_room():
+            self._start()
+        else:
+            start_new_thread(self._start, ())
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(
+                target=self._main, name=f"{self._pool.name}-lookout", daemon=True
+            ).start()
+        except RuntimeError:  # the interpreter is shutting down
+            with self._lock:
+                self._is_running, self.is_asleep = False, True
 
     def _main(self) -> None:
         try:

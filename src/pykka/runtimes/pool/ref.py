@@ -10,6 +10,7 @@ message; all rules are the same.
 
 from __future__ import annotations
 
+from _thread import start_new_thread
 from contextvars import Context
 from sys import modules
 from types import CoroutineType
@@ -70,6 +71,9 @@ class PooledRef(ActorRef[A]):
                         address.pool.inject(address)
                 elif address.closed:
                     address.bury_the_rest()
+        except RecursionError:
+            start_new_thread(address.schedule, ())  # this stack is full; another one is not
+            raise
         except BaseException:
             address.schedule()
             raise
@@ -167,6 +171,9 @@ class PooledRef(ActorRef[A]):
                     address.schedule()
                 elif address.closed:
                     address.bury_the_rest()
+        except RecursionError:
+            start_new_thread(address.schedule, ())  # this stack is full; another one is not
+            raise
         except BaseException:
             address.schedule()
             raise

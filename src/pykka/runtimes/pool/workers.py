@@ -67,6 +67,7 @@ from pykka._gil import give_way
 from pykka._life import end_of_message, fail_told, handle
 from pykka._locks import held
 from pykka._logging import report_failure
+from pykka._stacks import has_room
 from pykka._waiting import waits_only_for
 from pykka.runtimes.pool.fence import FENCE, NOTHING
 from pykka.runtimes.pool.lookout import Lookout
@@ -200,13 +201,16 @@ class Pool:
             return
         if total >= self.most:
             return
-        if not current.state.is_main:
+        if not current.state.is_main and has_room():
             self.add_worker()
             return
         try:
             # No signal handler can strike between these two.
             self.is_starting = True
             start_new_thread(self.add_worker, ())
+        except RecursionError:
+            self.is_starting = False
+            raise
         except RuntimeError:
             self.is_starting = False
             self._report_lack()

@@ -222,8 +222,8 @@ class MonotonicClock(Clock):
                 start_new_thread(self._start, ())
             except BaseException as error:
                 self._is_starting = False
-                if not isinstance(error, RuntimeError):
-                    raise
+                if not isinstance(error, RuntimeError) or isinstance(error, RecursionError):
+                    raise  # a full stack is the caller's
                 self._complain()
 
     def _start(self) -> None:

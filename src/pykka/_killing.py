@@ -2,10 +2,11 @@
 
 A kill marks the actor stopped, and says that it is to end by itself after the current message.
 Its thread then runs the last hook. An actor that awaits in an event loop need not be waited for:
-it is cancelled, so that is the end of its message, and its last hook runs. If it does not come to that, because a handler does not
-return, the actor can be *abandoned*: whoever does so, does everything else that ends an actor. The
-inbox is closed and answered, those who watch are told that it is still running, and what its code
-returns some day finds that the actor has ended, and is dropped.
+it is cancelled, so that is the end of its message, and its last hook runs. If it does not come to
+that, because a handler does not return, or has swallowed the cancellation, the actor can be
+*abandoned*: whoever does so, does everything else that ends an actor. The inbox is closed and
+answered, those who watch are told that it is still running, and what its code returns some day
+finds that the actor has ended, and is dropped.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ class Stopped(Reason):
 class Killed(Reason):
     """The actor was killed: it ended after the message that it was handling.
 
+    If it awaited something in an event loop, that was cancelled.
     The same goes for an actor whose event loop was closed under it.
     """
 

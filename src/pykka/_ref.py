@@ -289,10 +289,14 @@ class ActorRef(Generic[A]):
         Unlike `stop()` it does not wait for its turn in the inbox. What is left there is answered
         with `ActorDeadError`, or becomes dead letters. The actor's `on_stop()` runs.
 
-        A handler that does not return cannot be ended in Python. With a `deadline`, the actor is
-        *abandoned* when that is over: from then on it counts as dead, those who watch it get the
-        reason `Abandoned`, and whatever its code does later makes no difference. If it awaits
-        something in an event loop, it is cancelled as well.
+        What an `AsyncioActor` awaits is cancelled, so its `finally` blocks and `on_stop()` run at
+        once, and whoever has asked gets `ActorDeadError`.
+
+        Any other handler that does not return cannot be ended in Python, nor one that swallows
+        the cancellation. With a `deadline`, the actor is *abandoned* when that is over: from then
+        on it counts as dead, those who watch it get the reason `Abandoned`, and whatever its code
+        does later makes no difference. (If it is `on_stop()` of an `AsyncioActor` that takes so
+        long, that is cancelled first, and has a second to end.)
 
         Args:
             deadline: Seconds, by the clock of the actor's system, after which the actor is

@@ -304,7 +304,7 @@ def test_a_routee_in_a_loop_that_cannot_start_is_a_failure_like_any_other() -> N
 
     async def main() -> Any:
         router = RoundRobin.pool(Broken, 2)
-        while router.is_alive():
+        while router.is_alive():  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
         with pytest.raises(pykka.ActorDeadError, match="on purpose"):
             await router.ask("?", block=False)

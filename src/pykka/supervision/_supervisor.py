@@ -225,7 +225,9 @@ class Supervisor(_BaseSupervisor):
     If children have to be restarted more often than `max_restarts` times within `within` seconds,
     the supervisor stops all of them and fails, which is a matter for its own supervisor.
 
-    Children are ordinary actors of any runtime; and may be supervisors, which makes a tree.
+    Children are ordinary actors of any runtime; and may be supervisors, which makes a tree. Those
+    that are `AsyncioActor`s live in the event loop that ran where the supervisor was started, now
+    and when they are started anew; or in the one that `options(loop=…)` say.
 
     What it does is described either by a class, or by arguments. See `ChildSpec`.
 

@@ -20,7 +20,8 @@ class AsyncioActor(Actor):
     message at a time, also while a handler awaits; the loop goes on with everything else. Others
     reach it as they reach any actor, from any thread.
 
-    It lives in the loop that is running where `start()` is called. If none is, it lives in a loop
+    It lives in the loop that is running where `start()` is called, unless `options(loop=…)` say
+    another one. If none is, it lives in that of a parent or supervisor above it; or else in a loop
     that all such actors share, on a daemon thread that is started with the first of them. All its
     code but `__init__()` runs in one task of its own, so `asyncio.timeout()` and the like work,
     and in a `contextvars` context of its own, which is empty at first.
@@ -28,9 +29,10 @@ class AsyncioActor(Actor):
     It has to leave the loop its turns. So it must not block; in a coroutine of the same loop, a
     blocking `ask()` is a `DeadlockError`. See the guide on asyncio.
 
-    If its task is cancelled, for instance because `asyncio.run()` ends, it stops in an orderly
-    way: what it awaits is interrupted, and `on_stop()` runs. Whoever waits for an answer gets
-    `ActorDeadError`.
+    A kill cancels what it awaits. If its task is cancelled from outside, for instance because
+    `asyncio.run()` ends, it stops in an orderly way: what it awaits is interrupted, and
+    `on_stop()` runs. Whoever waits for an answer gets `ActorDeadError`. What its own code cancels
+    and copes with, such as a `TaskGroup` of which a task fails, is no end.
 
     Examples:
         >>> import asyncio

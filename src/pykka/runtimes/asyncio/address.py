@@ -188,7 +188,7 @@ class AsyncioAddress(Address):
         self.is_cut_short = False
         """Whether a kill has cancelled what the actor awaited. Only the loop's thread sets it."""
         self.has_insisted = False
-        """Whether the end that a kill has brought about was cancelled, because it took too long."""
+        """Whether the end that a kill has brought about was cancelled; it took too long."""
 
     def begin(self) -> None:
         """Let the actor live, in the loop that is said, or the running one, or the shared one.

@@ -1,0 +1,161 @@
+"""What catches more than it means may take one thing for another, so each such place has a reason.
+
+`except RuntimeError` once took a full stack (`RecursionError`) for a closed event loop.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pykka
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BROAD = {"RuntimeError", "Exception", "BaseException"}
+
+USERS = "the code of a user's has raised, and that is answered, logged or decided upon"
+EACH = "what one raises keeps no other from its turn; it is raised or logged at the end"
+ASKS_LOOP = "asks `is_closed()`, and raises anything else again"
+SHUTS_DOWN = "no thread can be started, because the interpreter ends; there is room on the stack"
+CHANGED = "a dictionary was changed meanwhile; a full stack is raised again"
+CLOCK = "an alarm is kept, or the clock's thread is started once more"
+FUTURES = "a future of a user's own refuses the answer: it is set already, or worse"
+
+REASONS = {
+    # --- RuntimeError: what else is one?
+    "_awaiting._AsyncioWaiter.__call__": ASKS_LOOP,
+    "runtimes.asyncio.address.LoopInbox.rouse": ASKS_LOOP,
+    "runtimes.asyncio.address.AsyncioAddress._call_in_loop": ASKS_LOOP,
+    "runtimes.pool.lookout.Lookout._start": SHUTS_DOWN,
+    "runtimes.pool.workers.Pool.call_for_help": SHUTS_DOWN,
+    "runtimes.pool.workers.Pool.add_worker": SHUTS_DOWN,
+    "_ending._stop_the_others": SHUTS_DOWN,
+    "_system.all_systems": CHANGED,
+    "runtimes.pool.dispatcher._snapshot": CHANGED,
+    "_threading_future.ThreadingFuture._settle": "a lock was released twice; all else is raised",
+    "debug.print_wait_graph": "the stream is busy, so its descriptor gets the text",
+    # --- Exception, BaseException: what may be raised here?
+    "_askable._read": USERS,
+    "_askable.send_safely": USERS,
+    "_breaker.CircuitBreaker._ask_for_future": USERS,
+    "_breaker.CircuitBreaker._tell": USERS,
+    "_cancellation.outlast": USERS,
+    "_children.stop_children_awaiting": USERS,
+    "_clock.is_cancelled": USERS,
+    "_clock.ring": USERS,
+    "_dead_letters._log": USERS,
+    "_dead_letters._tell": USERS,
+    "_ending.Ending.go_on": USERS,
+    "_ending._run_hook": USERS,
+    "_events.EventBus._deliver": USERS,
+    "_events.EventBus.publish": USERS,
+    "_lazy._compute": USERS,
+    "_life.begin": USERS,
+    "_life.handle": USERS,
+    "_life.handle_told": USERS,
+    "_life.live": USERS,
+    "_limiter.RateLimiter._send": USERS,
+    "_replying.settle": USERS,
+    "_restarting._on_restart": USERS,
+    "_retry._Series._go_on": USERS,
+    "_retry._Series.attempt": USERS,
+    "_threading_future.ThreadingFuture.exception": USERS,
+    "_threading_future._call_back": USERS,
+    "_waiting.shorten": USERS,
+    "routing._answers.ask_of": USERS,
+    "runtimes.asyncio.living._complete": USERS,
+    "runtimes.asyncio.living.drive": USERS,
+    "runtimes.asyncio.living.live": USERS,
+    "runtimes.pool.running.run": USERS,
+    "runtimes.pool.workers.Worker._work": USERS,
+    "supervision._family.Family._bring_up": USERS,
+    "supervision._family.Family.start": USERS,
+    "_each.for_each": EACH,
+    "_priority_inbox.PriorityInbox._locate": EACH,
+    "_priority_inbox.PriorityInbox._prepare": EACH,
+    "routing._router.RouterRef._tell_all": EACH,
+    "runtimes.pool.workers.Worker._bury_the_rest": EACH,
+    "_clock.MonotonicClock._start": CLOCK,
+    "_clock.MonotonicClock._wake": SHUTS_DOWN,
+    "_ask.answer": FUTURES,
+    "_replying.reply": FUTURES,
+    "_replying.reply_exception": FUTURES,
+    "_logging.report_failure": "there is nobody left to tell",
+    "_reasons._copy": "a class that cannot be copied is described instead",
+}
+"""Each place that catches one of `BROAD` and does not raise it again, and why it may."""
+
+
+def is_broad(node: ast.expr | None) -> bool:
+    if node is None:
+        return True
+    if isinstance(node, ast.Tuple):
+        return any(map(is_broad, node.elts))
+    return isinstance(node, ast.Name) and node.id in BROAD
+
+
+def places(tree: ast.Module, module: str) -> Iterator[str]:
+    """The functions that catch something broad and may go on."""
+
+    def walk(node: ast.AST, path: str) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            is_named = isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+            yield from walk(child, f"{path}.{child.name}" if is_named else path)
+        if (
+            isinstance(node, ast.ExceptHandler)
+            and is_broad(node.type)
+            and not _always_raises_it(node)
+        ):
+            yield path
+        is_call = isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress")
+        if is_call and any(map(is_broad, node.args)):  # type: ignore[attr-defined]
+            yield path
+
+    yield from walk(tree, module)
+
+
+def _always_raises_it(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    is_left = any(isinstance(node, ast.Return) for node in ast.walk(handler))
+    return isinstance(last, ast.Raise) and last.exc is None and not is_left
+
+
+def all_places() -> set[str]:
+    root = Path(str(pykka.__file__)).parent
+    found: set[str] = set()
+    for file in root.rglob("*.py"):
+        module = ".".join(file.relative_to(root).with_suffix("").parts)
+        found.update(places(ast.parse(file.read_text(encoding="utf-8")), module))
+    return found
+
+
+def test_each_place_has_a_reason() -> None:
+    found = all_places()
+    assert sorted(found - REASONS.keys()) == [], "say why each may catch so much"
+    assert sorted(REASONS.keys() - found) == [], "these do not any more"
+
+
+def test_what_is_looked_for_is_found() -> None:
+    text = """
+class A:
+    def f(self):
+        try: g()
+        except RuntimeError: pass
+    def raises(self):
+        try: g()
+        except BaseException:
+            g()
+            raise
+def h():
+    with contextlib.suppress(OSError, Exception): g()
+    try: g()
+    except (ValueError, RuntimeError): return
+    try: g()
+    except: pass
+    try: g()
+    except ValueError: pass
+"""
+    assert list(places(ast.parse(text), "m")) == ["m.A.f", "m.h", "m.h", "m.h"]

@@ -482,7 +482,7 @@ def test_a_cancellation_while_an_async_block_ends_makes_it_hurry(agent: Any, dia
 
 @pytest.mark.parametrize(("swallows", "fate"), [(False, Killed), (True, Abandoned)])
 def test_an_async_block_names_who_would_not_stop(
-    swallows: bool,  # noqa: FBT001
+    swallows: bool,
     fate: type[pykka.Reason],
 ) -> None:
     class Hangs(pykka.AsyncioActor):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE
@@ -68,9 +68,12 @@ class Counter(pykka.AsyncioActor):
 
 
 def test_the_depths_reach_from_what_fails_to_what_does_not() -> None:
-    ref = Counter.start()
-    assert not with_room_for(DEPTHS[0], lambda: ref.tell("x"))
-    assert with_room_for(DEPTHS[-1], lambda: ref.tell("x"))
+    def descend(levels: int) -> None:
+        if levels > 1:
+            descend(levels - 1)
+
+    assert not with_room_for(DEPTHS[0], lambda: descend(10))
+    assert with_room_for(DEPTHS[-1], lambda: descend(10))
 
 
 @pytest.mark.parametrize("frames", DEPTHS)
@@ -185,3 +188,26 @@ def test_a_worker_that_is_needed_for_a_deep_tell_is_started(
         assert handled.wait(PATIENCE)
     ref.tell("once more")
     assert handled.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("error", [RecursionError, RuntimeError])
+def test_a_loop_that_raises_and_is_not_closed_loses_no_actor(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, ref = Counter.start(), Counter.start()
+    assert (other.ask("are you there?"), ref.ask("are you there?")) == (1, 1)
+    loop: Any = ref._address.loop  # type: ignore[attr-defined]
+    call_soon_threadsafe = loop.call_soon_threadsafe
+    errors = [error("on purpose")]
+
+    def fail_once(*args: Any, **kwargs: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return call_soon_threadsafe(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_soon_threadsafe", fail_once)
+        with pytest.raises(error, match="on purpose"):
+            ref.tell("x")
+        assert other.ask("still there?", timeout=PATIENCE) == 2
+        assert ref.ask("still there?", timeout=PATIENCE) == 3

@@ -96,7 +96,9 @@ class ActorOptions(Generic[A]):
         if system is not None:
             check_methods("system", system, "pykka.ActorSystem", ["get_by_name"])
         if loop is not None:
-            check_methods("loop", loop, "event loop of asyncio", ["call_soon_threadsafe", "is_closed"])
+            check_methods(
+                "loop", loop, "event loop of asyncio", ["call_soon_threadsafe", "is_closed"]
+            )
 
     def __repr__(self) -> str:
         said = ", ".join(f"{key}={shorten(value)}" for key, value in self._said.items())

@@ -380,7 +380,11 @@ class Address:
 
         Unlike a kill, it interrupts none of them.
         """
-        Address.kill(self)
+        try:
+            Address._kill(self)
+        except BaseException:
+            Address._kill(self)  # a signal handler raised, we do not know where
+            raise
 
     @property
     def reason(self) -> Reason:

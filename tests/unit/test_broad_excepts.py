@@ -33,6 +33,8 @@ REASONS = {
     "runtimes.pool.workers.Pool.call_for_help": SHUTS_DOWN,
     "runtimes.pool.workers.Pool.add_worker": SHUTS_DOWN,
     "_ending._stop_the_others": SHUTS_DOWN,
+    "_gil.allows_daemon_threads": "a sub-interpreter says so",
+    "_gil.wake_one": "a lock was released twice; a mistake costs a switch interval",
     "_system.all_systems": CHANGED,
     "runtimes.pool.dispatcher._snapshot": CHANGED,
     "_threading_future.ThreadingFuture._settle": "a lock was released twice; all else is raised",

@@ -272,7 +272,7 @@ class AsyncioAddress(Address):
         if task is not None:
             self._call_in_loop(task.cancel_from_outside)
 
-    def kill(self) -> None:
+    def _kill(self) -> None:
         """Have the actor end now: what it awaits is cancelled.
 
         1. A handler or a start hook that awaits is cancelled, so its `finally` blocks and then
@@ -283,14 +283,7 @@ class AsyncioAddress(Address):
         3. One that has not begun yet begins, as in all runtimes, and is cancelled when its start
            hook first awaits.
         """
-        try:
-            self._kill()
-        except BaseException:
-            self._kill()  # a signal handler raised, we do not know where
-            raise
-
-    def _kill(self) -> None:
-        super().kill()
+        super()._kill()
         self._call_in_loop(self._cut_short)
 
     def _cut_short(self) -> None:

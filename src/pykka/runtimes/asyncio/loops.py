@@ -38,8 +38,8 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._current import current
 from pykka._ending import evict
-from pykka._gil import NO_DAEMONS, allows_daemon_threads
 from pykka._extras import loop_of_family
+from pykka._gil import NO_DAEMONS, allows_daemon_threads
 from pykka._killing import end_of
 from pykka._locks import held
 from pykka._ref import ref_at

@@ -96,11 +96,17 @@ class Abandonment:
         self._clock.forget(self)
 
 
-def abandon(address: Address) -> None:
-    """Take an actor for dead whose code does not come back. It may be done at any time."""
+def abandon(address: Address, place: Place | None = None) -> None:
+    """Take an actor for dead whose code does not come back. It may be done at any time.
+
+    Args:
+        address: The actor.
+        place: The line of code that it hangs in; it is looked for if it is not said.
+    """
     if address.actor is None:
         return
-    place = address.find_place()
+    if place is None:
+        place = address.find_place()
     # First in the list, so that it counts although the end may have begun in another way.
     abandoned = Abandoned(place)
     address.need_extras().reason.insert(0, abandoned)

@@ -12,9 +12,9 @@ the two sees the other, and no URN of a dead actor stays behind.
 A name is taken with `setdefault()`, so only one of several actors gets it. It is given back when
 the actor is unregistered, which only that actor's own end does.
 
-After its end, a system takes no actor any more. Whoever registers one looks afterwards whether the
-system has ended, and takes it out again; whoever ends the system sets that mark, and looks
-afterwards who is left.
+A system that is being shut down takes no actors but the children of living ones, and after its end
+none at all. Whoever registers an actor looks afterwards whether that is so, and takes it out again;
+whoever ends the system sets the mark, and looks afterwards who is left; see `pykka._shutdown`.
 """
 
 from __future__ import annotations
@@ -27,25 +27,22 @@ from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka import _address, _inbox, _stacks, _waiting
-from pykka._cancellation import is_cancellation, outlast
 from pykka._checks import check_clock, check_flag, check_name, shorten
-from pykka._children import ask_to_stop
 from pykka._clock import Clock, default_clock
 from pykka._current import current
 from pykka._dead_letters import DeadLetter, DeadLetters
 from pykka._deadline import Deadline
 from pykka._events import EventBus
 from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
-from pykka._killing import GRACE, Abandonment, end_of
 from pykka._locks import held
 from pykka._logging import logger
 from pykka._meter import switch_on
-from pykka._reasons import Abandoned
 from pykka._ref import ActorRef, ref_at
+from pykka._shutdown import Shutdown, has_parent, root_of
 from pykka._statistics import SystemStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -53,7 +50,6 @@ if TYPE_CHECKING:
     from pykka._address import Address
     from pykka._future import Future
     from pykka._options import ActorOptions
-    from pykka._threading_future import ThreadingFuture
 
 A = TypeVar("A", bound="Actor")
 
@@ -84,8 +80,8 @@ class ActorSystem:
         clock: What its timers, idle time-outs and supervisors go by, such as a `ManualClock` in
             tests; `None` for the computer's monotonic clock.
         keep_statistics: Whether all its actors count their messages; see `keep_statistics()`.
-        shutdown_timeout: Seconds that all its actors together have to stop at the end of a `with`
-            or `async with` block; `None` for all they take.
+        shutdown_timeout: Seconds that the end of a `with` or `async with` block may take, as for
+            `shutdown()`; `None` for all that the actors take.
 
     Examples:
         >>> import pykka
@@ -130,6 +126,8 @@ class ActorSystem:
         self._dispatcher: Any = dispatcher
         self._shutdown_timeout = shutdown_timeout
         self._ended = False
+        self._closing: dict[Shutdown, None] = {}
+        """Those who are just ending it."""
         self._keeps_statistics = keep_statistics
         self._refs: dict[Address, ActorRef[Any]] = {}
         self._ending: dict[Address, None] = {}
@@ -275,8 +273,8 @@ class ActorSystem:
             DeadlockError: An actor waits here for one that waits for it. All have been asked to.
         """
         deadline = Deadline(timeout)
-        refs = [ref for ref in self.get_all()[::-1] if not _has_parent(ref._address)]
-        root = _root_of(current.state.address)  # of a child: it ends with its parent
+        refs = [ref for ref in self.get_all()[::-1] if not has_parent(ref._address)]
+        root = root_of(current.state.address)  # of a child: it ends with its parent
         myself = [ref for ref in refs if ref._address is root]
         others = [ref for ref in refs if ref._address is not root]
         if not block:
@@ -336,30 +334,24 @@ class ActorSystem:
     def shutdown(self, timeout: float | None = None) -> None:
         """End the system: stop all its actors, the one that was started last first.
 
-        It waits until all have ended, their last hooks included. Then the system takes no actor
-        any more; but for the default system, which goes on.
+        From now on the system takes no new actor, so it ends however many others try to start one.
+        Its actors may still start children, which end with them. It waits until all have ended,
+        their last hooks included. The default system takes actors again after that.
 
         Args:
-            timeout: Seconds that all of them together have. Then those that are left are killed,
-                and those that hang in a handler are abandoned; see `ActorRef.kill`. `None` gives
-                them all the time that they take.
+            timeout: Seconds that the whole of it may take. In the last quarter of them, but for no
+                longer than a second, those that are left are killed instead of asked; and when
+                the time is over, those that hang in their code are abandoned; see
+                `ActorRef.kill`. `None` gives them all the time that they take.
 
         Raises:
-            Timeout: Not all had ended after `timeout` seconds. The text says which ones, and where
-                they hung. The system has ended all the same.
+            Timeout: Some had to be killed. The text says which ones, up to ten of them, and where
+                they hung. The system has ended all the same. Where very many had to be killed,
+                the last of them may still be ending when this returns.
             DeadlockError: An actor calls this that belongs to the system itself. All have been
                 asked to stop.
         """
-        ending = _Shutdown(self, timeout)
-        try:
-            for ended in ending.stops():
-                ended.get()
-        except BaseException:  # DeadlockError, or Ctrl-C
-            ending.give_up()
-            raise
-        finally:
-            ending.finish()
-        ending.complain()
+        Shutdown(self, timeout).run()
 
     def __enter__(self) -> Self:
         self._require_open()
@@ -387,22 +379,8 @@ class ActorSystem:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        ending = _Shutdown(self, self._shutdown_timeout)
-        interruption: BaseException | None = None
-        try:
-            if exception is not None and is_cancellation(exception):
-                ending.hurry()
-            for ended in ending.stops():
-                interruption = await outlast(ended, ended.done, ending.hurry) or interruption
-        except BaseException:  # DeadlockError, or the loop is being closed
-            ending.give_up()
-            raise
-        finally:
-            ending.finish()
-        if interruption is not None:
-            raise interruption
-        if exception is None:
-            ending.complain()
+        ending = Shutdown(self, self._shutdown_timeout)
+        await ending.run_awaiting(exception)
 
     # What addresses and actors need of their system.
 
@@ -427,7 +405,7 @@ class ActorSystem:
             self.enter_urn(address)
         if self._keeps_statistics and address.actor is not None:
             switch_on(address)  # it does not live yet
-        if self._ended:
+        if self._ended or (self._closing and not has_parent(address)):
             self.unregister(address)
             self._require_open()
         if logger.isEnabledFor(DEBUG):
@@ -498,127 +476,29 @@ class ActorSystem:
                 release()
         return self.pool
 
+    def begin_to_end(self, shutdown: Shutdown) -> None:
+        """Take no actors for now but the children of living ones."""
+        self._closing[shutdown] = None
+
     def end(self) -> None:
         """Take no actor any more."""
         self._ended = self is not default_system
+
+    def go_on_after(self, shutdown: Shutdown) -> None:
+        """Take actors again, unless the system has ended."""
+        self._closing.pop(shutdown, None)
 
     def _require_open(self) -> None:
         if self._ended:
             name = shorten(self._name)
             msg = f"the actor system {name} has ended, so no actor can be started in it"
             raise RuntimeError(msg)
-
-
-class _Shutdown:
-    """The end of all actors of a system.
-
-    Args:
-        system: The system.
-        timeout: After so many seconds, those that are left are killed and abandoned.
-    """
-
-    is_cancelled = False
-
-    def __init__(self, system: ActorSystem, timeout: float | None) -> None:
-        self._system = system
-        self._timeout = timeout
-        self._time_is_over = False
-        self._has_rung = False
-        self._in_a_hurry = False
-        self._left: dict[Address, None] = {}
-        Deadline(timeout)  # refuses what is no number of seconds
-        if timeout is not None:
-            default_clock.schedule(default_clock.now() + timeout, self)
-
-    def stops(self) -> Iterator[ThreadingFuture[Any]]:
-        """Ask one after the other to stop; the caller waits for each."""
-        tried: set[Address] = set()
-        while True:
-            left = self._others(tried)
-            if not left:
-                self._system.end()
-                if not self._others(tried):
-                    return
-            roots = [each for each in left if not _has_parent(each)]
-            for address in (roots or left)[-1:]:
-                tried.add(address)
-                ended = ask_to_stop(address, None)
-                if self._in_a_hurry:
-                    address.cancel()
-                # In this order: `ring` does it the other way round.
-                if self._time_is_over:
-                    self._kill(address)
-                yield ended
-
-    def _others(self, tried: set[Address]) -> list[Address]:
-        """All but some; when the time is over, nobody who came later."""
-        everybody = self._left.copy() if self._has_rung else self._system.everybody()
-        return [each for each in everybody if each not in tried]
-
-    def hurry(self) -> None:
-        """Ask all to stop at once, and interrupt what they await."""
-        self._in_a_hurry = True
-        self.give_up()
-        for address in self._system.everybody()[::-1]:
-            address.cancel()
-
-    def ring(self) -> None:
-        """Kill those that are left, because the time is over."""
-        self._time_is_over = True
-        self._system.end()
-        for address in self._system.everybody()[::-1]:
-            self._kill(address)
-        self._has_rung = True
-
-    def _kill(self, address: Address) -> None:
-        if address.actor is not None:
-            self._left[address] = None
-            address.kill()
-            alarm = Abandonment(address, GRACE, default_clock)
-            end_of(address).add_done_callback(alarm.cancel)
-
-    def finish(self) -> None:
-        """Let go of the clock."""
-        self.is_cancelled = True
-        default_clock.forget(self)
-
-    def give_up(self) -> None:
-        """Ask all to stop that are left, without waiting for each other."""
-        self._system.end()
-        for address in self._system.everybody()[::-1]:
-            if not _has_parent(address):
-                ask_to_stop(address, None)
-
-    def complain(self) -> None:
-        """Raise if somebody would not stop."""
-        if self._left:
-            who = ", ".join(f"{address} ({_fate(address)})" for address in self._left.copy())
-            msg = f"not all actors of {self._system} stopped within {self._timeout} seconds: {who}"
-            raise Timeout(msg)
-
-
-def _fate(address: Address) -> str:
-    reason = address.reason
-    if isinstance(reason, Abandoned):
-        return f"abandoned, and still running at {reason.place or 'a place unknown'}"
-    return f"killed: {reason}"
-
-
-def _parent_of(address: Address) -> Address | None:
-    """Who stops the actor when he ends; `None` if it has to be stopped by others."""
-    extras = address.extras
-    parent = None if extras is None else extras.parent
-    return None if parent is None or parent.actor is None else parent
-
-
-def _has_parent(address: Address) -> bool:
-    return _parent_of(address) is not None
-
-
-def _root_of(address: Address | None) -> Address | None:
-    while address is not None and (parent := _parent_of(address)) is not None:
-        address = parent
-    return address
+        if self._closing:
+            msg = (
+                f"the actor system {shorten(self._name)} is being shut down, so it takes no actors but "
+                "the children that its living actors start with start_child()"
+            )
+            raise RuntimeError(msg)
 
 
 def join_parent(address: Address) -> None:

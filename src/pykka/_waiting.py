@@ -650,7 +650,21 @@ def place_of_actor(address: Address) -> Place | None:
     return None
 
 
+def places_of_actors() -> dict[Address, Place]:
+    """The innermost lines of the code of all actors that threads are running, in one go."""
+    return {
+        address: place
+        for frame in current_frames().values()
+        for address, place in reversed(list(_places_on_stack(frame)))  # the innermost one stays
+    }
+
+
 def _place_on_stack(address: Address, top: FrameType) -> Place | None:
+    return next((place for there, place in _places_on_stack(top) if there is address), None)
+
+
+def _places_on_stack(top: FrameType) -> Iterator[tuple[Address, Place]]:
+    """The actors whose code a thread is running, the innermost first, and where that is."""
     users: FrameType | None = None
     frame: FrameType | None = top
     while frame is not None:
@@ -659,11 +673,9 @@ def _place_on_stack(address: Address, top: FrameType) -> Place | None:
             if users is None or (_is_pythons(users) and not _is_pythons(frame)):
                 users = frame
         elif users is not None and hasattr(there := frame.f_locals.get("address"), "held_up_by"):
-            if there is address:
-                return place_of(users)
+            yield there, place_of(users)  # type: ignore[misc]
             users = None
         frame = frame.f_back
-    return None
 
 
 _LIBRARY = threading.__file__.rpartition("threading")[0]

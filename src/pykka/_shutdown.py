@@ -1,0 +1,335 @@
+"""The end of an actor system: all its actors end, within a time.
+
+Invariants
+    1. *It ends.* The system is marked as closing first, and *then* it is looked who is there.
+       Whoever starts an actor enters it first, and *then* looks at the mark. So an actor is
+       either seen here, or refused. Only the children of living actors are let in, and these end
+       with their parents. So what is left to be stopped does not grow from outside.
+    2. *It costs what it has to do.* Who is left is looked up once for each round, and not for each
+       actor. The first round stops everybody. Others find at most those whose parents went before
+       them without an end of their own.
+    3. *The time holds,* whatever there is to do. In its last part those that are left are killed.
+       When it is over, those whose code runs and does not come back are abandoned. What cannot be
+       done in time, because there are too many actors, is left to a thread, which kills and
+       abandons the rest; nobody waits for that.
+
+The caller does not lend its thread to an actor if there is a time, since a hook could overrun it.
+"""
+
+from __future__ import annotations
+
+from _thread import start_new_thread
+from contextlib import suppress
+from itertools import islice
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from pykka._ask import make_ask
+from pykka._cancellation import is_cancellation, outlast
+from pykka._children import ask_to_stop
+from pykka._clock import default_clock
+from pykka._current import current
+from pykka._deadline import Deadline
+from pykka._exceptions import Timeout
+from pykka._killing import GRACE, abandon, end_of
+from pykka._reasons import Abandoned
+from pykka._waiting import places_of_actors
+from pykka.messages import _ActorStop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    from pykka._address import Address
+    from pykka._threading_future import ThreadingFuture
+
+    class System(Protocol):
+        """What a shutdown needs of the system."""
+
+        def everybody(self) -> list[Address]:
+            """All actors that have not ended, in the order of their start."""
+            ...
+
+        def begin_to_end(self, shutdown: Shutdown) -> None:
+            """Take no actors for now but the children of living ones."""
+
+        def end(self) -> None:
+            """Take no actor any more."""
+
+        def go_on_after(self, shutdown: Shutdown) -> None:
+            """Take actors again, unless the system has ended."""
+
+
+SHARE = 0.25
+"""The part of the time that is for the end of those that have to be killed; but for no more than
+`GRACE` seconds."""
+
+AFTERWARDS = 0.05
+"""The seconds that the caller abandons actors after its time, before it leaves that to a thread."""
+
+FEW = 1_000
+"""If more actors than that are left when the time is over, they are left to a thread."""
+
+NAMED = 10
+"""So many actors are named in the text of an exception."""
+
+
+class Shutdown:
+    """The end of all actors of a system.
+
+    Args:
+        system: The system.
+        timeout: The seconds that all of it may take; `None` for all that the actors take.
+    """
+
+    is_cancelled = False
+
+    def __init__(self, system: System, timeout: float | None) -> None:
+        self._system = system
+        self._end = Deadline(timeout)
+        self._end_of_patience = Deadline(
+            None if timeout is None else float(timeout) - min(GRACE, timeout * SHARE)
+        )
+        self._until = self._end_of_patience
+        """What is being waited for is waited for until then."""
+        self._lends = False
+        """Whether the thread that waits may run what it waits for."""
+        self._in_a_hurry = False
+        self._awaited: ThreadingFuture[Any] | None = None
+        self._left: list[Address] = []
+        """Those that had to be killed."""
+        self._hanging: list[Address] = []
+        """Those of them that had to be abandoned."""
+
+    def run(self) -> None:
+        """Do it, and block meanwhile; see `ActorSystem.shutdown`."""
+        self._lends = self._end.timeout is None
+        try:
+            self._system.begin_to_end(self)
+            self._refuse_suicide()
+            for ended in self._stops():
+                self._wait(ended)
+        except BaseException:  # DeadlockError, or Ctrl-C
+            self._give_up()
+            raise
+        finally:
+            self._system.go_on_after(self)
+        self._complain()
+
+    async def run_awaiting(self, exception: BaseException | None) -> None:
+        """Do it in an event loop, at the end of a block.
+
+        Args:
+            exception: What the block has raised.
+        """
+        interruption: BaseException | None = None
+        try:
+            self._system.begin_to_end(self)
+            if exception is not None and is_cancellation(exception):
+                self._hurry()
+            self._schedule()
+            for ended in self._stops():
+                # In this order: `ring` does it the other way round.
+                self._awaited = ended
+                if self._is_over():
+                    continue
+                interruption = await outlast(ended, ended.done, self._hurry) or interruption
+        except BaseException:  # DeadlockError, or the loop is being closed
+            self._give_up()
+            raise
+        finally:
+            self.is_cancelled = True
+            default_clock.forget(self)
+            self._system.go_on_after(self)
+        if interruption is not None:
+            raise interruption
+        if exception is None:
+            self._complain()
+
+    def ring(self) -> None:
+        """Have the coroutine go on that awaits an end: its time is over. The clock calls this."""
+        awaited = self._awaited
+        if awaited is not None:
+            awaited._try_resolve((None, None))
+
+    def _schedule(self) -> None:
+        remaining = self._until.remaining()
+        if remaining is not None:
+            default_clock.schedule(default_clock.now() + remaining, self)
+
+    def _refuse_suicide(self) -> None:
+        """Raise if this is done by an actor of the system, which would wait for itself."""
+        me = current.state.address
+        if me is not None and me.home is self._system and me.actor is not None:
+            end_of(me).get()
+
+    def _is_over(self) -> bool:
+        return self._until.remaining() == 0
+
+    def _wait(self, ended: ThreadingFuture[Any]) -> None:
+        with suppress(Timeout):
+            ended.get(timeout=self._until.remaining())
+
+    def _stops(self) -> Iterator[ThreadingFuture[Any]]:
+        """End one actor after the other; the caller waits for each, until the time is over."""
+        tried: set[Address] = set()
+        while True:
+            left = self._others(tried)
+            if not left:
+                self._system.end()
+                left = self._others(tried)
+                if not left:
+                    return
+            roots = [each for each in left if not has_parent(each)]
+            for address in reversed(roots or left):
+                if self._is_over():
+                    yield from self._kills()
+                    return
+                tried.add(address)
+                yield self._ask(address)
+
+    def _others(self, tried: set[Address]) -> list[Address]:
+        return [each for each in self._system.everybody() if each not in tried]
+
+    def _ask(self, address: Address) -> ThreadingFuture[Any]:
+        if self._lends and address.extras is None and address.users_inbox() is None:
+            # What ActorRef.stop() does; the thread that waits may run the actor.
+            ask: ThreadingFuture[Any] = make_ask(_ActorStop(), address)
+            if not address.stopped:
+                address.send_and_run(ask)  # type: ignore[arg-type]
+                return ask
+        ended = ask_to_stop(address, None)
+        if self._in_a_hurry:
+            address.cancel()
+        return ended
+
+    def _kills(self) -> Iterator[ThreadingFuture[Any]]:
+        """Kill those that are left, and see that they end."""
+        self._system.end()
+        self._until = self._end
+        self._schedule()
+        everybody = self._system.everybody()[::-1]
+        self._left = left = [each for each in everybody if each.actor is not None]
+        to_kill = iter(left)
+        for address in to_kill:
+            address.kill()
+            if self._is_over():
+                break
+        unsure = iter(left)
+        for address in unsure:
+            if address.actor is not None:
+                if not self._is_over():
+                    yield end_of(address)
+                if self._is_over():
+                    self._leave([address, *unsure], list(to_kill))
+                    return
+
+    def _leave(self, left: list[Address], to_kill: list[Address]) -> None:
+        """Abandon those whose code is running. The others end as soon as they have a thread.
+
+        The time is over. If very many are left, all threads that there are compete for the
+        interpreter with this one. So nothing is done here for any of them then.
+        """
+        if len(left) <= FEW:
+            places = places_of_actors()
+            most = monotonic() + AFTERWARDS
+            for address in left:
+                # One in an event loop has been cancelled, in vain.
+                hangs = address in places or address.task is not None
+                if hangs and address.actor is not None and monotonic() < most:
+                    abandon(address, places.get(address))
+                    self._hanging.append(address)
+            left = [each for each in left if each.actor is not None]
+        if left:
+            sweeper = _Sweeper(left, to_kill)
+            try:
+                start_new_thread(sweeper.sweep, ())  # it is not waited for, not even to begin
+            except RuntimeError:  # the interpreter is shutting down
+                sweeper.sweep()
+
+    def _hurry(self) -> None:
+        """Ask all to stop at once, and interrupt what they await."""
+        self._in_a_hurry = True
+        self._give_up()
+        for address in self._system.everybody()[::-1]:
+            address.cancel()
+
+    def _give_up(self) -> None:
+        """Ask all to stop that are left, without waiting for each other."""
+        self._system.end()
+        for address in self._system.everybody()[::-1]:
+            if not has_parent(address):
+                ask_to_stop(address, None)
+
+    def _complain(self) -> None:
+        """Raise if somebody had to be killed. Those that hang are named first.
+
+        Raises:
+            Timeout: That is so.
+        """
+        left = self._left
+        if left:
+            hanging = dict.fromkeys(self._hanging[:NAMED])
+            others = (each for each in left if each not in hanging)
+            named = [*hanging, *islice(others, NAMED - len(hanging))]
+            who = ", ".join(f"{address} ({_fate(address)})" for address in named)
+            more = len(left) - len(named)
+            msg = (
+                f"not all actors of {self._system} stopped within {self._end.timeout} seconds: "
+                f"{who}{f', and {more:,} more' if more else ''}"
+            )
+            raise Timeout(msg)
+
+
+class _Sweeper:
+    """Ends what a shutdown has had no time for.
+
+    Args:
+        left: Actors that are to end.
+        to_kill: Those of them that are still to be killed.
+    """
+
+    def __init__(self, left: list[Address], to_kill: list[Address]) -> None:
+        self._left = left
+        self._to_kill = to_kill
+
+    def sweep(self) -> None:
+        """Kill who is left to be killed, and abandon who has not ended after a while."""
+        for address in self._to_kill:
+            address.kill()
+        grace = Deadline(GRACE)
+        for address in self._left:
+            with suppress(Timeout):
+                end_of(address).get(timeout=grace.remaining())
+        places = places_of_actors()
+        for address in self._left:
+            if address.actor is not None:
+                abandon(address, places.get(address))
+
+
+def _fate(address: Address) -> str:
+    reason = address.reason
+    if isinstance(reason, Abandoned):
+        return f"abandoned, and still running at {reason.place or 'a place unknown'}"
+    if address.actor is not None:
+        return "killed, and not ended yet"
+    return f"killed: {reason}"
+
+
+def _parent_of(address: Address) -> Address | None:
+    """The actor that stops this one when it ends; `None` if others have to."""
+    extras = address.extras
+    parent = None if extras is None else extras.parent
+    return None if parent is None or parent.actor is None else parent
+
+
+def has_parent(address: Address) -> bool:
+    """Tell whether there is an actor that stops this one when it ends."""
+    return _parent_of(address) is not None
+
+
+def root_of(address: Address | None) -> Address | None:
+    """The actor at the top of those that an actor ends with."""
+    while address is not None and (parent := _parent_of(address)) is not None:
+        address = parent
+    return address

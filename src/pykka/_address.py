@@ -326,9 +326,15 @@ class Address:
 
     def signal(self, letter: Letter) -> None:
         """Have a letter handled right after the current message; see `pykka._extras`."""
-        self._put_into_lane(self.need_extras().signals, letter)
+        self._put_into_lane(self.need_lanes().signals, letter)
 
-    def _put_into_lane(self, lane: list[Any], letter: Letter) -> None:
+    def need_lanes(self) -> Extras:
+        """The extras, with what lies before the inbox."""
+        extras = self.need_extras()
+        extras.need_lanes()
+        return extras
+
+    def _put_into_lane(self, lane: Any, letter: Letter) -> None:
         lane.append(letter)
         self.attention = True
         self.wake_up()
@@ -343,7 +349,7 @@ class Address:
             self.send(letter)
             return
         if not self.put_without_waiting(letter):
-            self._put_into_lane(self.need_extras().front, letter)
+            self._put_into_lane(self.need_lanes().front, letter)
         elif self.closed:
             self.bury_the_rest()
 

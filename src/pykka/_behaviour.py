@@ -114,12 +114,11 @@ def stash(address: Address) -> NoReturn:
 def unstash_all(address: Address) -> int:
     """Take up again what was set aside; see `Actor.unstash_all`."""
     extras = address.need_extras()
-    stashed, extras.stash = extras.stash or [], None
-    extras.front[:0] = stashed
+    taken_up = extras.take_up()
     address.attention = True
-    if stashed and current.state.address is not address:
+    if taken_up and current.state.address is not address:
         address.wake_up()  # it is a task of the actor's that calls
-    return len(stashed)
+    return taken_up
 
 
 def set_idle_timeout(address: Address, seconds: Any) -> None:

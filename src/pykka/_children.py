@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pykka._address import Address
+    from pykka._extras import Extras
     from pykka._threading_future import ThreadingFuture
 
 
@@ -73,12 +74,18 @@ def ask_all_to_stop(parent: Address) -> Iterator[tuple[Address, ThreadingFuture[
     extras = parent.need_extras()
     tried: set[Address] = set()
     while True:
-        left = [item for item in extras.children.copy().items() if item[0] not in tried][::-1]
+        left = [item for item in _in_order(extras) if item[0] not in tried][::-1]
         if not left:
             return
         tried.update(child for child, _seconds in left)
         asked = ((child, ask_to_stop(child, seconds)) for child, seconds in left)
         yield from list(asked) if extras.ends_children_together else asked
+
+
+def _in_order(extras: Extras) -> list[tuple[Address, float | None]]:
+    """The children, the last of them to be ended first."""
+    children = list(extras.children.copy().items())
+    return children if extras.in_order is None else extras.in_order(children)
 
 
 def stop_children(parent: Address) -> None:
@@ -97,8 +104,7 @@ def let_children_go(parent: Address) -> None:
     There are some if it did not end by its own code: it was abandoned, or lost its event loop.
     Then nobody waits for them, and none has for ever.
     """
-    children = {} if parent.extras is None else parent.extras.children.copy()
-    for child, seconds in reversed(children.items()):
+    for child, seconds in [] if parent.extras is None else _in_order(parent.extras)[::-1]:
         ask_to_stop(child, ORPHANS if seconds is None else seconds)
 
 

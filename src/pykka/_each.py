@@ -14,23 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_DONE = object()
+
+
 def for_each(items: list[Any], function: Callable[[Any], object]) -> None:
     """Call a function with each item of a list, and take it out.
 
     What one call raises keeps none of the others from being made. The first exception is raised
     at the end. If a signal handler strikes between two calls, the caller has to call this again
-    with what is left.
+    with the same list. An item that is done with is replaced in it, since to take out the first
+    of many moves all the others.
     """
     raised: list[BaseException] = []
-    while items:
+    for number, item in enumerate(items):
+        if item is _DONE:
+            continue
         try:
-            function(items[0])
+            function(item)
         except BaseException as error:
             raised.append(error)
             # A signal handler struck, we do not know where. Better twice than never.
             with contextlib.suppress(BaseException):
-                function(items[0])
-        del items[:1]
+                function(item)
+        items[number] = _DONE
+    items.clear()
     if raised:
         try:
             raise raised[0]

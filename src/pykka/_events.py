@@ -1,34 +1,40 @@
 """The event bus: whoever is interested in a class of events gets them, and nobody else is asked.
 
 Publishing is on the way of everything that has something to tell, and most of the time nobody
-listens. So it takes no lock, and without subscribers it is one look at a table that is empty.
+listens. So it takes no lock, and without subscribers it is one look at a dictionary that is empty.
 
-The table
-    All subscriptions are one table, which is never changed but only replaced by another. Whoever
-    publishes takes the table as it is and serves those who are in it.
+The tables
+    There is one dictionary of subscribers for each class, and one of classes for each subscriber.
+    To subscribe, to unsubscribe and to look is a single step of one of them, with and without the
+    GIL. So no lock is held where a subscriber is hashed or compared, which may run code of the
+    user's (guarantee G4), and none of it costs more if there are many others.
 
-    To replace it: read it, make the new one, and put that in its place if nobody has put another
-    one there meanwhile; or else begin again. Only the comparison and the replacement are done
-    under the lock, so nothing is allocated or called there (guarantee G4): a finaliser or a
-    signal handler that strikes anywhere may subscribe, unsubscribe and publish.
+    What takes several steps is to forget a class that has no subscribers any more: one may come
+    meanwhile. So whoever subscribes *pins* the class before; that, and the look whether it is
+    empty and not pinned, are done under a lock. A signal handler that raises at the wrong moment
+    may leave a class pinned. That costs some bytes and nothing else.
 
 Invariants
-    1. *Order.* Subscriptions are numbered in the order in which they entered the table, across
-       all classes. An event is delivered in the order of these numbers.
-    2. *The dead are forgotten.* A subscriber enters the table, and *then* looks whether it is
-       alive. An actor that ends is marked dead, and *then* is taken out of the table. Each of them
-       holds the lock between its two steps. So at least one of them sees the other, and nothing
-       of a dead actor stays behind. That an actor knows this bus (`Extras.buses`) is noted before
-       it enters the table.
-    3. *One subscriber harms no other.* What one of them raises is kept until all others are
+    1. *Order.* Subscriptions are numbered in the order in which they are made, across all
+       classes. An event is delivered in the order of these numbers. (Two that are made at the same
+       time may have either order.)
+    2. *The dead are forgotten.* A subscriber is entered, and *then* it is looked whether it is
+       alive. An actor that ends is marked dead, and *then* is taken out. Both change the same
+       dictionary, which puts them in an order. So at least one of them sees the other, and nothing
+       of a dead actor stays behind. That an actor knows this bus (`Extras.buses`) is noted before.
+    3. *Whoever leaves all classes leaves all.* A subscriber is entered at the class first, and
+       *then* the class at the subscriber. To leave a class is done the other way round. So a
+       class that is missing at the subscriber is one where that is just changing. If there is
+       nothing at all, every class is looked at.
+    4. *One subscriber harms no other.* What one of them raises is kept until all others are
        served.
 """
 
 from __future__ import annotations
 
-import functools
+import itertools
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pykka._checks import shorten
 from pykka._exceptions import ActorDeadError
@@ -47,14 +53,16 @@ Subscriber: TypeAlias = "ActorRef[Any] | Callable[[Any], object]"
 """Who gets events: an actor as a message, or a function as its argument."""
 
 
-class _Table(NamedTuple):
-    """All subscriptions. Neither it nor what it holds is ever changed."""
+class _Class:
+    """The subscribers to one class."""
 
-    by_class: dict[type, dict[Subscriber, int]]
-    """The subscribers to each class, and the numbers of their subscriptions, in that order."""
+    __slots__ = ("pins", "subscribers")
 
-    next_number: int
-    """The number of the next subscription."""
+    def __init__(self) -> None:
+        self.subscribers: dict[Subscriber, int] = {}
+        """They, and the numbers of their subscriptions."""
+        self.pins = 0
+        """How many subscribe right now."""
 
 
 class EventBus:
@@ -93,7 +101,9 @@ class EventBus:
     """
 
     def __init__(self) -> None:
-        self._table = _Table({}, 0)
+        self._by_class: dict[type, _Class] = {}
+        self._by_subscriber: dict[Subscriber, dict[type, None]] = {}
+        self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._busy = _Busy()
 
@@ -117,7 +127,7 @@ class EventBus:
         _require_subscriber(subscriber)
         if isinstance(subscriber, ActorRef):
             subscriber._address.need_extras().buses[self] = None
-        self._replace(functools.partial(_with, event_class, subscriber))
+        self._enter(event_class, subscriber)
         if isinstance(subscriber, ActorRef) and not subscriber.is_alive():
             self.unsubscribe(subscriber)  # pyright: ignore[reportUnknownArgumentType]
 
@@ -142,7 +152,18 @@ class EventBus:
         _require_subscriber(subscriber)
         if event_class is not None:
             _require_class(event_class)
-        return self._replace(functools.partial(_without, subscriber, event_class))
+            was_there = self._leave(subscriber, event_class)
+            classes = self._by_subscriber.get(subscriber)
+            if classes is not None and not classes:
+                self._by_subscriber.pop(subscriber, None)
+                for each in classes.copy():  # one that was entered just now
+                    self._by_subscriber.setdefault(subscriber, {})[each] = None
+            return was_there
+        classes = self._by_subscriber.pop(subscriber, None)
+        if classes is None:
+            classes = dict.fromkeys(self._by_class.copy())
+        left = [self._leave(subscriber, each) for each in classes.copy()]
+        return any(left)
 
     def forget(self, address: Address) -> None:
         """Unsubscribe an actor that has ended, and has been marked dead before."""
@@ -165,7 +186,7 @@ class EventBus:
             BaseException: What means the program (Ctrl-C on the main thread) and struck in the
                 middle of a function; all others have been served by then.
         """
-        by_class = self._table.by_class
+        by_class = self._by_class
         if not by_class:
             return 0
         receivers = iter(_receivers(by_class, type(event)))
@@ -195,7 +216,7 @@ class EventBus:
             TypeError: `event_class` is not a class.
         """
         _require_class(event_class)
-        return list(_receivers(self._table.by_class, event_class))
+        return list(_receivers(self._by_class, event_class))
 
     def has_subscribers(self, event_class: type) -> bool:
         """Tell whether anybody gets an event of exactly this class.
@@ -206,36 +227,57 @@ class EventBus:
             TypeError: `event_class` is not a class.
         """
         _require_class(event_class)
-        by_class = self._table.by_class
+        by_class = self._by_class
         if not by_class:
             return False
-        return any(cls in by_class for cls in event_class.__mro__)
+        return any(
+            (entry := by_class.get(cls)) is not None and entry.subscribers
+            for cls in event_class.__mro__
+        )
 
     def renew_locks(self) -> None:
         """Begin with a fresh lock, in a child process; another may have held the old one."""
         self._lock = threading.Lock()
 
-    def _replace(self, make: Callable[[_Table], _Table]) -> bool:
-        """Put what a function makes of the table in its place; False if that is the same table.
+    def _enter(self, event_class: type, subscriber: Subscriber) -> None:
+        fresh = entry = _Class()
+        by_class = self._by_class
+        for release in held(self._lock):
+            if event_class not in by_class:
+                by_class[event_class] = fresh
+            entry = by_class[event_class]
+            entry.pins += 1
+            release()
+        try:
+            if subscriber not in entry.subscribers:
+                entry.subscribers.setdefault(subscriber, next(self._numbers))
+            self._by_subscriber.setdefault(subscriber, {})[event_class] = None
+        finally:
+            for release in held(self._lock):
+                entry.pins -= 1
+                release()
 
-        The lock is held between any step before this call and any step after it.
-        """
-        while True:
-            before = self._table
+    def _leave(self, subscriber: Subscriber, event_class: type) -> bool:
+        """Take a subscriber out of a class; False if it was not in it."""
+        classes = self._by_subscriber.get(subscriber)
+        if classes is not None:
+            classes.pop(event_class, None)
+        by_class = self._by_class
+        entry = by_class.get(event_class)
+        if entry is None:
+            return False
+        was_there = entry.subscribers.pop(subscriber, None) is not None
+        if not entry.subscribers:
             for release in held(self._lock):
-                before = self._table
+                if (
+                    not entry.pins
+                    and not entry.subscribers
+                    and event_class in by_class
+                    and by_class[event_class] is entry
+                ):
+                    del by_class[event_class]
                 release()
-            after = make(before)
-            if after is before:
-                return False
-            done = False
-            for release in held(self._lock):
-                if self._table is before:
-                    self._table = after
-                    done = True
-                release()
-            if done:
-                return True
+        return was_there
 
     def _deliver(self, event: object, subscriber: Any) -> bool:
         """Serve one subscriber; tells whether it got the event."""
@@ -281,11 +323,13 @@ class _Busy(threading.local):
     reporting = False
 
 
-def _receivers(
-    by_class: dict[type, dict[Subscriber, int]], event_class: type
-) -> Iterable[Subscriber]:
+def _receivers(by_class: dict[type, _Class], event_class: type) -> Iterable[Subscriber]:
     """Who gets an event of a class: each once, by the number of its first subscription."""
-    found = [by_class[cls] for cls in event_class.__mro__ if cls in by_class]
+    found = [
+        entry.subscribers.copy()
+        for cls in event_class.__mro__
+        if (entry := by_class.get(cls)) is not None
+    ]
     if len(found) < 2:  # noqa: PLR2004 (the usual case, without sorting)
         return found[0] if found else ()
     numbers: dict[Subscriber, int] = {}
@@ -293,29 +337,6 @@ def _receivers(
         for subscriber, number in subscribers.items():
             numbers[subscriber] = min(number, numbers.get(subscriber, number))
     return sorted(numbers, key=numbers.__getitem__)
-
-
-def _with(event_class: type, subscriber: Subscriber, table: _Table) -> _Table:
-    """The table with one subscription more; the same table if it has it."""
-    subscribers = table.by_class.get(event_class, {})
-    if subscriber in subscribers:
-        return table
-    subscribers = subscribers | {subscriber: table.next_number}
-    return _Table(table.by_class | {event_class: subscribers}, table.next_number + 1)
-
-
-def _without(subscriber: Subscriber, event_class: type | None, table: _Table) -> _Table:
-    """The table without a subscriber; the same table if it does not have it."""
-    by_class: dict[type, dict[Subscriber, int]] = {}
-    found = False
-    for cls, subscribers in table.by_class.items():
-        rest = subscribers
-        if subscriber in subscribers and event_class in (None, cls):
-            found = True
-            rest = {each: number for each, number in subscribers.items() if each != subscriber}
-        if rest:
-            by_class[cls] = rest
-    return _Table(by_class, table.next_number) if found else table
 
 
 def _require_class(event_class: object) -> None:

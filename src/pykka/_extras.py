@@ -16,10 +16,13 @@ where it says that only the actor itself does so.
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pykka._each import call, for_each
+from pykka._locks import held
 from pykka._reasons import Failed, Killed, Reason, Stopped
 
 if TYPE_CHECKING:
@@ -30,6 +33,15 @@ if TYPE_CHECKING:
     from pykka._death_watch import Watch
     from pykka._events import EventBus
     from pykka._timers import Timer
+
+
+_making = threading.Lock()
+
+
+def renew_locks() -> None:
+    """Begin with a fresh lock, in a child process; another thread may have held the old one."""
+    global _making  # noqa: PLW0603
+    _making = threading.Lock()
 
 
 class Supervision(Protocol):
@@ -70,6 +82,7 @@ class Extras:
         "has_handed_over",
         "heir",
         "idle",
+        "in_order",
         "killed",
         "loop",
         "meter",
@@ -103,8 +116,9 @@ class Extras:
         """The inbox, if it is one with a bound or with priorities."""
         self.meter: Any = None
         """What counts messages, if that is switched on."""
-        self.signals: list[Any] = []
-        self.front: list[Any] = []
+        self.signals: Any = ()
+        self.front: Any = ()
+        """Deques, once something has been there; see `need_lanes`."""
         self.stash: list[Any] | None = None
         """Messages set aside. Only the actor itself changes it."""
         self.behaviours: Any = None
@@ -133,6 +147,9 @@ class Extras:
         """Whether `pre_restart()` of the instance that is down has run."""
         self.ends_children_together = False
         """Whether the children need not wait for each other when they end."""
+        self.in_order: Callable[[list[Any]], list[Any]] | None = None
+        """Sorts the children, with their seconds, if they are not to end in the reverse order of
+        their start."""
         self.heir: Callable[[Any], bool] | None = None
         """Takes on a letter that the actor leaves behind in its inbox, or says that it does not.
         It is set before the actor is asked to end."""
@@ -141,6 +158,17 @@ class Extras:
         self.parked: list[bool] = []
         """Holds a token while a pooled actor that is down keeps its turn; see
         `pykka.runtimes.pool.address`."""
+
+    def need_lanes(self) -> None:
+        """Make the lanes, if they have not been needed so far."""
+        signals: Any = deque()
+        front: Any = deque()
+        nothing = ()
+        for release in held(_making):
+            if self.front is nothing:
+                self.front = front
+                self.signals = signals
+            release()
 
     def note_reason(self, reason: Reason) -> None:
         """Enter why the actor has ended, if nothing is entered yet."""
@@ -168,6 +196,18 @@ class Extras:
         self.reason[:] = [reason.without_traceback() if isinstance(reason, Failed) else reason]
         self.down_reason = self.fate = self.reason[0]
 
+    def take_up(self) -> int:
+        """Put what was set aside before all other messages; only the actor itself does so.
+
+        Returns:
+            How many messages that were.
+        """
+        stashed, self.stash = self.stash or [], None
+        if stashed:
+            self.need_lanes()
+            self.front.extendleft(reversed(stashed))
+        return len(stashed)
+
     def forget_instance(self) -> None:
         """Let go of what the instance had taken on: watches, idle time-out, its own timers.
 
@@ -182,9 +222,8 @@ class Extras:
         if self.idle is not None:
             self.idle.end()
             self.idle = None
-        if self.stash:
-            self.front[:0] = self.stash
-        self.stash = None
+        self.take_up()
+        self.in_order = None
         for timer in self.timers.copy():
             if timer.is_own:
                 timer.cancel()

@@ -224,7 +224,7 @@ def put_without_waiting(inbox: Any, full: Callable[[], bool] | None, envelope: o
     return True
 
 
-def move(source: list[Any], into: list[Any]) -> None:
+def move(source: Any, into: list[Any]) -> None:
     """Move everything that is in a list to the end of another, in order.
 
     The loop runs in C from start to end, so no signal handler can raise between the moment

@@ -147,8 +147,8 @@ def attend(address: Address) -> Any:
         address.attention = True
         return DOWN
     try:
-        letter = lane.pop(0)
-    except IndexError:
+        letter = lane.popleft()
+    except (IndexError, AttributeError):  # the latter if nothing has ever been there
         return NOTHING
     address.attention = True
     if extras.meter is not None:

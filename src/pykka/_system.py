@@ -26,7 +26,7 @@ import weakref
 from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from pykka import _address, _inbox, _stacks, _waiting
+from pykka import _address, _extras, _inbox, _stacks, _waiting
 from pykka._checks import check_clock, check_flag, check_name, shorten
 from pykka._clock import Clock, default_clock
 from pykka._current import current
@@ -580,6 +580,7 @@ def _after_fork() -> None:
     _address.renew_locks()
     _inbox.renew_locks()
     _waiting.renew_locks()
+    _extras.renew_locks()
     _stacks.renew_locks()
     for system in all_systems():
         system.dead_letters.renew_locks()

@@ -56,6 +56,7 @@ from pykka.supervision._specs import ChildSpec, require_maker
 from pykka.supervision._supervisor import DynamicSupervisor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from pykka._future import Future
@@ -261,6 +262,7 @@ class PoolSupervisor(DynamicSupervisor):
     ) -> None:
         super().__init__(template, max_restarts=max_restarts, within=within, wait=False)
         self._pykka_router = router
+        self._pykka_free: Iterator[int] | None = None
         self._pykka_is_scaled = max_restarts is None
         self._pykka_family.on_change = self._pykka_enter
         self._pykka_family.on_give_up = self._pykka_give_up
@@ -276,13 +278,26 @@ class PoolSupervisor(DynamicSupervisor):
         family = self._pykka_family
         if self._pykka_is_scaled:
             family.max_restarts = RESTARTS_PER_ROUTEE * size
-        while len(family.table) < size:
-            self.add_child()
+        if len(family.table) < size:
+            self._pykka_grow(size)
         surplus = [family.table[place] for place in sorted(family.table)[size:]]
         for child in surplus:
             if child.address is not None:
                 child.address.need_extras().heir = Heir(self._pykka_router)
         return family.dismiss(surplus[::-1])
+
+    def _pykka_grow(self, size: int) -> None:
+        """Start routees, and enter all of them together."""
+        family = self._pykka_family
+        on_change, family.on_change = family.on_change, None
+        self._pykka_free = self._pykka_free_places()
+        try:
+            while len(family.table) < size:
+                self.add_child()
+        finally:
+            self._pykka_free = None
+            family.on_change = on_change
+            self._pykka_enter()
 
     def on_stop(self) -> None:
         """Close the pool."""
@@ -307,7 +322,11 @@ class PoolSupervisor(DynamicSupervisor):
         pool.close(self._pykka_router)
 
     def _pykka_new_key(self) -> int:
-        return next(filterfalse(self._pykka_family.table.__contains__, count()))
+        free = self._pykka_free
+        return next(self._pykka_free_places() if free is None else free)
+
+    def _pykka_free_places(self) -> Iterator[int]:
+        return filterfalse(self._pykka_family.table.__contains__, count())
 
     def _pykka_enter(self) -> None:
         table = self._pykka_family.table

@@ -105,6 +105,7 @@ class Family:
         self.on_give_up: Callable[[RestartLimitError], object] | None = None
         """Is called when too many restarts were needed, before the children are stopped."""
         self._times: deque[float] = deque()
+        self.address.need_extras().in_order = self.in_order
 
     @property
     def is_over(self) -> bool:
@@ -253,22 +254,16 @@ class Family:
         else:
             ref = start_made(self.address, spec, link, said)
         child.address = ref._address
-        self._keep_order(child)
 
-    def _keep_order(self, child: Child) -> None:
-        """See that children end in the reverse order of the table, also after a fresh start."""
-        if next(reversed(self.table.values())) is child:
-            return
-        extras = self.address.need_extras()
-        ordered: dict[Address, float | None] = {
-            each.address: each.spec.seconds
-            for each in self.table.values()
-            if each.address is not None
-        }
-        extras.children = {**ordered, **extras.children}
-        for address in extras.children.copy():
-            if address.actor is None:
-                self.address.lose_child(address)
+    def in_order(
+        self, children: list[tuple[Address, float | None]]
+    ) -> list[tuple[Address, float | None]]:
+        """Sort children by their places in the table, so that they end in the reverse order.
+
+        One that was started anew was started last, and is not the last in the table.
+        """
+        places = {each.address: place for place, each in enumerate(self.table.copy().values())}
+        return sorted(children, key=lambda item: places.get(item[0], -1))
 
     # --- events
 

@@ -367,6 +367,7 @@ class AsyncioAddress(Address):
         extras = self.extras
         if extras is None:
             return self.stopped
+        extras.need_lanes()
         extras.signals.extend(())  # it synchronises with whoever appends at the same time
         return self.stopped or bool(extras.signals or (extras.front and not extras.down))
 

@@ -1,0 +1,120 @@
+"""Runs all cases, or some, and prints what was counted, as JSON."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import inspect
+import json
+import logging
+import pkgutil
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tests.scaling import counting
+
+counting.install()
+
+import pykka  # noqa: E402
+from tests.scaling import operations  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType
+
+N = 40
+TRIES = 3
+LIMIT = 6
+
+
+def public() -> dict[str, CodeType]:
+    """All public operations: functions of the public modules, and methods of their classes."""
+    found: dict[str, CodeType] = {}
+    names = [each.name for each in pkgutil.iter_modules(pykka.__path__) if each.name[0] != "_"]
+    for module in [pykka, *(importlib.import_module(f"pykka.{name}") for name in names)]:
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if inspect.isclass(thing):
+                if not issubclass(thing, BaseException):
+                    found.update(_methods(thing))
+            elif inspect.isfunction(thing):
+                found[name] = thing.__code__
+    return found
+
+
+def _methods(cls: type) -> Iterator[tuple[str, CodeType]]:
+    for owner in cls.__mro__:
+        if owner.__module__.partition(".")[0] != "pykka":
+            continue
+        for name, thing in vars(owner).items():
+            if name[0] == "_" and name not in _OPERATORS:
+                continue
+            function: Any = getattr(thing, "fget", getattr(thing, "__func__", thing))
+            if inspect.isfunction(function):
+                yield f"{owner.__name__}.{name}", function.__code__
+
+
+_OPERATORS = (
+    "__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__await__",
+    "__getattr__", "__setattr__", "__eq__", "__hash__",
+)  # fmt: skip
+
+
+class Result:
+    """What one run of a case has cost."""
+
+    calls = sizes = 0
+
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        """Count what is done in the block."""
+        counting.sizes.reset()
+        counting.called.clear()
+        before = next(counting.calls)
+        yield
+        self.calls = next(counting.calls) - before
+        self.sizes = counting.sizes.value
+        self.called = counting.called.copy()
+
+
+def ratios(name: str) -> dict[str, Any]:
+    """Run a case with n and with 4n, again if it seems to grow too much, for threads are noisy."""
+    operation = operations.CASES[name]
+    few, many = Result(), Result()
+    row: dict[str, Any] = {}
+    for _ in range(TRIES):
+        one, other = Result(), Result()
+        operation(N, one.measure)
+        operation(4 * N, other.measure)
+        if not row:
+            few, many = one, other
+        few.calls, few.sizes = min(few.calls, one.calls), min(few.sizes, one.sizes)
+        many.calls, many.sizes = min(many.calls, other.calls), min(many.sizes, other.sizes)
+        row = {"calls": [few.calls, many.calls], "sizes": [few.sizes, many.sizes]}
+        if many.calls <= LIMIT * few.calls and many.sizes <= LIMIT * few.sizes + N:
+            break
+        gc.collect()
+    row["called"] = many.called
+    return row
+
+
+def main(names: list[str]) -> None:
+    """Do that with some cases, or all."""
+    logging.disable(logging.CRITICAL)
+    operations_ = public()
+    counting.begin()
+    found = {name: ratios(name) for name in names or operations.CASES}
+    sys.setprofile(None)
+    covered: dict[str, list[str]] = {}
+    for name, row in found.items():
+        called = row.pop("called")
+        for each, code in operations_.items():
+            times = called[code]
+            if times >= N or (times and each in operations.COVERED[name]):
+                covered.setdefault(each, []).append(name)
+    uncovered = [each for each in operations_ if each not in covered]
+    print(json.dumps({"cases": found, "uncovered": uncovered}))
+
+
+main(sys.argv[1:])

@@ -159,7 +159,7 @@ class Shutdown:
 
     def _refuse_suicide(self) -> None:
         """Raise if this is done by an actor of the system, which would wait for itself."""
-        me = current.state.address
+        me: Any = current.state.address
         if me is not None and me.home is self._system and me.actor is not None:
             end_of(me).get()
 

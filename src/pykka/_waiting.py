@@ -652,19 +652,23 @@ def place_of_actor(address: Address) -> Place | None:
 
 def places_of_actors() -> dict[Address, Place]:
     """The innermost lines of the code of all actors that threads are running, in one go."""
-    return {
-        address: place
-        for frame in current_frames().values()
-        for address, place in reversed(list(_places_on_stack(frame)))  # the innermost one stays
-    }
+    places: dict[Address, Place] = {}
+    for frame in current_frames().values():
+        for address, place in _places_on_stack(frame):
+            places.setdefault(address, place)
+    return places
 
 
 def _place_on_stack(address: Address, top: FrameType) -> Place | None:
-    return next((place for there, place in _places_on_stack(top) if there is address), None)
+    for there, place in _places_on_stack(top):
+        if there is address:
+            return place
+    return None
 
 
-def _places_on_stack(top: FrameType) -> Iterator[tuple[Address, Place]]:
+def _places_on_stack(top: FrameType) -> list[tuple[Address, Place]]:
     """The actors whose code a thread is running, the innermost first, and where that is."""
+    found: list[tuple[Address, Place]] = []
     users: FrameType | None = None
     frame: FrameType | None = top
     while frame is not None:
@@ -673,9 +677,10 @@ def _places_on_stack(top: FrameType) -> Iterator[tuple[Address, Place]]:
             if users is None or (_is_pythons(users) and not _is_pythons(frame)):
                 users = frame
         elif users is not None and hasattr(there := frame.f_locals.get("address"), "held_up_by"):
-            yield there, place_of(users)  # type: ignore[misc]
+            found.append((there, place_of(users)))  # type: ignore[arg-type]
             users = None
         frame = frame.f_back
+    return found
 
 
 _LIBRARY = threading.__file__.rpartition("threading")[0]

@@ -86,7 +86,7 @@ def _rounds(iterable: Iterable[Any]) -> Iterable[Any]:
 
 def _calling(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
     """Have the profile function see what C code calls."""
-    return None if function is None else lambda *args: function(*args)
+    return None if function is None else function
 
 
 _HELPERS = {

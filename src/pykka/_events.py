@@ -127,7 +127,7 @@ class EventBus:
         _require_subscriber(subscriber)
         if isinstance(subscriber, ActorRef):
             subscriber._address.need_extras().buses[self] = None
-        self._enter(event_class, subscriber)
+        self._enter(event_class, subscriber)  # pyright: ignore[reportUnknownArgumentType]
         if isinstance(subscriber, ActorRef) and not subscriber.is_alive():
             self.unsubscribe(subscriber)  # pyright: ignore[reportUnknownArgumentType]
 

@@ -161,8 +161,8 @@ class Extras:
 
     def need_lanes(self) -> None:
         """Make the lanes, if they have not been needed so far."""
-        signals: Any = deque()
-        front: Any = deque()
+        signals: deque[Any] = deque()
+        front: deque[Any] = deque()
         nothing = ()
         for release in held(_making):
             if self.front is nothing:

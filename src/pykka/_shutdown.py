@@ -61,11 +61,11 @@ if TYPE_CHECKING:
 
 
 SHARE = 0.25
-"""The part of the time that is for the end of those that have to be killed; but for no more than
+"""The part of the time that is for the end of those that have to be killed; but no more than
 `GRACE` seconds."""
 
 AFTERWARDS = 0.05
-"""The seconds that the caller abandons actors after its time, before it leaves that to a thread."""
+"""The seconds after its time that the caller abandons actors; a thread does the rest."""
 
 FEW = 1_000
 """If more actors than that are left when the time is over, they are left to a thread."""
@@ -182,11 +182,11 @@ class Shutdown:
                     return
             roots = [each for each in left if not has_parent(each)]
             for address in reversed(roots or left):
+                tried.add(address)
+                yield self._ask(address)
                 if self._is_over():
                     yield from self._kills()
                     return
-                tried.add(address)
-                yield self._ask(address)
 
     def _others(self, tried: set[Address]) -> list[Address]:
         return [each for each in self._system.everybody() if each not in tried]

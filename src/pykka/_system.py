@@ -13,8 +13,9 @@ A name is taken with `setdefault()`, so only one of several actors gets it. It i
 the actor is unregistered, which only that actor's own end does.
 
 A system that is being shut down takes no actors but the children of living ones, and after its end
-none at all. Whoever registers an actor looks afterwards whether that is so, and takes it out again;
-whoever ends the system sets the mark, and looks afterwards who is left; see `pykka._shutdown`.
+none at all. Whoever registers an actor looks afterwards whether that is so, and takes it out
+again; whoever ends the system sets the mark, and looks afterwards who is left; see
+`pykka._shutdown`.
 """
 
 from __future__ import annotations

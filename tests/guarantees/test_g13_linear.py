@@ -117,7 +117,7 @@ def test_what_counts_as_growing(row: dict[str, list[int]], expected: bool) -> No
     assert grows(row) is expected
 
 
-# --- a shutdown ends, whatever others do ------------------------------------------------------------
+# --- a shutdown ends, whatever others do --------------------------------------------------------
 
 
 class Quiet(pykka.PooledActor):

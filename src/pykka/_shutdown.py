@@ -88,7 +88,7 @@ class Shutdown:
         self._system = system
         self._end = Deadline(timeout)
         self._end_of_patience = Deadline(
-            None if timeout is None else float(timeout) - min(GRACE, timeout * SHARE)
+            None if timeout is None else float(timeout) - min(GRACE, float(timeout) * SHARE)
         )
         self._until = self._end_of_patience
         """What is being waited for is waited for until then."""

@@ -496,8 +496,8 @@ class ActorSystem:
             raise RuntimeError(msg)
         if self._closing:
             msg = (
-                f"the actor system {shorten(self._name)} is being shut down, so it takes no actors but "
-                "the children that its living actors start with start_child()"
+                f"the actor system {shorten(self._name)} is being shut down, so it takes no "
+                "actors but the children that its living actors start with start_child()"
             )
             raise RuntimeError(msg)
 

@@ -892,12 +892,18 @@ def static_children_that_end_and_come_back(n: int, measure: Measure) -> None:
             _settle(proxy, lambda: proxy.restarts().get() == n)
 
 
-@case()
+async def _start_and_stop(n: int) -> None:
+    boss: Any = await Supervisor.start_async(_specs(n))
+    await boss.stop(block=False)
+
+
+@case("_BaseSupervisor.start_async")
 def supervisors(n: int, measure: Measure) -> None:
     with pykka.ActorSystem() as system, measure():
         for _ in range(n):
             system.start(Supervisor, [])
             system.start(DynamicSupervisor, ChildSpec("child", Failing))
+        asyncio.run(_start_and_stop(n))
 
 
 # --- routers ------------------------------------------------------------------------------------
@@ -1022,7 +1028,7 @@ def askers_that_wait_for_a_limiter(n: int, measure: Measure) -> None:
     clock = ManualClock()
     with pykka.ActorSystem(clock=clock) as system:
         ref = system.start(Worker)
-        limiter = RateLimiter(ref, rate=1, burst=1, when_exceeded="wait")
+        limiter = RateLimiter(ref, rate=1, burst=1, when_exceeded="wait", clock=clock)
         with measure():
             answers = [limiter.ask("hello", block=False) for _ in range(n)]
             for _ in range(n):

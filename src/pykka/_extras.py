@@ -100,7 +100,7 @@ class Extras:
         "watching",
     )
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 (one attribute a statement)
         self.name: str | None = None
         self.parent: Address | None = None
         self.children: dict[Address, float | None] = {}

@@ -35,6 +35,7 @@ REASONS = {
     "_ending._stop_the_others": SHUTS_DOWN,
     "_gil.allows_daemon_threads": "a sub-interpreter says so",
     "_gil.wake_one": "a lock was released twice; a mistake costs a switch interval",
+    "_shutdown.Shutdown._leave": SHUTS_DOWN,
     "_system.all_systems": CHANGED,
     "runtimes.pool.dispatcher._snapshot": CHANGED,
     "_threading_future.ThreadingFuture._settle": "a lock was released twice; all else is raised",

@@ -10,6 +10,7 @@ from pykka import _death_watch as death_watch
 from pykka import _life
 from pykka import _restarting as restarting
 from pykka._address import Address
+from pykka._birth import make
 from pykka._current import current
 from pykka._ending import end
 from pykka._envelope import Envelope
@@ -90,16 +91,27 @@ class Actor:
     _pykka_address_class: ClassVar[type[Address]] = Address
     """What kind of address the runtime's actors have."""
 
+    _pykka_address: Address = None  # type: ignore[assignment]
+    """The actor's address; `None` until `__init__()` below has run.
+
+    The name is one that no user's class has; `_address` is common among network programs.
+    """
+
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         """Make the actor's address: its inbox, its ref, its names.
 
         Arguments are ignored, so a class without an `__init__()` of its own can be started with
         any. It does not call the next `__init__()`: a mixin with one goes *before* the actor class
-        in the list of bases.
+        in the list of bases. To call it once more changes nothing: the address is the same.
         """
         state = current.state
         birth = state.birth
-        if birth is not None and birth.is_for(self):
+        if birth is not None and not birth.is_for(self):
+            birth = None
+        former: Any = self._pykka_address
+        if former is not None and _is_made_already(self, is_meant=birth is not None):
+            return
+        if birth is not None:
             state.birth = None
             address = birth.address
             if address is None:
@@ -134,14 +146,18 @@ class Actor:
         Raises:
             NotImplementedError: The class has no runtime: it is `Actor` or a mixin.
             RuntimeError: `__init__()` does not call `super().__init__()`, no thread can be
-                started, or the event loop that the actor is to live in is closed.
+                started, or the event loop that the actor is to live in is closed. Or the class
+                gives out the same object again, and that one lives.
         """
         try:
-            actor = cls(*args, **kwargs)
+            state = current.state
+            actor = cls(*args, **kwargs) if state.birth is None else make(state, cls, args, kwargs)
         except BaseException as error:
             _give_up_unborn(cls, error)
             raise
         ref: ActorRef[Self] = actor.actor_ref
+        if actor._pykka_address.home.knows(actor._pykka_address):
+            raise _started_already(cls, actor)
         try:
             _set_off(actor)
         except BaseException:
@@ -215,6 +231,21 @@ class Actor:
     def _start_actor_loop(self) -> None:
         """Have something call `_life.live()` with this actor's address."""
         raise NotImplementedError(_USE_SUBCLASS)
+
+    def _actor_loop(self) -> None:
+        """Live on this thread, from the start to the end.
+
+        A `_start_actor_loop()` of a program's own has some thread call it. An override does what
+        is to be done around it, in that thread.
+        """
+        _life.live(self._require_pykka_address())
+
+    def _handle_receive(self, message: Any) -> Any:
+        """Do what a message says, and return the answer.
+
+        Tests call it on actors that are not started. The library does not: to override it is vain.
+        """
+        return _life.handle_directly(self._require_pykka_address(), message)
 
     def __str__(self) -> str:
         return str(self._require_pykka_address())
@@ -533,15 +564,51 @@ class Actor:
         return behaviour.unstash_all(self._require_pykka_address())
 
     def _require_pykka_address(self) -> Address:
-        # The name is one that no user's class has; "_address" is common among network programs.
-        try:
-            return self._pykka_address
-        except AttributeError:
+        address: Any = self._pykka_address
+        if address is None:
             msg = (
                 f"{type(self).__name__}.__init__() did not call super().__init__(), "
                 "so the actor has neither inbox nor ref; call it before anything else"
             )
-            raise RuntimeError(msg) from None
+            raise RuntimeError(msg)
+        return address  # type: ignore[no-any-return]
+
+
+def _is_made_already(actor: Any, *, is_meant: bool) -> bool:
+    """Tell whether an actor, whose `__init__()` is called again, keeps the address that it has.
+
+    It does: a class with several bases may call the `__init__()` of each, and others have refs by
+    then. Unless it has ended, or is made anew because somebody starts it: a `__new__()` may return
+    the same object again.
+
+    Args:
+        actor: The actor. It may be something else, such as a mock, on which a test calls the
+            `__init__()` of an actor class.
+        is_meant: Whether something is said of an actor that is being made, and it is this one.
+    """
+    address = actor._pykka_address
+    if not isinstance(address, Address):
+        _fit_out(actor)
+        return True
+    return address.actor is not None and (not is_meant or address.home.knows(address))
+
+
+def _fit_out(stand_in: Any) -> None:
+    """Give something that stands for an actor what `__init__()` would give to one."""
+    address = Address(stand_in, _home(None))
+    stand_in._pykka_address = address
+    stand_in._actor_ref = ref_at(address)
+    stand_in.actor_urn = address.urn
+    stand_in.actor_inbox = address.face
+    stand_in.actor_stopped = address.event
+
+
+def _started_already(actor_class: type[Actor], actor: Actor) -> RuntimeError:
+    msg = (
+        f"{actor_class.__name__}() has returned {actor}, which was started before and still "
+        "lives; an actor is started once, so its class has to make a new object each time"
+    )
+    return RuntimeError(msg)
 
 
 def start_actor(actor: A) -> ActorRef[A]:

@@ -92,6 +92,10 @@ class Home(Protocol):
     def register(self, ref: ActorRef[Any]) -> None:
         """Make the actor findable."""
 
+    def knows(self, address: Address) -> bool:
+        """Tell whether the actor is findable."""
+        ...
+
     def enter_urn(self, address: Address) -> None:
         """Make the address, whose URN was just made, findable by it."""
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import functools
 from enum import Enum, auto
+from types import FunctionType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _MISSING = object()
 
@@ -27,6 +28,14 @@ _METHOD_MAKERS = (classmethod, functools.partialmethod, functools.singledispatch
 
 # What most attributes are: neither callable, nor a descriptor, nor able to carry a mark.
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset})
+
+# What most attributes of classes are.
+_PLAIN_ON_CLASSES = _PLAIN | {FunctionType, property, staticmethod, classmethod}
+
+# The classes of the library hold nothing of a program's. The ids of those that were met are noted;
+# these classes are there for ever.
+_LIBRARY = "pykka."
+_library: set[int] = {id(object)}
 
 # Neither asks a metaclass that has a `__getattribute__()` of its own.
 _mro_of: Any = type.__dict__["__mro__"].__get__
@@ -67,10 +76,23 @@ def examine(obj: object, name: str) -> tuple[Kind, object]:
 
 def _is_traversable(obj: object) -> bool:
     """Tell whether an object is marked for `pykka.traversable`."""
-    return (
-        _look_up(obj, "_pykka_traversable").value is True
-        or _look_up(obj, "pykka_traversable").value is True
-    )
+    return _mark(obj, "_pykka_traversable") is True or _mark(obj, "pykka_traversable") is True
+
+
+def _mark(obj: object, name: str) -> object:
+    """What an object keeps under a name; also in a slot, which is read without code of its own."""
+    value = _look_up(obj, name).value
+    if type(value) is MemberDescriptorType and not issubclass(type(obj), type):
+        try:
+            return value.__get__(obj)
+        except AttributeError:  # the slot is empty
+            return _MISSING
+    return value
+
+
+def look(obj: object, name: str) -> object:
+    """What is stored under a name, be it a descriptor."""
+    return _look_up(obj, name).value
 
 
 def follow(obj: object, path: Iterable[str]) -> object:
@@ -91,9 +113,64 @@ def public_names(obj: object) -> list[str]:
     return sorted(name for name in names if not name.startswith("_"))
 
 
-def public_values(obj: object) -> Iterator[tuple[str, object]]:
-    """The attributes that the object itself holds, without those of its class."""
-    return (item for item in _instance_dict(obj).copy().items() if not item[0].startswith("_"))
+def find_all(obj: object, kind: type[Any]) -> list[tuple[tuple[str, ...], Any]]:
+    """The public attributes that are of a class, with the paths that lead there from an object.
+
+    It looks at what the object and its classes hold, and goes into what is traversable; into what
+    it comes back to in a circle, once.
+    """
+    found: list[tuple[tuple[str, ...], Any]] = []
+    to_do: list[tuple[tuple[str, ...], object]] = [((), obj)]
+    seen = {id(obj)}
+    for path, owner in to_do:
+        for name, value in _remarkable(owner):
+            if issubclass(type(value), kind):  # isinstance() would ask the object itself
+                found.append(((*path, name), value))
+            elif id(value) not in seen and _may_be_marked(value) and _is_gone_into(owner, name):
+                seen.add(id(value))
+                to_do.append(((*path, name), value))
+    return found
+
+
+def _remarkable(obj: object) -> list[tuple[str, object]]:
+    """The public attributes of an object and its classes, without those that are plain."""
+    own = _instance_dict(obj)
+    found: list[tuple[str, object]] = []
+    if not _PLAIN.issuperset(map(type, list(own.values()))):
+        found += [
+            item
+            for item in own.copy().items()
+            if item[0][:1] != "_" and type(item[1]) not in _PLAIN
+        ]
+    for cls in _classes_of(obj):
+        attributes = _class_dict(cls)
+        if id(cls) in _library or _PLAIN_ON_CLASSES.issuperset(
+            map(type, list(attributes.values()))
+        ):
+            continue
+        if str(attributes.get("__module__")).startswith(_LIBRARY):
+            _library.add(id(cls))
+            continue
+        found += [
+            item
+            for item in attributes.copy().items()
+            if item[0][:1] != "_"
+            and type(item[1]) not in _PLAIN_ON_CLASSES
+            and _look_up(obj, item[0]).value is item[1]
+        ]
+    return found
+
+
+def _may_be_marked(obj: object) -> bool:
+    """Tell at little cost whether a mark is found on an object or its classes."""
+    for marks in (_instance_dict(obj), *map(_class_dict, _classes_of(obj))):
+        if "pykka_traversable" in marks or "_pykka_traversable" in marks:
+            return True
+    return False
+
+
+def _is_gone_into(owner: object, name: str) -> bool:
+    return examine(owner, name)[0] is Kind.TRAVERSABLE
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -275,6 +275,15 @@ def handle_told(address: Address, message: object) -> None:
     address.handling = None
 
 
+def handle_directly(address: Address, message: object) -> object:
+    """Handle a message that was not sent, and return the answer, or raise."""
+    handler = _handlers.get(type(message))
+    if handler is None:
+        return address.actor.on_receive(message)  # type: ignore[union-attr]
+    result = handler(address, Envelope(message))
+    return None if result is _NO_REPLY else result
+
+
 def fail_told(address: Address, error: BaseException) -> None:
     """End the handling of a message that raised, and that nobody wants an answer to."""
     if type(error) is SetAside:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pykka._birth import Birth
 from pykka._checks import check_methods, check_name, shorten
-from pykka._current import current
 from pykka._inbox import require_spec
+from pykka._system import start_as
 
 if TYPE_CHECKING:
     from pykka._actor import Actor
@@ -70,13 +69,7 @@ class ActorOptions(Generic[A]):
                 f"which is {shorten(said['system'])}"
             )
             raise ValueError(msg)
-        state = current.state
-        before = state.birth
-        state.birth = Birth(self._actor_class, **{**self._said, **said})
-        try:
-            return self._actor_class.start(*args, **kwargs)
-        finally:
-            state.birth = before
+        return start_as(self._actor_class, args, kwargs, {**self._said, **said})
 
     def _check(self, name: Any, inbox: Any, dispatcher: Any, system: Any, loop: Any) -> None:
         if name is not None:
@@ -87,7 +80,7 @@ class ActorOptions(Generic[A]):
             if not hasattr(dispatcher, "_pool"):
                 msg = f"dispatcher is {shorten(dispatcher)}, which is no pykka.Dispatcher"
                 raise TypeError(msg)
-            if not hasattr(self._actor_class, "caller_runs"):
+            if not hasattr(self._actor_class, "_pykka_pool"):
                 msg = (
                     f"{self._actor_class.__name__} is no PooledActor, so no dispatcher gives it "
                     "its threads"

@@ -14,10 +14,11 @@ from pykka._exceptions import ActorDeadError
 from pykka._introspection import (
     Kind,
     examine,
+    find_all,
     follow,
+    look,
     nearest,
     public_names,
-    public_values,
 )
 from pykka._logging import logger
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
@@ -108,7 +109,9 @@ class ActorProxy(Generic[A]):
         return f"<ActorProxy for {self.actor_ref}, attr_path={self._attr_path!r}>"
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *public_names(self._target())})
+        target = self._target()
+        names = [name for name in public_names(target) if not self._is_self(look(target, name))]
+        return sorted({*super().__dir__(), *names})
 
     def __copy__(self) -> ActorProxy[A]:
         return self
@@ -130,6 +133,8 @@ class ActorProxy(Generic[A]):
         elif kind is Kind.VALUE and not self._is_self(value):
             return self.actor_ref.ask(ProxyGetAttr(path), block=False)
         else:
+            if kind is Kind.VALUE:
+                self._warn_of_proxy_to_self(path)
             raise AttributeError(self._no_attribute(name))
         # One step, so that all who come here at the same time return the same object.
         return self.__dict__.setdefault(name, found)
@@ -152,15 +157,18 @@ class ActorProxy(Generic[A]):
         return bool(proxy.actor_ref == self.actor_ref)
 
     def _warn_of_proxies_to_self(self) -> None:
-        for name, value in public_values(self._target()):
-            if self._is_self(value):
-                logger.warning(
-                    "%s attribute '%s' is a proxy to itself. "
-                    "Consider making it private by renaming it to '_%s'.",
-                    self.actor_ref,
-                    name,
-                    name,
-                )
+        for path, proxy in find_all(self._actor, ActorProxy):
+            if self._is_self(proxy):
+                self._warn_of_proxy_to_self(path)
+
+    def _warn_of_proxy_to_self(self, path: Sequence[str]) -> None:
+        logger.warning(
+            "%s attribute '%s' is a proxy to itself. "
+            "Consider making it private by renaming it to '_%s'.",
+            self.actor_ref,
+            ".".join(path),
+            path[-1],
+        )
 
     def _no_attribute(self, name: str) -> str:
         if "_attr_path" not in self.__dict__:  # half-made, by copy or pickle
@@ -201,6 +209,9 @@ class CallableProxy(Generic[A]):
         _require_ref(actor_ref, "a CallableProxy")
         self.actor_ref = actor_ref
         self._attr_path = tuple(attr_path)
+        if not hasattr(type(actor_ref), "_call"):
+            # It has what refs are documented to have, and no more: a mock in a test, for instance.
+            self.__class__ = _PlainCallableProxy  # pyright: ignore[reportAttributeAccessIssue]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Future[Any]:
         """Call the method, with the semantics of `ActorRef.ask`.
@@ -259,6 +270,16 @@ class CallableProxy(Generic[A]):
         return f"<CallableProxy for {self.actor_ref}, attr_path={self._attr_path!r}>"
 
 
+class _PlainCallableProxy(CallableProxy[A]):
+    """The same, for something in the place of a ref that has `ask()` and `tell()` only."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        return self.actor_ref.ask(ProxyCall(self._attr_path, args, kwargs), block=False)
+
+    def defer(self, *args: Any, **kwargs: Any) -> None:
+        self.actor_ref.tell(ProxyCall(self._attr_path, args, kwargs))
+
+
 def traversable(obj: T) -> T:
     """Mark an object so that proxies go into it.
 
@@ -296,8 +317,8 @@ def traversable(obj: T) -> T:
         obj._pykka_traversable = True  # type: ignore[attr-defined]
     except (AttributeError, TypeError):
         msg = (
-            f"pykka.traversable() cannot mark {obj!r}: an object using slots, or of a built-in "
-            "type, has no place for the mark. Give its class the attribute "
+            f"pykka.traversable() cannot be used to mark {obj!r}: an object using slots, or of a "
+            "built-in type, has no place for the mark. Give its class the attribute "
             "pykka_traversable = True instead."
         )
         raise ValueError(msg) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from pykka._address import REASON, Address
@@ -63,11 +64,10 @@ class ActorRef(Generic[A]):
     _address: Address
 
     def __new__(cls, actor: A) -> ActorRef[A]:
-        try:
-            address = actor._pykka_address
-        except AttributeError:
+        address = getattr(actor, "_pykka_address", None)
+        if not isinstance(address, Address):
             msg = f"an ActorRef takes an actor, not {actor!r}; Actor.start() returns a ref"
-            raise TypeError(msg) from None
+            raise TypeError(msg)
         ref: ActorRef[A] = _new(address.ref_class if cls is ActorRef else cls)
         ref._address = address
         return ref
@@ -108,6 +108,13 @@ class ActorRef(Generic[A]):
     def _actor(self) -> A | None:
         """The actor object while the actor lives; the tests of some programs look at it."""
         return self._address.actor  # type: ignore[return-value]
+
+    @property
+    def _actor_weakref(self) -> weakref.ref[A]:
+        """A weak reference to the actor object, dead when the actor is; programs look at it."""
+        actor = self._address.actor
+        found: Any = _to_nothing if actor is None else weakref.ref(actor)
+        return found  # type: ignore[no-any-return]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ActorRef):
@@ -472,6 +479,13 @@ class ActorRef(Generic[A]):
         address.inbox.put(envelope)
         if address.closed:
             address.bury_the_rest()
+
+
+class _Gone:
+    pass
+
+
+_to_nothing = weakref.ref(_Gone())
 
 
 def ref_at(address: Address) -> ActorRef[Any]:

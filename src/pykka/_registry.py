@@ -8,17 +8,54 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka._checks import shorten
-from pykka._system import default_system
+from pykka._ref import ref_at
+from pykka._system import ActorSystem, broadcast_by, default_system, stop_each
 
 if TYPE_CHECKING:
     from pykka._actor import Actor
+    from pykka._address import Address
     from pykka._future import Future
     from pykka._ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
 
 
-class ActorRegistry:
+class _Face(type):
+    """Has the default system use what a program has put in the place of one of these methods.
+
+    Tests do that: `mock.patch.object(ActorRegistry, "register")`. Those that ask (`get_all()` and
+    its sisters) need no care: `broadcast()` and `stop_all()` ask the class. What is not replaced
+    costs nothing.
+    """
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if cls is not ActorRegistry or name not in _methods:
+            return
+        if value is _methods[name]:
+            vars(default_system).pop(name, None)
+        else:
+            vars(default_system)[name] = _by_the_registry[name]
+
+
+def _register(ref: ActorRef[Any]) -> None:
+    ActorRegistry.register(ref)
+
+
+def _unregister(address: Address) -> bool:
+    known = default_system.knows(address)
+    ActorRegistry.unregister(ref_at(address))
+    return known
+
+
+def _stop_all(*, block: bool = True, timeout: float | None = None) -> Any:
+    return ActorRegistry.stop_all(block=block, timeout=timeout)
+
+
+_by_the_registry = {"register": _register, "unregister": _unregister, "stop_all": _stop_all}
+
+
+class ActorRegistry(metaclass=_Face):
     """Gives easy access to all running actors, from any thread.
 
     Actors are registered when they are started and unregistered when they stop.
@@ -44,7 +81,7 @@ class ActorRegistry:
         Raises:
             TypeError: `actor_ref` is not a ref.
         """
-        default_system.register(_require_ref(actor_ref))
+        ActorSystem.register(default_system, _require_ref(actor_ref))
 
     @classmethod
     def unregister(cls, actor_ref: ActorRef[Any]) -> None:
@@ -53,7 +90,7 @@ class ActorRegistry:
         Raises:
             TypeError: `actor_ref` is not a ref.
         """
-        default_system.unregister(_require_ref(actor_ref)._address)
+        ActorSystem.unregister(default_system, _require_ref(actor_ref)._address)
 
     @classmethod
     def get_all(cls) -> list[ActorRef[Any]]:
@@ -102,7 +139,7 @@ class ActorRegistry:
         Raises:
             TypeError: `target_class` is something else.
         """
-        default_system.broadcast(message, target_class)
+        broadcast_by(cls, message, target_class)
 
     @overload
     @classmethod
@@ -140,7 +177,10 @@ class ActorRegistry:
             Timeout: Not all have stopped after `timeout` seconds. All have been asked to.
             DeadlockError: An actor waits here for one that waits for it. All have been asked to.
         """
-        return default_system.stop_all(block=block, timeout=timeout)
+        return stop_each(cls.get_all(), block=block, timeout=timeout)
+
+
+_methods = {name: vars(ActorRegistry)[name] for name in ("register", "unregister", "stop_all")}
 
 
 def _require_ref(actor_ref: Any) -> ActorRef[Any]:

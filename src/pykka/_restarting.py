@@ -39,6 +39,7 @@ from pykka._replying import as_exc_info, is_failure
 from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
+    from pykka._actor import Actor
     from pykka._address import Address
     from pykka._inbox import Letter
     from pykka._reasons import Reason
@@ -88,7 +89,33 @@ def _hand_over(address: Address) -> object:
         return None
     extras.has_handed_over = True
     actor: Any = address.actor
-    return actor.pre_restart(extras.down_reason)
+    return _run_hook(actor, "pre_restart", extras.down_reason)
+
+
+def _run_hook(actor: Actor, name: str, reason: Reason) -> object:
+    """Call `pre_restart()` or `post_restart()`, if that is what an actor has under the name.
+
+    A program that is older than these hooks may use the name for something else: a value, a
+    property, a method that takes no reason. That is left alone, and said in the log, for it may
+    also be a mistake.
+
+    Returns:
+        What the hook returns.
+    """
+    import inspect  # noqa: PLC0415 (seldom needed, and slow to import)
+
+    try:
+        hook = getattr(actor, name)
+        inspect.signature(hook).bind(reason)
+    except Exception as error:
+        logger.warning(
+            "%s.%s is no hook that takes the reason of a restart (%s), so it is not called",
+            type(actor).__name__,
+            name,
+            error,
+        )
+        return None
+    return hook(reason)
 
 
 def _renew(address: Address) -> None:
@@ -99,11 +126,12 @@ def _renew(address: Address) -> None:
     reason = extras.down_reason
     try:
         state = current.state
+        before = state.birth
         state.birth = Birth(extras.supervision.actor_class, address=address)
         try:
             actor = extras.supervision.make()
         finally:
-            state.birth = None
+            state.birth = before
         _require_at(address, actor)
     except BaseException as error:
         if not is_failure(error):
@@ -124,7 +152,7 @@ def _renew(address: Address) -> None:
     extras.down = False
     extras.down_reason = extras.fate = Stopped()
     try:
-        result: Any = actor.post_restart(reason)
+        result: Any = _run_hook(actor, "post_restart", reason)
         if type(result) is CoroutineType:
             address.take_over(result, _end_of_post_restart)  # pyright: ignore[reportUnknownArgumentType]
             return

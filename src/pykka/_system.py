@@ -25,9 +25,10 @@ import os
 import threading
 import weakref
 from logging import DEBUG
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
 from pykka import _address, _extras, _inbox, _stacks, _waiting
+from pykka._birth import Birth
 from pykka._checks import check_clock, check_flag, check_name, shorten
 from pykka._clock import Clock, default_clock
 from pykka._current import current
@@ -43,7 +44,7 @@ from pykka._shutdown import Shutdown, has_parent, root_of
 from pykka._statistics import SystemStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -228,18 +229,7 @@ class ActorSystem:
         Raises:
             TypeError: `target_class` is something else.
         """
-        targets: list[ActorRef[Any]]
-        if isinstance(target_class, str):
-            targets = self.get_by_class_name(target_class)
-        elif target_class is not None:
-            targets = self.get_by_class(target_class)
-        else:
-            targets = self.get_all()
-        for ref in targets:
-            try:
-                ref.tell(message)
-            except ActorDeadError:
-                self.bury(ref._address, message, "died while the message was broadcast")
+        broadcast_by(self, message, target_class)
 
     @overload
     def stop_all(
@@ -273,24 +263,7 @@ class ActorSystem:
             Timeout: Not all have stopped after `timeout` seconds. All have been asked to.
             DeadlockError: An actor waits here for one that waits for it. All have been asked to.
         """
-        deadline = Deadline(timeout)
-        refs = [ref for ref in self.get_all()[::-1] if not has_parent(ref._address)]
-        root = root_of(current.state.address)  # of a child: it ends with its parent
-        myself = [ref for ref in refs if ref._address is root]
-        others = [ref for ref in refs if ref._address is not root]
-        if not block:
-            return [ref.stop(block=False) for ref in others + myself]
-        stopped: list[bool] = []
-        try:
-            for ref in others:
-                stopped.append(ref.stop(timeout=deadline.remaining()))  # noqa: PERF401
-        except BaseException:  # Timeout, DeadlockError, or Ctrl-C
-            for ref in others[len(stopped) + 1 :] + myself:
-                ref.stop(block=False)
-            raise
-        for ref in myself:
-            ref.stop(block=False)
-        return stopped + [True] * len(myself)
+        return stop_each(self.get_all(), block=block, timeout=timeout)
 
     def statistics(self) -> SystemStatistics:
         """Return how it stands with the actors of the system, all taken together.
@@ -412,6 +385,10 @@ class ActorSystem:
         if logger.isEnabledFor(DEBUG):
             logger.debug("Registered %s", ref)
 
+    def knows(self, address: Address) -> bool:
+        """Tell whether an actor is findable."""
+        return address in self._refs
+
     def unregister(self, address: Address) -> bool:
         """Make an actor no longer findable; False if it was not."""
         if address.ending and address in self._refs:
@@ -502,6 +479,83 @@ class ActorSystem:
             raise RuntimeError(msg)
 
 
+class Directory(Protocol):
+    """What tells who lives in a system: the system itself, or the registry."""
+
+    def get_all(self) -> list[ActorRef[Any]]:
+        """Return all running actors."""
+        ...
+
+    def get_by_class(self, actor_class: type[A]) -> list[ActorRef[A]]:
+        """Return all running actors of a class."""
+        ...
+
+    def get_by_class_name(self, actor_class_name: str) -> list[ActorRef[Any]]:
+        """Return all running actors of a class that is given by its bare name."""
+        ...
+
+
+def broadcast_by(
+    directory: Directory, message: Any, target_class: str | type[Actor] | None
+) -> None:
+    """Send a message to all actors of a directory, or to those of a class.
+
+    The refs are asked for nothing but `tell()`; a test may put something else there.
+    """
+    targets: list[ActorRef[Any]]
+    if isinstance(target_class, str):
+        targets = directory.get_by_class_name(target_class)
+    elif target_class is not None:
+        targets = directory.get_by_class(target_class)
+    else:
+        targets = directory.get_all()
+    for ref in targets:
+        try:
+            ref.tell(message)
+        except ActorDeadError:
+            address = _address_of(ref)
+            if address is not None:
+                address.home.bury(address, message, "died while the message was broadcast")
+
+
+def stop_each(
+    actors: Iterable[ActorRef[Any]], *, block: bool, timeout: float | None
+) -> list[bool] | list[Future[bool]]:
+    """Stop some actors, the last one first; see `ActorSystem.stop_all`.
+
+    The refs are asked for nothing but `stop()`; a test may put something else there.
+    """
+    deadline = Deadline(timeout)
+    refs = [ref for ref in [*actors][::-1] if not _is_child(_address_of(ref))]
+    root = root_of(current.state.address)  # of a child: it ends with its parent
+    myself = [ref for ref in refs if root is not None and _address_of(ref) is root]
+    others = [ref for ref in refs if root is None or _address_of(ref) is not root]
+    if not block:
+        return [ref.stop(block=False, timeout=timeout) for ref in others + myself]
+    stopped: list[bool] = []
+    try:
+        for ref in others:
+            seconds = deadline.remaining() if stopped else timeout
+            stopped.append(ref.stop(block=True, timeout=seconds))
+    except BaseException:  # Timeout, DeadlockError, or Ctrl-C
+        for ref in others[len(stopped) + 1 :] + myself:
+            ref.stop(block=False)
+        raise
+    for ref in myself:
+        ref.stop(block=False)
+    return stopped + [True] * len(myself)
+
+
+def _address_of(ref: Any) -> Address | None:
+    """The address that a ref points at; `None` if it is no ref of an actor."""
+    address = getattr(ref, "_address", None)
+    return address if isinstance(address, _address.Address) else None
+
+
+def _is_child(address: Address | None) -> bool:
+    return address is not None and has_parent(address)
+
+
 def join_parent(address: Address) -> None:
     """Make an actor, which is about to be started, a child of its parent if it has one.
 
@@ -543,13 +597,29 @@ def start_with(
     kwargs: dict[str, Any],
     **said: Any,
 ) -> ActorRef[A]:
-    """Start an actor, of which something is said besides its options; see `Birth`."""
-    options: Any = actor_class
-    if not hasattr(options, "_start_with"):
-        require_actor_class(options)
-        options = options.options()
-    ref: ActorRef[A] = options._start_with(args, kwargs, **said)
+    """Start an actor, of which something is said besides its options; see `Birth`.
+
+    Nothing is asked of the class: it may use the name `options` for something of its own.
+    """
+    given: Any = actor_class
+    if isinstance(given, type) or not hasattr(given, "_start_with"):
+        require_actor_class(given)
+        return start_as(cast("type[A]", given), args, kwargs, said)
+    ref: ActorRef[A] = given._start_with(args, kwargs, **said)
     return ref
+
+
+def start_as(
+    actor_class: type[A], args: tuple[Any, ...], kwargs: dict[str, Any], said: dict[str, Any]
+) -> ActorRef[A]:
+    """Start an actor of a class, of which something is said; see `Birth`."""
+    state = current.state
+    before = state.birth
+    state.birth = Birth(actor_class, **said)
+    try:
+        return actor_class.start(*args, **kwargs)
+    finally:
+        state.birth = before
 
 
 _systems: weakref.WeakKeyDictionary[ActorSystem, None] = weakref.WeakKeyDictionary()

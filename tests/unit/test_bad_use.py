@@ -302,7 +302,7 @@ class Slotted:
 def test_traversable_on_what_has_no_place_for_a_mark(thing: object) -> None:
     text = error_of(ValueError, lambda: pykka.traversable(thing))
 
-    assert f"cannot mark {thing!r}" in text
+    assert f"cannot be used to mark {thing!r}" in text
     assert "slots" in text
     assert "Give its class the attribute pykka_traversable = True instead." in text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ import pytest
 from pykka._introspection import (
     Kind,
     examine,
+    find_all,
     follow,
     nearest,
     public_names,
-    public_values,
 )
 
 
@@ -145,7 +146,21 @@ def test_slots() -> None:
     assert examine(Slotted(), "empty")[0] is VALUE
     assert examine(Slotted(), "other")[0] is MISSING
     assert public_names(Slotted()) == ["empty", "full", "pykka_traversable"]
-    assert list(public_values(Slotted())) == []
+
+
+@pytest.mark.parametrize("mark", ["_pykka_traversable", "pykka_traversable"])
+@pytest.mark.parametrize("value", [True, False, 1])
+def test_a_mark_in_a_slot(mark: str, value: object) -> None:
+    slotted = type("Marked", (), {"__slots__": (mark,)})
+    thing = Thing()
+    thing.none = slotted()
+    assert examine(thing, "none")[0] is VALUE, "the slot is empty"
+
+    setattr(thing.none, mark, value)
+    assert examine(thing, "none")[0] is (TRAVERSABLE if value is True else VALUE)
+
+    thing.none = slotted  # the class itself has no mark, but a place for one
+    assert examine(thing, "none")[0] is METHOD
 
 
 @pytest.mark.parametrize(
@@ -171,7 +186,7 @@ def test_no_code_of_what_the_object_holds_runs() -> None:
 
     assert kind is VALUE
     assert value is explosive
-    assert [name for name, _value in public_values(thing)] == ["explosive"]
+    assert find_all(thing, Sought) == []
     assert "explosive" in public_names(thing)
     assert public_names(explosive) == ["descriptor", "held", "method", "read"]
 
@@ -198,7 +213,6 @@ def test_a_class_has_its_own_attributes() -> None:
     assert examine(Child, "value") == (VALUE, "overridden")
     assert examine(Thing, "mro")[0] is MISSING
     assert "method" in public_names(Child)
-    assert list(public_values(Child)) == []
 
 
 @pytest.mark.parametrize("mark", ["_pykka_traversable", "pykka_traversable"])
@@ -251,14 +265,57 @@ def test_nearest(name: str, expected: str | None) -> None:
     assert nearest(name, ["color", "pause", "play", "stop"]) == expected
 
 
+class Sought:
+    pass
+
+
+def test_find_all_looks_at_the_object_its_classes_and_what_is_traversable() -> None:
+    class Base:
+        on_base, hidden = Sought(), Sought()
+
+    class Holder(Base):
+        hidden = None  # type: ignore[assignment]
+        _private = Sought()
+        inner: Any
+        other: Any
+
+    holder, other = Holder(), Thing()
+    inner = type("Inner", (), {"pykka_traversable": True})()
+    inner.deep = Sought()
+    inner.circle = inner
+    other.sought = Sought()  # type: ignore[attr-defined]
+    holder.inner, holder.again, holder.other = inner, inner, other  # type: ignore[attr-defined]
+
+    assert [path for path, _value in find_all(holder, Sought)] == [("on_base",), ("inner", "deep")]
+
+
+def test_find_all_sees_what_a_class_gets_later() -> None:
+    class Holder:
+        late: Any = None
+
+    assert find_all(Holder(), Sought) == []
+    Holder.late = Sought()
+    assert find_all(Holder(), Sought) == [(("late",), Holder.late)]
+
+
 def test_attributes_may_be_added_while_somebody_looks() -> None:
     thing = Thing()
     for number in range(100):
-        thing.__dict__[f"attribute_{number}"] = number
+        thing.__dict__[f"attribute_{number}"] = Sought()
+    stop = threading.Event()
 
-    seen = 0
-    for number, _item in enumerate(public_values(thing)):
-        thing.__dict__[f"late_{number}"] = number
-        seen += 1
+    def grow() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            thing.__dict__[f"late_{number}"] = number
+            thing.__dict__.pop(f"late_{number - 50}", None)
 
-    assert seen == 100
+    grower = threading.Thread(target=grow)
+    grower.start()
+    try:
+        for _ in range(300):
+            assert len(find_all(thing, Sought)) == 100
+    finally:
+        stop.set()
+        grower.join()

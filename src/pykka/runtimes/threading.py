@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._actor import Actor
+from pykka._ending import end
 from pykka._gil import NO_DAEMONS, allows_daemon_threads
 from pykka._life import live
 from pykka._threading_future import new_threading_future
@@ -56,10 +57,24 @@ class ThreadingActor(Actor):
         if self.use_daemon_thread and not allows_daemon_threads():
             others = "use_daemon_thread = False"
             raise RuntimeError(NO_DAEMONS.format(type(self).__name__, others))
+        loop_is_ours = type(self)._actor_loop is Actor._actor_loop
         thread = threading.Thread(
-            target=live,
-            args=(self._pykka_address,),
+            target=live if loop_is_ours else _live_by,
+            args=(self._pykka_address if loop_is_ours else self,),
             name=f"{type(self).__name__}-{next(_numbers)}",
             daemon=self.use_daemon_thread,
         )
         thread.start()
+
+
+def _live_by(actor: Actor) -> None:
+    """Run the actor by its class's own `_actor_loop()`.
+
+    If that does not come to call ours, the actor ends, and who has asked is answered.
+    """
+    address = actor._pykka_address
+    try:
+        actor._actor_loop()
+    finally:
+        if address.claim_life():
+            end(address)

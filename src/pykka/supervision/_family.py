@@ -52,7 +52,7 @@ from pykka.supervision._errors import (
     path_of,
 )
 from pykka.supervision._link import GoOn, Link, Retry
-from pykka.supervision._making import is_class, make, start_made
+from pykka.supervision._making import class_of, is_class, make, start_made
 from pykka.supervision._plan import Child, Plan
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class Family:
             self.address,
             child,
             partial(make, spec),
-            actor_class=getattr(maker, "actor_class", maker) if is_of_class else Actor,
+            actor_class=class_of(maker) if is_of_class else Actor,
             restarts=spec.restart != "temporary",
             started=started,
             tells_all=self.blocks_its_loop,

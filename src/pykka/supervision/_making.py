@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pykka import _birth as birth
 from pykka._actor import Actor, start_actor
-from pykka._birth import Birth
 from pykka._checks import shorten
 from pykka._current import current
 from pykka._options import ActorOptions
@@ -23,15 +23,25 @@ def is_class(actor: Any) -> bool:
     )
 
 
+def class_of(actor: Any) -> Any:
+    """The class that a child is of; what it was given as, if that is a function."""
+    given: Any = actor
+    return given.actor_class if isinstance(actor, ActorOptions) else given
+
+
 def _is_tied_by(address: Address, link: Any) -> bool:
     return address.extras is not None and address.extras.supervision is link
 
 
 def make(spec: ChildSpec) -> Any:
-    """Make an instance of a child's actor."""
-    given: Any = spec.actor
-    maker: Any = getattr(given, "actor_class", given)
-    actor = maker(*spec.args, **spec.kwargs)
+    """Make an instance of a child's actor, of which something is said in the thread's state."""
+    state, given = current.state, spec.actor
+    said: Any = state.birth
+    actor: Any
+    if is_class(given):
+        actor = birth.make(state, class_of(given), spec.args, spec.kwargs)
+    else:
+        actor = birth.make_by(said, given, spec.args, spec.kwargs)  # type: ignore[arg-type]
     if not isinstance(actor, Actor):
         msg = (
             f"the function of the child specification {shorten(spec.id)} has to make an actor "
@@ -46,7 +56,8 @@ def start_made(
 ) -> ActorRef[Any]:
     """Start what the function of a specification makes."""
     state = current.state
-    state.birth = Birth(Actor, **said)
+    before = state.birth
+    state.birth = birth.Birth(Actor, **said)
     try:
         actor = make(spec)
     except BaseException:
@@ -56,7 +67,7 @@ def start_made(
                 address.kill()
         raise
     finally:
-        state.birth = None
+        state.birth = before
     if not _is_tied_by(actor._pykka_address, link):
         msg = (
             f"the function of the child specification {shorten(spec.id)} has returned an actor "

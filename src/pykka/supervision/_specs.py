@@ -211,8 +211,9 @@ def require_maker(who: str, actor: Any) -> None:
 
 
 def _type_of(actor: Any) -> Literal["worker", "supervisor"]:
-    actor_class: Any = getattr(actor, "actor_class", actor)
-    return "supervisor" if getattr(actor_class, "supervises", False) else "worker"
+    given: Any = actor
+    actor_class: Any = given.actor_class if isinstance(actor, ActorOptions) else given
+    return "supervisor" if getattr(actor_class, "supervises", False) is True else "worker"
 
 
 def require_one_of(who: str, name: str, value: object, values: tuple[str, ...]) -> None:

@@ -64,7 +64,11 @@ class PooledActor(Actor):
     @property
     def _pykka_pool(self) -> Pool:
         """The threads of the class's dispatcher, if it has one of its own."""
-        chosen: Any = self.dispatcher
+        chosen: Any
+        try:
+            chosen = self.dispatcher
+        except Exception as error:
+            chosen = error
         if isinstance(chosen, Dispatcher):
             return chosen._pool
         msg = (
@@ -85,8 +89,8 @@ class PooledActor(Actor):
         address.begin(
             has_begun=getattr(self.on_start, "__func__", None) is _inherited_on_start
             and (address.extras is None or address.extras.supervision is None)
-            and self.stash_capacity is None,
-            caller_runs=self.caller_runs and pool.caller_runs and not pool.is_bounded,
+            and type(self).stash_capacity is None,
+            caller_runs=bool(type(self).caller_runs) and pool.caller_runs and not pool.is_bounded,
         )
 
 

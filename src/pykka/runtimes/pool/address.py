@@ -118,10 +118,11 @@ class PooledAddress(Address):
         self.handling = self.waiting = self.stoppers = self.extras = None
         self._urn = self._event = self._face = None
         of: Any = actor
-        if of.dispatcher is None:
-            self.pool: Pool = home.pool or home.need_pool()
-        else:
-            self.pool = of._pykka_pool
+        try:
+            has_own_pool = of.dispatcher is not None
+        except Exception:
+            has_own_pool = True
+        self.pool: Pool = of._pykka_pool if has_own_pool else home.pool or home.need_pool()
         self.backlog: list[Any] | None = None
         self.begun: bool | None = None
         """Whether the start hook has run, or is running; `None` if the actor is not started."""

@@ -1,0 +1,18 @@
+"""Actors on threads, under the name that they had in Pykka 4; programs import them from here.
+
+The classes are those of `pykka`. They are defined in `pykka.runtimes.threading` and
+`pykka._threading_future`.
+"""
+
+from __future__ import annotations
+
+from pykka._actor import Actor
+from pykka._exceptions import Timeout
+from pykka._future import Future
+from pykka._threading_future import ThreadingFuture
+from pykka.runtimes.threading import ThreadingActor
+
+__all__ = ["ThreadingActor", "ThreadingFuture"]
+
+_besides = (Actor, Future, Timeout)
+"""Names that the module had besides."""

@@ -371,6 +371,7 @@ def options_and_proxies(n: int, measure: Measure) -> None:
         with measure():
             for _ in range(n):
                 Worker.options(system=system).start().stop()
+                DynamicSupervisor.options(system=system)
                 proxy.on_receive("hello").get()
                 ref.proxy().work.defer()
                 pykka.traversable(Part())

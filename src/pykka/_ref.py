@@ -63,6 +63,10 @@ class ActorRef(Generic[A]):
 
     _address: Address
 
+    if TYPE_CHECKING:  # the signature that the documentation shows
+
+        def __init__(self, actor: A) -> None: ...
+
     def __new__(cls, actor: A) -> ActorRef[A]:
         address = getattr(actor, "_pykka_address", None)
         if not isinstance(address, Address):

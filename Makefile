@@ -1,17 +1,25 @@
 # Everything that is done to this project is done by one of these commands. `make help` lists them.
 
-# The first Python on the path that is new enough.
-PYTHON ?= $(shell scripts/pythons --first)
+# The first Python on the path that is new enough. Another one that is named gets an environment of
+# its own.
+ifdef PYTHON
+VENV ?= .venv-$(or $(shell scripts/pythons --version-of "$(PYTHON)"),$(notdir $(PYTHON)))
+else
+PYTHON := $(shell scripts/pythons --first)
 VENV ?= .venv
+endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST = -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+# Not --quiet, which hides warnings even from --strict, so that nothing counts.
+MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 INSTALL = $(PIP) install --require-hashes -r requirements/build.txt && \
 	$(PIP) install --no-build-isolation --no-deps --editable .
 
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-only check format docs docs-serve bench-peers bench bench-full bench-free-threaded stress wheel lock clean
+.PHONY: help demo test test-all check format docs docs-serve bench-peers bench bench-full bench-free-threaded stress wheel lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,14 +27,18 @@ help: ## list the commands
 demo: $(VENV)/ready-demo ## run the main job: parse Python's own standard library with a pool of actors
 	@$(BIN)/python examples/stdlib_census.py $(FOLDER)
 
-test: $(VENV)/ready-dev ## run the tests, with coverage
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+test: $(VENV)/ready-examples ## run the quick tests, in about two minutes; on another Python: make test PYTHON=…
+	@echo "The quick tests, on $$($(BIN)/python --version), take about two minutes on two cores …"
+	@$(BIN)/python $(PYTEST)
+	@echo "The quick tests have passed. make test-all and make stress try more."
 
-test-only: $(VENV)/ready-examples ## run the tests on another Python: make test-only PYTHON=… VENV=…
-	$(BIN)/python -m pytest --ignore tests/types
+test-all: $(VENV)/ready-dev ## run the exhaustive tests, with coverage, in about seven minutes
+	@echo "The exhaustive tests, on $$($(BIN)/python --version), take about seven minutes on two cores …"
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run $(PYTEST) --exhaustive
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+	@echo "The exhaustive tests have passed, and run the code that has to be run."
 
 check: $(VENV)/ready-dev ## format, lint, types, import contracts, docs
 	$(BIN)/ruff format --check
@@ -34,14 +46,14 @@ check: $(VENV)/ready-dev ## format, lint, types, import contracts, docs
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(MKDOCS)
 
 format: $(VENV)/ready-dev ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 docs: $(VENV)/ready-dev ## build the documentation into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(MKDOCS)
 
 docs-serve: $(VENV)/ready-dev ## serve the documentation while it is written
 	$(BIN)/mkdocs serve
@@ -67,7 +79,7 @@ wheel: $(VENV)/ready-dev ## build the wheel into dist/
 	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .
 
 lock: ## pin the newest versions of everything in requirements/
-	scripts/lock
+	scripts/lock --upgrade
 
 clean: ## remove what the other commands made
 	rm -rf .venv .venv-* .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist site
@@ -77,8 +89,9 @@ clean: ## remove what the other commands made
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "No supported Python found (3.11 to 3.14); name one with PYTHON=…" >&2; exit 1; }
 	@echo "Making $(VENV) with $(PYTHON) …"
-	@"$(PYTHON)" -m venv "$(VENV)" || { rm -rf "$(VENV)"; \
-		echo "$(PYTHON) cannot make a virtual environment; install its venv module (python3-venv)" >&2; exit 1; }
+	@python=$$(scripts/pythons --find "$(PYTHON)") || exit 1; \
+	"$$python" -m venv "$(VENV)" || { rm -rf "$(VENV)"; \
+		echo "$$python cannot make a virtual environment; install its venv module (python3-venv)" >&2; exit 1; }
 
 # Some of what the examples need has no wheels for free-threaded builds. There, the tests that need
 # it are skipped.

@@ -1,14 +1,22 @@
-"""Runs the examples in the README, the documentation and the docstrings as tests."""
+"""Runs the examples in the README, the documentation and the docstrings as tests.
+
+Also what concerns all tests: which of them run (see `tests/tiers.py`), and on which worker if there
+are several (`pytest -n`).
+"""
 
 from __future__ import annotations
 
+import gc
 import signal
 from typing import Any
 
+import pytest
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
+from sybil.integration.pytest import SybilItem
 from sybil.parsers.doctest import DocTestParser
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from tests import tiers
 from tests.leaks import LeakCheck
 
 
@@ -36,7 +44,37 @@ _docstrings = Sybil(
 pytest_collect_file = (_markdown + _docstrings).pytest()
 
 
-def pytest_configure() -> None:
-    """Let Ctrl-C have its usual meaning; a shell's background jobs are started without it."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tier be chosen."""
+    parser.addoption(
+        "--exhaustive", action="store_true", help="run the exhaustive tier of the tests"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the tier, and let Ctrl-C have its usual meaning.
+
+    A shell's background jobs are started without it.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    tiers.choose(exhaustive=config.option.exhaustive)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the quick tier leaves out, and keep the examples of a page together."""
+    is_named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    if not is_named and not config.option.exhaustive:
+        config.hook.pytest_deselected(items=tiers.leave_out(items))
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if isinstance(item, SybilItem):  # each example goes on where the one before it ended
+                page = item.nodeid.partition("::")[0]
+                item.add_marker(pytest.mark.xdist_group(page))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking through the tests themselves, again and again."""
+    gc.collect()
+    gc.freeze()

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from tests import tiers
 from tests.leaks import PATIENCE
 
 if TYPE_CHECKING:
@@ -191,8 +192,10 @@ def explore(
         make: Makes the scenario.
         at_most: How many runs it may take.
         preemptions: How often, at most, a task that could go on has to wait for another one in an
-            interleaving; `None` for any number. Nearly all mistakes show themselves with two.
+            interleaving; `None` for any number. Nearly all mistakes show themselves with two, and
+            in the quick tier of the tests there are never more.
     """
+    preemptions = tiers.preemptions(preemptions)
     report = Report()
     to_do: list[list[str]] = [[]]
     threads = Threads()

@@ -12,7 +12,7 @@ from pykka.runtimes.pool import dispatcher
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 """Seconds after which a test that waits for something gives up."""
 
 

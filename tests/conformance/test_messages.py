@@ -178,7 +178,7 @@ def test_ask_to_a_dead_actor_without_blocking_puts_the_error_into_the_future(age
 @pytest.mark.parametrize(
     "message",
     [None, 0, "", "text", b"bytes", (), {"key": "value"}, Plain(), Plain, ValueError("value")],
-    ids=repr,
+    ids=lambda message: type(message).__name__,
 )
 def test_a_message_may_be_anything_and_is_not_copied(runtime: Runtime, message: object) -> None:
     class Echo(runtime.actor_class):  # type: ignore[name-defined, misc]

@@ -472,6 +472,7 @@ def test_help() -> None:
         assert text in completed.stdout
 
 
+@pytest.mark.exhaustive  # it is what `make demo` does
 def test_the_standard_library() -> None:
     stdlib = Path(sysconfig.get_path("stdlib"))
     files = [

@@ -90,7 +90,11 @@ def test_the_statistics_of_a_dispatcher() -> None:
         statistics.threads = 5  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("wrong", ["a name", 4, pykka.Dispatcher, object()], ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    ["a name", 4, pykka.Dispatcher, object()],
+    ids=["a name", "a number", "the class", "an object"],
+)
 def test_a_class_that_keeps_something_else_under_that_name(wrong: Any) -> None:
     class Mistaken(Agent):
         dispatcher = wrong

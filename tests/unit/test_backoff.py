@@ -8,7 +8,7 @@ import pickle
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pykka.resilience import Backoff
@@ -37,7 +37,6 @@ def test_without_another_source_of_chance_the_pauses_differ() -> None:
 NUMBERS = st.floats(0, 1e300, allow_nan=False)
 
 
-@settings(deadline=None, database=None)
 @given(
     bounds=st.tuples(NUMBERS, NUMBERS).map(sorted),
     factor=st.floats(1, 1e300),

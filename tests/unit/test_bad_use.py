@@ -297,8 +297,11 @@ def test_something_else_where_a_future_is_meant() -> None:
 class Slotted:
     __slots__ = ("value",)
 
+    def __repr__(self) -> str:
+        return "Slotted()"
 
-@pytest.mark.parametrize("thing", [Slotted(), Slotted, 3, "text", int], ids=repr)
+
+@pytest.mark.parametrize("thing", [Slotted(), Slotted, 3, "text", int], ids=str)
 def test_traversable_on_what_has_no_place_for_a_mark(thing: object) -> None:
     text = error_of(ValueError, lambda: pykka.traversable(thing))
 

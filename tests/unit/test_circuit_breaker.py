@@ -8,7 +8,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.askables import Scripted
@@ -197,11 +196,7 @@ class BreakerAgainstModel(RuleBasedStateMachine):
 
 
 def test_it_does_what_the_model_does() -> None:
-    machine = BreakerAgainstModel.TestCase
-    machine.settings = settings(
-        max_examples=250, stateful_step_count=50, deadline=None, database=None
-    )
-    machine("runTest").debug()
+    BreakerAgainstModel.TestCase("runTest").debug()
 
 
 # --- details ------------------------------------------------------------------------------------

@@ -104,12 +104,18 @@ def test_an_alarm_may_fork(clock: str) -> None:
         clock = {clock}
         codes = []
         forked = []
+        let_go, dropped = threading.Event(), threading.Event()
+
+        def leave():
+            dropped.wait(PATIENCE)
+            os._exit(0)
 
         def fork():
+            let_go.wait(PATIENCE)
             pid = os.fork()
             if pid == 0:
                 forked.append(True)
-                clock.schedule(clock.now() + 0.1, Alarm(lambda: os._exit(0)))
+                clock.schedule(clock.now() + 0.1, Alarm(leave))
             else:
                 codes.append(os.waitpid(pid, 0)[1])
 
@@ -117,6 +123,7 @@ def test_an_alarm_may_fork(clock: str) -> None:
             def __del__(self):
                 if forked:  # the child has dropped what was pending
                     os.write(1, b"dropped\\n")
+                    dropped.set()
 
         def end():
             if forked:
@@ -126,7 +133,8 @@ def test_an_alarm_may_fork(clock: str) -> None:
         for alarm in all:
             clock.schedule(clock.now(), alarm)
         last = all[-1].rung
-        del all, alarm
+        del all, alarm  # or they would be kept in the child by this thread, which is not there
+        let_go.set()
         if clock.__class__ is ManualClock:
             clock.advance(1)
             if forked:

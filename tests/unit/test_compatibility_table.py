@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import re
@@ -41,6 +42,7 @@ def rows(text: str) -> list[list[str]]:
     ]
 
 
+@functools.cache
 def functions_of(path: Path) -> set[str]:
     """The names of the test functions of a file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

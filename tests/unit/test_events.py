@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.injection import Interrupted, inject
 from tests.leaks import PATIENCE, wait_until
@@ -175,7 +175,6 @@ def test_the_first_subscription_of_a_subscriber_gives_it_its_place(bus: EventBus
     assert got == ["one", "other"]
 
 
-@settings(max_examples=300, deadline=None, database=None)
 @given(STEPS, st.sampled_from(CLASSES))
 def test_it_does_what_a_plain_list_of_subscriptions_does(
     steps: list[tuple[str, type, int]], event_class: type

@@ -6,7 +6,6 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
@@ -268,7 +267,4 @@ class Futures(RuleBasedStateMachine):
                     assert not model.done() or model.has_hook_somewhere()
 
 
-Futures.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=30, deadline=None, database=None
-)
 TestFutures = Futures.TestCase

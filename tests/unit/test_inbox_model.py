@@ -7,7 +7,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -194,9 +193,6 @@ class InboxOfAnAddress(RuleBasedStateMachine):
 @pytest.mark.parametrize("make_inbox", [queue.SimpleQueue, queue.Queue, OwnInbox])
 def test_every_message_has_one_fate(make_inbox: Callable[[], Any]) -> None:
     machine = type("Machine", (InboxOfAnAddress,), {"make_inbox": staticmethod(make_inbox)})
-    machine.TestCase.settings = settings(
-        max_examples=100, stateful_step_count=30, deadline=None, database=None
-    )
     machine.TestCase("runTest").debug()
 
 

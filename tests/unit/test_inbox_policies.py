@@ -14,7 +14,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.inboxes import Undertaker, make_inbox, name_of
@@ -1200,7 +1199,4 @@ class Inboxes(RuleBasedStateMachine):
 
 
 def test_an_inbox_does_what_a_plain_list_does() -> None:
-    Inboxes.TestCase.settings = settings(
-        max_examples=300, stateful_step_count=40, deadline=None, database=None
-    )
     Inboxes.TestCase("runTest").debug()

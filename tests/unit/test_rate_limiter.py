@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.askables import BrokenClock, Echo, LateClock, Scripted
 from tests.injection import Interrupted, inject
@@ -44,7 +44,6 @@ def in_background(function: Callable[[], Any]) -> tuple[threading.Thread, list[A
 # --- the bucket ---------------------------------------------------------------------------------
 
 
-@settings(deadline=None, database=None)
 @given(
     burst=st.integers(1, 4),
     steps=st.lists(st.tuples(st.integers(0, 8), st.integers(1, 6)), max_size=20),
@@ -74,7 +73,6 @@ def test_what_is_refused_is_what_a_plain_bucket_has_no_token_for(
     assert len(echo.asked) == sent
 
 
-@settings(deadline=None, database=None)
 @given(
     burst=st.integers(1, 4),
     steps=st.lists(st.tuples(st.integers(0, 8), st.integers(1, 6)), max_size=12),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.supervision_model import ACTIONS, RESTARTS, SHUTDOWNS, STRATEGIES, Leaf, Node, Trial
 
@@ -40,11 +40,6 @@ actions = st.lists(
 )
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 @given(trees, actions)
 def test_trees_do_what_the_model_does(tree: Node, steps: list[tuple[str, int]]) -> None:
     with Trial(tree) as trial:

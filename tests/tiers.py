@@ -1,0 +1,62 @@
+"""The two tiers of the tests: how much is tried in each.
+
+The quick tier is for whoever changes something, and runs on every Python: it takes two minutes, so
+it is run often. The exhaustive tier is for what is to be accepted; it does everything that the
+quick one does, and
+
+- runs the tests marked `exhaustive`, which take long and seldom find what no other test does,
+- explores with any number of preemptions, if the test does not say how many (`interleave.py`),
+- gives Hypothesis a budget that is several times larger.
+
+What is named on the command line runs in either tier, marked or not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    import pytest
+
+PREEMPTIONS = 2
+"""In the quick tier, how often at most a task that could go on has to wait for another one. Each
+mistake that is planted in the tests shows itself with two."""
+
+settings.register_profile(
+    "quick",
+    max_examples=50,
+    stateful_step_count=30,
+    deadline=None,  # the machine may be busy with something else
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile(
+    "exhaustive", settings.get_profile("quick"), max_examples=300, stateful_step_count=50
+)
+
+
+class _Tier:
+    is_exhaustive = False
+
+
+def choose(*, exhaustive: bool) -> None:
+    """Say which tier it is; before the tests are imported, which look at Hypothesis's settings."""
+    _Tier.is_exhaustive = exhaustive
+    settings.load_profile("exhaustive" if exhaustive else "quick")
+
+
+def preemptions(wanted: int | None) -> int | None:
+    """How many preemptions an exploration has that is to have so many, or any number."""
+    if _Tier.is_exhaustive:
+        return wanted
+    return PREEMPTIONS if wanted is None else min(wanted, PREEMPTIONS)
+
+
+def leave_out(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Take the tests that are for the exhaustive tier from a list, and return them."""
+    left_out = [item for item in items if item.get_closest_marker("exhaustive")]
+    items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
+    return left_out

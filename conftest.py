@@ -1,7 +1,7 @@
 """Runs the examples in the README, the documentation and the docstrings as tests.
 
-Also what concerns all tests: which of them run (see `tests/tiers.py`), and which have to run in the
-same process if there are several (`pytest -n`).
+Also what concerns all tests: which of them run (see `tests/tiers.py`), and which have to run in
+the same process if there are several (`pytest -n`).
 """
 
 from __future__ import annotations

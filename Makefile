@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The compiled files of the tests are kept, which saves much of the time, but not among the sources.
 TESTING = env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(abspath $(VENV))/pycache $(BIN)
-PYTEST = -m pytest --numprocesses auto --maxprocesses 4 --max-worker-restart 0 --dist loadgroup
+PYTEST = -m pytest --numprocesses auto --maxprocesses 4 --max-worker-restart 0
 # Python 3.12.1 crashes if one thread is traced by instruction and others for their coverage.
 CRASHES_IF_MEASURED = $(filter 3.12,$(shell scripts/pythons --version-of $(BIN)/python))
 # Not --quiet, which hides warnings even from --strict, so that nothing counts.

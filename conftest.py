@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
-from sybil.integration.pytest import SybilItem
 from sybil.parsers.doctest import DocTestParser
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from tests import tiers
@@ -61,17 +60,25 @@ def pytest_configure(config: pytest.Config) -> None:
     tiers.choose(exhaustive=config.option.exhaustive)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the examples of a page in one process: each goes on where the one before it ended."""
+    # Not by xdist's own groups, which xdist 3.8 cannot tell from others under pytest 9.2.
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 (it need not be there)
+
+    class PagesInOnePiece(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            page, _, name = nodeid.partition("::")
+            return page if name.startswith("line:") else nodeid
+
+    return PagesInOnePiece(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the quick tier leaves out, and keep the examples of a page together."""
+    """Leave out what the quick tier leaves out."""
     is_named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
     if not is_named and not config.option.exhaustive:
         config.hook.pytest_deselected(items=tiers.leave_out(items))
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            if isinstance(item, SybilItem):  # each example goes on where the one before it ended
-                page = item.nodeid.partition("::")[0]
-                item.add_marker(pytest.mark.xdist_group(page))
 
 
 def pytest_collection_finish() -> None:

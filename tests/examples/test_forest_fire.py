@@ -79,6 +79,7 @@ def test_the_program_as_its_users_run_it() -> None:
     assert set("".join(lines[3:-1])) <= set(" .:+*#")
 
 
+@pytest.mark.exhaustive
 def test_100_000_trees() -> None:
     text = output_of("forest_fire.py")
     started = re.search(r"Started ([\d,]+) actors", text)

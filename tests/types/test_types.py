@@ -53,6 +53,7 @@ def basedpyright() -> dict[str, dict[int, str]]:
     return found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(LIMIT)
 @pytest.mark.parametrize("checker", [mypy, basedpyright], ids=lambda checker: checker.__name__)
 def test_types(checker: object) -> None:

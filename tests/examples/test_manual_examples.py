@@ -345,8 +345,8 @@ def test_an_import_runs_nothing(
 ) -> None:
     if name == "fastapi_sessions":
         pytest.importorskip("fastapi", reason="FastAPI has no wheels for this Python")
-    threads = threading.enumerate()
+    before = set(threading.enumerate())
     module = load(name)
     assert module.__doc__
     assert capsys.readouterr() == ("", "")
-    assert threading.enumerate() == threads
+    assert set(threading.enumerate()) <= before  # those of a test before this one may just end

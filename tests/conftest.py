@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from tests.leaks import PATIENCE, LeakCheck
+from tests.on_the_clock import watch
 
 import pykka
 from pykka._dead_letters import _owing
@@ -26,6 +27,16 @@ def no_leaks() -> Iterator[None]:
     check.finish()
     for letters in _owing.copy():
         letters.log_the_rest()  # now, and not in the middle of another test
+
+
+@pytest.fixture(autouse=True)
+def nothing_holds_up_the_clock() -> Iterator[None]:
+    """Fail a test in which a clock's thread waits, or calls something of the user's."""
+    watch.found.clear()
+    yield
+    found = watch.found.copy()
+    watch.found.clear()
+    assert not found, f"on a clock's thread: {found}"
 
 
 class Runtime(NamedTuple):

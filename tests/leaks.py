@@ -39,7 +39,14 @@ class LeakCheck:
         for thread in set(threading.enumerate()) - self._before:
             # A pool keeps its threads, and so do the loop that actors share, and trio. The clock
             # keeps its own for a while. A dummy stands for a thread that nobody can join.
-            kept = ("pytest_timeout", "pykka-asyncio", "pykka-clock", "Trio thread", "Dummy")
+            kept = (
+                "pytest_timeout",
+                "pykka-asyncio",
+                "pykka-clock",
+                "pykka-errand",
+                "Trio thread",
+                "Dummy",
+            )
             if thread.name.startswith((*kept, *pools)):
                 continue
             try:

@@ -155,6 +155,11 @@ class Actor:
         except BaseException as error:
             _give_up_unborn(cls, error)
             raise
+        made: Any = actor
+        if not isinstance(made, Actor):
+            wrong = TypeError(f"{cls.__name__}.__new__() returned {made!r}, which is no actor")
+            _give_up_unborn(cls, wrong)
+            raise wrong
         ref: ActorRef[Self] = actor.actor_ref
         if actor._pykka_address.home.knows(actor._pykka_address):
             raise _started_already(cls, actor)
@@ -452,6 +457,9 @@ class Actor:
 
         Returns:
             Whether it was.
+
+        Raises:
+            TypeError: `ref` is not a ref, or that of a router.
         """
         return death_watch.unwatch(self._require_pykka_address(), ref)
 

@@ -41,10 +41,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pykka import _waiting
 from pykka._ask import Ask, answer, message_of
 from pykka._children import let_children_go, stop_children
+from pykka._clock import MonotonicClock
 from pykka._current import current
 from pykka._deadline import Deadline
 from pykka._each import call, for_each
 from pykka._envelope import Envelope
+from pykka._errands import Line, send_out
 from pykka._exceptions import ActorDeadError
 from pykka._extras import Extras
 from pykka._inbox import (
@@ -357,6 +359,22 @@ class Address:
         elif self.closed:
             self.bury_the_rest()
 
+    def line_of_ticks(self) -> Line | None:
+        """Where a clock's thread has messages sent to the actor, instead of sending them itself.
+
+        It is a line, so that they stay in order. `None` if this is another thread, or if sending
+        does not call anything of the user's: an inbox, or a clock.
+        """
+        if not current.state.is_clock:
+            return None
+        is_ours = self.users_inbox() is None or self.policy is not None
+        if is_ours and type(self.home.clock) is MonotonicClock:
+            return None
+        extras = self.need_extras()
+        if extras.line is None:
+            extras.line = Line()  # only the clock's thread comes here
+        return extras.line
+
     def put_without_waiting(self, letter: Letter) -> bool:
         """Put a letter into the inbox, and let the actor notice it; False if there is no room."""
         full = getattr(self.inner_inbox(), "full", None)
@@ -434,8 +452,11 @@ class Address:
 
         What one of them raises (a subscriber to dead letters, a callback of a future, a signal
         handler) keeps none of the others from being buried. The first exception is raised at the
-        end.
+        end. All of these may be the user's, so it is not done on a clock's thread.
         """
+        if current.state.is_clock:
+            send_out(self.bury_the_rest)
+            return
         letters: list[Letter] = []
         try:
             if self.extras is not None:

@@ -9,8 +9,14 @@ Whose thread does what
       the piece.
     - A pause of such an ask waits for an alarm of the piece's clock. No actor has to end it, so
       it is no part of a circle.
-    - An ask that does not block needs no thread. What happens later is done by whoever resolves
-      the future of the answer, or by the clock.
+    - An ask that does not block needs no thread of the asker's. What happens later is done by
+      whoever resolves the future of the answer, or because of the clock: then by a thread that may
+      block, since what the piece wraps may make its senders wait; see `pykka._errands`.
+
+Giving up
+    Whoever makes several attempts and gives one up, because its answer did not come in time, tells
+    the piece that it wraps (`Sent.give_up`), and that tells what it wraps. So a circuit breaker
+    in between counts a failure, although no answer will ever say so.
 
 Relays
     An ask that does not block is answered by a future, at once. If the piece has yet to send the
@@ -29,16 +35,15 @@ Relays
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
+from collections.abc import Callable  # noqa: TC003 (the NamedTuple can be asked for its types)
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, overload
 
 from pykka._checks import check_clock, shorten
-from pykka._clock import Clock, default_clock
+from pykka._clock import Clock, brief, default_clock, lengthy
 from pykka._deadline import check_timeout
 from pykka._threading_future import ThreadingFuture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pykka._address import Address
     from pykka._future import Future
     from pykka._lazy import Outcome
@@ -53,6 +58,17 @@ class Askable(Protocol):
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """Send a message and get the answer, or a future of it; see `ActorRef.ask`."""
         ...
+
+
+class Sent(NamedTuple):
+    """A message that was sent, or will be."""
+
+    future: ThreadingFuture[Any]
+    """The future of the answer."""
+
+    give_up: Callable[[], object]
+    """Is called if whoever asked takes the answer for failed, because it did not come in time. It
+    may come all the same. It raises nothing, and may be called more than once."""
 
 
 class AskWrapper:
@@ -120,12 +136,16 @@ class AskWrapper:
         raise NotImplementedError
 
     def _ask_for_future(self, message: Any) -> Future[Any]:
+        return self._begin(message).future
+
+    def _begin(self, message: Any) -> Sent:
         """Send a message, now or later, and return a future of the answer. It never raises."""
         raise NotImplementedError
 
 
+@lengthy
 class Call:
-    """An alarm that calls a function.
+    """An alarm that calls a function. It may block, and call code of the user's.
 
     Args:
         function: What to call.
@@ -143,22 +163,42 @@ class Call:
 
     def let_go(self) -> None:
         """Forget the function, which a clock might keep alive for a while."""
-        self._function = _do_nothing
+        self._function = do_nothing
 
 
-def _do_nothing() -> None:
-    """What is left of a function that is not to be called any more."""
+@brief
+class _End:
+    """The end of a pause.
+
+    Args:
+        over: A future that whoever pauses waits for, and nobody else knows.
+    """
+
+    __slots__ = ("_over", "is_cancelled")
+
+    def __init__(self, over: ThreadingFuture[None]) -> None:
+        self.is_cancelled = False
+        self._over = over
+
+    def ring(self) -> None:
+        """Wake the thread that waits."""
+        self._over.set()
+
+
+def do_nothing() -> None:
+    """What is called where there is nothing to do."""
 
 
 def pause(clock: Clock, seconds: float) -> None:
     """Block this thread until so many seconds of a clock have passed."""
     over: ThreadingFuture[None] = ThreadingFuture()
-    alarm = Call(over.set)
+    alarm = _End(over)
     try:
         clock.schedule(clock.now() + seconds, alarm)
         over.get()
     except BaseException:
-        cancel(clock, alarm)
+        alarm.is_cancelled = True
+        clock.forget(alarm)
         raise
 
 
@@ -172,10 +212,12 @@ def cancel(clock: Clock, alarm: Call) -> None:
 class Relay(ThreadingFuture[Any]):
     """The future of an answer that another future brings, sooner or later."""
 
-    __slots__ = ("source",)
+    __slots__ = ("sent", "source")
 
     def __init__(self) -> None:
         super().__init__()
+        self.sent: Sent | None = None
+        """What is to be told if whoever asked gives up; `None` if nothing is under way."""
         self.source: ThreadingFuture[Any] | None = None
         """The future that alone can resolve this one, if there is such a one just now."""
 
@@ -184,10 +226,17 @@ class Relay(ThreadingFuture[Any]):
         source = self.source
         return None if source is None else source._answered_by
 
-    def follow(self, source: ThreadingFuture[Any]) -> None:
-        """Take the outcome of another future, as soon as it is there."""
-        self.source = source
+    def follow(self, sent: Sent) -> None:
+        """Take the outcome of what was sent, as soon as it is there."""
+        self.sent = sent
+        self.source = source = sent.future
         call_when_done(source, functools.partial(self._take, source))
+
+    def give_up(self) -> None:
+        """Pass on that whoever asked takes the answer for failed."""
+        sent = self.sent
+        if sent is not None:
+            sent.give_up()
 
     def _take(self, source: ThreadingFuture[Any]) -> None:
         self.end(outcome_of(source))
@@ -198,7 +247,7 @@ class Relay(ThreadingFuture[Any]):
         # same one twice.
         value, raised = outcome
         is_first = self._try_resolve((value, raised))
-        self.source = None
+        self.source = self.sent = None
         return is_first
 
 
@@ -219,12 +268,14 @@ def send(target: Askable, message: Any) -> ThreadingFuture[Any]:
     return future  # pyright: ignore[reportUnknownVariableType]
 
 
-def send_safely(target: Askable, message: Any) -> ThreadingFuture[Any]:
-    """Do the same; what was raised is then what the future ends with."""
+def begin(target: Askable, message: Any) -> Sent:
+    """Do the same, so that it can be given up; what was raised is what the future ends with."""
+    if isinstance(target, AskWrapper):
+        return target._begin(message)
     try:
-        return send(target, message)
+        return Sent(send(target, message), do_nothing)
     except Exception as error:
-        return failed(error)
+        return Sent(failed(error), do_nothing)
 
 
 def failed(error: BaseException) -> ThreadingFuture[Any]:
@@ -263,3 +314,10 @@ def _read(future: ThreadingFuture[Any]) -> Outcome:
     finally:
         # The exception's traceback holds this frame; do not let the frame hold it in turn.
         del future
+
+
+def least(one: float | None, other: float | None) -> float | None:
+    """Return the shorter of two limits, of which each may be none."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -10,9 +10,9 @@ The ideas are Akka's.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pykka._checks import check_seconds
 from pykka._current import current
 from pykka._exceptions import StashFullError
 from pykka._life import SetAside
@@ -124,12 +124,7 @@ def unstash_all(address: Address) -> int:
 def set_idle_timeout(address: Address, seconds: Any) -> None:
     """Set, change or end the idle time-out; see `Actor.set_idle_timeout`."""
     if seconds is not None:
-        if not isinstance(seconds, (int, float)):
-            msg = f"the idle time-out is a number of seconds or None, not {seconds!r}"
-            raise TypeError(msg)
-        if not 0 < seconds < math.inf:
-            msg = f"the idle time-out has to be more than 0 seconds, and finite, not {seconds!r}"
-            raise ValueError(msg)
+        check_seconds("seconds", seconds, more_than_zero=True, or_none=True)
     extras = address.need_extras()
     before, extras.idle = extras.idle, None if seconds is None else Idle(address, seconds)
     if before is not None:

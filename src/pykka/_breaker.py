@@ -19,7 +19,11 @@ Invariants
     3. The lock is held over straight-line code only, in which nothing is allocated or called; see
        `pykka._locks`. Who has changed the state tells the listeners about it, afterwards.
 
-Nothing watches the time: a breaker stays open until somebody asks.
+    4. *The result of an ask counts once.* What comes first takes its token: the answer, the end of
+       `call_timeout`, or that whoever asked gives it up.
+
+Nothing watches the time: a breaker stays open until somebody asks. Only a `call_timeout` needs an
+alarm, for each ask that does not block.
 """
 
 from __future__ import annotations
@@ -31,12 +35,26 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from pykka._askable import (
     AskWrapper,
+    Call,
+    Relay,
+    Sent,
+    begin,
+    call_when_done,
+    cancel,
+    do_nothing,
     failed,
+    least,
     outcome_of,
-    send,
 )
-from pykka._checks import check_callable, check_count, check_exception_types, check_number, shorten
-from pykka._exceptions import CircuitOpenError
+from pykka._checks import (
+    check_callable,
+    check_count,
+    check_exception_types,
+    check_number,
+    in_seconds,
+    shorten,
+)
+from pykka._exceptions import CircuitOpenError, Timeout
 from pykka._locks import held
 from pykka._logging import is_for_the_program, report_failure
 
@@ -45,7 +63,6 @@ if TYPE_CHECKING:
 
     from pykka._askable import Askable, ExceptionTypes
     from pykka._clock import Clock
-    from pykka._future import Future
     from pykka._threading_future import ThreadingFuture
 
 CircuitState: TypeAlias = Literal["closed", "open", "half_open"]
@@ -116,6 +133,10 @@ class CircuitBreaker(AskWrapper):
         reset_after: Seconds from then to the trial. A trial that has no result after so many
             seconds is followed by another one.
         half_open_successes: So many trials in a row have to succeed to close the breaker.
+        call_timeout: Seconds after which an ask that has no answer ends with `Timeout`, which
+            counts as a failure, whatever `counts_as_failure` says; `None` for no limit. Without
+            one, an ask that does not block and is never answered counts for nothing, unless
+            it is an attempt of a `Retry` around the breaker, which is given up after some time.
         counts_as_failure: What the target raises that counts as a failure; an exception class or
             a tuple of them. Anything else is an answer, and counts as a success.
         on_state_change: A function, or several, called with a `CircuitStateChange` after each
@@ -153,6 +174,29 @@ class CircuitBreaker(AskWrapper):
         True
         >>> service.stop()
         True
+
+        A service that does not answer at all, asked by a coroutine:
+
+        >>> import asyncio, threading
+        >>> back = threading.Event()
+        >>> class Hanging(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         back.wait()
+        >>> hanging = Hanging.start()
+        >>> breaker = CircuitBreaker(hanging, max_failures=2, call_timeout=0.01)
+        >>> async def main():
+        ...     for _ in range(3):
+        ...         try:
+        ...             await breaker.ask("Hello?", block=False)
+        ...         except (pykka.Timeout, pykka.resilience.CircuitOpenError) as error:
+        ...             print(type(error).__name__)
+        >>> asyncio.run(main())
+        Timeout
+        Timeout
+        CircuitOpenError
+        >>> back.set()
+        >>> hanging.stop()
+        True
     """
 
     def __init__(
@@ -162,6 +206,7 @@ class CircuitBreaker(AskWrapper):
         max_failures: int = 5,
         reset_after: float = 30.0,
         half_open_successes: int = 1,
+        call_timeout: float | None = None,
         counts_as_failure: ExceptionTypes = Exception,
         on_state_change: Callable[[CircuitStateChange], object]
         | Iterable[Callable[[CircuitStateChange], object]] = (),
@@ -172,6 +217,9 @@ class CircuitBreaker(AskWrapper):
         check_number("reset_after", reset_after, least=0)
         check_count("half_open_successes", half_open_successes)
         check_exception_types("counts_as_failure", counts_as_failure)
+        if call_timeout is not None:
+            check_number("call_timeout", call_timeout, least=0)
+        self._call_timeout = call_timeout
         self._max_failures = max_failures
         self._reset_after = reset_after
         self._half_open_successes = half_open_successes
@@ -221,29 +269,34 @@ class CircuitBreaker(AskWrapper):
         passage = self._let_through()
         if isinstance(passage, CircuitOpenError):
             raise passage
+        limit = least(timeout, self._call_timeout)
+        is_limited = limit is not None and limit == self._call_timeout
         try:
             self._tell(passage.change)
-            answer = self._target.ask(message, timeout=timeout)
+            answer = self._target.ask(message, timeout=limit)
         except BaseException as error:
-            self._note(passage.turn, error)
+            if is_limited and isinstance(error, Timeout):
+                self._tell(self._note_failure(passage.turn))
+            else:
+                self._note(passage.turn, error)
             raise
         self._note(passage.turn, None)
         return answer
 
-    def _ask_for_future(self, message: Any) -> Future[Any]:
+    def _begin(self, message: Any) -> Sent:
         passage = self._let_through()
         if isinstance(passage, CircuitOpenError):
-            return failed(passage)
+            return Sent(failed(passage), do_nothing)
+        ask = _Ask(self, passage.turn)
         try:
             self._tell(passage.change)
-            future = send(self._target, message)
-            future.add_done_callback(functools.partial(self._note_end, passage.turn))
+            future = ask.begin(self._target, message, self._call_timeout)
         except BaseException as error:
-            self._note(passage.turn, error)
+            ask.note(error)
             if not isinstance(error, Exception):
                 raise
-            return failed(error)
-        return future
+            return Sent(failed(error), do_nothing)
+        return Sent(future, ask.give_up)
 
     def _let_through(self) -> _Passage | CircuitOpenError:
         """See whether an ask may pass now."""
@@ -284,10 +337,6 @@ class CircuitBreaker(AskWrapper):
                 f"in {seconds:.3g} seconds at the latest, another one will be let through"
             )
         return CircuitOpenError(text, retry_after=seconds)
-
-    def _note_end(self, turn: int, future: ThreadingFuture[Any]) -> None:
-        raised = outcome_of(future)[1]
-        self._note(turn, None if raised is None else raised[0])
 
     def _note(self, turn: int, error: BaseException | None) -> None:
         """Count the result of an ask."""
@@ -360,3 +409,84 @@ class CircuitBreaker(AskWrapper):
                 report_failure(
                     "A listener to changes of %s raised: %s", shorten(self), shorten(listener)
                 )
+
+
+class _Ask:
+    """An ask that does not block, and has passed.
+
+    Args:
+        breaker: What has let it pass.
+        turn: The turn in which it did.
+    """
+
+    __slots__ = ("_alarm", "_breaker", "_sent", "_token", "_turn")
+
+    def __init__(self, breaker: CircuitBreaker, turn: int) -> None:
+        self._breaker = breaker
+        self._turn = turn
+        self._token = [True]
+        self._sent: Sent | None = None
+        self._alarm: Call | None = None
+
+    def begin(
+        self, target: Askable, message: Any, call_timeout: float | None
+    ) -> ThreadingFuture[Any]:
+        """Send the message; returns the future of the answer.
+
+        Raises:
+            TypeError: There is no telling when the future of the target is done.
+        """
+        if call_timeout is None:
+            self._sent = sent = begin(target, message)
+            sent.future.add_done_callback(self._arrived)
+            return sent.future
+        clock = self._breaker._clock
+        relay = Relay()
+        # First of all, for the target may make its senders wait.
+        self._alarm = Call(functools.partial(self._time_is_up, relay, call_timeout))
+        clock.schedule(clock.now() + call_timeout, self._alarm)
+        self._sent = sent = begin(target, message)
+        relay.source = sent.future
+        call_when_done(sent.future, functools.partial(self._pass_on, sent.future, relay))
+        return relay
+
+    def note(self, error: BaseException | None) -> None:
+        """Count the result."""
+        if self._is_first():
+            self._breaker._note(self._turn, error)
+
+    def give_up(self) -> None:
+        """Count a failure, because whoever asked takes the answer for failed."""
+        if self._is_first():
+            breaker = self._breaker
+            breaker._tell(breaker._note_failure(self._turn))
+        if self._sent is not None:
+            self._sent.give_up()
+
+    def _is_first(self) -> bool:
+        try:
+            del self._token[0]
+        except IndexError:
+            return False
+        alarm, self._alarm = self._alarm, None
+        if alarm is not None:
+            cancel(self._breaker._clock, alarm)
+        return True
+
+    def _arrived(self, future: ThreadingFuture[Any]) -> None:
+        raised = outcome_of(future)[1]
+        self.note(None if raised is None else raised[0])
+
+    def _pass_on(self, future: ThreadingFuture[Any], relay: Relay) -> None:
+        try:
+            self._arrived(future)
+        finally:
+            relay.end(outcome_of(future))
+
+    def _time_is_up(self, relay: Relay, seconds: float) -> None:
+        try:
+            self.give_up()
+        finally:
+            breaker = self._breaker
+            error = Timeout(f"{breaker._target} did not answer within {in_seconds(seconds)}")
+            relay.end((None, (error, None)))

@@ -8,6 +8,7 @@ wanted. It stays short whatever was given: see `shorten`.
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,9 +64,44 @@ def check_number(name: str, number: Any, *, least: float, most: float = math.inf
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         msg = f"{name} must be a number, not {shorten(number)}"
         raise TypeError(msg)
-    if not least <= number <= most or number == math.inf:
+    if not least <= number <= most or number == math.inf or is_too_large(number):
         bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
-        msg = f"{name} must be {bounds} and finite, not {shorten(number)}"
+        msg = f"{name} must be {bounds} and finite, not {show_number(number)}"
+        raise ValueError(msg)
+
+
+def is_too_large(number: Any) -> bool:
+    """Tell whether a number is an integer that is larger than any float."""
+    return isinstance(number, int) and abs(number) > sys.float_info.max
+
+
+def show_number(number: Any) -> str:
+    """The `repr()` of a number, unless that would be longer than anybody reads."""
+    return "an integer that is too large" if is_too_large(number) else shorten(number)
+
+
+def check_seconds(
+    name: str, seconds: Any, *, more_than_zero: bool = False, or_none: bool = False
+) -> None:
+    """Refuse what is not a number of seconds after which a clock can ring.
+
+    Args:
+        name: What the caller calls it.
+        seconds: What was given.
+        more_than_zero: Whether 0 is refused, too.
+        or_none: Whether the caller also takes `None`, for the text.
+
+    Raises:
+        TypeError: It is no number; a truth value is none, either.
+        ValueError: It is negative, infinite, not a number at all (NaN), or larger than any float.
+    """
+    none = " or None" if or_none else ""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        msg = f"{name} has to be a number of seconds{none}, not {shorten(seconds)}"
+        raise TypeError(msg)
+    if is_too_large(seconds) or not 0 <= seconds < math.inf or (more_than_zero and not seconds):
+        least = "more than 0" if more_than_zero else "0 or more"
+        msg = f"{name} has to be {least} seconds, and finite, not {show_number(seconds)}"
         raise ValueError(msg)
 
 

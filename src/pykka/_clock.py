@@ -27,13 +27,23 @@ Proof. The thread empties the bell, writes `planned`, and *then* looks into `inc
 schedules an alarm appends it, and *then* looks at `planned` (Dekker's pattern). Both operations on
 `incoming` take the list's own lock, so one of them comes first, with and without the GIL. If it is
 the thread's, then the look at `planned` sees what was written before, and if the alarm is due
-earlier than that, the bell rings, or has been rung since it was emptied. The bell is a queue: what
-is put there before the thread sleeps wakes it at once. If the other comes first, then the thread
+earlier than that, the bell rings, or has been rung since it was emptied. It keeps ringing: if it
+was rung before the thread sleeps, that wakes at once. If the other comes first, then the thread
 finds the alarm. A thread that leaves writes `NEVER`, gives the post back, and *then* looks once
 more: in the same way, it finds the alarm, or the post is seen to be vacant and a thread is
 started. Threads that were started needlessly find the post taken, and end. So in doubt, for
 instance when a signal handler raised, one rings or starts once too often (guarantee G11).
 `tests/unit/test_clock_interleavings.py` runs this code through every interleaving.
+
+What rings where
+    The thread itself does only what cannot block and calls nothing of the user's. That is said of
+    a class of alarms by `brief`. Those of the other classes of the library, marked by `lengthy`,
+    are sent out, each by itself or in the line that its attribute `line` names; and the user's
+    alarms in a line of their own, so that they ring in order, and hold up nobody but each other.
+    See `pykka._errands`. So what nobody has thought of is sent out.
+
+    The thread does not even look at an attribute of a user's alarm that may be a property. Whether
+    it is cancelled is asked where it rings.
 
 Cancelled alarms
     They are left where they are. The thread drops those that it meets. It goes through all of
@@ -49,15 +59,20 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import threading
 import weakref
 from _thread import start_new_thread
 from abc import ABC, abstractmethod
+from functools import partial
 from heapq import heapify, heappop, heappush
-from queue import Empty, SimpleQueue
+from queue import Empty
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+from pykka._current import current
+from pykka._errands import Line, report, send_out
+from pykka._locks import Bell
 from pykka._logging import is_for_the_program, report_failure
 
 AWAKE, NEVER = -math.inf, math.inf
@@ -84,6 +99,33 @@ class Alarm(Protocol):
         not block, for other alarms wait. What it raises is logged.
         """
         ...
+
+
+C = TypeVar("C", bound=type)
+
+_brief: set[type] = set()
+_lengthy: set[type] = set()
+
+
+def brief(alarm_class: C) -> C:
+    """Say that alarms of a class may ring on a clock's own thread.
+
+    `ring()` and `is_cancelled` take a handful of steps there, wait for nothing, and neither call
+    nor look up anything of the user's: no key function, no comparison, no callback, no handler.
+    A subclass has to say it for itself.
+    """
+    _brief.add(alarm_class)
+    return alarm_class
+
+
+def lengthy(alarm_class: C) -> C:
+    """Say that alarms of a class are the library's, and have to be rung elsewhere.
+
+    Only `is_cancelled` is looked at by a clock's own thread. If alarms have an attribute `line`,
+    that keeps them in order.
+    """
+    _lengthy.add(alarm_class)
+    return alarm_class
 
 
 class Clock(ABC):
@@ -123,8 +165,11 @@ class Clock(ABC):
         Args:
             when: Seconds, counted like those of `now`.
             alarm: Has a method `ring()`, which is called without arguments unless the attribute
-                `is_cancelled` is true by then. It may be called by any thread, is short, and does
-                not block. What it raises is logged and harms nobody else.
+                `is_cancelled` is true by then. It may be called by any thread. Alarms of your own
+                are short, and do not block. Some of the library's may block, or call code of the
+                user's: a clock that has a thread of its own, and is to be on time, leaves the
+                ringing to a `MonotonicClock`, as in the example. What it raises is logged and
+                harms nobody else.
 
         Raises:
             ValueError: `when` is no point in time, but infinite or not a number (NaN).
@@ -142,9 +187,11 @@ class Clock(ABC):
 class MonotonicClock(Clock):
     """The time of the world, which no change of the wall clock moves; see `time.monotonic`.
 
-    Alarms are rung by a thread that all systems with this clock share. It is started with the
-    first alarm, ends when there was nothing to do for some seconds, and does not keep the program
-    alive. A child process made by `os.fork()` begins without any alarms.
+    One thread, which all systems with this clock share, sees to the alarms. It is started with the
+    first one, ends when there was nothing to do for some seconds, and does not keep the program
+    alive. What may block, or is not the library's own, is done on other threads: alarms that you
+    schedule ring one after the other, and hold up no timer. A child process made by `os.fork()`
+    begins without any alarms.
 
     Examples:
         >>> import threading
@@ -172,7 +219,7 @@ class MonotonicClock(Clock):
         self._planned = NEVER
         self._tolerated = MANY
         """The thread is woken when so many alarms were cancelled."""
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._bell = Bell()
         self._vacant = [True]
         self._is_starting = False
         """Whether a thread was asked for that is not there yet."""
@@ -182,13 +229,15 @@ class MonotonicClock(Clock):
         self._heap: list[tuple[float, int, Alarm]] = []
         """Numbered, so that those for the same time stay in order and are never compared."""
         self._number = 0
+        self._line = Line()
+        """The user's alarms that have come due."""
 
     def now(self) -> float:
         """Return `time.monotonic()`."""
         return monotonic()
 
     def schedule(self, when: float, alarm: Alarm) -> None:
-        """Ring an alarm, on the clock's thread; see `Clock.schedule`. It takes a microsecond."""
+        """Ring an alarm at a point in time; see `Clock.schedule`. It takes a microsecond."""
         when = point_in_time(when)
         incoming = self._incoming
         try:
@@ -245,14 +294,15 @@ class MonotonicClock(Clock):
     def _main(self) -> None:
         """What the thread does."""
         self._has_complained = self._is_starting = False
+        current.state.is_clock = True
         try:
             del self._vacant[0]
         except IndexError:
             return
         try:
             self._run()
-        except BaseException:  # pragma: no cover (a defect of ours)
-            report_failure("The thread of %r ended:", self)
+        except BaseException as error:  # pragma: no cover (a defect of ours)
+            report(error, "The thread of %r ended:", self)
             self._planned = NEVER
             self._vacant.append(True)
             raise
@@ -280,7 +330,7 @@ class MonotonicClock(Clock):
         batch = incoming.copy()
         del incoming[: len(batch)]
         for when, alarm in batch:
-            if not is_cancelled(alarm):
+            if not _is_known_to_be_cancelled(alarm):
                 self._number += 1
                 heappush(heap, (when, self._number, alarm))
 
@@ -288,18 +338,37 @@ class MonotonicClock(Clock):
         """Ring one after the other; False in a child process that one of them has made."""
         now = monotonic()
         while heap and heap[0][0] <= now:
-            ring(heappop(heap)[2])
+            self._ring(heappop(heap)[2])
             if self._heap is not heap:
                 return False
             if self._incoming:  # perhaps something that is due earlier than the rest
                 self._take_in()
         return True
 
+    def _ring(self, alarm: Alarm) -> None:
+        """Ring an alarm, here or elsewhere; see the head of this file."""
+        kind = type(alarm)
+        if kind in _brief:
+            try:
+                if not alarm.is_cancelled:
+                    alarm.ring()
+            except BaseException as error:
+                report(error, "An alarm raised: %r", alarm)
+        elif kind in _lengthy:
+            if not alarm.is_cancelled:
+                send_out(partial(ring, alarm), getattr(alarm, "line", None))
+        else:
+            self._line.send_out(partial(ring, alarm))
+
     def _compact(self) -> None:
         """Go through the heap and drop what is cancelled."""
         del self._forgotten[:]
         heap = self._heap
-        heap[:] = [entry for entry in heap if not is_cancelled(entry[2])]
+        cancelled = [entry for entry in heap if _is_known_to_be_cancelled(entry[2])]
+        heap[:] = [entry for entry in heap if not _is_known_to_be_cancelled(entry[2])]
+        if any(type(entry[2]) not in _brief for entry in cancelled):
+            # Some may be the last to hold something of the user's, which has a finaliser.
+            send_out(cancelled.clear)
         heapify(heap)
 
     def _leave(self) -> bool:
@@ -342,7 +411,7 @@ def point_in_time(when: float) -> float:
     Raises:
         ValueError: It is infinite or not a number (NaN).
     """
-    if not AWAKE < when < NEVER:
+    if not AWAKE < when < NEVER or abs(when) > sys.float_info.max:
         msg = f"an alarm rings at a point in time, a finite number of seconds, not at {when!r}"
         raise ValueError(msg)
     return float(when)
@@ -357,6 +426,19 @@ def is_cancelled(alarm: Alarm) -> bool:
             raise
         report_failure("An alarm does not say whether it is cancelled: %r", alarm)
         return False
+
+
+def _is_known_to_be_cancelled(alarm: Alarm) -> bool:
+    """Tell whether an alarm is cancelled, as far as that can be seen without the user's code."""
+    kind = type(alarm)
+    if kind in _brief or kind in _lengthy:
+        return alarm.is_cancelled
+    try:
+        attributes: dict[str, Any] = object.__getattribute__(alarm, "__dict__")
+    except AttributeError:
+        return False
+    # It may be of a class of the user's, with a get() of its own.
+    return dict.get(attributes, "is_cancelled") is True  # pyright: ignore[reportUnknownMemberType]
 
 
 def ring(alarm: Alarm) -> None:

@@ -43,6 +43,7 @@ class ThreadState:
         "birth",
         "depth",
         "given",
+        "is_clock",
         "is_main",
         "owes",
         "push",
@@ -64,6 +65,8 @@ class ThreadState:
         See `pykka._gil`."""
         self.given = 0
         """How often it has given way to a thread that it had woken, though it had more to do."""
+        self.is_clock = False
+        """Whether the alarms of a clock ring on this thread; see `pykka._errands`."""
         self.accepts: object = None
         """The pool whose actors may be put into the thread's own run queue; see `push`."""
         self.push: Callable[[Any], object] | None = None

@@ -29,6 +29,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pykka._checks import check_callable, shorten
+from pykka._clock import brief
 from pykka._locks import held
 from pykka._logging import is_for_the_program, report_failure
 
@@ -259,6 +260,7 @@ def _log_what_is_owed() -> None:
         letters.log_the_rest()
 
 
+@brief
 class _EndOfFlood:
     """Rings when no dead letter has come for some time.
 

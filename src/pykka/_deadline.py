@@ -12,23 +12,29 @@ import threading
 from time import monotonic
 from typing import Any
 
-from pykka._checks import in_seconds, shorten
+from pykka._checks import in_seconds, is_too_large, shorten, show_number
 from pykka._exceptions import Timeout
 
 
-def check_timeout(timeout: Any) -> None:
-    """Refuse what is not a number of seconds.
+def check_timeout(timeout: Any, name: str = "timeout") -> None:
+    """Refuse what is not a number of seconds to wait.
+
+    Args:
+        timeout: What was given. `True` passes, as it did in Pykka 4.
+        name: What the caller calls it.
 
     Raises:
         TypeError: `timeout` is not a number.
-        ValueError: `timeout` is negative or not a number at all (NaN).
+        ValueError: `timeout` is negative, not a number at all (NaN), or larger than any float.
     """
+    if type(timeout) is float and timeout >= 0:
+        return
     if not isinstance(timeout, (int, float)) and not hasattr(timeout, "__float__"):
-        msg = f"timeout must be a number of seconds or None, not {shorten(timeout)}"
+        msg = f"{name} must be a number of seconds or None, not {shorten(timeout)}"
         raise TypeError(msg)
-    if timeout < 0 or math.isnan(timeout):
+    if timeout < 0 or is_too_large(timeout) or math.isnan(timeout):
         msg = (
-            f"'timeout' must be a non-negative number, not {shorten(timeout)}; "
+            f"{name!r} must be a non-negative number, not {show_number(timeout)}; "
             "use 0 to look without waiting and None to wait for ever"
         )
         raise ValueError(msg)
@@ -39,12 +45,12 @@ class Deadline:
 
     __slots__ = ("_end", "timeout")
 
-    def __init__(self, timeout: float | None) -> None:
+    def __init__(self, timeout: float | None, name: str = "timeout") -> None:
         self.timeout = timeout
         if timeout is None:
             self._end = None
         else:
-            check_timeout(timeout)
+            check_timeout(timeout, name)
             self._end = monotonic() + float(timeout)
 
     def remaining(self) -> float | None:

@@ -20,7 +20,7 @@ Fate: TypeAlias = Literal["outside", "in line", "let in", "withdrawn", "sent bac
 class Entry:
     """An envelope on its way into an inbox, in it, and out of it."""
 
-    __slots__ = ("claim", "envelope", "epoch", "is_in", "key", "next", "victim")
+    __slots__ = ("claim", "envelope", "epoch", "is_free", "is_in", "key", "next", "victim")
 
     def __init__(self, envelope: Any) -> None:
         self.envelope = envelope
@@ -29,6 +29,8 @@ class Entry:
         """The epoch of a privileged message; that of others is their lane's."""
         self.key: Any = None
         """How urgent the message is."""
+        self.is_free = False
+        """Whether no bound applies to it, although it has its place among ordinary messages."""
         self.next: Entry | None = None
         self.is_in = False
         """Whether it has been put in."""
@@ -51,10 +53,12 @@ class Chain:
 class Lane(Chain):
     """The entries of one epoch that are equally urgent."""
 
-    __slots__ = ("epoch", "is_listed", "key")
+    __slots__ = ("epoch", "is_free", "is_listed", "key")
 
-    def __init__(self, key: Any, epoch: int) -> None:
+    def __init__(self, key: Any, epoch: int, *, is_free: bool = False) -> None:
         super().__init__()
+        self.is_free = is_free
+        """Whether it holds one entry to which no bound applies, and will hold no other."""
         self.key = key
         self.epoch = epoch
         self.is_listed = False

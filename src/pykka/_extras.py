@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pykka._address import Address
     from pykka._death_watch import Watch
+    from pykka._errands import Line
     from pykka._events import EventBus
     from pykka._timers import Timer
 
@@ -84,6 +85,7 @@ class Extras:
         "idle",
         "in_order",
         "killed",
+        "line",
         "loop",
         "meter",
         "name",
@@ -114,6 +116,8 @@ class Extras:
         said in its options; or, of a supervisor, the one that ran where it was started."""
         self.policy: Any = None
         """The inbox, if it is one with a bound or with priorities."""
+        self.line: Line | None = None
+        """What a clock's thread has sent to the actor by others; see `Address.line_of_ticks`."""
         self.meter: Any = None
         """What counts messages, if that is switched on."""
         self.signals: Any = ()

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pykka._checks import shorten
+from pykka._clock import lengthy
 from pykka._each import call, for_each
 from pykka._logging import logger
 from pykka._reasons import Abandoned
@@ -43,6 +44,7 @@ GRACE = 1.0
 nobody has said how many."""
 
 
+@lengthy
 class Abandonment:
     """Rings when an actor has had its time.
 

@@ -16,6 +16,12 @@ What is in it
     closes an *epoch*: what came before it belongs to an earlier epoch than what comes after it.
     An inbox without priorities is one whose messages are all equally urgent.
 
+    A privileged message that stands for an ordinary one (the tick of a timer) is as urgent as
+    that. A clock puts it in, which must not compare keys: that is the user's code, and may block.
+    So it lies in a chain of what is *due* at first, and whoever comes to the inbox next, to put
+    something in or to take something out, gives it its place: a lane of its own, free of the
+    bound. It is never dropped.
+
     Taken out is, of the earliest epoch: first the privileged messages that overtake, then the
     most urgent lane, then the one that closed the epoch. That compares nothing but numbers.
 
@@ -29,6 +35,7 @@ Invariants
        newcomer's entry is put in only if the line is empty; one from the line, only if it is
        the first.
     4. *A sender leaves the line once*, and its `fate` says how.
+    5. *What is due is not overtaken*: nothing is taken out as long as something is due.
 
 Sorting
     To find the lane of a message, keys are compared, by a binary search in the sorted list
@@ -62,9 +69,9 @@ Verdict: TypeAlias = Literal["in", "full", "least urgent", "stale"]
 """What has been done with an entry: it was put in; it was not, because there is no room, or not
 even for one that is more urgent; or nothing, and it has to be tried again."""
 
-Found: TypeAlias = Literal["something", "nothing", "a line"]
-"""What has been done to take an entry out: it was taken; there is none; or it has been put aside,
-because somebody has to be let in first."""
+Found: TypeAlias = Literal["something", "nothing", "a line", "something due"]
+"""What has been done to take an entry out: it was taken; there is none; it has been put aside,
+because somebody has to be let in first; or nothing, because what is due has to get its place."""
 
 _END = slice(sys.maxsize, sys.maxsize)
 """What is assigned to this part of a list is appended to it."""
@@ -87,6 +94,7 @@ class Lanes:
         "_count",
         "_dropped",
         "_drops_oldest",
+        "_due",
         "_epoch",
         "_first_claim",
         "_lane_count",
@@ -114,6 +122,8 @@ class Lanes:
         """Privileged messages that come before all ordinary ones of their epoch."""
         self._closers = Chain()
         """Privileged messages that keep their place; each is the last of its epoch."""
+        self._due = Chain()
+        """Privileged messages that have yet to get their place among the ordinary ones."""
         self._epoch = 0
         """The epoch of what is put in now."""
         self._count = 0
@@ -169,7 +179,10 @@ class Lanes:
         drops_oldest = self._drops_oldest
         by_urgency = self._by_urgency
         # By urgency, the oldest of the least urgent lane is dropped; else, the oldest.
-        victims_lane = 0 if by_urgency else -1
+        victims_lane = -1
+        losers = None
+        if by_urgency and drops_oldest:
+            victims_lane, losers = self._least_urgent()
         verdict: Verdict = "stale"
         rings = False
         try:
@@ -193,7 +206,15 @@ class Lanes:
                     )
                     if not has_room and not drops_oldest:
                         verdict = "full"
-                    elif not has_room and index == 0 and by_urgency:
+                    elif (
+                        not has_room
+                        and by_urgency
+                        and (victims_lane >= self._lane_count or lanes[victims_lane] is not losers)
+                    ):
+                        pass  # stale: others have come and gone beneath
+                    elif (
+                        not has_room and by_urgency and index is not None and index <= victims_lane
+                    ):
                         verdict = "least urgent"
                     else:
                         verdict = "in"
@@ -241,14 +262,64 @@ class Lanes:
             raise
         return verdict
 
-    def _put_privileged(self, entry: Entry, *, closes: bool) -> None:
+    def _least_urgent(self) -> tuple[int, Lane | None]:
+        """Find the least urgent lane to whose entries the bound applies."""
+        for index, lane in enumerate(self._lanes.copy()):
+            if not lane.is_free:
+                return index, lane
+        return 0, None
+
+    def _commit_due(self, entry: Entry, spot: Spot | None) -> None:
+        """Give an entry that is due its place, if it is still the first of those.
+
+        Args:
+            entry: The entry.
+            spot: What `_locate` returned; `None` to have it overtake all of its epoch.
+        """
+        lane: Lane | None
+        index: int | None
+        lane, index, below, above = (None, 0, None, None) if spot is None else spot
+        place = slice(index, index)
+        new_lane = [lane]
+        lanes = self._lanes
+        for release in held(self._lock):
+            due = self._due
+            count = self._lane_count
+            fits = lane is None or (  # pyright: ignore[reportUnknownVariableType]
+                lane.epoch == self._epoch
+                and index <= count  # type: ignore[operator]
+                and (below is None or lanes[index - 1] is below)  # type: ignore[operator]
+                and (
+                    index == count if above is None else index < count and lanes[index] is above  # type: ignore[index, operator]
+                )
+            )
+            if fits and due.first is entry:
+                due.first = entry.next
+                entry.next = None
+                if due.first is None:
+                    due.last = None
+                if lane is None:
+                    entry.epoch = self._epoch
+                    if self._overtakers.last is None:
+                        self._overtakers.first = entry
+                    else:
+                        self._overtakers.last.next = entry
+                    self._overtakers.last = entry
+                else:
+                    lanes[place] = new_lane  # type: ignore[assignment]
+                    lane.first = lane.last = entry
+                    lane.is_listed = True
+                    self._lane_count += 1
+            release()
+
+    def _put_privileged(self, entry: Entry, chain: Chain) -> None:
         """Put in what there is always room for.
 
         Args:
             entry: The entry.
-            closes: Whether it keeps its place in the order.
+            chain: Where: one of the inbox's chains for this.
         """
-        chain = self._closers if closes else self._overtakers
+        closes = chain is self._closers
         rings = False
         try:
             for release in held(self._lock):
@@ -271,7 +342,7 @@ class Lanes:
             self._bell.put(None)  # as above
             raise
 
-    def _pick(  # noqa: C901 (no part of it may be a call)
+    def _pick(  # noqa: C901, PLR0912 (no part of it may be a call)
         self, into: list[Any], *, sleeps: bool
     ) -> Found:
         """Move the first envelope to the end of a list; or put it aside, if there is a line.
@@ -291,6 +362,8 @@ class Lanes:
             entry = self._aside
             if entry is not None:
                 self._aside = None
+            elif self._due.first is not None:
+                found = "something due"
             elif overtaker is not None and overtaker.epoch == epoch:
                 entry = overtaker
                 self._overtakers.first = entry.next
@@ -304,10 +377,11 @@ class Lanes:
                     lane.is_listed = False
                     del lanes[-1]
                     self._lane_count -= 1
-                self._count -= 1
-                if self._first_claim is not None:
-                    self._aside = entry
-                    found = "a line"
+                if not lane.is_free:
+                    self._count -= 1
+                    if self._first_claim is not None:
+                        self._aside = entry
+                        found = "a line"
             elif closer is not None:
                 entry = closer
                 self._closers.first = entry.next

@@ -38,8 +38,10 @@ from pykka._askable import (
     AskWrapper,
     Call,
     Relay,
+    Sent,
+    begin,
+    do_nothing,
     failed,
-    send_safely,
 )
 from pykka._checks import check_count, check_span, in_seconds, shorten
 from pykka._exceptions import RateLimitExceededError, Timeout
@@ -51,7 +53,6 @@ if TYPE_CHECKING:
 
     from pykka._askable import Askable
     from pykka._clock import Clock
-    from pykka._future import Future
 
 AT_ONCE = 1e-9
 """A token that comes within so many seconds is there, so that ten times 0.1 seconds are one."""
@@ -88,8 +89,9 @@ class RateLimiter(AskWrapper):
     What is too much waits for its turn, or is refused. The idea is that of the token bucket.
 
     An ask that blocks, with a `timeout`, raises `Timeout` at once if its turn would not come in
-    time. One that does not block is sent later, in the order of the asks, by the clock; so the
-    target must be one that does not make its senders wait.
+    time. One that does not block is sent later, in the order of the asks, by a thread of the
+    library's. If the target makes its senders wait, as a full inbox may, that thread waits, and so
+    do those asks that come after it, but nothing else.
 
     Args:
         target: The ref of an actor, or another piece of this module.
@@ -177,18 +179,18 @@ class RateLimiter(AskWrapper):
         self._count_sent()
         return self._target.ask(message, timeout=timeout)
 
-    def _ask_for_future(self, message: Any) -> Future[Any]:
+    def _begin(self, message: Any) -> Sent:
         now = self._clock.now()
         latest = now if self._raises else math.inf
         when = self._take_token(now, latest)
         if when > latest:
-            return failed(self._refusal(when - now, None))
+            return Sent(failed(self._refusal(when - now, None)), do_nothing)
         if when > now or self._line:
             relay = Relay()
             self._enter_line(functools.partial(self._send, message, relay), when)
-            return relay
+            return Sent(relay, relay.give_up)
         self._count_sent()
-        return send_safely(self._target, message)
+        return begin(self._target, message)
 
     def _take_token(self, now: float, latest: float) -> float:
         """Take a token, unless it comes later than at a given time; returns when it comes."""
@@ -240,7 +242,7 @@ class RateLimiter(AskWrapper):
         """Send a message whose turn has come."""
         self._count_sent()
         try:
-            relay.follow(send_safely(self._target, message))
+            relay.follow(begin(self._target, message))
         except BaseException as error:
             relay.end((None, (error, error.__traceback__)))
             if not isinstance(error, Exception):

@@ -25,7 +25,10 @@ Remedy
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from itertools import compress
+from queue import Empty
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -43,6 +46,39 @@ class Lock(Protocol):
 
     def release(self) -> None:
         """Hold the lock no longer."""
+
+
+class Bell:
+    """Wakes one thread that sleeps for some time. To ring twice is the same as once.
+
+    It stands in for a `queue.SimpleQueue`. That one's `get(timeout=...)` never returns, in CPython
+    3.11 to 3.13, if the time is over before it has begun to wait: the rest of the time is negative
+    then, which it takes for "without a limit".
+    """
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def put(self, _item: None) -> None:
+        """Ring."""
+        with contextlib.suppress(RuntimeError):  # it has rung already
+            self._lock.release()
+
+    def qsize(self) -> int:
+        """Tell whether it has rung: 1 or 0."""
+        return not self._lock.locked()
+
+    def get(self, timeout: float = -1) -> None:
+        """Wait until it rings, or take note that it has.
+
+        Raises:
+            queue.Empty: It has not, in so many seconds.
+        """
+        if not self._lock.acquire(timeout=timeout):
+            raise Empty
 
 
 def held(lock: Lock) -> Iterator[Callable[[], None]]:

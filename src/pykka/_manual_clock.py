@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import threading
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pykka._checks import is_too_large
 from pykka._clock import NEVER, Clock, begin_afresh_after_fork, is_cancelled, point_in_time, ring
 from pykka._locks import held
 
@@ -121,10 +122,19 @@ class ManualClock(Clock):
             seconds: How much time passes; 0 rings only what is due.
 
         Raises:
+            TypeError: `seconds` is no number.
             ValueError: `seconds` is negative, infinite, or not a number (NaN).
         """
-        if not 0 <= seconds < NEVER:
-            msg = f"time passes by a finite number of seconds and never backwards, not {seconds!r}"
+        given: Any = seconds
+        if isinstance(given, bool) or not isinstance(given, (int, float)):
+            msg = f"seconds has to be a number, not {seconds!r}"
+            raise TypeError(msg)
+        if not 0 <= seconds < NEVER or is_too_large(seconds):
+            found = "an integer that is too large" if is_too_large(seconds) else repr(seconds)
+            msg = (
+                "seconds has to be 0 or more: time passes by a finite number of seconds and never "
+                f"backwards, not {found}"
+            )
             raise ValueError(msg)
         advancing = self._advancing
         for release in held(advancing):

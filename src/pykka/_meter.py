@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._ask import Ask
+from pykka._clock import brief
 from pykka._envelope import Envelope
 from pykka._inbox import count, move, take_all
 from pykka._statistics import ActorStatistics
@@ -246,6 +247,7 @@ def statistics_of(address: Address) -> ActorStatistics:
     )
 
 
+@brief
 class Idle:
     """The idle time-out of one instance of an actor.
 
@@ -280,6 +282,13 @@ class Idle:
 
     def ring(self) -> None:
         """Have the actor look; the clock calls this."""
+        line = self._address.line_of_ticks()
+        if line is None:
+            self._ring()
+        else:
+            line.send_out(self._ring)
+
+    def _ring(self) -> None:
         if not self.is_cancelled:
             check = _IdleCheck(self, self._meter.now(), _is_busy(self._address.handling))
             self._address.tell_unbounded(check)

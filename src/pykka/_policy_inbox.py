@@ -45,6 +45,7 @@ from pykka._current import current
 from pykka._deadline import Deadline
 from pykka._entries import Claim, Entry
 from pykka._envelope import CallEnvelope
+from pykka._errands import report
 from pykka._exceptions import ActorError, InboxFullError, Timeout
 from pykka._lanes import Lanes
 from pykka._locks import held
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
 
 WhenFull: TypeAlias = Literal["block", "raise", "drop_newest", "drop_oldest"]
 """What a full inbox does with a message."""
+
+_TO_BE_SEEN_TO = ("a line", "something due")
 
 _MADE_ROOM = " to make room for a newer message"
 
@@ -107,7 +110,7 @@ class PolicyInbox(Lanes):
         if kind is not CallAsk and kind is not CallEnvelope:
             message = envelope.message
             if type(message) in PRIVILEGED:
-                self._put_privileged(entry, closes=self._keeps_place(message))
+                self._put_by_right(entry, message)
                 return
             del message  # as below
         error = None
@@ -251,6 +254,8 @@ class PolicyInbox(Lanes):
     def _place(self, entry: Entry) -> Verdict | BaseException:
         """Put an entry in, if there is room; or return what a comparison of keys has raised."""
         while True:
+            if self._due.first is not None:
+                self._place_due()
             spot = self._locate(entry)
             if isinstance(spot, BaseException):
                 return spot
@@ -258,10 +263,39 @@ class PolicyInbox(Lanes):
             if verdict != "stale":
                 return verdict
 
-    def _keeps_place(self, message: object) -> bool:
-        """Tell whether a privileged message keeps its place in the order."""
+    def key_of(self, message: object) -> Any:
+        """How urgent a message is that will be put in later; `None` if none is.
+
+        Raises:
+            Exception: What the user's key function raises.
+        """
         del message
-        return True
+
+    def _put_by_right(self, entry: Entry, message: object) -> None:
+        """Put in a privileged message."""
+        del message
+        self._put_privileged(entry, self._closers)
+
+    def _place_due(self) -> None:
+        """Give what is due its place among the others.
+
+        What a comparison of keys raises is logged, and the message is handled before the others.
+        If a signal handler raises, what is left is still due.
+        """
+        while True:  # with no condition here; see `pykka._inbox.take_all`
+            entry = self._due.first
+            if entry is None:
+                break
+            spot = self._locate(entry)
+            if isinstance(spot, BaseException):
+                report(
+                    spot, "The key of %r cannot be compared, so it comes first:", entry.envelope
+                )
+                self._commit_due(entry, None)
+                if is_for_the_program(spot):
+                    raise spot
+            else:
+                self._commit_due(entry, spot)
 
     def _take(self, into: list[Any], *, sleeps: bool) -> bool:
         """Move the first envelope to the end of a list, and let in who waits for its room.
@@ -273,8 +307,11 @@ class PolicyInbox(Lanes):
         Returns:
             Whether there was one.
         """
-        while (found := self._pick(into, sleeps=sleeps)) == "a line":
-            self._admit()
+        while (found := self._pick(into, sleeps=sleeps)) in _TO_BE_SEEN_TO:
+            if found == "a line":
+                self._admit()
+            else:
+                self._place_due()
         return found == "something"
 
     def _wait_for_room(self, entry: Entry, timeout: float | None) -> BaseException | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._entries import Lane
 from pykka._policy_inbox import PolicyInbox
-from pykka.messages import _ActorStop
+from pykka.messages import KEYED, _ActorStop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +55,19 @@ class PriorityInbox(PolicyInbox):
             del message, entry  # as in put()
         return None
 
-    def _keeps_place(self, message: object) -> bool:
-        return isinstance(message, _ActorStop)
+    def key_of(self, message: object) -> Any:
+        return self._key(message)
+
+    def _put_by_right(self, entry: Entry, message: Any) -> None:
+        if type(message) in KEYED:
+            entry.key = message.key
+            entry.is_free = True
+            self._put_privileged(entry, self._due)
+        elif isinstance(message, _ActorStop):
+            self._place_due()  # what is due comes before the stop
+            self._put_privileged(entry, self._closers)
+        else:
+            self._put_privileged(entry, self._overtakers)
 
     def _locate(self, entry: Entry) -> Spot | BaseException:
         key = entry.key
@@ -81,8 +92,13 @@ class PriorityInbox(PolicyInbox):
                 high, above = middle, lane
         # Of all lanes that are not less urgent, `above` is the least urgent.
         try:
-            if above is not None and above.epoch == epoch and not above.key < key:
+            if (
+                above is not None
+                and above.epoch == epoch
+                and not above.key < key
+                and not (above.is_free or entry.is_free)
+            ):
                 return above, None, None, None
         except BaseException as error:
             return error
-        return Lane(key, epoch), low, below, above
+        return Lane(key, epoch, is_free=entry.is_free), low, below, above

@@ -122,7 +122,7 @@ class ActorProxy(Generic[A]):
     def __getattr__(self, name: str) -> Any:
         """Get a method, a traversable attribute, or a future of the attribute's value."""
         if name.startswith("_"):
-            raise AttributeError(self._no_attribute(name))
+            raise AttributeError(self._no_private_attribute(name), name=name)
         kind, value = examine(self._target(), name)
         path = (*self._attr_path, name)
         found: CallableProxy[A] | ActorProxy[A]
@@ -135,7 +135,8 @@ class ActorProxy(Generic[A]):
         else:
             if kind is Kind.VALUE:
                 self._warn_of_proxy_to_self(path)
-            raise AttributeError(self._no_attribute(name))
+            # With a name and no object, Python does not add a suggestion of its own.
+            raise AttributeError(self._no_attribute(name), name=name)
         # One step, so that all who come here at the same time return the same object.
         return self.__dict__.setdefault(name, found)
 
@@ -169,6 +170,14 @@ class ActorProxy(Generic[A]):
             ".".join(path),
             path[-1],
         )
+
+    def _no_private_attribute(self, name: str) -> str:
+        if "_attr_path" not in self.__dict__:  # half-made, by copy or pickle
+            return name
+        text = f"{self!r} has no attribute {name!r}"
+        if name.startswith("__") and name.endswith("__"):
+            return text
+        return f"{text}: what begins with an underscore is private to the actor"
 
     def _no_attribute(self, name: str) -> str:
         if "_attr_path" not in self.__dict__:  # half-made, by copy or pickle

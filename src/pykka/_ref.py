@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from pykka._address import REASON, Address
 from pykka._ask import Ask, CallAsk, make_ask
+from pykka._checks import check_seconds
 from pykka._deadline import check_timeout
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._killing import Abandonment, end_of
@@ -320,10 +321,11 @@ class ActorRef(Generic[A]):
 
         Raises:
             DeadlockError: An actor kills itself, or one that waits for it, and waits for that.
-            ValueError: `deadline` is negative.
+            TypeError: `deadline` is no number.
+            ValueError: `deadline` is negative or infinite. Nothing has been killed.
         """
         if deadline is not None:
-            check_timeout(deadline)
+            check_seconds("deadline", deadline, or_none=True)
         address = self._address
         ended = end_of(address, answer=address.actor is not None)
         address.kill()
@@ -402,6 +404,7 @@ class ActorRef(Generic[A]):
             >>> clockwork.stop()
             True
         """
+        check_seconds("interval", interval, more_than_zero=True)
         delay = interval if first is None else first
         return tell_later(self._address, message, delay, interval, what="first")
 

@@ -112,7 +112,11 @@ class ActorRegistry(metaclass=_Face):
 
     @classmethod
     def get_by_class_name(cls, actor_class_name: str) -> list[ActorRef[Any]]:
-        """Return all running actors of a class that is given by its bare name."""
+        """Return all running actors of a class that is given by its bare name.
+
+        Raises:
+            TypeError: `actor_class_name` is not a string.
+        """
         return default_system.get_by_class_name(actor_class_name)
 
     @classmethod
@@ -122,7 +126,11 @@ class ActorRegistry(metaclass=_Face):
 
     @classmethod
     def get_by_name(cls, name: str) -> ActorRef[Any] | None:
-        """Return the running actor with a name (see `Actor.options`), or `None`."""
+        """Return the running actor with a name (see `Actor.options`), or `None`.
+
+        Raises:
+            TypeError: `name` is not a string.
+        """
         return default_system.get_by_name(name)
 
     @classmethod

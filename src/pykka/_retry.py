@@ -1,8 +1,8 @@
 """Retries: what has failed is asked again, after a pause.
 
 An ask that blocks is a loop in the caller's own thread. One that does not block is a *series* of
-attempts. The first is made by the caller, the others by the clock. Whoever resolves the future of
-an attempt decides what comes next.
+attempts. The first is made by the caller, the others when the clock says so. Whoever resolves the
+future of an attempt decides what comes next.
 
 Invariants of a series
     1. *Each attempt is made once.* The number of the present attempt goes up by one at a time,
@@ -13,7 +13,8 @@ Invariants of a series
        attempt it is; or with whatever the last attempt ends with. What goes wrong in here ends
        it, too. So its future is resolved, provided that the futures of the attempts are or that
        they are given up after a time.
-    3. *Only the clock sends again*, not the actor that has answered, whose thread has other work.
+    3. *Only the clock has it sent again*, not the actor that has answered, whose thread has other
+       work. It is done on a thread that may block; see `pykka._errands`.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from pykka._askable import (
     AskWrapper,
     Call,
     Relay,
+    Sent,
+    begin,
     call_when_done,
     cancel,
+    least,
     outcome_of,
     pause,
-    send_safely,
 )
 from pykka._backoff import Backoff
 from pykka._checks import (
@@ -53,7 +56,6 @@ from pykka._locks import held
 if TYPE_CHECKING:
     from pykka._askable import Askable, ExceptionTypes
     from pykka._clock import Clock
-    from pykka._future import Future
     from pykka._lazy import Outcome
     from pykka._threading_future import ThreadingFuture
 
@@ -101,7 +103,8 @@ class Retry(AskWrapper):
             default `Timeout`, `ActorDeadError`, `CircuitOpenError` and `RateLimitExceededError`.
             Anything else is the answer.
         timeout_per_attempt: Seconds after which an attempt has failed with `Timeout`; `None` for
-            no limit. If it does not block, an answer that comes later still counts, unless
+            no limit. The target is told if it is another piece: a `CircuitBreaker` counts a
+            failure. If it does not block, an answer that comes later still counts, unless
             another one was faster.
         clock: What to take the time from; `None` for the time of the world.
 
@@ -181,7 +184,7 @@ class Retry(AskWrapper):
         remaining = timeout
         while True:
             try:
-                return self._target.ask(message, timeout=_least(remaining, limit))
+                return self._target.ask(message, timeout=least(remaining, limit))
             except self._retry_on:
                 delay = self._backoff.delay(attempt)
                 if attempt == self._attempts or clock.now() + delay >= end:
@@ -200,13 +203,13 @@ class Retry(AskWrapper):
                 self._retries += 1
                 release()
 
-    def _ask_for_future(self, message: Any) -> Future[Any]:
+    def _begin(self, message: Any) -> Sent:
         for release in held(self._lock):
             self._asks += 1
             release()
         series = _Series(self, message)
         series.attempt(1)
-        return series.answer
+        return Sent(series.answer, series.answer.give_up)
 
     def _count_end(self, *, succeeded: bool) -> None:
         for release in held(self._lock):
@@ -243,7 +246,9 @@ class _Series:
             if limit is not None:
                 alarm = Call(functools.partial(self._give_up, number))
                 retry._clock.schedule(retry._clock.now() + limit, alarm)
-            future = send_safely(retry._target, message)
+            sent = begin(retry._target, message)
+            future = sent.future
+            self.answer.sent = sent
             if limit is None:
                 self.answer.source = future
             call_when_done(future, functools.partial(self._end, number, future, alarm))
@@ -266,6 +271,8 @@ class _Series:
 
     def _give_up(self, number: int) -> None:
         """End an attempt that took too long."""
+        if number == self._number:
+            self.answer.give_up()
         retry = self._retry
         limit = in_seconds(retry._timeout_per_attempt)
         error = Timeout(f"{limit} passed without a result from {retry._target}")
@@ -287,7 +294,7 @@ class _Series:
                 if number == retry._attempts:
                     self._resolve(outcome)
                 else:
-                    self.answer.source = None
+                    self.answer.source = self.answer.sent = None
                     when = retry._clock.now() + retry._backoff.delay(number)
                     retry._clock.schedule(when, Call(functools.partial(self.attempt, number + 1)))
         except Exception as error:
@@ -297,9 +304,3 @@ class _Series:
         if self.answer.end(outcome):
             self._retry._count_end(succeeded=outcome[1] is None)
             self._message = None
-
-
-def _least(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)

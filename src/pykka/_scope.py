@@ -79,6 +79,7 @@ class ActorScope:
 
         Raises:
             RuntimeError: The block has not begun, or has ended.
+            TypeError: `actor_class` is something else.
         """
         self._require_open()
         if not hasattr(actor_class, "_start_with"):

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from pykka._ask import make_ask
 from pykka._cancellation import is_cancellation, outlast
 from pykka._children import ask_to_stop
-from pykka._clock import default_clock
+from pykka._clock import default_clock, lengthy
 from pykka._current import current
 from pykka._deadline import Deadline
 from pykka._exceptions import Timeout
@@ -74,6 +74,7 @@ NAMED = 10
 """So many actors are named in the text of an exception."""
 
 
+@lengthy
 class Shutdown:
     """The end of all actors of a system.
 

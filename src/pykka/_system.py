@@ -115,7 +115,7 @@ class ActorSystem:
         if dispatcher is not None and not hasattr(dispatcher, "_pool"):
             msg = f"dispatcher is {shorten(dispatcher)}, which is no pykka.Dispatcher"
             raise TypeError(msg)
-        Deadline(shutdown_timeout)  # refuses what is no number of seconds
+        Deadline(shutdown_timeout, "shutdown_timeout")  # refuses what is no number of seconds
         self._name = name if name is not None else f"system-{next(_numbers)}"
         self.clock: Clock = default_clock if clock is None else clock
         """What its timers go by."""
@@ -213,7 +213,18 @@ class ActorSystem:
         return [ref for ref in self.get_all() if issubclass(ref.actor_class, actor_class)]
 
     def get_by_class_name(self, actor_class_name: str) -> list[ActorRef[Any]]:
-        """Return all running actors of a class that is given by its bare name."""
+        """Return all running actors of a class that is given by its bare name.
+
+        Raises:
+            TypeError: `actor_class_name` is not a string.
+        """
+        given: Any = actor_class_name
+        if not isinstance(given, str):
+            msg = (
+                f"actor_class_name is the bare name of a class, a string, not {shorten(given)}; "
+                "get_by_class() takes the class itself"
+            )
+            raise TypeError(msg)
         return [ref for ref in self.get_all() if ref.actor_class.__name__ == actor_class_name]
 
     def broadcast(self, message: Any, target_class: str | type[Actor] | None = None) -> None:

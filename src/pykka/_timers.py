@@ -2,7 +2,7 @@
 
 A timer belongs to the actor that it sends to, and ends with it. What it puts into the inbox is a
 *tick*, which stands for the message. No bound of the inbox applies to ticks: each timer has one at
-most on its way.
+most on its way. In an inbox with priorities, a tick is as urgent as its message.
 
 Invariants
     1. *A cancelled timer does nothing any more.* A tick has a log to which its handler and
@@ -17,7 +17,9 @@ Invariants
        handle that. If a tick is due and there is no token, it is left out and counted, and the
        next tick that is handled says how many were. So each tick that was due is either handled
        or left out.
-    3. Whoever has the token, and nobody else, enters a tick in `_tick`. Each count has one writer:
+    3. The clock rings one alarm of a timer at a time, on whatever thread: the next is scheduled
+       when that is done. So "the clock" is one writer.
+    4. Whoever has the token, and nobody else, enters a tick in `_tick`. Each count has one writer:
        the clock or the actor.
 
 Periodic timers keep their rate: the n-th tick is due n intervals after the first, however late the
@@ -31,13 +33,13 @@ The semantics of `cancel()` are those of `erlang:cancel_timer/1`, made certain.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
-from pykka._checks import shorten
+from pykka._checks import check_seconds
+from pykka._clock import brief
 from pykka._current import current
-from pykka.messages import PRIVILEGED
+from pykka.messages import KEYED, PRIVILEGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +52,7 @@ _CANCELLED = "cancelled"
 _BEGUN = "begun"
 
 
+@brief
 class Timer:
     """A message that is sent later; `ActorRef.tell_after` and its sisters return it.
 
@@ -76,6 +79,7 @@ class Timer:
         "_free",
         "_interval",
         "_is_done",
+        "_key",
         "_left_out",
         "_missed",
         "_reported",
@@ -90,6 +94,9 @@ class Timer:
     ) -> None:
         self._address = address
         self._interval = interval
+        policy = address.policy
+        self._key = None if policy is None else policy.key_of(message)
+        """How urgent the message is, which whoever sets the timer finds out, as senders do."""
         self._clock: Clock = address.home.clock
         self._due = self._clock.now() + delay
         self._free: list[None] = _NO_TOKEN if interval is None else [None]
@@ -159,6 +166,13 @@ class Timer:
 
     def ring(self) -> None:
         """Send the message; the clock calls this when it is due."""
+        line = self._address.line_of_ticks()
+        if line is None:
+            self._ring()
+        else:
+            line.send_out(self._ring)
+
+    def _ring(self) -> None:
         if self.is_cancelled:
             return
         if self._interval is None:
@@ -255,12 +269,14 @@ class Tick:
         timer: The timer.
     """
 
-    __slots__ = ("log", "message", "timer")
+    __slots__ = ("key", "log", "message", "timer")
 
     def __init__(self, timer: Timer) -> None:
         self.timer = timer
         self.message = timer.message
         """What the actor is told; whoever cancels the timer takes it away from that."""
+        self.key = timer._key
+        """How urgent it is; see `pykka.messages.KEYED`."""
         self.log: list[str] = []
 
     @property
@@ -303,6 +319,7 @@ def tell_later(
         ActorDeadError: The actor is dead.
         TypeError: A time is no number.
         ValueError: A time is negative or infinite, or the interval is 0.
+        Exception: What the key function of the inbox raises, if it has priorities.
     """
     check_times(delay, interval, what)
     if address.stopped:
@@ -321,18 +338,9 @@ def tell_later(
 
 def check_times(delay: Any, interval: Any, what: str) -> None:
     """Refuse what cannot be the times of a timer; see `tell_later`."""
-    if interval is not None and not (
-        isinstance(interval, (int, float)) and 0 < interval < math.inf
-    ):
-        raise _no_seconds("interval", interval, "more than 0")
-    if not (isinstance(delay, (int, float)) and 0 <= delay < math.inf):
-        raise _no_seconds(what, delay, "0 or more")
-
-
-def _no_seconds(what: str, value: object, least: str) -> Exception:
-    if not isinstance(value, (int, float)):
-        return TypeError(f"{what} has to be a number of seconds, not {shorten(value)}")
-    return ValueError(f"{what} has to be {least} seconds, and finite, not {shorten(value)}")
+    if interval is not None:
+        check_seconds("interval", interval, more_than_zero=True)
+    check_seconds(what, delay)
 
 
 def _on_tick(address: Address, envelope: Letter) -> object:
@@ -360,3 +368,4 @@ class _Told(NamedTuple):
 
 messages._handlers[Tick] = _on_tick
 PRIVILEGED.add(Tick)
+KEYED.add(Tick)

@@ -33,6 +33,10 @@ AttrPath: TypeAlias = Sequence[str]
 PRIVILEGED: set[type] = set()
 """The messages of the library that an inbox takes at once, however full it is, and never drops."""
 
+KEYED: set[type] = set()
+"""Those of them that stand for a message, and have its urgency in an attribute `key`: in an inbox
+with priorities, they have their turn."""
+
 # What an actor does on each type of system message; any other type goes to `on_receive()`. The
 # functions are entered by `pykka._life`. Subclasses enter themselves when their class statement
 # runs. That keeps the question "is this message for the actor or for us?" at one look-up for each

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE, wait_until
-from tests.unit.clocks import FAR, Alarm, count_alive, keep_alive, new_clock
+from tests.unit.clocks import FAR, Alarm, Prompt, count_alive, keep_alive, new_clock
 
 from pykka._clock import MANY, Clock, MonotonicClock
 from pykka._manual_clock import ManualClock
@@ -155,10 +155,11 @@ def test_what_a_ringing_alarm_schedules_keeps_the_order(passing: Time) -> None:
 
     def first() -> None:
         rung.append("first")
-        clock.schedule(start - 2, Alarm(lambda: rung.append("third")))
-        clock.schedule(start - 3, Alarm(lambda: rung.append("second")))
+        clock.schedule(start - 2, Prompt(lambda: rung.append("third")))
+        clock.schedule(start - 3, Prompt(lambda: rung.append("second")))
 
-    passing.schedule_all([(-4, Alarm(first)), (-1, Alarm(lambda: rung.append("last")))])
+    clock.schedule(start - 4, Prompt(first))
+    clock.schedule(start - 1, Prompt(lambda: rung.append("last")))
     passing.pass_until(lambda: len(rung) == 4, "all have rung")
     assert rung == ["first", "second", "third", "last"]
 

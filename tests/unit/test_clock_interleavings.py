@@ -14,7 +14,7 @@ import pytest
 from tests.interleave import Report, Scenario, begin_anew, explore, saw, step
 
 from pykka import _clock
-from pykka._clock import AWAKE, NEVER, MonotonicClock
+from pykka._clock import AWAKE, NEVER, MonotonicClock, brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -188,6 +188,7 @@ class RashClock(SteppedClock):
         return True
 
 
+@brief
 class Alarm:
     """Notes that it rings."""
 

@@ -122,12 +122,16 @@ class Address:
         self.set_aside = set_aside
         self.handling = None
 
+    policy = None
     home = property(lambda self: self)
     actor = property(lambda self: self)
     handled_message = property(lambda self: getattr(self.handling, "message", None))
 
     def need_extras(self) -> Extras:
         return self.extras
+
+    def line_of_ticks(self) -> None:
+        return None
 
     def tell_unbounded(self, tick: Any) -> None:
         step("send")

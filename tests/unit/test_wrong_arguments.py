@@ -246,6 +246,7 @@ WRONG: dict[str, list[Any]] = {
     "reset_after": NUMBER,
     "rate": SPAN,
     "timeout_per_attempt": NUMBER,
+    "call_timeout": NUMBER,
     "retry_on": EXCEPTIONS,
     "counts_as_failure": EXCEPTIONS,
     "minimum": NUMBER,

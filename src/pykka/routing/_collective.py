@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+from pykka._checks import check_seconds
 from pykka._deadline import check_timeout
 from pykka._exceptions import Timeout
 from pykka._reasons import Stopped
@@ -94,10 +95,11 @@ class Collective(Routees[A]):
 
         Raises:
             DeadlockError: A routee calls this and waits for itself. All have been killed.
-            ValueError: `deadline` is negative.
+            TypeError: `deadline` is no number.
+            ValueError: `deadline` is negative or infinite. Nothing has been killed.
         """
         if deadline is not None:
-            check_timeout(deadline)
+            check_seconds("deadline", deadline, or_none=True)
         if self._pool is not None:
             ended = self._pool.kill(self, deadline)
             return self._pool.wait(self, ended) if block else ended
@@ -175,6 +177,7 @@ class Collective(Routees[A]):
             TypeError: One of the times is no number.
             ValueError: `interval` is not more than 0, `first` is negative, or one is infinite.
         """
+        check_seconds("interval", interval, more_than_zero=True)
         return self._set_timer(message, interval if first is None else first, interval, "first")
 
     def timers(self) -> list[Timer]:

@@ -16,6 +16,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from pykka._checks import check_clock, check_number, in_seconds, shorten
+from pykka._clock import lengthy
 from pykka._exceptions import Timeout
 from pykka._threading_future import ThreadingFuture
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pykka._ref import ActorRef
 
 
+@lengthy
 class Alarm:
     """Something that is to be done at some time, unless it is cancelled before.
 

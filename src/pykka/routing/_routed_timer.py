@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pykka._clock import lengthy
 from pykka._dead_letters import DeadLetter
 from pykka._exceptions import ActorDeadError
 from pykka._timers import Timer
 
 if TYPE_CHECKING:
+    from pykka._errands import Line
     from pykka.routing._collective import Collective
 
 
@@ -31,6 +33,7 @@ class _Sent(NamedTuple):
     """Those who were told last."""
 
 
+@lengthy
 class RoutedTimer(Timer):
     """A timer of a router.
 
@@ -57,6 +60,11 @@ class RoutedTimer(Timer):
         self.is_cancelled = False
         self.is_own = False
         self.message = message
+
+    @property
+    def line(self) -> Line:
+        """Keeps the messages that are sent by timers of the same router in order."""
+        return self._router._line
 
     def begin(self) -> None:
         """Let the time run."""
@@ -125,6 +133,12 @@ class RoutedTimer(Timer):
             letter = DeadLetter(message, self._router, f"was due on a timer: {error}")
             self._system.dead_letters.report(letter)
             return
+        except Exception as error:  # a key function of an inbox or of the router, for instance
+            letter = DeadLetter(
+                message, self._router, f"could not be routed by a timer: {error!r}"
+            )
+            self._system.dead_letters.report(letter)
+            raise
         self._sent = _Sent(begun, sent)
         if self.is_cancelled:  # in this order: who cancels sees what was sent, or is seen
             for timer in sent:

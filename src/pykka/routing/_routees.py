@@ -20,6 +20,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._checks import check_iterable, shorten
+from pykka._errands import Line
 from pykka._exceptions import ActorDeadError
 from pykka._locks import held
 from pykka._proxy import _require_ref
@@ -53,8 +54,9 @@ class Routees(ActorRef[A]):
         refs: The actors.
     """
 
-    __slots__ = ("_plan", "_pool", "_routees", "_timers")
+    __slots__ = ("_line", "_plan", "_pool", "_routees", "_timers")
 
+    _line: Line
     _routees: tuple[ActorRef[A], ...]
     _plan: Any
     _pool: Pool | None
@@ -65,6 +67,7 @@ class Routees(ActorRef[A]):
         router = _new(cls)
         router._pool = None
         router._timers = {}
+        router._line = Line()
         return router
 
     def __init__(self, refs: Iterable[ActorRef[A]]) -> None:

@@ -161,12 +161,12 @@ class _Chase(Race):
                 number, routee = self._rest.pop()
             except IndexError:
                 return
+            if self._rest:  # before it is asked, for its inbox may be full and make us wait
+                alarm = self._alarm = Alarm(self._clock, self._interval_is_over)
+                alarm.set(self._interval)
             future = ask_of(routee, self._message)
             refusal = refusal_of(future)
             if refusal is None:
-                if self._rest:
-                    alarm = self._alarm = Alarm(self._clock, self._interval_is_over)
-                    alarm.set(self._interval)
                 self.enter(number, future)
                 return
             super()._lost(number, refusal)

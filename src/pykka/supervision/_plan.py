@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from pykka._clock import lengthy
 from pykka._envelope import Envelope
 from pykka.supervision._link import Retry
 
@@ -57,6 +58,7 @@ class Child:
         """Where the code of its former actor hung, if that is perhaps still running."""
 
 
+@lengthy
 class Plan:
     """What is under way with some children, until they run again.
 

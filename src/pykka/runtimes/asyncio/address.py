@@ -36,6 +36,7 @@ from pykka._awaiting import resume_soon, running_loop
 from pykka._children import stop_children_awaiting
 from pykka._ending import claim_and_end, end
 from pykka._envelope import Envelope
+from pykka._errands import call_out
 from pykka._exceptions import DeadlockError, LoopClosedError
 from pykka._inbox import put_without_waiting, take_all
 from pykka._meter import MeteredInbox
@@ -245,7 +246,7 @@ class AsyncioAddress(Address):
         if loop is None or not loop.is_closed():
             raise  # noqa: PLE0704 (there is one)
         if house is not None:
-            house.evict()  # this is the first to notice
+            call_out(house.evict)  # this is the first to notice
 
     def _task_is_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():

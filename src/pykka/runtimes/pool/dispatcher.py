@@ -6,7 +6,9 @@ import atexit
 import itertools
 import os
 import weakref
+from typing import Any
 
+from pykka._checks import shorten
 from pykka._statistics import DispatcherStatistics
 from pykka.runtimes.pool.workers import Pool
 
@@ -62,6 +64,13 @@ class Dispatcher:
         daemon: bool = False,
         caller_runs: bool = True,
     ) -> None:
+        given: Any = name
+        if given is not None and not isinstance(given, str):
+            msg = (
+                f"name is a string, not {shorten(given)}; a number of threads is "
+                "Dispatcher(max_threads=...)"
+            )
+            raise TypeError(msg)
         if max_threads is not None:
             if type(max_threads) is not int:
                 msg = f"max_threads is a whole number of threads, not {max_threads!r}"

@@ -30,8 +30,8 @@ Growing and shrinking
       handler, workers that are too many.
 
     Threads are started by `add_worker` only. It never happens under a lock, and never on the main
-    thread, for `Thread.start()` does not bear a signal handler that raises; there, a small thread
-    does it.
+    thread, for `Thread.start()` does not bear a signal handler that raises, nor on a clock's, for
+    it waits for the new thread; there, a small thread does it.
 
 Invariant: if an actor waits in the shared queue then a worker sits there or will come there before
 it sits down anywhere else, or a worker is being started, or the look-out is awake and will look.
@@ -62,6 +62,7 @@ from pykka import messages
 from pykka._ask import LETTERS, answers_an_asker
 from pykka._current import current
 from pykka._envelope import Envelope
+from pykka._errands import report
 from pykka._exceptions import PoolExhaustedError
 from pykka._gil import give_way
 from pykka._life import end_of_message, fail_told, handle
@@ -201,7 +202,8 @@ class Pool:
             return
         if total >= self.most:
             return
-        if not current.state.is_main and has_room():
+        state = current.state
+        if not (state.is_main or state.is_clock) and has_room():
             self.add_worker()
             return
         try:
@@ -211,9 +213,9 @@ class Pool:
         except RecursionError:
             self.is_starting = False
             raise
-        except RuntimeError:
+        except RuntimeError as error:
             self.is_starting = False
-            self._report_lack()
+            self._report_lack(error)
 
     @property
     def wanted(self) -> int:
@@ -253,21 +255,21 @@ class Pool:
             threading.Thread(
                 target=worker.main, name=f"{self.name}-{next(self._numbers)}", daemon=True
             ).start()
-        except RuntimeError:
+        except RuntimeError as error:
             with self.lock:
                 self.workers.remove(worker)
             if self.is_ending:
                 self.lacks_threads = True
                 self.news.put(None)
-            self._report_lack()
+            self._report_lack(error)
             return False
         dismiss_helpers(self)
         return True
 
-    def _report_lack(self) -> None:
+    def _report_lack(self, error: BaseException) -> None:
         """See to it that work is done without a thread for it, and say so once."""
         if call_helpers(self) and not self.is_ending:
-            report_failure("The dispatcher %s cannot start a thread:", self.name)
+            report(error, "The dispatcher %s cannot start a thread:", self.name)
 
     def begin_to_end(self) -> None:
         """Have the workers leave, now if all sit, or when the last one sits down."""

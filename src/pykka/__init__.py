@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pykka._actor import Actor
 from pykka._arrivals import as_completed
+from pykka._crashes import ActorCrash
+from pykka._crashes import crash_hook as _crash_hook
 from pykka._death_watch import Terminated
 from pykka._events import EventBus
 from pykka._exceptions import (
@@ -43,6 +45,8 @@ from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.runtimes.threading import ThreadingActor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pykka import dead_letters as dead_letters
     from pykka import debug as debug
     from pykka import inboxes as inboxes
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Abandoned",
     "Actor",
+    "ActorCrash",
     "ActorDeadError",
     "ActorError",
     "ActorOptions",
@@ -91,6 +96,7 @@ __all__ = [
     "Timeout",
     "Timer",
     "as_completed",
+    "crash_hook",
     "get_all",
     "traversable",
 ]
@@ -110,6 +116,33 @@ _MODULES = frozenset(
     }
 )
 """The public modules, which are imported when somebody asks for them."""
+
+crash_hook: "Callable[[ActorCrash], object] | None" = _crash_hook
+"""What is called when an exception has ended an actor that no other one supervises or watches.
+
+It is called with an `ActorCrash`, on the actor's thread, before the actor's `on_failure()`; and
+after the exception was logged, whether logging is set up or not. It is looked up in this module
+each time; so put a function of your own here, in the manner of `threading.excepthook`, or `None`.
+What it raises harms nobody.
+
+The one that is here at first prints the traceback to stderr if logging is not set up: if the
+logger `pykka` and those above it have no handler. Of many crashes in a short time it prints the
+first ten, then one a second. A logger that is disabled, a level above ERROR, and `propagate =
+False` are respected; then nothing is printed.
+
+Examples:
+    >>> import pykka
+    >>> def note(crash):
+    ...     print(crash.ref.actor_class.__name__, "raised", repr(crash.exception))
+    >>> default, pykka.crash_hook = pykka.crash_hook, note
+    >>> class Fragile(pykka.ThreadingActor):
+    ...     def on_start(self):
+    ...         raise OSError("no disk")
+    >>> Fragile.start().when_terminated().get()
+    Fragile raised OSError('no disk')
+    Failed(OSError('no disk'))
+    >>> pykka.crash_hook = default
+"""
 
 
 def __getattr__(name: str) -> object:

@@ -39,7 +39,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pykka import _waiting
-from pykka._ask import Ask, answer, message_of
+from pykka._ask import answer, is_ask, message_of, reply_to_of
+from pykka._checks import shorten
 from pykka._children import let_children_go, stop_children
 from pykka._clock import MonotonicClock
 from pykka._current import current
@@ -60,12 +61,13 @@ from pykka._inbox import (
     take_all,
 )
 from pykka._locks import held
+from pykka._logging import call_out, safe_str
 from pykka._meter import MeteredInbox
-from pykka._reasons import Killed, Stopped
+from pykka._reasons import Failed, Killed, Stopped
 from pykka._statistics import InboxStatistics
 from pykka._threading_future import ThreadingFuture, new_threading_future
 from pykka._waiting import place_of_actor
-from pykka.messages import PRIVILEGED, _ActorStop, _LastMessage, _WakeUp
+from pykka.messages import _LastMessage, _WakeUp, is_privileged, is_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,7 +195,7 @@ class Address:
         self._face: Inbox | None = None
 
     def __str__(self) -> str:
-        return f"{self.actor_class.__name__} ({self.urn})"
+        return f"{self.actor_class.__name__} ({safe_str(self.urn)})"
 
     def send(self, envelope: Letter) -> None:
         """Put an envelope into the inbox and see that it is not forgotten there.
@@ -484,9 +486,14 @@ class Address:
 
         Whoever has asked it to stop is told of its end in any case.
         """
-        reply_to = getattr(self.handling, "reply_to", None)
-        if reply_to is not None and not isinstance(self.handled_message, _ActorStop):
+        reply_to = self.handled_reply_to
+        if reply_to is not None and not is_stop(self.handled_message):
             self.refuse(reply_to, reason)
+
+    @property
+    def handled_reply_to(self) -> Any:
+        """The future of the answer to what the actor is handling; `None` if nobody wants one."""
+        return reply_to_of(self.handling)
 
     @property
     def handled_message(self) -> Any:
@@ -494,8 +501,27 @@ class Address:
         return message_of(self.handling)
 
     def dead_error(self, reason: str) -> ActorDeadError:
-        """The error for those whose message this actor will not handle."""
-        return ActorDeadError(f"{self} {reason}")
+        """The error for those whose message this actor will not handle.
+
+        If the actor has failed, it says with what. The exception that is its cause is a copy that
+        holds no frames.
+        """
+        failure = self.failure
+        if failure is None:
+            return ActorDeadError(f"{self} {reason}")
+        cause = failure.without_traceback().exception
+        error = ActorDeadError(f"{self} {reason}; it has failed with {shorten(cause)}")
+        error.__cause__ = cause
+        return error
+
+    @property
+    def failure(self) -> Failed | None:
+        """What the actor has failed with, if that is why it ends, or has ended."""
+        extras = self.extras
+        if extras is None:
+            return None
+        reason = extras.reason[0] if extras.reason else extras.fate if extras.down else None
+        return reason if isinstance(reason, Failed) else None
 
     @property
     def urn(self) -> str:
@@ -617,7 +643,17 @@ class Address:
             # later, it looks at `attention` before it turns to the inbox.
             if extras.down:
                 return
-        self.put_without_waiting(Envelope(_WakeUp()))
+        if self.has_own_inbox:
+            # Whoever wakes it up has more to do, whatever that raises.
+            text = "The inbox of %s raised, so the actor may be late to notice that it is to end:"
+            call_out(self.put_without_waiting, Envelope(_WakeUp()), text=text, about=(self,))
+        else:
+            self.put_without_waiting(Envelope(_WakeUp()))
+
+    @property
+    def has_own_inbox(self) -> bool:
+        """Whether the actor class brought an inbox, which may raise anything."""
+        return self.policy is None and self.users_inbox() is not None
 
     def find_place(self) -> Place | None:
         """The line of the user's code that the actor is at, as far as that can be found out."""
@@ -668,20 +704,20 @@ class Address:
         """
         return False
 
-    def _bury(self, letter: Letter) -> None:
+    def _bury(self, letter: Any) -> None:
         message = letter.message
         reply_to = letter.reply_to
         reason = "stopped before handling the message"
-        if isinstance(message, _ActorStop):
+        if is_stop(message):
             if reply_to is not None:
                 self.answer_when_ended(reply_to, answer=True)
-        elif type(message) in PRIVILEGED or self._bequeath(letter):
+        elif is_privileged(message) or self._bequeath(letter):
             pass
         elif reply_to is None:
             self.home.bury(self, message, reason)
         else:
             self.refuse(reply_to, reason)
-            if isinstance(letter, Ask):
+            if is_ask(letter):
                 letter.let_go()
 
     def _bequeath(self, letter: Letter) -> bool:

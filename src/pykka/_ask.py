@@ -14,10 +14,10 @@ An actor class that overrides `_create_future()` gets what that returns instead,
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import CallEnvelope, Envelope
+from pykka._logging import is_for_the_program
 from pykka._threading_future import ThreadingFuture
 from pykka.messages import ProxyCall
 
@@ -73,6 +73,11 @@ class CallAsk(Ask):
         self.kwargs = None
 
 
+for _class in (Ask, CallAsk):
+    # What users see of it is a future. So Python's own errors should call it one, too.
+    _class.__name__ = _class.__qualname__ = "Future"
+
+
 def make_ask(message: object, address: Address) -> Ask:
     """Make a question, without the cost of calling `__init__` for each class on the way."""
     ask = _new(Ask)
@@ -93,14 +98,38 @@ def answers_an_asker(item: Any) -> bool:
     Args:
         item: What lies in the inbox: an envelope, a question, or a bare message.
     """
-    return isinstance(item, Ask) and bool(item._log)
+    return issubclass(type(item), Ask) and bool(item._log)
 
 
 def message_of(item: Any) -> Any:
     """The message of what lay in an inbox: of an envelope, or the bare message itself."""
-    if isinstance(item, (Ask, CallAsk, CallEnvelope, Envelope)):
-        return item.message  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return item
+    return item.message if is_letter(item) else item
+
+
+def is_letter(item: Any) -> bool:
+    """Tell whether something is an envelope of the library's. It may be a bare message."""
+    # Not isinstance(): it would ask the message for its `__class__`, which may raise.
+    return issubclass(type(item), (Ask, CallEnvelope, Envelope))
+
+
+def is_ask(letter: Any) -> bool:
+    """Tell whether something is a question, and its own future. It may be a bare message."""
+    return issubclass(type(letter), Ask)
+
+
+def reply_to_of(letter: Any) -> Any:
+    """The future of the answer to what lay in an inbox; `None` if nobody wants one.
+
+    It may be an envelope of the user's own, or a bare message. Neither may come to anything here.
+    """
+    if is_letter(letter):  # not in the `try`, which might swallow what a signal handler raises
+        return letter.reply_to
+    try:
+        return letter.reply_to
+    except BaseException as error:
+        if is_for_the_program(error):
+            raise
+        return None
 
 
 def answer(reply_to: Any, outcome: Outcome) -> None:
@@ -110,11 +139,14 @@ def answer(reply_to: Any, outcome: Outcome) -> None:
         reply_to._try_resolve(outcome)
         return
     value, raised = outcome
-    with contextlib.suppress(Exception):
+    try:
         if raised is None:
             reply_to.set(value)
         else:
             reply_to.set_exception((type(raised[0]), raised[0], None))
+    except BaseException as error:
+        if is_for_the_program(error):
+            raise
 
 
 _OUR_FUTURES = frozenset({Ask, CallAsk, ThreadingFuture})

@@ -251,6 +251,10 @@ class Relay(ThreadingFuture[Any]):
         return is_first
 
 
+# What users see of it is a future; see `pykka._ask`.
+Relay.__name__ = Relay.__qualname__ = "Future"
+
+
 def send(target: Askable, message: Any) -> ThreadingFuture[Any]:
     """Send a message, and return the future of the answer.
 

@@ -85,11 +85,12 @@ def suspend(future: Future[Any]) -> Generator[Any, Any, Any]:
 
 
 def _suspend(future: Future[Any], waiter: Any) -> Generator[Any, Any, Any]:
+    lazy: Any = None
     try:
         worker = current.state.worker
         if worker is not None and _is_brought_by(worker, future, waiter):
             return future.get()
-        lazy: Any = future._lazy
+        lazy = future._lazy
         if isinstance(lazy, Derivation) and lazy.outcome is None:
             if not (yield from _suspend_for_sources(lazy)):  # pyright: ignore[reportUnknownArgumentType]
                 return (yield from waiter.run_elsewhere(future.get))  # pyright: ignore[reportUnknownVariableType]
@@ -107,9 +108,10 @@ def _suspend(future: Future[Any], waiter: Any) -> Generator[Any, Any, Any]:
             finally:
                 if wait is not None:
                     end_await(wait)
+                    wait = None  # it holds the future
         return future.get()
     finally:
-        del future, waiter  # as above
+        del future, waiter, lazy  # as above
 
 
 def _is_brought_by(worker: Worker, future: Any, waiter: Any) -> bool:
@@ -137,11 +139,15 @@ def _is_brought_by(worker: Worker, future: Any, waiter: Any) -> bool:
 
 def _suspend_for_sources(lazy: Derivation[Any]) -> Generator[Any, Any, bool]:
     """Suspend until the sources are there; False if `get()` would have to wait all the same."""
-    for source in lazy.sources:
-        if not hasattr(source, "__await__"):
-            return False  # it is nothing but a get()
-        yield from source.__await__()
-    return not lazy.is_busy()
+    source = None
+    try:
+        for source in lazy.sources:
+            if not hasattr(source, "__await__"):
+                return False  # it is nothing but a get()
+            yield from source.__await__()
+        return not lazy.is_busy()
+    finally:
+        del lazy, source  # as above
 
 
 class _AsyncioWaiter:

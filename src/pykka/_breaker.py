@@ -52,11 +52,10 @@ from pykka._checks import (
     check_exception_types,
     check_number,
     in_seconds,
-    shorten,
 )
 from pykka._exceptions import CircuitOpenError, Timeout
 from pykka._locks import held
-from pykka._logging import is_for_the_program, report_failure
+from pykka._logging import Shortened, call_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -401,14 +400,9 @@ class CircuitBreaker(AskWrapper):
         if change is None:
             return
         for listener in self._listeners:
-            try:
-                listener(change)
-            except BaseException as error:
-                if is_for_the_program(error):
-                    raise
-                report_failure(
-                    "A listener to changes of %s raised: %s", shorten(self), shorten(listener)
-                )
+            text = "A listener to changes of %s raised: %s"
+            about = (Shortened(self), Shortened(listener))
+            call_out(listener, change, text=text, about=about)
 
 
 class _Ask:

@@ -11,17 +11,15 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pykka._logging import LONGEST, safe_repr
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def shorten(message: object, limit: int = 200) -> str:
+def shorten(message: object, limit: int = LONGEST) -> str:
     """`repr(message)`, cut to `limit` characters, whatever that repr does."""
-    try:
-        text = repr(message)
-    except Exception as error:
-        text = f"<{type(message).__name__} whose repr raised {type(error).__name__}>"
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return safe_repr(message, limit)
 
 
 def list_some(texts: Sequence[str], most: int = 10) -> str:

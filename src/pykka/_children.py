@@ -17,10 +17,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pykka._cancellation import is_cancellation
+from pykka._clock import MonotonicClock
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorError, DeadlockError
 from pykka._killing import Abandonment, abandon, end_of
-from pykka._logging import logger
+from pykka._logging import call_out, logger
+from pykka._manual_clock import ManualClock
 from pykka._replying import as_exc_info
 from pykka.messages import _ActorStop
 
@@ -53,10 +55,25 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     elif extras is not None and extras.down:
         child.end_when_down()
     elif not child.stopped:
-        child.send(Envelope(_ActorStop()))
+        request = Envelope(_ActorStop())
+        if not child.has_own_inbox:
+            child.send(request)
+        else:
+            text = "The inbox of %s raised, so the actor is killed:"
+            if not call_out(child.send, request, text=text, about=(child,)):
+                child.kill()
+                seconds = 0  # perhaps it never comes back from its inbox
     if seconds is not None:
-        ended.add_done_callback(Abandonment.after_request(child, seconds).cancel)
+        if issubclass(type(child.home.clock), (MonotonicClock, ManualClock)):
+            _limit(child, seconds, ended)
+        else:  # it is the user's, and whoever asks has more to do
+            text = "The clock of %s raised, so the actor may take as long as it likes to end:"
+            call_out(_limit, child, seconds, ended, text=text, about=(child,))
     return ended
+
+
+def _limit(child: Address, seconds: float, ended: ThreadingFuture[Any]) -> None:
+    ended.add_done_callback(Abandonment.after_request(child, seconds).cancel)
 
 
 ORPHANS = 5.0

@@ -58,6 +58,7 @@ a tick of inaccuracy. With a heap written in C the difference is not worth it.)
 from __future__ import annotations
 
 import math
+import operator
 import os
 import sys
 import threading
@@ -73,7 +74,7 @@ from typing import Any, Protocol, TypeVar
 from pykka._current import current
 from pykka._errands import Line, report, send_out
 from pykka._locks import Bell
-from pykka._logging import is_for_the_program, report_failure
+from pykka._logging import Shortened, call_out, is_for_the_program, report_failure
 
 AWAKE, NEVER = -math.inf, math.inf
 
@@ -441,16 +442,14 @@ def _is_known_to_be_cancelled(alarm: Alarm) -> bool:
     return dict.get(attributes, "is_cancelled") is True  # pyright: ignore[reportUnknownMemberType]
 
 
+_RING = operator.methodcaller("ring")
+
+
 def ring(alarm: Alarm) -> None:
     """Ring an alarm unless it is cancelled, and log what it raises."""
     if is_cancelled(alarm):
         return
-    try:
-        alarm.ring()
-    except BaseException as error:
-        if is_for_the_program(error):
-            raise
-        report_failure("An alarm raised: %r", alarm)
+    call_out(_RING, alarm, text="An alarm raised: %s", about=(Shortened(alarm),))
 
 
 class _Renewable(Protocol):

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from pykka._checks import check_callable, shorten
 from pykka._clock import brief
 from pykka._locks import held
-from pykka._logging import is_for_the_program, report_failure
+from pykka._logging import SafeLogger, Shortened, call_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
             ...
 
 
-logger = logging.getLogger("pykka.dead_letters")
+logger = SafeLogger("pykka.dead_letters")
 
 CALM = 2.0
 """Seconds without a dead letter after which a flood is over."""
@@ -307,36 +307,22 @@ def _require_subscriber(subscriber: Any) -> None:
 
 
 def _log(letter: DeadLetter, suppressed: int) -> None:
-    try:
-        logger.warning(
-            "Dead letter to %s: %s (%s). Left out of the log so far: %d",
-            letter.target,
-            shorten(letter.message),
-            letter.reason,
-            suppressed,
-            extra={"dead_letter": letter},
-        )
-    except BaseException as error:  # a filter or a handler raised
-        if is_for_the_program(error):
-            raise
-        report_failure("A filter or handler of the logger pykka.dead_letters raised:")
+    logger.warning(
+        "Dead letter to %s: %s (%s). Left out of the log so far: %d",
+        letter.target,
+        shorten(letter.message),
+        letter.reason,
+        suppressed,
+        extra={"dead_letter": letter},
+    )
 
 
 def _log_number(owed: int, total: int) -> None:
-    try:
-        logger.warning(
-            "%d more dead letters were left out of the log; there were %d in all", owed, total
-        )
-    except BaseException as error:  # a filter or a handler raised
-        if is_for_the_program(error):
-            raise
-        report_failure("A filter or handler of the logger pykka.dead_letters raised:")
+    logger.warning(
+        "%d more dead letters were left out of the log; there were %d in all", owed, total
+    )
 
 
 def _tell(subscriber: Callable[[DeadLetter], object], letter: DeadLetter) -> None:
-    try:
-        subscriber(letter)
-    except BaseException as error:
-        if is_for_the_program(error):
-            raise
-        report_failure("A subscriber to dead letters raised: %s", shorten(subscriber))
+    text = "A subscriber to dead letters raised: %s"
+    call_out(subscriber, letter, text=text, about=(Shortened(subscriber),))

@@ -25,8 +25,9 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from pykka._ask import Ask
-from pykka._logging import logger
+from pykka._ask import is_ask
+from pykka._crashes import tell_of_crash
+from pykka._logging import call_out, is_for_the_program, logger, report_failure
 from pykka._reasons import Failed, Killed, Stopped
 from pykka._replying import as_exc_info, is_failure, reply_exception
 from pykka._threading_future import ThreadingFuture
@@ -88,12 +89,17 @@ def stop(address: Address, actor: Actor) -> None:
     mark_stopped(address)
     extras = address.extras
     if extras is None:
-        _run_hook(address, actor.on_stop)
+        _run_hook(address, partial(call_hook, actor, "on_stop"))
     elif extras.down:  # the hooks of the instance have run
         extras.note_reason(extras.fate)
     else:
         extras.note_reason(Stopped())
-        Ending(address, (address.stop_children, actor.on_stop)).go_on()
+        Ending(address, (address.stop_children, partial(call_hook, actor, "on_stop"))).go_on()
+
+
+def call_hook(actor: Actor, name: str, *args: object) -> Any:
+    """Call a hook. It is looked up here, where what the look-up raises is expected, too."""
+    return getattr(actor, name)(*args)
 
 
 def crash(address: Address, actor: Actor, error: BaseException) -> None:
@@ -102,37 +108,18 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     if address.ending or (extras is not None and extras.down):
         return
     logger.error("Unhandled exception in %s:", actor, exc_info=as_exc_info(error))
-    hook = partial(actor.on_failure, type(error), error, error.__traceback__)
+    tell_of_crash(address, error)
+    hook = partial(call_hook, actor, "on_failure", *as_exc_info(error))
     if extras is not None and may_restart(extras):
         extras.fate = Failed(error)
         go_down(address, extras.fate, hook)
         return
     address.ending = True
+    # First, so that whoever finds the actor stopped finds out why.
+    address.need_extras().note_reason(Failed(error))
     address.home.unregister(address)
     address.mark_stopped()
-    extras = address.need_extras()
-    extras.note_reason(Failed(error))
     Ending(address, (address.stop_children, hook)).go_on()
-
-
-def fall(address: Address, error: BaseException) -> None:
-    """End the life because an exception has come out of our own code.
-
-    The user's inbox has raised it, or a signal handler, perhaps in the middle of a message.
-    """
-    actor: Any = address.actor
-    if actor is None:
-        return
-    letter = address.handling
-    reply_to = getattr(letter, "reply_to", None)
-    if reply_to is not None:
-        reply_exception(actor, reply_to, error)
-        if isinstance(reply_to, ThreadingFuture):
-            reply_to._serve_again()
-        if isinstance(letter, Ask):
-            letter.let_go()
-    address.handling = None
-    crash(address, actor, error)
 
 
 def ends_all_the_same(address: Address, error: BaseException) -> bool:
@@ -140,12 +127,17 @@ def ends_all_the_same(address: Address, error: BaseException) -> bool:
 
     A program that is older than that attribute may keep anything under the same name.
     """
-    kinds: Any = address.actor_class.crash_on
-    if not kinds:
-        return False
     try:
+        kinds: Any = address.actor_class.crash_on
+        if not kinds:
+            return False
         return isinstance(error, kinds if isinstance(kinds, type) else tuple(kinds))
     except TypeError:
+        return False
+    except BaseException as raised:  # the look-up, or a class that answers isinstance() itself
+        if is_for_the_program(raised):
+            raise
+        report_failure("The attribute crash_on of %s raised:", address)
         return False
 
 
@@ -191,15 +183,40 @@ def stop_everything(address: Address, actor: Actor, error: BaseException) -> Non
 
 def interrupt(address: Address, actor: Actor, reason: str) -> None:
     """End the life in an orderly way in the middle of a message, whose sender is told so."""
-    letter = address.handling
-    reply_to = getattr(letter, "reply_to", None)
-    if reply_to is not None:
-        reply_exception(actor, reply_to, address.dead_error(reason))
-        if isinstance(letter, Ask):
-            letter.let_go()
-    address.handling = None
+    _answer_handled(address, actor, address.dead_error(reason))
     if not address.ending:
         stop(address, actor)
+
+
+def fall(address: Address, error: BaseException) -> None:
+    """End the life, or the instance, because an exception has come out of our own code.
+
+    An inbox of the user's has raised it; or something that the library asks a message or an
+    exception for; or a signal handler, perhaps in the middle of a message.
+    Whoever waits for the answer of the message that is being handled gets the exception.
+    """
+    actor: Any = address.actor
+    if actor is None:
+        return
+    reply_to = address.handled_reply_to
+    is_known = issubclass(type(reply_to), ThreadingFuture)
+    if not (is_known and reply_to._has_outcome()):
+        _answer_handled(address, actor, error)
+    if is_known:  # a signal handler may have raised, before all were served who wait
+        text = "Somebody who waits for an answer of %s raised:"
+        call_out(reply_to._serve_again, text=text, about=(address,))
+    address.handling = None
+    crash(address, actor, error)
+
+
+def _answer_handled(address: Address, actor: Actor, error: BaseException) -> None:
+    """Answer whoever has sent the message that the actor is handling."""
+    letter, reply_to = address.handling, address.handled_reply_to
+    if reply_to is not None:
+        reply_exception(actor, reply_to, error)
+        if is_ask(letter):
+            letter.let_go()
+    address.handling = None
 
 
 def stop_without_hook(address: Address, reply_to: Any) -> None:
@@ -251,7 +268,7 @@ def evict(address: Address) -> None:
     actor = address.actor
     if actor is None:
         return
-    reply_to = getattr(address.handling, "reply_to", None)
+    reply_to = address.handled_reply_to
     if not address.ending:
         logger.warning(
             "The event loop of %s was closed before the actor had stopped; no hook is run. "
@@ -263,13 +280,24 @@ def evict(address: Address) -> None:
     if reply_to is not None:
         reply_exception(actor, reply_to, address.dead_error("lost its event loop"))
     address.handling = None
-    end(address)
+    end_in_any_case(address)
 
 
-def _run_hook(address: Address, hook: Callable[..., object], *args: object) -> None:
+def end_in_any_case(address: Address) -> None:
+    """Close the address, and raise nothing but what means the program."""
+    try:
+        end(address)
+    except BaseException as error:
+        if is_for_the_program(error):
+            end(address)
+            raise
+        report_failure("Somebody who was told of the end of %s raised:", address)
+
+
+def _run_hook(address: Address, hook: Callable[[], object]) -> None:
     """Run one of the hooks at the end of a life. There is nothing left for it to end."""
     try:
-        result: Any = hook(*args)
+        result: Any = hook()
         if type(result) is CoroutineType:
             address.take_over(result, end_of_hook)  # pyright: ignore[reportUnknownArgumentType]
     except BaseException as error:
@@ -282,6 +310,7 @@ def end_of_hook(address: Address, _result: object, error: BaseException | None) 
         return
     if is_failure(error):
         logger.error("Unhandled exception in %s:", address, exc_info=as_exc_info(error))
+        tell_of_crash(address, error)
     else:
         logger.debug("%r in %s. Stopping all actors.", error, address)
         _stop_the_others(address)

@@ -281,7 +281,7 @@ class EventBus:
 
     def _deliver(self, event: object, subscriber: Any) -> bool:
         """Serve one subscriber; tells whether it got the event."""
-        if not isinstance(subscriber, ActorRef):
+        if not issubclass(type(subscriber), ActorRef):  # isinstance() would ask the object itself
             try:
                 subscriber(event)
             except BaseException as error:
@@ -332,11 +332,16 @@ def _receivers(by_class: dict[type, _Class], event_class: type) -> Iterable[Subs
     ]
     if len(found) < 2:  # noqa: PLR2004 (the usual case, without sorting)
         return found[0] if found else ()
-    numbers: dict[Subscriber, int] = {}
-    for subscribers in found:
-        for subscriber, number in subscribers.items():
-            numbers[subscriber] = min(number, numbers.get(subscriber, number))
-    return sorted(numbers, key=numbers.__getitem__)
+    entries = [item for subscribers in found for item in subscribers.items()]
+    entries.sort(key=_number)
+    try:
+        return list(dict(entries))
+    except Exception:  # a subscriber that can no longer be hashed, or compared
+        return list({id(subscriber): subscriber for subscriber, _number in entries}.values())
+
+
+def _number(entry: tuple[Subscriber, int]) -> int:
+    return entry[1]
 
 
 def _require_class(event_class: object) -> None:

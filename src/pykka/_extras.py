@@ -51,6 +51,11 @@ class Supervision(Protocol):
     restarts: bool
     """Whether an actor that fails waits for the decision; if not, it ends."""
 
+    @property
+    def knows(self) -> bool:
+        """Whether it learns of a crash, so that the program need not be told."""
+        ...
+
     actor_class: type[Any]
     """The class of its instances, as far as that is known before they are made."""
 
@@ -181,21 +186,19 @@ class Extras:
     def close(self, address: Address) -> None:
         """Let go of everything, and tell those who watch. It may be done twice."""
         reason = address.reason
-        for_each(
-            [
-                self.forget_instance,
-                *[timer.cancel for timer in self.timers.copy()],
-                *[partial(bus.forget, address) for bus in self.buses.copy()],
-                *([] if self.parent is None else [partial(self.parent.lose_child, address)]),
-                *[partial(watch.report, reason) for watch in self.watchers.copy()],
-                *(
-                    []
-                    if self.supervision is None
-                    else [partial(self.supervision.ended, address, reason)]
-                ),
-            ],
-            call,
-        )
+        steps: list[Callable[[], object]] = [
+            self.forget_instance,
+            *[timer.cancel for timer in self.timers.copy()],
+            *[partial(bus.forget, address) for bus in self.buses.copy()],
+            *([] if self.parent is None else [partial(self.parent.lose_child, address)]),
+            *[partial(watch.report, reason) for watch in self.watchers.copy()],
+            *(
+                []
+                if self.supervision is None
+                else [partial(self.supervision.ended, address, reason)]
+            ),
+        ]
+        for_each(steps, call)
         self.buses.clear()
         self.reason[:] = [reason.without_traceback() if isinstance(reason, Failed) else reason]
         self.down_reason = self.fate = self.reason[0]
@@ -223,14 +226,16 @@ class Extras:
         if self.behaviours is not None:
             self.behaviours.end()
             self.behaviours = None
-        if self.idle is not None:
-            self.idle.end()
-            self.idle = None
         self.take_up()
         self.in_order = None
-        for timer in self.timers.copy():
-            if timer.is_own:
-                timer.cancel()
+        # These call the clock of the system, which may be the user's.
+        ends: list[Callable[[], object]] = [
+            timer.cancel for timer in self.timers.copy() if timer.is_own
+        ]
+        if self.idle is not None:
+            ends.append(self.idle.end)
+            self.idle = None
+        for_each(ends, call)
 
 
 def loop_of_family(address: Address) -> Any:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 
 from pykka._awaiting import suspend
@@ -17,7 +18,7 @@ from pykka._waiting import awaiting_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
-    from types import TracebackType
+    from types import FrameType, TracebackType
     from typing import NoReturn, Self, TypeAlias
 
     OptExcInfo: TypeAlias = (
@@ -34,6 +35,10 @@ R = TypeVar("R")
 F = TypeVar("F", bound="Future[Any]")
 
 USE_SUBCLASS = "Future is the interface; use a subclass of it, such as ThreadingFuture"
+NO_VALUE = (
+    "this is a future of a value, and not the value itself; to get that, call .get() on it, "
+    "or await it"
+)
 ALREADY_SET = "the future has a result already; a future can be set only once"
 
 
@@ -296,17 +301,50 @@ class Future(Generic[T]):
         raise TypeError(msg)
 
     def __iter__(self) -> Generator[Any, None, T]:
-        """Do the same as `await`, for `yield from` in generator-based coroutines."""
+        """Do the same as `await`, for `yield from` in generator-based coroutines.
+
+        Raises:
+            TypeError: Somebody iterates over the future in another way: he takes it for its value.
+        """
+        if is_iterated_over(sys._getframe(1)):
+            raise TypeError(NO_VALUE)
         return self.__await__()
 
+    def __contains__(self, item: object) -> NoReturn:
+        raise TypeError(NO_VALUE)
+
+    if not TYPE_CHECKING:  # type checkers would take it for a promise to have any attribute
+
+        def __getattr__(self, name: str) -> Any:
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}: {NO_VALUE}"
+            raise AttributeError(msg)
+
     def __await__(self) -> Generator[Any, None, T]:
-        if not self.done():
-            value: T = yield from suspend(self)
-            return value
-        return self.get()
+        try:
+            if not self.done():
+                value: T = yield from suspend(self)
+                return value
+            return self.get()
+        finally:
+            # An exception's traceback holds this frame; do not let the frame hold it in turn.
+            del self
 
 
 awaiting_codes.add(cast("Any", Future).__await__.__code__)
+
+
+def is_iterated_over(caller: FrameType) -> bool:
+    """Tell whether who has just called `iter()` on a future does more than to wait for it.
+
+    `yield from` calls that, too; which of the two it is, only the caller's instruction tells. The
+    bytes of `co_code` are those that the compiler made, whether the interpreter has specialised
+    them since, or traces them. Where there is no such instruction, in a release that is not known
+    here, everything counts as waiting.
+    """
+    from opcode import opmap  # noqa: PLC0415 (seldom needed; keep it out of start-up)
+
+    waits = opmap.get("GET_YIELD_FROM_ITER")
+    return waits is not None and caller.f_code.co_code[caller.f_lasti] != waits
 
 
 def get_all(futures: Iterable[Future[T]], *, timeout: float | None = None) -> Iterable[T]:

@@ -52,7 +52,8 @@ def unwrap(outcome: Outcome) -> Any:
         return value
     error, traceback = raised
     try:
-        raise error.with_traceback(traceback)
+        # Not error.with_traceback(), which a class of the user's may have taken away.
+        raise BaseException.with_traceback(error, traceback)
     finally:
         # The traceback now holds this frame. Without this, the frame would hold the traceback.
         del outcome, raised, error, traceback

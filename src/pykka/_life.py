@@ -30,12 +30,13 @@ from types import BuiltinFunctionType, CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
-from pykka._ask import LETTERS, Ask, CallAsk, answers_an_asker
+from pykka._ask import LETTERS, Ask, CallAsk, answers_an_asker, is_ask, reply_to_of
 from pykka._current import current
 from pykka._ending import (
     crash,
-    end,
+    end_in_any_case,
     ends_all_the_same,
+    fall,
     mark_stopped,
     stop,
     stop_everything,
@@ -107,9 +108,9 @@ def live(address: Address) -> None:
                 handle(address, letter)
                 letter = None
     except BaseException as error:  # the user's inbox failed
-        crash(address, address.actor, error)  # type: ignore[arg-type]
+        fall(address, error)
     finally:
-        end(address)
+        end_in_any_case(address)
         state.address = None
 
 
@@ -212,7 +213,7 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
         _set_aside(address)
         address.handling = letter = message = actor = None
     except BaseException as error:
-        _fail(address, actor, getattr(letter, "reply_to", None), error)
+        _fail(address, actor, reply_to_of(letter), error)
         if kind is Ask or kind is CallAsk:
             letter.let_go()
         # The exception's traceback holds this frame; do not let the frame hold the future of the
@@ -247,7 +248,8 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
                             current.state.owes = arrivals.latest
                     else:
                         settle(actor, letter, outcome)
-                except (IndexError, TypeError):  # a waiter gave up; a get-hook or an outcome
+                except Exception:
+                    # A waiter gave up; it is a get-hook or an outcome; or a waiter has raised.
                     settle(actor, letter, outcome)
             letter.let_go()
         elif letter.reply_to is not None and result is not _NO_REPLY:
@@ -305,22 +307,22 @@ def end_of_message(address: Address, result: object, error: BaseException | None
     letter, actor = address.handling, address.actor
     if actor is None:
         return  # it was abandoned, or its loop closed under it, and everybody is answered
-    if isinstance(error, BaseExceptionGroup):
-        error = _out_of_group(error)  # pyright: ignore[reportUnknownArgumentType]
+    if issubclass(type(error), BaseExceptionGroup):
+        error = _out_of_group(error)  # type: ignore[arg-type]
     if type(error) is SetAside:
         _set_aside(address)
         address.handling = None
         return
-    reply_to = getattr(letter, "reply_to", None)
+    reply_to = address.handled_reply_to
     if error is not None:
         _fail(address, actor, reply_to, error)
-    elif isinstance(letter, Ask):
+    elif is_ask(letter):
         outcome: Outcome = (result, None)
         letter._log.append(outcome)
         settle(actor, letter, outcome)
     elif reply_to is not None:
         reply(actor, reply_to, result)
-    if isinstance(letter, Ask):
+    if is_ask(letter):
         letter.let_go()
     letter = reply_to = error = None  # as in handle()
     address.handling = None
@@ -332,7 +334,10 @@ def _out_of_group(group: BaseExceptionGroup[BaseException]) -> BaseException:
     A task group puts into a group whatever its block or its tasks raise. If something failed there
     besides, then that is what has come of the message.
     """
-    set_aside, rest = group.split(SetAside)
+    try:
+        set_aside, rest = group.split(SetAside)
+    except Exception:  # a class of the user's may split itself, or fail to
+        return group
     if set_aside is None:
         return group
     return SetAside() if rest is None else rest

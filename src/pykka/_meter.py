@@ -18,10 +18,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
-from pykka._ask import Ask
+from pykka._ask import Ask, is_ask
 from pykka._clock import brief
 from pykka._envelope import Envelope
 from pykka._inbox import count, move, take_all
+from pykka._logging import is_for_the_program, report_failure
 from pykka._statistics import ActorStatistics
 from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
 
@@ -52,26 +53,44 @@ class Meter:
 
     __slots__ = (
         "_before",
+        "_clock_now",
+        "_has_complained",
         "arrivals",
         "failures",
         "last",
-        "now",
         "set_aside",
         "taken",
     )
 
     def __init__(self, now: Callable[[], float], waiting: int) -> None:
-        self.now = now
+        self._clock_now = now
+        self._has_complained = False
         self.taken = 0
         """How many messages were taken up."""
         self.set_aside = 0
         """How many of them were set aside; when they are taken up again, that counts anew."""
         self.failures = 0
-        self.last = now()
+        self.last = 0.0
+        self.last = self.now()
         """When a message was taken up last."""
         self._before = self.last
         self.arrivals = deque([self.last] * waiting)
         """When each of the waiting messages came; those that were there count from now on."""
+
+    def now(self) -> float:
+        """What time it is; if the clock, which may be the user's, does not say, none has passed.
+
+        A message that is being counted is in nobody's hands. It would be lost.
+        """
+        try:
+            return self._clock_now()
+        except BaseException as error:
+            if is_for_the_program(error):
+                raise
+            if not self._has_complained:
+                self._has_complained = True
+                report_failure("The clock of an actor whose messages are counted raised:")
+            return self.last
 
     def arrive(self) -> float:
         """Count something that is about to be put into the inbox."""
@@ -315,7 +334,7 @@ def _is_busy(handling: Any) -> bool:
     """Tell whether an actor is in the middle of a message; another thread may ask."""
     if handling is None:
         return False
-    return not (isinstance(handling, Ask) and handling._has_outcome())
+    return not (is_ask(handling) and handling._has_outcome())
 
 
 def _on_switch_on(address: Address, _envelope: Letter) -> object:

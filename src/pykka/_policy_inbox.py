@@ -40,7 +40,7 @@ import queue
 import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pykka._ask import Ask, CallAsk, answer
+from pykka._ask import CallAsk, answer, is_ask
 from pykka._current import current
 from pykka._deadline import Deadline
 from pykka._entries import Claim, Entry
@@ -398,7 +398,7 @@ class PolicyInbox(Lanes):
             if envelope.reply_to is None or is_for_the_program(error):
                 raise error
             answer(envelope.reply_to, (None, (error, error.__traceback__)))
-            if isinstance(envelope, Ask):
+            if is_ask(envelope):
                 envelope.let_go()
             entry.envelope = None  # the traceback leads to frames that hold the entry
         finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._entries import Lane
 from pykka._policy_inbox import PolicyInbox
-from pykka.messages import KEYED, _ActorStop
+from pykka.messages import KEYED, is_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ class PriorityInbox(PolicyInbox):
             entry.key = message.key
             entry.is_free = True
             self._put_privileged(entry, self._due)
-        elif isinstance(message, _ActorStop):
+        elif is_stop(message):
             self._place_due()  # what is due comes before the stop
             self._put_privileged(entry, self._closers)
         else:

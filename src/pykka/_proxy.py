@@ -84,8 +84,7 @@ class ActorProxy(Generic[A]):
         # In this order: an actor that ends just now is dead, and not one without attributes.
         first_actor = actor_ref._actor
         if not actor_ref.is_alive():
-            msg = f"{actor_ref} not found"
-            raise ActorDeadError(msg)
+            raise _dead_error(actor_ref)
         self.actor_ref = actor_ref
         self._attr_path = tuple(attr_path or ())
         self._first_actor = first_actor
@@ -347,6 +346,17 @@ def require_single(actor_ref: Any, whose: str) -> None:
             "several; take its routees, or for all of them together its when_terminated()"
         )
         raise TypeError(msg)
+
+
+def _dead_error(actor_ref: Any) -> ActorDeadError:
+    """The error for who wants a proxy of a dead actor, or of a router whose routees are dead."""
+    error = ActorDeadError(f"{actor_ref} not found")
+    make: Any = getattr(actor_ref, "_dead_error", None)  # or it only looks like a ref
+    cause: Any = None if make is None else make().__cause__
+    if cause is not None:
+        error = ActorDeadError(f"{error}; it has failed with {shorten(cause)}")
+        error.__cause__ = cause
+    return error
 
 
 def _require_ref(actor_ref: object, whose: str) -> None:

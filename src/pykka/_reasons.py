@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pykka._frameless import copy_without_frames
+from pykka._logging import safe_repr
+
 if TYPE_CHECKING:
     from pykka._waiting import Place
 
@@ -28,7 +31,7 @@ class Reason:
         return hash((type(self), self._carries()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(repr, self._carries()))})"
+        return f"{type(self).__name__}({', '.join(map(safe_repr, self._carries()))})"
 
 
 class Stopped(Reason):
@@ -75,34 +78,20 @@ class Failed(Reason):
             of its causes, without tracebacks, because those would keep alive what the actor had.
     """
 
-    __slots__ = ("exception",)
+    __slots__ = ("_frameless", "exception")
     __match_args__ = ("exception",)
 
     def __init__(self, exception: BaseException) -> None:
         self.exception = exception
+        self._frameless: Failed | None = None
 
     def _carries(self) -> tuple[Any, ...]:
         return (self.exception,)
 
     def without_traceback(self) -> Failed:
         """The same, of a copy of the exception that holds no frames, nor what is in them."""
-        return Failed(_copy(self.exception, {}))
-
-
-def _copy(error: BaseException, copies: dict[int, BaseException]) -> BaseException:
-    """Copy an exception and those that it came from, without their tracebacks."""
-    copy = copies.get(id(error))
-    if copy is not None:
-        return copy
-    kind = type(error)
-    try:
-        copy = kind.__new__(kind, *error.args)
-        copy.__dict__.update(error.__dict__)
-    except Exception:  # of a class with a __new__() of its own
-        copy = RuntimeError(repr(error))
-    copies[id(error)] = copy
-    cause, context = error.__cause__, error.__context__
-    copy.__cause__ = None if cause is None else _copy(cause, copies)
-    copy.__context__ = None if context is None else _copy(context, copies)
-    copy.__suppress_context__ = error.__suppress_context__
-    return copy
+        if self._frameless is None:
+            copy = Failed(copy_without_frames(self.exception))
+            copy._frameless = copy
+            self._frameless = copy
+        return self._frameless

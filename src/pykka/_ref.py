@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pykka._actor import Actor
+    from pykka._exceptions import ActorDeadError
     from pykka._future import Future
     from pykka._reasons import Reason
     from pykka._statistics import ActorStatistics
@@ -450,6 +451,9 @@ class ActorRef(Generic[A]):
             ActorDeadError: The actor is dead.
         """
         return ActorProxy(self)
+
+    def _dead_error(self) -> ActorDeadError:
+        return self._address.dead_error("not found")
 
     def _call(
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pykka._current import current
-from pykka._logging import is_for_the_program, logger
+from pykka._logging import as_exc_info as as_exc_info  # noqa: PLC0414 (for those above)
+from pykka._logging import is_failure as is_failure  # noqa: PLC0414 (as above)
+from pykka._logging import is_for_the_program, logger, report_failure
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from pykka._actor import Actor
     from pykka._ask import Ask
     from pykka._lazy import Outcome
@@ -22,16 +21,7 @@ def is_the_callers(error: BaseException) -> bool:
 
     Ctrl-C reaches the main thread, and an actor runs there only for a caller who waits for it.
     """
-    return isinstance(error, KeyboardInterrupt) and current.state.is_main
-
-
-def is_failure(error: BaseException) -> bool:
-    """Tell whether an exception is about the call that raised it, and not about the program."""
-    if isinstance(error, (Exception, GeneratorExit)):
-        return True
-    # If it is asyncio's exception, then somebody has imported asyncio.
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+    return issubclass(type(error), KeyboardInterrupt) and current.state.is_main
 
 
 def log_returned(actor: Actor, error: BaseException) -> None:
@@ -43,7 +33,9 @@ def reply(actor: Actor, reply_to: Any, result: object) -> None:
     """Answer into a future of the user's own."""
     try:
         reply_to.set(result)
-    except Exception:
+    except BaseException as error:
+        if is_for_the_program(error):
+            raise
         _log_late_reply(actor)
 
 
@@ -51,7 +43,9 @@ def reply_exception(actor: Actor, reply_to: Any, error: BaseException) -> None:
     """Answer with an exception."""
     try:
         reply_to.set_exception(as_exc_info(error))
-    except Exception:
+    except BaseException as raised:
+        if is_for_the_program(raised):
+            raise
         _log_late_reply(actor)
 
 
@@ -66,7 +60,7 @@ def settle(actor: Actor, ask: Ask, outcome: Outcome) -> None:
             ask._serve_again()
         if is_for_the_program(error):
             raise
-        logger.exception("A callback of the future of a reply from %s raised:", actor)
+        report_failure("A callback of the future of a reply from %s raised:", actor)
 
 
 def _log_late_reply(actor: Actor) -> None:
@@ -76,9 +70,3 @@ def _log_late_reply(actor: Actor) -> None:
         actor,
         exc_info=True,
     )
-
-
-def as_exc_info(
-    error: BaseException,
-) -> tuple[type[BaseException], BaseException, TracebackType | None]:
-    return type(error), error, error.__traceback__

@@ -29,7 +29,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pykka import messages
 from pykka._birth import Birth
 from pykka._current import current
-from pykka._ending import Ending, crash, go_down, stop_everything, wait_for_decision
+from pykka._ending import (
+    Ending,
+    call_hook,
+    crash,
+    go_down,
+    stop_everything,
+    wait_for_decision,
+)
 from pykka._envelope import Envelope
 from pykka._life import begin
 from pykka._logging import logger
@@ -68,7 +75,7 @@ def suspend(address: Address, reason: Reason) -> None:
 def _on_suspend(address: Address, envelope: Letter) -> object:
     extras, actor = address.need_extras(), address.actor
     if actor is not None and not extras.down and not address.ending:
-        go_down(address, envelope.message.reason, actor.on_stop)
+        go_down(address, envelope.message.reason, partial(call_hook, actor, "on_stop"))
     return None
 
 

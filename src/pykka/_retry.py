@@ -52,6 +52,7 @@ from pykka._exceptions import (
     Timeout,
 )
 from pykka._locks import held
+from pykka._logging import is_for_the_program
 
 if TYPE_CHECKING:
     from pykka._askable import Askable, ExceptionTypes
@@ -297,7 +298,9 @@ class _Series:
                     self.answer.source = self.answer.sent = None
                     when = retry._clock.now() + retry._backoff.delay(number)
                     retry._clock.schedule(when, Call(functools.partial(self.attempt, number + 1)))
-        except Exception as error:
+        except BaseException as error:
+            if is_for_the_program(error):
+                raise  # whoever was interrupted is served again
             self._resolve((None, (error, error.__traceback__)))
 
     def _resolve(self, outcome: Outcome) -> None:

@@ -27,7 +27,7 @@ import weakref
 from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
-from pykka import _address, _extras, _inbox, _stacks, _waiting
+from pykka import _address, _crashes, _extras, _inbox, _logging, _stacks, _waiting
 from pykka._birth import Birth
 from pykka._checks import check_clock, check_flag, check_name, shorten
 from pykka._clock import Clock, default_clock
@@ -37,7 +37,7 @@ from pykka._deadline import Deadline
 from pykka._events import EventBus
 from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
 from pykka._locks import held
-from pykka._logging import logger
+from pykka._logging import call_out, logger
 from pykka._meter import switch_on
 from pykka._ref import ActorRef, ref_at
 from pykka._shutdown import Shutdown, has_parent, root_of
@@ -409,8 +409,11 @@ class ActorSystem:
                 self.forget(address)
         known = self._refs.pop(address, None) is not None
         urn = address.urn_if_seen
-        if urn is not None:
+        if type(urn) is str:
             self.forget_urn(address, urn)
+        elif urn is not None:  # a class of the user's, which may not be hashable any more
+            text = "The URN of %s raised:"
+            call_out(self.forget_urn, address, urn, text=text, about=(address,))
         name = None if address.extras is None else address.extras.name
         if name is not None and self._by_name.get(name) is address:
             self._by_name.pop(name, None)
@@ -664,6 +667,8 @@ def _after_fork() -> None:
     _waiting.renew_locks()
     _extras.renew_locks()
     _stacks.renew_locks()
+    _logging.renew_locks()
+    _crashes.renew_locks()
     for system in all_systems():
         system.dead_letters.renew_locks()
         system.events.renew_locks()

@@ -106,10 +106,13 @@ class ThreadingFuture(Future[T]):
             del self, outcome
 
     def __await__(self) -> Generator[Any, None, T]:
-        if self._outcome is None and not self.done():
-            value: T = yield from suspend(self)
-            return value
-        return self.get()
+        try:
+            if self._outcome is None and not self.done():
+                value: T = yield from suspend(self)
+                return value
+            return self.get()
+        finally:
+            del self  # as in get()
 
     def set(self, value: T | None = None) -> None:
         self._resolve((value, None))

@@ -9,8 +9,8 @@ Invariants
        whoever cancels append, each in one step; the first entry decides. So `cancel()` knows
        whether the handler had begun, even if the tick was in the inbox already.
 
-       Whoever cancels sets `is_cancelled`, and *then* looks for the tick. The clock enters the
-       tick, and *then* looks at `is_cancelled`. So one of the two cancels a tick that is just
+       Whoever cancels sets `is_cancelled`, and *then* looks for the log. The clock enters the
+       log, and *then* looks at `is_cancelled`. So one of the two cancels a tick that is just
        being sent.
     2. *A slow actor is not flooded.* A periodic timer has one token, in `_free`. The clock takes
        it (`del _free[0]` is one step) and sends a tick; the actor gives it back when it begins to
@@ -19,8 +19,10 @@ Invariants
        or left out.
     3. The clock rings one alarm of a timer at a time, on whatever thread: the next is scheduled
        when that is done. So "the clock" is one writer.
-    4. Whoever has the token, and nobody else, enters a tick in `_tick`. Each count has one writer:
-       the clock or the actor.
+    4. Whoever has the token, and nobody else, enters the log of a tick in `_log`. Each count has
+       one writer: the clock or the actor.
+    5. A timer holds the log of its tick and not the tick, which holds the timer. So neither waits
+       for the garbage collector.
 
 Periodic timers keep their rate: the n-th tick is due n intervals after the first, however late the
 others were.
@@ -81,9 +83,9 @@ class Timer:
         "_is_done",
         "_key",
         "_left_out",
+        "_log",
         "_missed",
         "_reported",
-        "_tick",
         "is_cancelled",
         "is_own",
         "message",
@@ -100,7 +102,8 @@ class Timer:
         self._clock: Clock = address.home.clock
         self._due = self._clock.now() + delay
         self._free: list[None] = _NO_TOKEN if interval is None else [None]
-        self._tick: Tick | None = None
+        self._log: list[str] | None = None
+        """The log of the tick that was sent last."""
         self._is_done = False
         """Whether the only tick there is has been handled. Only the actor changes it."""
         self._left_out = 0
@@ -151,12 +154,12 @@ class Timer:
         """
         address = self._address
         self.is_cancelled = True
-        tick = self._tick  # in this order
+        log = self._log  # in this order
         self.message = None
         was_listed = address.need_extras().timers.pop(self, False) is None
-        if was_listed and (tick is None or self._interval is not None):
+        if was_listed and (log is None or self._interval is not None):
             address.home.clock.forget(self)
-        is_in_time = tick is None or tick.cancel()
+        is_in_time = log is None or cancel_tick(log)
         if current.state.address is address:
             return True
         if self._interval is None:
@@ -194,16 +197,17 @@ class Timer:
             self._send()
         except BaseException:
             # The user's inbox failed, or a signal handler raised, we do not know where.
-            tick = self._tick
-            if tick is None or tick.cancel():
+            log = self._log
+            if log is None or cancel_tick(log):
                 self._free.append(None)
                 self._left_out += 1
             raise
 
     def _send(self) -> None:
-        self._tick = tick = Tick(self)
-        if self.is_cancelled:  # in this order: who cancels sees the tick, or is seen
-            tick.cancel()
+        tick = Tick(self)
+        self._log = tick.log
+        if self.is_cancelled:  # in this order: who cancels sees the log, or is seen
+            cancel_tick(tick.log)
         else:
             self._address.tell_unbounded(tick)
 
@@ -247,9 +251,10 @@ class Timer:
             except IndexError:
                 self._reported -= 1
                 return None
-        self._tick = tick = Tick(self)
+        tick = Tick(self)
+        self._log = tick.log
         if self.is_cancelled:  # as in _send()
-            tick.cancel()
+            cancel_tick(tick.log)
             self._address.need_extras().timers.pop(self, None)
         return tick
 
@@ -284,11 +289,6 @@ class Tick:
         """Whether the actor has begun to handle it."""
         return self.log[:1] == [_BEGUN]
 
-    def cancel(self) -> bool:
-        """Have it not handled; False if that has begun."""
-        self.log.append(_CANCELLED)
-        return self.log[0] is _CANCELLED
-
     def begin(self) -> bool:
         """Begin to handle it; False if it was cancelled."""
         self.log.append(_BEGUN)
@@ -296,6 +296,12 @@ class Tick:
 
     def __repr__(self) -> str:
         return f"<tick of {self.timer!r} with {self.message!r}>"
+
+
+def cancel_tick(log: list[str]) -> bool:
+    """Have the tick that has this log not handled; False if that has begun."""
+    log.append(_CANCELLED)
+    return log[0] is _CANCELLED
 
 
 def tell_later(

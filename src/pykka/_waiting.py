@@ -538,10 +538,10 @@ def _deadline_of(owner: Any) -> float:
     """When a block ends, if it is one, and is one that has begun and not ended."""
     asyncio, anyio = sys.modules.get("asyncio"), sys.modules.get("anyio")
     deadline = None
-    if asyncio is not None and isinstance(owner, asyncio.Timeout):
+    if asyncio is not None and issubclass(type(owner), asyncio.Timeout):
         if "[active]" in repr(owner) or "[expiring]" in repr(owner):
             deadline = owner.when()
-    elif anyio is not None and isinstance(owner, anyio.CancelScope):
+    elif anyio is not None and issubclass(type(owner), anyio.CancelScope):
         deadline = owner.deadline
     return math.inf if deadline is None else deadline
 
@@ -692,5 +692,5 @@ def _is_pythons(frame: FrameType) -> bool:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    module = frame.f_globals.get("__name__", "")
-    return bool(module == "pykka" or module.startswith("pykka."))
+    module: Any = frame.f_globals.get("__name__")
+    return type(module) is str and (module == "pykka" or module.startswith("pykka."))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]

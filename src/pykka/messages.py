@@ -83,6 +83,19 @@ class ProxySetAttr(NamedTuple):
     """The attribute's new value."""
 
 
+def is_privileged(message: object) -> bool:
+    """Tell whether a message, which may be anything, is one that no bound applies to."""
+    try:
+        return type(message) in PRIVILEGED
+    except Exception:  # its class has a metaclass whose instances cannot be hashed
+        return False
+
+
+def is_stop(message: object) -> bool:
+    """Tell whether a message, which may be anything, is a request to stop."""
+    return issubclass(type(message), _ActorStop)  # isinstance() would ask the message itself
+
+
 class _ActorStop(NamedTuple):
     """Ask the actor to stop once it has handled what is before this message in its inbox."""
 

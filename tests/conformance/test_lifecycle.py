@@ -633,7 +633,10 @@ def test_on_start_that_raises_ends_the_actor(agent: Any, gate: Gate, diary: Diar
 
     with pytest.raises(pykka.ActorDeadError) as info:
         pending.get(timeout=PATIENCE)
-    assert str(info.value) == f"{ref} stopped before handling the message"
+    assert str(info.value) == (
+        f"{ref} stopped before handling the message; it has failed with ValueError('no')"
+    )
+    assert isinstance(info.value.__cause__, ValueError)
     assert not ref.is_alive()
     assert ref not in pykka.ActorRegistry.get_all()
 

@@ -44,10 +44,20 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def output_of(name: str, *arguments: str) -> str:
-    """What an example prints when all goes well, with its URNs made regular."""
+def output_of(name: str, *arguments: str, crash: str = "") -> str:
+    """What an example prints when all goes well, with its URNs made regular.
+
+    Args:
+        name: The example.
+        *arguments: What it is called with.
+        crash: The last line of the traceback of the one crash that is to be seen on stderr.
+    """
     completed = run(name, *arguments)
-    assert completed.stderr == ""
+    if crash:
+        assert completed.stderr.count("Traceback") == 1
+        assert f"\n{crash}\n" in completed.stderr
+    else:
+        assert completed.stderr == ""
     assert completed.returncode == 0
     return tidy(completed.stdout)
 

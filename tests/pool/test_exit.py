@@ -224,7 +224,7 @@ def test_an_actor_on_a_thread_may_talk_to_pooled_ones_after_the_main_thread_has_
                 assert echo.ask(number, block=False).get() == number
                 echo.tell(lambda: None)
             echo.tell(lambda: say("told"))
-            thread.stop()
+            thread.stop(block=False)
         assert echo.ask("hello", timeout=PATIENCE) == "hello"
         thread = OnThread.start()
         thread.tell(talk)
@@ -242,7 +242,7 @@ def test_an_actor_on_a_thread_may_wait_for_workers_after_the_main_thread_has_end
             for number in range(100):
                 assert echo.ask(number, timeout=PATIENCE) == number
             say("answered")
-            thread.stop()
+            thread.stop(block=False)
         assert echo.ask("hello", timeout=PATIENCE) == "hello"
         thread = OnThread.start()
         thread.tell(talk)
@@ -319,6 +319,7 @@ def test_ctrl_c_ends_a_program_that_waits_for_actors_that_sleep() -> None:
 def test_an_error_in_an_actor_at_the_end_does_not_keep_the_program() -> None:
     run(
         """
+        pykka.crash_hook = None
         class Failing(pykka.PooledActor):
             def on_receive(self, message):
                 raise ValueError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ KINDS = pytest.mark.parametrize("kind", ["RoundRobin", "SmallestInbox", "Consist
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Much that fails is not logged; and there is much to wait for at the end."""
     monkeypatch.setattr("tests.conformance.pools.PATIENCE", 300.0)
-    monkeypatch.setattr("pykka._logging.logger.disabled", True)
+    monkeypatch.setattr(logging.getLogger("pykka"), "disabled", True)
 
 
 @KINDS

@@ -22,6 +22,7 @@ ASKS_LOOP = "asks `is_closed()`, and raises anything else again"
 SHUTS_DOWN = "no thread can be started, because the interpreter ends; there is room on the stack"
 CHANGED = "a dictionary was changed meanwhile; a full stack is raised again"
 CLOCK = "an alarm is kept, or the clock's thread is started once more"
+DOOR = "a door: nothing of the user's comes out of it; see `pykka._logging`"
 FUTURES = "a future of a user's own refuses the answer: it is set already, or worse"
 
 REASONS = {
@@ -47,13 +48,9 @@ REASONS = {
     "_askable._read": USERS,
     "_askable.send_safely": USERS,
     "_breaker.CircuitBreaker._ask_for_future": USERS,
-    "_breaker.CircuitBreaker._tell": USERS,
     "_cancellation.outlast": USERS,
     "_children.stop_children_awaiting": USERS,
     "_clock.is_cancelled": USERS,
-    "_clock.ring": USERS,
-    "_dead_letters._log": USERS,
-    "_dead_letters._tell": USERS,
     "_ending.Ending.go_on": USERS,
     "_ending._run_hook": USERS,
     "_events.EventBus._deliver": USERS,
@@ -87,12 +84,25 @@ REASONS = {
     "_ask.answer": FUTURES,
     "_replying.reply": FUTURES,
     "_replying.reply_exception": FUTURES,
-    "_checks.shorten": USERS,
     "_dead_letters.DeadLetters._arm": USERS,
-    "_dead_letters._log_number": USERS,
     "_restarting._renew": USERS,
-    "_logging.report_failure": "there is nobody left to tell",
-    "_reasons._copy": "a class that cannot be copied is described instead",
+    "_logging.SafeLogger._log": DOOR,
+    "_logging.call_out": DOOR,
+    "_logging._text_of": DOOR,
+    "_logging.format_exception": DOOR,
+    "_logging.print_to_stderr": "there is nobody left to tell",
+    "_logging._descriptor_of": "a stream that is no file may raise anything",
+    "_crashes.tell_of_crash": DOOR,
+    "_ask.reply_to_of": USERS,
+    "_ending.end_in_any_case": USERS,
+    "_ending.ends_all_the_same": USERS,
+    "_events._receivers": USERS,
+    "_frameless._attempt": "a class that cannot be copied is described instead",
+    "_life._out_of_group": USERS,
+    "_meter.Meter.now": USERS,
+    "messages.is_privileged": USERS,
+    "runtimes.pool.address.ForeignInbox.__len__": "it is raised where the actor is run",
+    "runtimes.pool.workers.Worker.main": "the actor gets it, and the worker goes on",
 }
 """Each place that catches one of `BROAD` and does not raise it again, and why it may."""
 

@@ -91,6 +91,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
         "pykka": [
             "Abandoned",
             "Actor",
+            "ActorCrash",
             "ActorDeadError",
             "ActorError",
             "ActorOptions",
@@ -125,6 +126,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "Timeout",
             "Timer",
             "as_completed",
+            "crash_hook",
             "get_all",
             "traversable",
         ],

@@ -70,7 +70,7 @@ class Timer(_timers.Timer):
     """A timer whose shared attributes are steps."""
 
     is_cancelled: Any = Attribute()
-    _tick: Any = Attribute()
+    _log: Any = Attribute()
     _left_out: Any = Attribute()
 
 
@@ -207,7 +207,7 @@ def scenario(  # noqa: C901 (its tasks are functions)
             free = timer._free
             return (
                 values["is_cancelled"],
-                _shown(values["_tick"]),
+                next((tick.number for tick in address.ticks if tick.log is values["_log"]), None),
                 values["_left_out"],
                 timer._reported,
                 timer._delivered,

@@ -45,6 +45,7 @@ from pykka._current import current
 from pykka._deadline import Deadline
 from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError, Timeout
 from pykka._extras import loop_of_family
+from pykka._frameless import copy_without_frames
 from pykka._killing import GRACE, end_of
 from pykka._reasons import Failed
 from pykka._ref import ref_at
@@ -180,9 +181,10 @@ class Pool:
         reason = self.supervisor._address.reason
         failure = reason.exception if isinstance(reason, Failed) else self.failure
         if failure is not None:
-            text = failure if isinstance(failure, SupervisionError) else shorten(failure)
+            cause = copy_without_frames(failure)
+            text = cause if isinstance(cause, SupervisionError) else shorten(cause)
             error = ActorDeadError(f"{whose} has ended: {text}")
-            error.__cause__ = failure
+            error.__cause__ = cause
             return error
         return ActorDeadError(f"{whose} has ended ({shorten(reason)}); make a new one")
 

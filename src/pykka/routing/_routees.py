@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import NoReturn, Self
 
     from pykka._actor import Actor
+    from pykka._reasons import Failed
     from pykka._system import ActorSystem
     from pykka.routing._pool import Pool
     from pykka.routing._routed_timer import RoutedTimer
@@ -54,10 +55,13 @@ class Routees(ActorRef[A]):
         refs: The actors.
     """
 
-    __slots__ = ("_line", "_plan", "_pool", "_routees", "_timers")
+    __slots__ = ("_failure", "_line", "_plan", "_pool", "_routees", "_timers")
 
     _line: Line
     _routees: tuple[ActorRef[A], ...]
+    _failure: Failed | None
+    """What the routee that was dropped last has failed with, if it has."""
+
     _plan: Any
     _pool: Pool | None
     _timers: dict[RoutedTimer, None]
@@ -66,6 +70,7 @@ class Routees(ActorRef[A]):
         del refs
         router = _new(cls)
         router._pool = None
+        router._failure = None
         router._timers = {}
         router._line = Line()
         return router
@@ -119,6 +124,8 @@ class Routees(ActorRef[A]):
 
     def _drop(self, ref: ActorRef[A]) -> bool:
         """Pass no more messages on to a routee, which is perhaps dead."""
+        address: Any = getattr(ref, "_address", None)  # a router has none
+        self._failure = None if address is None else address.failure
         return self._replace(
             lambda routees: (
                 tuple(routee for routee in routees if routee != ref) if ref in routees else routees
@@ -182,7 +189,13 @@ class Routees(ActorRef[A]):
     def _dead_error(self) -> ActorDeadError:
         if self._pool is not None:
             return self._pool.dead_error(self)
-        return ActorDeadError(f"{self} has no living routee; add() one, or make a new router")
+        text = f"{self} has no living routee; add() one, or make a new router"
+        if self._failure is None:
+            return ActorDeadError(text)
+        cause = self._failure.without_traceback().exception
+        error = ActorDeadError(f"{text}; the last one has failed with {shorten(cause)}")
+        error.__cause__ = cause
+        return error
 
     # --- what a ref has, and several actors together have not --------------------------------
 

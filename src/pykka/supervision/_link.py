@@ -95,6 +95,9 @@ class Link:
         self.address: Address | None = None
         self._started = started
 
+    knows = True
+    """Whether it learns of a crash; see `pykka._extras.Supervision`."""
+
     def came_up(self, address: Address) -> None:
         """Be told that the start hook of an instance is through."""
         self._tell(address, "up", Stopped())

@@ -79,6 +79,11 @@ class Starter:
         self.is_excused = True
         self.started = None
 
+    @property
+    def knows(self) -> bool:
+        """Whether the starter still waits, and gets the exception that ends the supervisor."""
+        return self.started is not None
+
     def make(self) -> NoReturn:
         """Make no new instance: what has no supervisor is not restarted."""
         raise NotImplementedError

@@ -37,10 +37,10 @@ from typing import TYPE_CHECKING, Any
 from pykka import _life
 from pykka._ask import answers_an_asker
 from pykka._current import current
-from pykka._ending import end, fall, interrupt, is_hook
+from pykka._ending import end_in_any_case, fall, interrupt, is_hook
 from pykka._gil import give_way
 from pykka._life import DOWN, ENDED, NOTHING, attend, handle
-from pykka._logging import is_for_the_program, logger, report_failure
+from pykka._logging import is_for_the_program, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -85,13 +85,7 @@ async def live(address: AsyncioAddress) -> None:
                 raise
         await _complete(address)
     finally:
-        try:
-            end(address)
-        except BaseException as error:
-            if is_for_the_program(error):
-                end(address)
-                raise
-            report_failure("Somebody who was told of the end of %s raised:", address)
+        end_in_any_case(address)
 
 
 async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
@@ -188,7 +182,7 @@ async def _complete(address: AsyncioAddress) -> None:
         if actor is None:
             return  # it was abandoned, or the loop was closed meanwhile; see `…asyncio.loops`
         if was_cancelled:
-            if not isinstance(error, asyncio.CancelledError):
+            if not issubclass(type(error), asyncio.CancelledError):
                 _run(address, end, address, result, error)
             await _interrupt(address, actor)
         else:

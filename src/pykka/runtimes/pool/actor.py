@@ -11,6 +11,7 @@ from pykka._threading_future import new_threading_future
 from pykka.runtimes.pool import dispatcher as dispatchers
 from pykka.runtimes.pool.address import PooledAddress, new_inbox
 from pykka.runtimes.pool.dispatcher import Dispatcher
+from pykka.runtimes.pool.lending import has_inherited
 from pykka.runtimes.pool.ref import PooledRef
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class PooledActor(Actor):
         address: Any = self._pykka_address
         pool = address.pool
         address.begin(
-            has_begun=getattr(self.on_start, "__func__", None) is _inherited_on_start
+            has_begun=has_inherited(self, "on_start")
             and (address.extras is None or address.extras.supervision is None)
             and type(self).stash_capacity is None,
             caller_runs=bool(type(self).caller_runs) and pool.caller_runs and not pool.is_bounded,
@@ -105,8 +106,6 @@ def _require_daemons(name: str) -> None:
         raise RuntimeError(NO_DAEMONS.format(name, others))
     _has_daemons = True
 
-
-_inherited_on_start = Actor.on_start
 
 PooledAddress.ref_class = PooledRef
 

@@ -50,11 +50,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka import _address
 from pykka._address import Address
-from pykka._ask import LETTERS, Ask
+from pykka._ask import LETTERS, Ask, is_letter, reply_to_of
 from pykka._current import current
 from pykka._envelope import Envelope
 from pykka._inbox import count, put_without_waiting, take_all
 from pykka._locks import held
+from pykka._logging import is_for_the_program
 from pykka._meter import MeteredInbox, MeteredList
 from pykka._threading_future import new_threading_future
 from pykka._waiting import ANYTHING
@@ -391,9 +392,10 @@ class PooledAddress(Address):
             into.extend(iter(inbox.pop, _NEVER))
         into[done:] = into[done:][::-1]
 
-    def refuse_current(self, reason: str) -> None:
-        if type(self.handling) in LETTERS:  # or it is a bare message
-            super().refuse_current(reason)
+    @property
+    def handled_reply_to(self) -> Any:
+        # What is in no envelope of ours is a bare message, whatever attributes it has.
+        return reply_to_of(self.handling) if is_letter(self.handling) else None
 
     def _bury(self, letter: Any) -> None:
         super()._bury(_as_letter(letter))
@@ -431,10 +433,11 @@ class ForeignInbox:
         theirs: What `_create_actor_inbox()` returned.
     """
 
-    __slots__ = ("theirs",)
+    __slots__ = ("_failure", "theirs")
 
     def __init__(self, theirs: ActorInbox) -> None:
         self.theirs = theirs
+        self._failure: BaseException | None = None
 
     def append(self, item: object) -> None:
         """Put something into the inbox, in an envelope."""
@@ -445,6 +448,12 @@ class ForeignInbox:
 
     def pop(self, _index: int) -> Any:
         """Take the first envelope."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # the exception's traceback holds this frame
         return self.theirs.get()
 
     def qsize(self) -> int:
@@ -452,4 +461,12 @@ class ForeignInbox:
         return count(self.theirs)
 
     def __len__(self) -> int:
-        return 0 if self.theirs.empty() else 1
+        # Workers ask when they have given the turn back, and nothing of the actor's may raise
+        # there. So it counts as not empty, and whoever has the turn next gets the exception.
+        try:
+            return 0 if self.theirs.empty() else 1
+        except BaseException as error:
+            if is_for_the_program(error):
+                raise
+            self._failure = error
+            return 1

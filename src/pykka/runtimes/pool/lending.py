@@ -159,8 +159,7 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
 
 def _stop_on_main_thread(address: PooledAddress, future: ThreadingFuture[Any]) -> bool:
     """End an actor for its caller, if there is no stop hook to run."""
-    actor: Any = address.actor
-    if getattr(actor.on_stop, "__func__", None) is not Actor.on_stop or address.extras is not None:
+    if not has_inherited(address.actor, "on_stop") or address.extras is not None:
         return False
     del address.inbox[0]
     try:
@@ -170,6 +169,19 @@ def _stop_on_main_thread(address: PooledAddress, future: ThreadingFuture[Any]) -
         stop_without_hook(address, future)
         raise
     return True
+
+
+def has_inherited(actor: object, hook: str) -> bool:
+    """Tell whether a hook of an actor is that of the base class, which does nothing.
+
+    It does not run a property that the user has in its place.
+    """
+    if hook in vars(actor):
+        return False
+    for cls in type(actor).__mro__:
+        if hook in cls.__dict__:
+            return cls is Actor
+    return False  # pragma: no cover (the base class has it)
 
 
 def may_lend(address: PooledAddress, state: ThreadState) -> bool:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pykka import _life
 from pykka._ask import LETTERS, answers_an_asker
 from pykka._current import current
-from pykka._ending import crash, end
+from pykka._ending import end, fall
 from pykka._gil import give_way
 from pykka._life import DOWN, ENDED, NOTHING, attend, handle, handle_told
-from pykka._logging import is_for_the_program, report_failure
+from pykka._logging import call_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,12 +77,12 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
             if until is not None and until._outcome is not None:
                 break
     except BaseException as error:  # the user's inbox failed
-        crash(address, address.actor or actor, error)
+        fall(address, error)
     if address.stopped:
-        try:
-            attend(address)  # it may have been killed after the last look, and before this one
-            end(address)
-        except BaseException as error:
-            if is_for_the_program(error):
-                raise
-            report_failure("Somebody who was told of the end of %s raised:", address)
+        text = "Somebody who was told of the end of %s raised:"
+        call_out(_end, address, text=text, about=(address,))
+
+
+def _end(address: PooledAddress) -> None:
+    attend(address)  # it may have been killed after the last look, and before this one
+    end(address)

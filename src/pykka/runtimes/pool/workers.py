@@ -61,6 +61,7 @@ from typing import TYPE_CHECKING, Any
 from pykka import messages
 from pykka._ask import LETTERS, answers_an_asker
 from pykka._current import current
+from pykka._ending import end_in_any_case, fall
 from pykka._envelope import Envelope
 from pykka._errands import report
 from pykka._exceptions import PoolExhaustedError
@@ -406,7 +407,12 @@ class Worker:
             while not self._is_retired:
                 # Actors run in an empty context. One that sets a variable keeps it as its own.
                 context = Context()
-                context.run(self._work, state, context)
+                try:
+                    context.run(self._work, state, context)
+                except BaseException as error:
+                    if state.address is None:
+                        raise
+                    self._drop(state, error)
         except BaseException:  # pragma: no cover (a defect of ours)
             report_failure("A worker of the dispatcher %s ended:", self.pool.name)
             raise
@@ -496,6 +502,20 @@ class Worker:
             del address
             if is_taken:
                 return
+
+    def _drop(self, state: ThreadState, error: BaseException) -> None:
+        """See to an actor whose messages or exceptions have raised where they were looked at.
+
+        This worker has the actor's turn. That is given back, and the worker goes on.
+        """
+        address: Any = state.address
+        fall(address, error)
+        if address.stopped:
+            end_in_any_case(address)
+        state.address = None
+        if not address.keeps_turn():
+            address.turn.append(True)
+            address.schedule()
 
     def _find(self) -> PooledAddress | None:
         """Wait for an actor that is ready; `None` if this worker is not needed any more."""

@@ -32,7 +32,6 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
     },
     "_askable.py": {("Call.ring", "_function()"): IN_TRY},
     "_behaviour.py": {("stash", ".stash_capacity"): HANDLER},
-    "_clock.py": {("MonotonicClock._ring_what_is_due", "ring()"): OURS},
     "_crashes.py": {("_is_silent", "logging.getLogger()"): "it only looks"},
     "_death_watch.py": {("_on_notice", ".on_receive"): HANDLER},
     "_envelope.py": {
@@ -41,6 +40,7 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
     },
     "_inbox.py": {("spec_of", ".default_inbox"): STARTER},
     "_lazy.py": {("GetHook.read", "_function()"): READER, ("ring_first", "ring()"): OURS},
+    "_life.py": {("handle_directly", ".on_receive"): HANDLER},
     "_logging.py": {
         ("", "logging.getLogger()"): OURS,
         ("SafeLogger.__init__", "logging.getLogger()"): OURS,
@@ -49,7 +49,8 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
     "_meter.py": {("Idle.look", ".on_idle"): HANDLER},
     "_proxy.py": {("_dead_error", "error"): OURS},
     "_ref.py": {("ActorRef.ask", "isinstance(envelope, Ask)"): OURS},
-    "_restarting.py": {("_hand_over", ".pre_restart"): IN_TRY},
+    "_priority_inbox.py": {("PriorityInbox.key_of", "_key()"): SENDER},
+    "_restarting.py": {("_run_hook", "hook()"): IN_TRY},
     "_retry.py": {("Retry._try_and_wait", "delay()"): SENDER},
     "_timers.py": {
         ("Tick.__repr__", "self.message"): READER,
@@ -62,14 +63,12 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
     "routing/_consistent_hashing.py": {("ConsistentHashing._choose", "_key()"): SENDER},
     "routing/_routed_timer.py": {("RoutedTimer._route", "error"): OURS},
     "runtimes/pool/actor.py": {
-        ("PooledActor._pykka_pool", ".dispatcher"): STARTER,
         ("PooledActor._start_actor_loop", ".caller_runs"): STARTER,
         ("PooledActor._start_actor_loop", ".stash_capacity"): STARTER,
     },
     "runtimes/pool/address.py": {
         ("PooledAddress.__init__", "._create_actor_inbox"): STARTER,
         ("PooledAddress.__init__", "._create_future"): STARTER,
-        ("PooledAddress.__init__", ".dispatcher"): STARTER,
         ("PooledAddress.adopt", ".dispatcher"): OURS,
         ("PooledAddress.settle", ".stash_capacity"): IN_TRY,
     },

@@ -94,6 +94,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("_awaiting.py", "_suspend", "waiter.wait()"): "it is awaited",
     ("_awaiting.py", "_TrioWaiter.wait", "self._event.wait()"): "it is awaited",
     ("_clock.py", "", ""): "the clock's own thread",
+    ("_errands.py", "Errands._main", "self._queue.get(timeout=KEEP_ALIVE)"): OWN,
     ("_gil.py", "give_way", "bell.acquire()"): "the lock is new and free",
     ("_gil.py", "give_way", "bell.acquire(timeout=sys.getswitchinterval())"): (
         "a worker between two messages, for one switch interval"
@@ -104,7 +105,10 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("_life.py", "live", "address.inbox.get"): OWN,
     ("_life.py", "live", "get()"): OWN,
     ("_limiter.py", "RateLimiter._let_one_go", "door.acquire"): "it does not wait for the lock",
+    ("_locks.py", "Bell.__init__", "self._lock.acquire()"): "the lock is new and free",
+    ("_locks.py", "Bell.get", "self._lock.acquire(timeout=timeout)"): "the clock's own thread",
     ("_locks.py", "held", "lock.acquire"): HELD,
+    ("_logging.py", "_takes_more", "import select"): "it is imported and does not wait",
     ("_meter.py", "MeteredInbox.get", "self.inner.get()"): OWN,
     ("_policy_inbox.py", "PolicyInbox.get", "self._bell.get(timeout=deadline.remaining())"): OWN,
     ("_policy_inbox.py", "PolicyInbox.get_nowait", "self.get(block=False)"): "it does not wait",

@@ -11,11 +11,12 @@ from __future__ import annotations
 import queue
 import time
 from abc import ABC, abstractmethod
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from benchmarks.behaviour import Behaviour, Ref
 
@@ -136,16 +137,16 @@ class System(ABC):
 
     def time_asks(self, ref: Ref, messages: Sequence[Any]) -> list[float]:
         """Ask one after the other, and return the seconds that each took."""
-        seconds = []
-        now = time.perf_counter
-        for message in messages:
-            before = now()
-            answers = self.ask_each(ref, [message])
-            seconds.append(now() - before)
-            if answers != [message]:
-                msg = f"asked {message!r}, and got {answers!r}"
-                raise FailedError(msg)
-        return seconds
+        return _time_each(partial(self.ask_each, ref), messages)
+
+    def time_asks_within(self, ref: Ref, messages: Sequence[Any], timeout: float) -> list[float]:
+        """Do the same with a timeout."""
+        return _time_each(lambda each: self.ask_each_within(ref, each, timeout), messages)
+
+    def time_awaits(self, ref: Ref, messages: Sequence[Any]) -> list[float]:
+        """Ask in an event loop and await, and return the seconds that each took."""
+        del ref, messages
+        unsupported("its answers cannot be awaited")
 
     def call_each(self, numbers: Sequence[int]) -> list[int]:
         """Call a method of an actor that adds a number to its sum, and wait for the sum."""
@@ -209,3 +210,16 @@ class System(ABC):
     ) -> dict[str, float]:
         """Run a workload that is written anew for the implementation."""
         raise NotImplementedError
+
+
+def _time_each(ask: Callable[[Sequence[Any]], list[Any]], messages: Sequence[Any]) -> list[float]:
+    seconds = []
+    now = time.perf_counter
+    for message in messages:
+        before = now()
+        answers = ask([message])
+        seconds.append(now() - before)
+        if answers != [message]:
+            msg = f"asked {message!r}, and got {answers!r}"
+            raise FailedError(msg)
+    return seconds

@@ -107,6 +107,10 @@ TARGETS = (
     versus("thread-ring", "rate", NEWEST, ours=POOLED, at_least=25),
     versus("tell", "rate", NEWEST, ours=POOLED, at_least=10),
     versus("start", "time", NEWEST, ours=POOLED, at_least=50),
+    versus("starved-thread", "p50", NEWEST, ours=POOLED, at_most=2),
+    versus("starved-thread", "p90", NEWEST, ours=POOLED, at_most=2),
+    versus("starved-loop", "p50", NEWEST, ours=POOLED, at_most=2),
+    versus("starved-loop", "p90", NEWEST, ours=POOLED, at_most=2),
     # Pykka cannot start a million: a thread for each is too many. So the comparison is with what
     # an actor costs it at 10,000.
     Target(Figure("million", "start", POOLED), Figure("start", "time", NEWEST), at_least=25),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pykka
 from benchmarks.behaviour import embody
-from benchmarks.system import System, most_threads, unsupported
+from benchmarks.system import FailedError, System, most_threads, unsupported
 from benchmarks.workload import PATIENCE
 
 if TYPE_CHECKING:
@@ -78,6 +79,22 @@ class PykkaSystem(System):
             answers = [await ref.ask(message, block=False) for message in messages]
             await ref.stop(block=False)
             return answers
+
+        return asyncio.run(main())
+
+    def time_awaits(self, ref: Any, messages: Sequence[Any]) -> list[float]:
+        """Await each `ask()` with `block=False`, and take the time of each."""
+
+        async def main() -> list[float]:
+            seconds = []
+            for message in messages:
+                before = time.perf_counter()
+                answer = await ref.ask(message, block=False)
+                seconds.append(time.perf_counter() - before)
+                if answer != message:
+                    msg = f"asked {message!r}, and got {answer!r}"
+                    raise FailedError(msg)
+            return seconds
 
         return asyncio.run(main())
 

@@ -16,7 +16,7 @@ from benchmarks.workloads.fibonacci import FibonacciTree
 from benchmarks.workloads.fork_join_create import ForkJoinCreate
 from benchmarks.workloads.fork_join_throughput import ForkJoinThroughput
 from benchmarks.workloads.import_time import ImportTime
-from benchmarks.workloads.latency import CrowdedLatency, Latency
+from benchmarks.workloads.latency import CrowdedLatency, Latency, StarvedLoop, StarvedThread
 from benchmarks.workloads.logistic_map import LogisticMap
 from benchmarks.workloads.many_actors import ManyActors
 from benchmarks.workloads.many_senders import ManySenders
@@ -53,6 +53,8 @@ WORKLOADS: dict[str, Workload] = {
         StartStop(),
         Latency(),
         CrowdedLatency(),
+        StarvedThread(),
+        StarvedLoop(),
         Sleepers(),
         TwoCores(),
         IdleMemory(),

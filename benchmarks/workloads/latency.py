@@ -11,6 +11,8 @@ from benchmarks.workload import PATIENCE, Group, Metric, Unit, Workload, WrongRe
 from benchmarks.workloads.echo import Echo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmarks.behaviour import Ref
     from benchmarks.system import System
     from benchmarks.workload import Parameters, Values
@@ -77,14 +79,14 @@ class Latency(Workload):
         """Set the pairs going, ask, halt the pairs."""
         throwers = [system.spawn(Thrower) for _ in range(parameters["pairs"])]
         echo = system.spawn(Echo)
-        system.time_asks(echo, [0])  # a system that cannot do it says so now
+        self.ask(system, echo, [0])  # a system that cannot do it says so now
         for thrower in throwers:
             system.tell_each(thrower, [START])
         # Whoever is fast asks more often, so that a rare wait is not missed in a short time.
         end = time.perf_counter() + parameters.get("milliseconds", 0) / 1000
-        seconds = system.time_asks(echo, range(parameters["asks"]))
+        seconds = self.ask(system, echo, range(parameters["asks"]))
         while time.perf_counter() < end:
-            seconds += system.time_asks(echo, range(parameters["asks"]))
+            seconds += self.ask(system, echo, range(parameters["asks"]))
         seconds.sort()
         for thrower in throwers:
             system.tell_each(thrower, [HALT])
@@ -94,10 +96,13 @@ class Latency(Workload):
                 msg = f"{thrown} balls were thrown and {caught} were caught"
                 raise WrongResultError(msg)
         return {
-            "p50": percentile(seconds, 50),
-            "p99": percentile(seconds, 99),
-            "p99.9": percentile(seconds, 99.9),
+            metric.name: percentile(seconds, float(metric.name.removeprefix("p")))
+            for metric in self.metrics
         }
+
+    def ask(self, system: System, echo: Ref, questions: Sequence[int]) -> list[float]:
+        """Ask one question after the other, and return the seconds that each took."""
+        return system.time_asks(echo, questions)
 
 
 class CrowdedLatency(Latency):
@@ -119,3 +124,34 @@ class CrowdedLatency(Latency):
             "asks": min(20, parameters["asks"]),
             "milliseconds": 1,
         }
+
+
+class StarvedThread(Latency):
+    """Asks with a timeout, so that the thread that asks and the one that answers are two."""
+
+    name = "starved-thread"
+    title = "ask of a thread, among busy actors"
+    about = "Asking an idle actor with a timeout while six pairs of others play ping-pong."
+    metrics = (
+        Metric("p50", Unit.SECONDS, "ask", "p50"),
+        Metric("p90", Unit.SECONDS, "ask", "p90"),
+        Metric("p99", Unit.SECONDS, "ask", "p99"),
+    )
+    parameters = {"pairs": 6, "asks": 300}
+    short = True
+
+    def ask(self, system: System, echo: Ref, questions: Sequence[int]) -> list[float]:
+        """Ask from a thread that waits for a minute at most."""
+        return system.time_asks_within(echo, questions, PATIENCE)
+
+
+class StarvedLoop(StarvedThread):
+    """Awaits answers in an event loop."""
+
+    name = "starved-loop"
+    title = "await in a loop, among busy actors"
+    about = "A coroutine asks an idle actor and awaits, while six pairs of others play ping-pong."
+
+    def ask(self, system: System, echo: Ref, questions: Sequence[int]) -> list[float]:
+        """Await each answer."""
+        return system.time_awaits(echo, questions)

@@ -163,6 +163,8 @@ def test_the_targets_of_the_pool() -> None:
         ("ask", "pykka-newest", 30),
         ("proxied-call", "pykka-newest", 30),
         ("ping-pong", "pykka-newest", 25),
+        ("starved-thread", "pykka-newest", -2),
+        ("starved-loop", "pykka-newest", -2),
         ("thread-ring", "pykka-newest", 25),
         ("tell", "pykka-newest", 10),
         ("start", "pykka-newest", 50),

@@ -88,7 +88,11 @@ class GetHook(Lazy[T]):
                 self.outcome = (self._function(left), None)
             publish(self.outcome)  # also if somebody was interrupted before doing it
         finally:
-            turn.leave(turns)
+            # Without a call for the first step: a signal handler may strike before it has begun.
+            if turn in turns:
+                turns.remove(turn)
+            turn.has_left = True
+            ring_first(turns)
         value: T = unwrap(self.outcome)
         return value
 
@@ -134,7 +138,11 @@ class Derivation(Lazy[T]):
                 self.sources = ()
             return outcome
         finally:
-            turn.leave(turns)
+            # Without a call for the first step: a signal handler may strike before it has begun.
+            if turn in turns:
+                turns.remove(turn)
+            turn.has_left = True
+            ring_first(turns)
             # A frame is held by those that it called, hence by the traceback of what they raise.
             del self, values, outcome
 
@@ -209,13 +217,6 @@ class Turn:
 
     def _has_outcome(self) -> bool:
         return self.has_left
-
-    def leave(self, turns: list[Turn]) -> None:
-        """Leave the queue, and wake the one whose turn it is then."""
-        if self in turns:
-            turns.remove(self)
-        self.has_left = True
-        ring_first(turns)
 
     def ring(self) -> None:
         """Have whoever waits look whether it is its turn."""

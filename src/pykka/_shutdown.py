@@ -50,13 +50,13 @@ if TYPE_CHECKING:
             """All actors that have not ended, in the order of their start."""
             ...
 
-        def begin_to_end(self, shutdown: Shutdown) -> None:
+        def _begin_to_end(self, shutdown: Shutdown) -> None:
             """Take no actors for now but the children of living ones."""
 
         def end(self) -> None:
             """Take no actor any more."""
 
-        def go_on_after(self, shutdown: Shutdown) -> None:
+        def _go_on_after(self, shutdown: Shutdown) -> None:
             """Take actors again, unless the system has ended."""
 
 
@@ -106,7 +106,7 @@ class Shutdown:
         """Do it, and block meanwhile; see `ActorSystem.shutdown`."""
         self._lends = self._end.timeout is None
         try:
-            self._system.begin_to_end(self)
+            self._system._begin_to_end(self)
             self._refuse_suicide()
             for ended in self._stops():
                 self._wait(ended)
@@ -114,7 +114,7 @@ class Shutdown:
             self._give_up()
             raise
         finally:
-            self._system.go_on_after(self)
+            self._system._go_on_after(self)
         self._complain()
 
     async def run_awaiting(self, exception: BaseException | None) -> None:
@@ -125,7 +125,7 @@ class Shutdown:
         """
         interruption: BaseException | None = None
         try:
-            self._system.begin_to_end(self)
+            self._system._begin_to_end(self)
             if exception is not None and is_cancellation(exception):
                 self._hurry()
             self._schedule()
@@ -141,7 +141,7 @@ class Shutdown:
         finally:
             self.is_cancelled = True
             default_clock.forget(self)
-            self._system.go_on_after(self)
+            self._system._go_on_after(self)
         if interruption is not None:
             raise interruption
         if exception is None:

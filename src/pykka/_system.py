@@ -468,7 +468,7 @@ class ActorSystem:
                 release()
         return self.pool
 
-    def begin_to_end(self, shutdown: Shutdown) -> None:
+    def _begin_to_end(self, shutdown: Shutdown) -> None:
         """Take no actors for now but the children of living ones."""
         self._closing[shutdown] = None
 
@@ -476,7 +476,7 @@ class ActorSystem:
         """Take no actor any more."""
         self._ended = self is not default_system
 
-    def go_on_after(self, shutdown: Shutdown) -> None:
+    def _go_on_after(self, shutdown: Shutdown) -> None:
         """Take actors again, unless the system has ended."""
         self._closing.pop(shutdown, None)
 

@@ -625,7 +625,7 @@ def test_routees_that_cannot_start_make_no_pool(runtime: Runtime, quiet: None) -
 
 def test_what_cannot_be_is_refused(clerk: Any, book: list[Any]) -> None:
     make = routing.RoundRobin.pool
-    with pytest.raises(TypeError, match=r"takes an actor class, .* not 7"):
+    with pytest.raises(TypeError, match=r"a pool needs an actor class, .* not 7"):
         make(7, 2)  # type: ignore[arg-type, type-var]
     with pytest.raises(TypeError, match="whole number, not 'two'"):
         make(clerk, "two", args=[book])  # type: ignore[arg-type]
@@ -633,7 +633,7 @@ def test_what_cannot_be_is_refused(clerk: Any, book: list[Any]) -> None:
         make(ChildSpec("clerk", clerk, [book]), 2, restart="transient")
     with pytest.raises(ValueError, match="name the pool instead"):
         make(clerk.options(name="clerk"), 2, args=[book])
-    with pytest.raises(ValueError, match="max_restarts=-1"):
+    with pytest.raises(ValueError, match="max_restarts must be at least 0, not -1"):
         make(clerk, 2, args=[book], max_restarts=-1)
     with pytest.raises(ValueError, match="restart='never'"):
         make(clerk, 2, args=[book], restart="never")  # type: ignore[arg-type]

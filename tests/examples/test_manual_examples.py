@@ -38,7 +38,7 @@ Alive: False
     "sending_messages.py": """\
 Hi there!
 Hi there!
-Timeout: 0.1 seconds passed without a result
+Timeout: 0.1 seconds passed without a result from Greeter (urn:uuid:…1)
 Hi there!
 """,
     "raiser.py": """\

@@ -148,8 +148,8 @@ def starting_and_shutting_down(n: int, measure: Measure, cls: Any) -> None:
 
 
 _of_runtimes(
-    starting_and_shutting_down, "ActorSystem.shutdown", "ActorSystem.begin_to_end",
-    "ActorSystem.end", "ActorSystem.go_on_after", "ActorSystem.everybody",
+    starting_and_shutting_down, "ActorSystem.shutdown",
+    "ActorSystem.end", "ActorSystem.everybody",
 )  # fmt: skip
 
 

@@ -373,11 +373,11 @@ def test_futures_that_cannot_tell_are_refused(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", [routing.ScatterGather, routing.TailChopping])
 def test_times_are_numbers_of_seconds(kind: Any) -> None:
-    with pytest.raises(ValueError, match="non-negative"):
+    with pytest.raises(ValueError, match="at least 0 and finite|more than 0"):
         kind([], within=-1)
-    with pytest.raises(TypeError, match="number of seconds"):
+    with pytest.raises(TypeError, match="must be a number"):
         kind([], within="soon")
-    with pytest.raises(ValueError, match="non-negative"):
+    with pytest.raises(ValueError, match="at least 0 and finite|more than 0"):
         routing.TailChopping([], interval=-1)
 
 
@@ -386,7 +386,7 @@ def test_a_race_of_many_questions_at_a_time_and_hardly_any_interval() -> None:
     refs = [Runner.start(str(number)) for number in range(4)]
     for ref in refs:
         ref.proxy().may_answer.get().set()
-    router = routing.TailChopping(refs, interval=0, within=PATIENCE)
+    router = routing.TailChopping(refs, interval=1e-9, within=PATIENCE)
     answers = [router.ask(number, block=False) for number in range(500)]
     assert set(pykka.get_all(answers, timeout=PATIENCE)) <= {"0", "1", "2", "3"}
     for ref in refs:

@@ -118,6 +118,7 @@ def is_value(cls: type) -> bool:
 INTERNAL = {
     pykka.ActorSystem: {
         *("register", "unregister", "forget", "everybody", "enter_urn", "forget_urn", "bury"),
+        "knows",
         *("use_dispatcher", "need_pool", "end"),
     },
     pykka.EventBus: {"forget", "renew_locks"},
@@ -259,6 +260,7 @@ WRONG: dict[str, list[Any]] = {
     "key": FUNCTION,
     "virtual_nodes": COUNT,
     "target_class": [5, [int], Huge()],
+    "loop": [5, "loop", Worker, Huge()],
     # by function and name
     "Supervisor.__init__.child_specs": SPECS,
     "DynamicSupervisor.__init__.template": [None, 5, Worker, [5], Huge()],

@@ -217,13 +217,16 @@ class Own(pykka.AsyncioActor):
         return message
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("how", ["stop", "kill", "cancel", "close"])
-def test_an_actor_whose_own_loop_is_interrupted_anywhere_ends(how: str) -> None:
+def test_an_actor_whose_own_loop_is_interrupted_anywhere_ends(how: str) -> None:  # noqa: C901
     """The handler strikes in the actor's own steps, too, and the loop goes down with it."""
 
     def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
         refs: list[pykka.ActorRef[Any]] = []
+        loops: list[asyncio.AbstractEventLoop] = []
 
         async def main() -> None:
             ref = Own.start()
@@ -239,6 +242,7 @@ def test_an_actor_whose_own_loop_is_interrupted_anywhere_ends(how: str) -> None:
                 asyncio.run(main())
                 return
             loop = asyncio.new_event_loop()
+            loops.append(loop)
             try:
                 loop.run_until_complete(main())
             finally:
@@ -246,6 +250,8 @@ def test_an_actor_whose_own_loop_is_interrupted_anywhere_ends(how: str) -> None:
 
         def check(interrupted: bool) -> None:
             del interrupted
+            for loop in loops:  # to close it may have been interrupted before it had begun
+                loop.close()
             for ref in [*refs, *pykka.ActorRegistry.get_by_class(Own)]:
                 if ref.is_alive():
                     ref.kill(block=False)

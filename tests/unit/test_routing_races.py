@@ -373,11 +373,11 @@ def test_futures_that_cannot_tell_are_refused(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", [routing.ScatterGather, routing.TailChopping])
 def test_times_are_numbers_of_seconds(kind: Any) -> None:
-    with pytest.raises(ValueError, match="at least 0 and finite|more than 0"):
+    with pytest.raises(ValueError, match=r"at least 0 and finite|more than 0"):
         kind([], within=-1)
     with pytest.raises(TypeError, match="must be a number"):
         kind([], within="soon")
-    with pytest.raises(ValueError, match="at least 0 and finite|more than 0"):
+    with pytest.raises(ValueError, match=r"at least 0 and finite|more than 0"):
         routing.TailChopping([], interval=-1)
 
 

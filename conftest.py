@@ -75,7 +75,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the quick tier leaves out."""
+    """Leave out what the quick tier leaves out, and refuse ids that differ from run to run."""
+    for item in items:
+        if " at 0x" in item.nodeid:
+            msg = f"{item.nodeid} has the address of an object in its id; say ids= or repr"
+            raise pytest.UsageError(msg)
     is_named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
     if not is_named and not config.option.exhaustive:
         config.hook.pytest_deselected(items=tiers.leave_out(items))

@@ -28,6 +28,13 @@ class Worker(pykka.ThreadingActor):
         return function(self)
 
 
+class Thing:
+    """None of what is wanted."""
+
+    def __repr__(self) -> str:
+        return "a thing"
+
+
 class Setting:
     """What the calls need."""
 
@@ -65,7 +72,7 @@ def setting() -> Iterator[Setting]:
 
 
 HUGE = 10**400
-NO_NUMBER: list[Any] = ["1", [1], object(), Worker]
+NO_NUMBER: list[Any] = ["1", [1], Thing(), Worker]
 NEVER_SECONDS: list[Any] = [*NO_NUMBER, math.nan, -1, -0.5, -math.inf, HUGE]
 NO_ALARM: list[Any] = [*NEVER_SECONDS, True, math.inf]
 """What a clock cannot ring at; `True` and infinity are a time that one can wait, as in Pykka 4."""
@@ -245,7 +252,7 @@ STRINGS: dict[str, tuple[str, Callable[[Any], object]]] = {
 
 
 @pytest.mark.parametrize("what", STRINGS)
-@pytest.mark.parametrize("bad", [3, True, 1.5, b"name", Worker, [], object()], ids=repr)
+@pytest.mark.parametrize("bad", [3, True, 1.5, b"name", Worker, [], Thing()], ids=repr)
 def test_a_name_that_is_no_string(what: str, bad: Any) -> None:
     name, call = STRINGS[what]
     with pytest.raises(TypeError, match=name):
@@ -267,7 +274,7 @@ async def in_a_scope(act: Callable[[pykka.ActorScope], object]) -> None:
         act(scope)
 
 
-@pytest.mark.parametrize("bad", [3, None, "Worker", object, object(), [Worker]], ids=repr)
+@pytest.mark.parametrize("bad", [3, None, "Worker", object, Thing(), [Worker]], ids=repr)
 def test_what_is_no_actor_class(bad: Any) -> None:
     with pytest.raises(TypeError, match="actor class"):
         asyncio.run(in_a_scope(lambda scope: scope.start(bad)))
@@ -280,7 +287,7 @@ def test_an_actor_in_the_place_of_its_class(setting: Setting) -> None:
     assert len(setting.system.get_all()) == 1
 
 
-@pytest.mark.parametrize("bad", [3, None, "ref", Worker, object()], ids=repr)
+@pytest.mark.parametrize("bad", [3, None, "ref", Worker, Thing()], ids=repr)
 def test_what_is_no_ref(setting: Setting, bad: Any) -> None:
     refuses(setting, "unwatch()", lambda: setting.inside(lambda actor: actor.unwatch(bad)))
     with pytest.raises(TypeError, match="an ActorScope takes the ref"):

@@ -52,7 +52,7 @@ from pykka._logging import logger
 from pykka._waiting import awaiting_codes, begin_await, end_await, has_deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
 
     from pykka._current import Worker
@@ -179,7 +179,7 @@ class _AsyncioWaiter:
         return has_deadline(self.task)
 
     @contextmanager
-    def set_aside(self) -> Iterator[None]:
+    def set_aside(self) -> Generator[None, None, None]:
         """Have no loop run on this thread, as far as can be seen."""
         asyncio, loop, task = self._asyncio, self._loop, self.task
         asyncio.tasks._leave_task(loop, task)

@@ -67,6 +67,9 @@ SHARE = 0.25
 AFTERWARDS = 0.05
 """The seconds after its time that the caller abandons actors; a thread does the rest."""
 
+TIME_TO_DIE = 0.05
+"""Seconds that killed actors have at least, also if the time of the shutdown is over."""
+
 FEW = 1_000
 """If more actors than that are left when the time is over, they are left to a thread."""
 
@@ -207,7 +210,8 @@ class Shutdown:
     def _kills(self) -> Iterator[ThreadingFuture[Any]]:
         """Kill those that are left, and see that they end."""
         self._system.end()
-        self._until = self._end
+        # What is awaited is cancelled by a kill, and takes a turn of its loop to end.
+        self._until = max(self._end, Deadline(TIME_TO_DIE), key=Deadline.remaining)  # type: ignore[arg-type]
         self._schedule()
         everybody = self._system.everybody()[::-1]
         self._left = left = [each for each in everybody if each.actor is not None]

@@ -483,6 +483,7 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")  # the parser's, about other people's files
     # What crashes on purpose is no news, and what crashes otherwise is raised below.
     logging.getLogger("pykka").addHandler(logging.NullHandler())
+    pykka.crash_hook = None
     try:
         return take_census(
             folder,

@@ -21,6 +21,7 @@ whether it is to be restarted, and if not ends itself. So at least one of the tw
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -316,11 +317,47 @@ def end_of_hook(address: Address, _result: object, error: BaseException | None) 
         _stop_the_others(address)
 
 
+being_stopped: list[Callable[..., Any]] = []
+"""What stops all actors of a system, if a thread has been started for that and is not through."""
+
+
 def _stop_the_others(address: Address) -> None:
-    """Stop all actors of the system, from a thread that holds none."""
+    """Stop all actors of the system, from a thread that holds none.
+
+    Invariant: whatever ends first, that thread or the program, all actors are asked to stop. The
+    thread of an actor enters it before it turns to anything else. At the end of the program, the
+    pools come to rest, and *then* whoever ends them looks whether there is an entry; see
+    `pykka.runtimes.pool.dispatcher`.
+    """
     stop_all = address.home.stop_all
-    thread = threading.Thread(target=stop_all, name="pykka-stop-all")
+    being_stopped.append(stop_all)
+    thread = threading.Thread(target=_stop_all, args=(stop_all,), name="pykka-stop-all")
     try:
         thread.start()
     except RuntimeError:  # the interpreter is shutting down
-        stop_all(block=False)
+        ask_those_being_stopped()
+
+
+def _stop_all(stop_all: Callable[..., Any]) -> None:
+    try:
+        stop_all()
+    finally:
+        with suppress(ValueError):  # the program ends, and does it instead
+            being_stopped.remove(stop_all)
+
+
+def ask_those_being_stopped() -> bool:
+    """Ask the actors to stop that a thread is just about to stop; False if there are none.
+
+    That thread stops one after the other. At the end of the program it cannot be waited for,
+    because one of them may be an actor that the program does not wait for.
+    """
+    found = False
+    while being_stopped:
+        stop_all: Callable[..., Any] | None = None
+        with suppress(IndexError):  # the thread is through
+            stop_all = being_stopped.pop()
+        if stop_all is not None:
+            found = True
+            stop_all(block=False)
+    return found

@@ -15,7 +15,9 @@ import pykka
 from pykka import dead_letters, routing
 from pykka._each import for_each
 from pykka._envelope import Envelope
+from pykka.messages import ProxyCall
 from pykka.resilience import Backoff
+from pykka.routing._routees import Routees
 from pykka.supervision import ChildSpec, ChildStartError, DynamicSupervisor, RestartLimitError
 
 if TYPE_CHECKING:
@@ -237,6 +239,25 @@ def test_routees_that_are_not_to_come_back_make_the_pool_smaller(
         pool.tell("message")
     pool.resize(2)
     assert pool.ask("message") == "message"
+    pool.stop()
+
+
+def test_whoever_sees_the_new_size_of_a_pool_sees_its_new_routees(
+    clerk: Any, book: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = routing.RoundRobin.pool(clerk, 2, args=[book], restart="temporary")
+    replace = Routees._replace
+    sizes: list[tuple[int, int]] = []
+
+    def look(router: Routees[Any], edit: Callable[..., Any]) -> bool:
+        sizes.append((pool.size, len(pool.routees)))
+        return replace(router, edit)
+
+    monkeypatch.setattr(Routees, "_replace", look)
+    pool.routees[0].kill()
+    wait_until(lambda: pool.size == 1, "the pool is smaller")
+    monkeypatch.undo()
+    assert sizes == [(2, 2)]
     pool.stop()
 
 
@@ -493,6 +514,31 @@ def test_a_killed_pool_leaves_its_messages_alone(
         pykka.Killed()
     ] * 2
     assert pool.kill() is False
+    assert pykka.ActorRegistry.get_all() == []
+
+
+@pytest.mark.parametrize("first", ["routees", "supervisor"])
+def test_routees_of_a_killed_pool_were_killed_whoever_ends_first(
+    clerk: Any, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each kill returns only when all that may follow from it has happened."""
+    pool = routing.RoundRobin.pool(clerk, 2, args=[[]])
+    supervisor, routees = pool.supervisor, pool.routees
+    kill = pykka.ActorRef.kill
+
+    def kill_slowly(ref: Any, *, deadline: float | None = None, block: bool = True) -> Any:
+        ended = kill(ref, deadline=deadline, block=False)
+        if (ref == supervisor) == (first == "supervisor"):
+            ended.get(timeout=PATIENCE)
+            if supervisor.is_alive():
+                restarts = ProxyCall(("restarts",), (), {})
+                assert supervisor.ask(restarts, timeout=PATIENCE) == 0
+        return ended
+
+    monkeypatch.setattr(pykka.ActorRef, "kill", kill_slowly)
+    assert pool.kill(block=False).get(timeout=PATIENCE) is True
+    reasons = [routee.when_terminated().get(timeout=PATIENCE) for routee in routees]
+    assert reasons == [pykka.Killed()] * 2
     assert pykka.ActorRegistry.get_all() == []
 
 

@@ -339,6 +339,27 @@ def test_sys_exit_in_an_actor_at_the_end_stops_all() -> None:
     run("Echo.start(); echo.tell(sys.exit)", ["on_stop", "on_stop"])
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_all_stop_although_the_thread_that_sees_to_it_is_late(count: int) -> None:
+    """It stops so many, and then is held up until the program has ended."""
+    run(
+        f"""
+        stopped = []
+        def stop(ref, really=pykka.ActorRef.stop, **kwargs):
+            if threading.current_thread().name == "pykka-stop-all":
+                if len(stopped) == {count}:
+                    threading.Event().wait()
+                stopped.append(ref)
+            return really(ref, **kwargs)
+        pykka.ActorRef.stop = stop
+        Echo.start()
+        Echo.start()
+        echo.tell(sys.exit)
+        """,
+        ["on_stop"] * 3,
+    )
+
+
 NO_MORE_THREADS = """
 from pykka.runtimes.pool import workers
 

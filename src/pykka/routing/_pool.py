@@ -110,16 +110,18 @@ class Pool:
         return not self.is_closed and self.supervisor.is_alive()
 
     def enter(self, router: Routees[Any], size: int, places: dict[ActorRef[Any], int]) -> None:
-        """Enter the routees; the supervisor calls this, and nobody else."""
-        self.size = size
+        """Enter the routees; the supervisor calls this, and nobody else.
+
+        Invariant: whoever sees the new size sees the new routees. So the size comes last.
+        """
         before = self.places
-        if places == before:
-            return
-        if self.keeps_statistics:
-            for ref in places.keys() - before.keys():
-                ref.keep_statistics()
-        self.places = places
-        router._replace(lambda _routees: () if self.is_closed else tuple(places))
+        if places != before:
+            if self.keeps_statistics:
+                for ref in places.keys() - before.keys():
+                    ref.keep_statistics()
+            self.places = places
+            router._replace(lambda _routees: () if self.is_closed else tuple(places))
+        self.size = size
 
     def close(self, router: Routees[Any]) -> None:
         """Take no more messages."""
@@ -159,14 +161,29 @@ class Pool:
         return [child.address for child in children if child.state == "starting"]
 
     def kill(self, router: Routees[Any], deadline: float | None) -> Future[bool]:
-        """Have all routees end at once, and the supervisor with them."""
+        """Have all routees end at once, and the supervisor with them.
+
+        Invariant: a routee that was there ends because it is killed. The supervisor, which ends on
+        a thread of its own, would ask it to stop. So the routees are killed first; and before
+        that, the supervisor is told to replace none of them.
+        """
+        try:
+            return self._kill(router, deadline)
+        except BaseException:
+            self._kill(router, deadline)  # a signal handler raised, we do not know where
+            raise
+
+    def _kill(self, router: Routees[Any], deadline: float | None) -> Future[bool]:
         self.close(router)
-        # The supervisor waits for them, and needs some time more.
-        supervisors = None if deadline is None else deadline + GRACE
-        ended = self.supervisor.kill(deadline=supervisors, block=False)
+        supervisor: Any = self.supervisor._actor
+        if supervisor is not None:
+            supervisor._pykka_family.is_condemned = True
         extras = self.supervisor._address.need_extras()
         for address in extras.children.copy():
             ref_at(address).kill(deadline=deadline, block=False)
+        # The supervisor waits for them, and needs some time more.
+        supervisors = None if deadline is None else deadline + GRACE
+        ended = self.supervisor.kill(deadline=supervisors, block=False)
         return derive(all, [ended])
 
     def dead_error(self, whose: Routees[Any]) -> ActorDeadError:

@@ -102,6 +102,9 @@ class Family:
         """Whether callers of the supervisor block the thread of the loop in which its children
         live. The start hook of such a child comes when they go on, so nothing waits for it; if it
         fails, that is a failure like any other."""
+        self.is_condemned = False
+        """Whether the supervisor is about to be killed, and its children are already: then none of
+        them is started anew."""
         self.on_give_up: Callable[[RestartLimitError], object] | None = None
         """Is called when too many restarts were needed, before the children are stopped."""
         self._times: deque[float] = deque()
@@ -269,6 +272,8 @@ class Family:
 
     def on_event(self, event: Event) -> None:
         """See to what has become of a child."""
+        if self.is_condemned:
+            return
         child = event.link.child
         if child.link is not event.link or self.table.get(child.key) is not child:
             # It is not ours any more. Perhaps it was that of an instance before this one.
@@ -297,7 +302,7 @@ class Family:
 
     def _is_ours(self, plan: Plan) -> bool:
         """Tell whether a plan is not over, nor that of an instance before this one."""
-        return plan.family is self and bool(plan.members)
+        return plan.family is self and bool(plan.members) and not self.is_condemned
 
     def _came_up(self, child: Child) -> None:
         if child.state in ("starting", "restarting"):

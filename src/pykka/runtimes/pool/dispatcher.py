@@ -9,6 +9,7 @@ import weakref
 from typing import Any
 
 from pykka._checks import shorten
+from pykka._ending import ask_those_being_stopped, being_stopped
 from pykka._statistics import DispatcherStatistics
 from pykka.runtimes.pool.workers import Pool
 
@@ -136,6 +137,11 @@ def _finish() -> None:
 
     From some time on, which differs between the versions of Python, no thread can be started any
     more. Then this thread does the work that is left.
+
+    An actor that ends the program (`sys.exit()`) has all others stopped, by a thread that is not
+    waited for. What that has not come to is done here. A worker enters what it begins of this kind
+    before it sits down; so the look at that comes after the pools have come to rest, and if there
+    is something, they are looked at again.
     """
     is_at_work = True
     while is_at_work:  # the one may have sent something to the other
@@ -144,6 +150,7 @@ def _finish() -> None:
             if not is_daemon and (pool.workers or not pool.injected.empty()):
                 is_at_work = True
                 _finish_one(pool)
+        is_at_work = ask_those_being_stopped() or is_at_work
 
 
 def _finish_one(pool: Pool) -> None:
@@ -173,6 +180,7 @@ def _snapshot() -> list[tuple[Pool, bool]]:
 
 def _after_fork() -> None:
     """Begin afresh in a child process: it has none of its parent's threads."""
+    being_stopped.clear()
     for pool, _is_daemon in _snapshot():
         pool.renew()
 

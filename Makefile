@@ -96,12 +96,21 @@ $(BIN)/python:
 	"$$python" -m venv "$(VENV)" || { rm -rf "$(VENV)"; \
 		echo "$$python cannot make a virtual environment; install its venv module (python3-venv)" >&2; exit 1; }
 
-# Some of what the examples need has no wheels for free-threaded builds. There, the tests that need
-# it are skipped.
+# For free-threaded builds there are no wheels of some of what the tests and the examples need. The
+# tests then do with an older version; and those that need what the examples need are skipped.
+IS_FREE_THREADED = $(BIN)/python -c \
+	"import sysconfig; exit(not sysconfig.get_config_var('Py_GIL_DISABLED'))"
+
 $(VENV)/ready-examples: requirements/examples.txt $(VENV)/ready-test
-	@$(BIN)/python -c "import sysconfig; exit(bool(sysconfig.get_config_var('Py_GIL_DISABLED')))" || \
-		{ touch $@; exit 0; }; \
+	@if $(IS_FREE_THREADED); then touch $@; exit; fi; \
 	echo "Installing $< …"; $(PIP) install --require-hashes -r $< && touch $@
+
+$(VENV)/ready-test: requirements/test.txt requirements/test-free-threaded.txt \
+		requirements/build.txt pyproject.toml src/pykka/_version.py | $(BIN)/python
+	@if $(IS_FREE_THREADED); then file=requirements/test-free-threaded.txt; else file=$<; fi; \
+	echo "Installing $$file …"; $(PIP) install --require-hashes -r $$file
+	@$(INSTALL)
+	@touch $@
 
 $(VENV)/ready-%: requirements/%.txt requirements/build.txt pyproject.toml src/pykka/_version.py | $(BIN)/python
 	@echo "Installing $< …"

@@ -221,8 +221,13 @@ class Own(pykka.AsyncioActor):
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("how", ["stop", "kill", "cancel", "close"])
-def test_an_actor_whose_own_loop_is_interrupted_anywhere_ends(how: str) -> None:  # noqa: C901
-    """The handler strikes in the actor's own steps, too, and the loop goes down with it."""
+def test_an_actor_whose_own_loop_is_interrupted_anywhere_ends(  # noqa: C901
+    how: str, quiet: None
+) -> None:
+    """The handler strikes in the actor's own steps, too, and the loop goes down with it.
+
+    What is logged would keep coroutines that were interrupted alive until another test.
+    """
 
     def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
         refs: list[pykka.ActorRef[Any]] = []

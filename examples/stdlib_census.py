@@ -483,7 +483,6 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")  # the parser's, about other people's files
     # What crashes on purpose is no news, and what crashes otherwise is raised below.
     logging.getLogger("pykka").addHandler(logging.NullHandler())
-    pykka.crash_hook = None
     try:
         return take_census(
             folder,
@@ -527,6 +526,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    pykka.crash_hook = None  # main() raises what actors crash with
     try:
         sys.exit(main())
     except KeyboardInterrupt:  # before the census had begun

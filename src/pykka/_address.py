@@ -291,7 +291,7 @@ class Address:
         """
         left: list[Letter] = []
         self.take_all(left)
-        self.need_extras().signals.append(Envelope(_LastMessage()))
+        self.need_lanes().signals.append(Envelope(_LastMessage()))
         self.attention = True
 
     def need_extras(self) -> Extras:

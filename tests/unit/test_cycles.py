@@ -96,9 +96,11 @@ class _Awaits:
         return awaitable
 
 
-def timers() -> int:
-    """How many timers there are."""
-    return sum(type(each) is pykka.Timer for each in gc.get_objects())
+def timers(ref: pykka.ActorRef[Any]) -> int:
+    """How many timers of an actor there are."""
+    return sum(
+        type(each) is pykka.Timer and each._address is ref._address for each in gc.get_objects()
+    )
 
 
 @pytest.mark.parametrize("end", ["delivered", "cancelled", "cancelled on its way"])
@@ -118,7 +120,7 @@ def test_a_timer_that_is_over_is_freed(
         timer.cancel()
     ref.ask("it is behind", timeout=PATIENCE)
     del timer
-    wait_until(lambda: timers() == 0, "the timer is freed")
+    wait_until(lambda: timers(ref) == 0, "the timer is freed")
 
 
 def test_a_periodic_timer_that_is_cancelled_is_freed(
@@ -136,4 +138,4 @@ def test_a_periodic_timer_that_is_cancelled_is_freed(
     clock.advance(3)
     ref.ask("and this too", timeout=PATIENCE)
     del timer
-    wait_until(lambda: timers() == 0, "the timer is freed")
+    wait_until(lambda: timers(ref) == 0, "the timer is freed")

@@ -216,5 +216,5 @@ def test_without_routees_a_key_belongs_to_nobody() -> None:
 
 
 def test_a_routee_needs_a_point_on_the_ring() -> None:
-    with pytest.raises(ValueError, match="virtual_nodes is 0"):
+    with pytest.raises(ValueError, match="virtual_nodes must be at least 1, not 0"):
         router_of([], virtual_nodes=0)

@@ -257,7 +257,9 @@ def test_a_group_that_does_not_stop_in_time_names_the_routees() -> None:
 
 def make_limiter(ref: Any, _clock: Any) -> Any:
     limiter = RateLimiter(ref, rate=0.123456789)
-    limiter.ask(threading.Event(), timeout=0.0123456789, block=False)
+    over = threading.Event()
+    over.set()
+    limiter.ask(over, timeout=0.0123456789, block=False)
     return limiter
 
 
@@ -266,8 +268,8 @@ ASKED: list[Callable[[Any, Any], Any]] = [
     lambda ref, _clock: routing.RoundRobin([ref]),
     lambda ref, _clock: routing.SmallestInbox([ref]),
     lambda ref, _clock: routing.Broadcast([ref]),
-    lambda ref, _clock: routing.ScatterGather([ref], within=0.0123456789),
-    lambda ref, _clock: routing.TailChopping([ref], within=0.0123456789, interval=0.00123456789),
+    lambda ref, _clock: routing.ScatterGather([ref], within=0.00123456789),
+    lambda ref, _clock: routing.TailChopping([ref], within=0.00123456789, interval=0.0123456789),
     lambda ref, _clock: Retry(ref, attempts=1),
     lambda ref, _clock: Retry(ref, backoff=Backoff(minimum=0), timeout_per_attempt=0.00123456789),
     lambda ref, _clock: CircuitBreaker(ref),
@@ -286,7 +288,7 @@ def test_a_question_that_is_not_answered_in_time_says_by_whom(
 
     def ask() -> None:
         if block:
-            asked.ask(gate, timeout=0.0123456789)
+            asked.ask(gate, timeout=0.123456789)
         else:
             asked.ask(gate, block=False).get(timeout=0.0123456789)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pykka._checks import shorten
 from pykka._clock import lengthy
 from pykka._dead_letters import DeadLetter
 from pykka._exceptions import ActorDeadError
@@ -135,7 +136,7 @@ class RoutedTimer(Timer):
             return
         except Exception as error:  # a key function of an inbox or of the router, for instance
             letter = DeadLetter(
-                message, self._router, f"could not be routed by a timer: {error!r}"
+                message, self._router, f"could not be routed by a timer: {shorten(error)}"
             )
             self._system.dead_letters.report(letter)
             raise

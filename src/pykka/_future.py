@@ -258,12 +258,6 @@ class Future(Generic[T]):
     def _forget(self, waiter: Callable[[], object]) -> None:
         """Do not call `waiter` any more, if it can still be helped."""
 
-    def _forget_ticks(self, waiter: Callable[[], object]) -> None:
-        """Forget what waits for this future only in order to call `waiter`."""
-        if isinstance(self._lazy, Derivation):
-            for source in self._lazy.sources:
-                source._forget_ticks(waiter)
-
     def done(self) -> bool:
         """Tell whether there is nobody left for `get()` to wait for.
 

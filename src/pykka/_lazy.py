@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from pykka._future import Future
 
     Raised: TypeAlias = tuple[BaseException, TracebackType | None]
+    Waiter: TypeAlias = Callable[[], object]
+    Ticks: TypeAlias = dict[Waiter, tuple[tuple[Future[Any], Waiter], ...]]
 
 T = TypeVar("T")
 
@@ -106,6 +108,8 @@ class Derivation(Lazy[T]):
         super().__init__()
         self._compute = compute
         self.sources = sources
+        self.ticks: Ticks = {}
+        """For each that waits for all sources: what waits for each of them in its name."""
 
     def read(self, timeout: float | None, publish: Callable[[Outcome], object]) -> T:
         outcome = self.outcome
@@ -136,6 +140,7 @@ class Derivation(Lazy[T]):
                 # Function and sources are not needed any more, and may hold much.
                 self._compute = _computed
                 self.sources = ()
+                self.ticks.clear()
             return outcome
         finally:
             # Without a call for the first step: a signal handler may strike before it has begun.

@@ -20,7 +20,27 @@ The log
     A get-hook (see `pykka._lazy`) is an entry too. Before any outcome, it means that only the
     hook can resolve the future: outcomes that others append later do not count.
 
-    Entries are never removed but for waiters that gave up, each by its owner.
+    Entries are never removed but for waiters that gave up or were served, and they never move
+    back. So the first outcome stays where it is or moves to the front.
+
+The crowd
+    To look for an outcome in the log is cheap as long as few wait. So a waiter goes into the log
+    only if it finds the log empty. Whoever finds it not empty joins the future's `Crowd`, which
+    is *one* entry of the log however many are in it: a waiter like any other, which serves those
+    in it when it is called. So the log has as many entries as there are outcomes and get-hooks,
+    and a few more, and n waiters cost n times what one costs (guarantee G13).
+
+    1. There is one crowd, made in one step (`dict.setdefault`), and it is in the log before
+       anything joins it. Who finds it not entered enters it; to be in the log twice does no harm.
+    2. Who joins adds itself to the crowd *and then* looks whether there is an outcome. Who
+       resolves appends the outcome *and then* copies the crowd. Each of these is one step on one
+       container. If the copy comes before the joining, the outcome was there before the look: the
+       waiter finds it, and serves itself. If it comes after, the waiter is in the copy.
+    3. The crowd is taken out of the log by who has served it, so there is an outcome by then, and
+       whoever joins still finds that. It stays when all in it have given up.
+
+    If both see a waiter, it is served twice, and bears it: a lock is released once, a task that
+    goes on already is not woken, a callback is taken out of its box, a tick counts once.
 
 Tried and rejected: a `threading.Condition` in each future (700 bytes and a microsecond for each
 ask, for a wait that seldom happens); one lock that waiters hand on to each other (a waiter that a
@@ -29,14 +49,13 @@ signal handler interrupts while it holds the lock would stop all others).
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import operator
 import sys
 from _thread import allocate_lock, start_new_thread
 from types import BuiltinFunctionType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pykka._awaiting import suspend
 from pykka._current import current
@@ -49,13 +68,12 @@ from pykka._logging import is_for_the_program, report_failure
 from pykka._waiting import awaiting_codes, block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator
     from types import TracebackType
 
     from pykka._address import Address
     from pykka._future import OptExcInfo
-
-    Waiter: TypeAlias = Callable[[], object]
+    from pykka._lazy import Ticks, Waiter
 
 T = TypeVar("T")
 
@@ -75,6 +93,8 @@ class ThreadingFuture(Future[T]):
     """
 
     __slots__ = ("_log", "_outcome")
+
+    _crowd: Crowd | None = None
 
     _answered_by: Address | None = None
     """The actor that has to resolve this future, if it is known; for the wait-for graph."""
@@ -231,28 +251,17 @@ class ThreadingFuture(Future[T]):
             for entry in log.copy():
                 if entry is outcome:
                     break
-                if callable(entry):
-                    is_lock = isinstance(entry, BuiltinFunctionType)  # a lock's release()
-                    try:
-                        entry()
-                    except RuntimeError as error:
-                        if not is_lock or isinstance(error, RecursionError):
-                            raise
-                        # The lock was released before.
-                    if is_lock:
-                        if HAS_GIL:
-                            current.state.owes = arrivals.latest
-                    else:
-                        self._forget(entry)
+                if callable(entry) and not _serve(entry):
+                    self._forget(entry)
         self._outcome = outcome
         return True
 
-    def _first_outcome(self, before: object = None) -> Outcome | None:
-        """The outcome that counts, if there is one in the log (before the entry `before`)."""
+    def _first_outcome(self) -> Outcome | None:
+        """The outcome that counts, if there is one."""
+        if self._outcome is not None:
+            return self._outcome
         lazy: Lazy[Any] | None = None
         for entry in self._log.copy():
-            if entry is before:
-                break
             if isinstance(entry, Lazy):
                 lazy = cast("Lazy[Any]", entry)
             elif type(entry) is tuple and (lazy is None or lazy.outcome is entry):
@@ -278,6 +287,7 @@ class ThreadingFuture(Future[T]):
         waiter = lock.release
         outcome = self._enter(waiter)
         if outcome is not None:
+            self._forget(waiter)
             return outcome
         try:
             block(self, lock.acquire, state, timeout)
@@ -291,13 +301,28 @@ class ThreadingFuture(Future[T]):
         return outcome
 
     def _enter(self, waiter: Waiter) -> Outcome | None:
-        """Put a waiter into the log; returns the outcome if it was there before.
+        """Put a waiter into the log; returns the outcome if it is there already.
 
         If there is none yet, whoever sets it will call the waiter.
         """
         log = self._log
-        log.append(waiter)
-        return None if log[0] is waiter else self._first_outcome(before=waiter)
+        if not log:
+            log.append(waiter)
+            return None if log[0] is waiter else self._first_outcome()
+        return self._join(waiter)
+
+    def _join(self, waiter: Waiter) -> Outcome | None:
+        """Do the same with a waiter that is not the only one; see "The crowd" above."""
+        if self._outcome is not None:
+            return self._outcome
+        crowd = self._crowd
+        if crowd is None:
+            crowd = self.__dict__.setdefault("_crowd", Crowd())
+        if not crowd.is_entered:
+            self._log.append(crowd)
+            crowd.is_entered = True
+        crowd.waiters[waiter] = None
+        return self._first_outcome()
 
     def _serve_late(self, waiter: Waiter) -> None:
         """Serve a waiter that came after the outcome, and forget it: it may hold this future."""
@@ -305,17 +330,15 @@ class ThreadingFuture(Future[T]):
         self._forget(waiter)
 
     def _forget(self, waiter: Waiter) -> None:
-        with contextlib.suppress(ValueError):
-            self._log.remove(waiter)
+        crowd = self._crowd
+        if crowd is None or crowd.waiters.pop(waiter, crowd) is crowd:
+            try:  # noqa: SIM105 (contextlib.suppress() takes longer)
+                self._log.remove(waiter)
+            except ValueError:
+                pass  # it was not there any more
         if isinstance(self._lazy, Derivation):
-            for source in self._lazy.sources:
-                source._forget_ticks(waiter)
-
-    def _forget_ticks(self, waiter: Waiter) -> None:
-        for entry in self._log.copy():
-            if isinstance(entry, Tick) and entry.leads_to(waiter):
-                self._forget(entry)
-        super()._forget_ticks(waiter)
+            for source, tick in self._lazy.ticks.pop(waiter, ()):
+                source._forget(tick)
 
     def _when_ready(self, waiter: Waiter) -> bool:
         lazy = self._lazy
@@ -326,7 +349,7 @@ class ThreadingFuture(Future[T]):
         if lazy.outcome is not None:
             waiter()
             return True
-        return isinstance(lazy, Derivation) and _when_all_ready(lazy.sources, waiter)
+        return isinstance(lazy, Derivation) and _when_all_ready(lazy, waiter)
 
     def _install(self, lazy: Lazy[T]) -> None:
         self._log.append(lazy)
@@ -338,39 +361,82 @@ class ThreadingFuture(Future[T]):
 awaiting_codes.add(cast("Any", ThreadingFuture).__await__.__code__)
 
 
-def _when_all_ready(futures: Sequence[Future[Any]], waiter: Waiter) -> bool:
-    """Call `waiter` when the last of several futures is ready; False if that cannot be known."""
-    if not futures:  # somebody has just computed the value, and needs them no more
+def _serve(waiter: Waiter) -> bool:
+    """Call a waiter; tells whether it was a lock's `release()`."""
+    is_lock = isinstance(waiter, BuiltinFunctionType)
+    try:
+        waiter()
+    except RuntimeError as error:
+        if not is_lock or isinstance(error, RecursionError):
+            raise
+        # The lock was released before.
+    if is_lock and HAS_GIL:
+        current.state.owes = arrivals.latest
+    return is_lock
+
+
+class Crowd:
+    """Those who wait for a future besides the first one; see above. It may be called twice.
+
+    Their own hashes count, which are those of the interpreter: no code of a user's is run between
+    two steps.
+    """
+
+    __slots__ = ("is_entered", "waiters")
+
+    def __init__(self) -> None:
+        self.is_entered = False
+        self.waiters: dict[Waiter, None] = {}
+
+    def __call__(self) -> None:
+        for waiter in self.waiters.copy():
+            _serve(waiter)
+            self.waiters.pop(waiter, None)
+
+
+def _when_all_ready(lazy: Derivation[Any], waiter: Waiter) -> bool:
+    """Call `waiter` when the last of the sources is ready; False if that cannot be known."""
+    sources = lazy.sources
+    if not sources:  # a reader has just computed the value, and needs them no more
         waiter()
         return True
-    missing = set(range(len(futures)))
-    ticks = [Tick(number, missing, waiter) for number in range(len(futures))]
-    can_tell = [future._when_ready(tick) for future, tick in zip(futures, ticks, strict=True)]
-    return all(can_tell)
+    missing = set(range(len(sources)))
+    ticks = [Tick(number, missing, waiter, lazy.ticks) for number in range(len(sources))]
+    # They are noted first, so that whoever gives up finds them, however far this has come.
+    lazy.ticks[waiter] = tuple(zip(sources, ticks, strict=True))
+    for source, tick in zip(sources, ticks, strict=True):
+        if not source._when_ready(tick):
+            for other, useless in lazy.ticks.pop(waiter, ()):
+                other._forget(useless)
+            return False
+    return True
 
 
 class Tick:
     """Waits for one of several futures, and calls a waiter when it is the last one.
 
     It may be called twice, and may call the waiter twice: neither does any harm.
+
+    Args:
+        number: Which of the futures it waits for.
+        missing: The numbers of those that are not ready.
+        waiter: What it calls.
+        ticks: Where it and its sisters are noted, by their waiter.
     """
 
-    __slots__ = ("_missing", "_number", "waiter")
+    __slots__ = ("_missing", "_number", "_ticks", "_waiter")
 
-    def __init__(self, number: int, missing: set[int], waiter: Waiter) -> None:
+    def __init__(self, number: int, missing: set[int], waiter: Waiter, ticks: Ticks) -> None:
         self._number = number
         self._missing = missing
-        self.waiter = waiter
+        self._waiter = waiter
+        self._ticks = ticks
 
     def __call__(self) -> None:
         self._missing.discard(self._number)
         if not self._missing:
-            self.waiter()
-
-    def leads_to(self, waiter: Waiter) -> bool:
-        """Tell whether this tick, or one that it calls, calls a waiter."""
-        mine = self.waiter
-        return mine is waiter or (isinstance(mine, Tick) and mine.leads_to(waiter))
+            self._waiter()
+            self._ticks.pop(self._waiter, None)
 
 
 def _call_back(

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.futures import waiters_of
 from tests.leaks import PATIENCE
 
 import pykka
@@ -78,7 +79,7 @@ def test_threads_tasks_and_callbacks_wait_for_the_same_future() -> None:
 
     async def many() -> list[object]:
         tasks = [asyncio.ensure_future(one()) for _ in range(5)]
-        while len(future._log) < 15:  # noqa: ASYNC110 - all of them wait; no event says so
+        while len(waiters_of(future)) < 15:  # noqa: ASYNC110 - all of them wait; no event says so
             await asyncio.sleep(0)
         threading.Thread(target=future.set, args=("done",)).start()
         return await asyncio.gather(*tasks)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeAlias
 
+from tests.futures import waiters_of
+
 import pykka
 from pykka import dead_letters, debug, inboxes, routing
 from pykka.resilience import Backoff, CircuitBreaker, RateLimiter, Retry
@@ -29,11 +31,6 @@ COVERED: dict[str, list[str]] = {}
 PATIENCE = 60.0
 
 GROWING = {
-    "many_callbacks_of_one_future": "a waiter looks through those before it for an outcome",
-    "many_threads_wait_for_one_future": "the same",
-    "many_tasks_await_one_future": "the same, and those that give up are searched for",
-    "derived_futures": "the same, since many are derived from one future",
-    "group[ScatterGather]": "the same, since one answer is derived from many futures",
     "dead_letters_and_subscribers": "a subscriber that leaves is searched for in a list",
     "static_children[one_for_all]": "a plan looks at all its members at each event",
     "static_children[rest_for_one]": "the same",
@@ -664,7 +661,7 @@ def many_threads_wait_for_one_future(n: int, measure: Measure) -> None:
     with measure():
         for thread in threads:
             thread.start()
-        while len(future._log) < n:
+        while len(waiters_of(future)) < n:
             threading.Event().wait(0.02)
         future.set_exception(ValueError())
         for thread in threads:

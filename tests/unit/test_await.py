@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.futures import waiters_of
 from tests.leaks import PATIENCE
 
 import pykka
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 async def wait_for_waiter(future: pykka.ThreadingFuture[Any]) -> None:
     """Let the loop run until somebody waits for the future."""
-    while not any(callable(entry) for entry in future._log):  # noqa: ASYNC110 - no event says so
+    while not waiters_of(future):  # noqa: ASYNC110 - no event says so
         await asyncio.sleep(0)
 
 
@@ -328,7 +329,7 @@ def test_one_of_several_waiters_may_be_cancelled() -> None:
 
     async def main() -> list[Any]:
         tasks = [asyncio.ensure_future(read()) for _ in range(3)]
-        while len(future._log) < 3:  # noqa: ASYNC110 - no event says so
+        while len(waiters_of(future)) < 3:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
         tasks[1].cancel()
         await asyncio.sleep(0)

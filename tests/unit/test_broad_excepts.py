@@ -42,7 +42,7 @@ REASONS = {
     "runtimes.pool.address.PooledAddress.__init__": "a property of the user's class that raises",
     "_system.all_systems": CHANGED,
     "runtimes.pool.dispatcher._snapshot": CHANGED,
-    "_threading_future.ThreadingFuture._settle": "a lock was released twice; all else is raised",
+    "_threading_future._serve": "a lock was released twice; all else is raised",
     "debug.print_wait_graph": "the stream is busy, so its descriptor gets the text",
     # --- Exception, BaseException: what may be raised here?
     "_askable._read": USERS,

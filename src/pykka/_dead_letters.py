@@ -32,6 +32,7 @@ from pykka._checks import check_callable, shorten
 from pykka._clock import brief
 from pykka._locks import held
 from pykka._logging import SafeLogger, Shortened, call_out
+from pykka._subscribers import Subscribers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +124,7 @@ class DeadLetters:
         self._logged = 0
         self._tokens = float(burst)
         self._last = clock()
-        self._subscribers: list[Callable[[DeadLetter], object]] = []
+        self._subscribers = Subscribers()
         self._events = events
         self._timer = timer
         self._owed = 0
@@ -180,7 +181,7 @@ class DeadLetters:
             was_logging = busy.logging
             busy.telling = busy.logging = True
             try:
-                for subscriber in self._subscribers.copy():
+                for subscriber in self._subscribers.all():
                     _tell(subscriber, letter)
                 if events is not None:
                     events.publish(letter)
@@ -233,7 +234,7 @@ class DeadLetters:
             TypeError: It is no function.
         """
         _require_subscriber(subscriber)
-        self._subscribers.append(subscriber)
+        self._subscribers.enter(subscriber)
 
     def unsubscribe(self, subscriber: Callable[[DeadLetter], object]) -> None:
         """Do not call the function any more.
@@ -243,11 +244,9 @@ class DeadLetters:
             ValueError: The function is no subscriber.
         """
         _require_subscriber(subscriber)
-        try:
-            self._subscribers.remove(subscriber)
-        except ValueError:
+        if not self._subscribers.leave(subscriber):
             msg = f"{shorten(subscriber)} has not subscribed to dead letters"
-            raise ValueError(msg) from None
+            raise ValueError(msg)
 
 
 _owing: dict[DeadLetters, None] = {}

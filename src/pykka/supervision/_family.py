@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pykka._actor import Actor
@@ -360,7 +361,7 @@ class Family:
     def _leave_plan(self, child: Child) -> None:
         plan, child.plan = child.plan, None
         if plan is not None:
-            plan.members.remove(child)
+            plan.members.pop(child, None)
             if not plan.members and plan.phase == "waiting":
                 self.clock.forget(plan)
 
@@ -399,20 +400,22 @@ class Family:
         With `rest_for_one`, the children before it are left alone.
         """
         if self.strategy == "rest_for_one":
-            for member in plan.members[: plan.members.index(child)]:
-                self._leave_plan(member)
+            for member in plan.up:
+                if member.plan is plan:
+                    self._leave_plan(member)
+            plan.up = []
         plan.delay = self._account(child, reason)
         plan.is_patient = True
         plan.phase = "stopping"
         self._go_on(plan)
 
     def _scope(self, child: Child) -> list[Child]:
-        children = list(self.table.values())
         if self.strategy == "one_for_one":
             return [child]
         if self.strategy == "one_for_all":
-            return children
-        return children[children.index(child) :]
+            return list(self.table.values())
+        later = list(takewhile(lambda each: each is not child, reversed(self.table.values())))
+        return [child, *reversed(later)]
 
     def _account(self, child: Child, reason: Reason) -> float:
         """Count towards the limit; returns how many seconds to wait before the restart.
@@ -453,20 +456,24 @@ class Family:
 
     def _go_on(self, plan: Plan) -> None:
         if plan.phase == "stopping":
-            for child in reversed(plan.members):
+            while (child := plan.last_up()) is not None:
                 if child.state in ("running", "starting", "restarting"):
                     self._take_down(child, plan)
                 if child.state == "stopping":
                     return
+                plan.down.append(plan.up.pop())
             self._wait(plan)
         while plan.phase == "starting":
-            child_to_start = next((c for c in plan.members if c.state != "running"), None)
-            if child_to_start is None:
+            child = plan.next_to_start()
+            if child is None:
                 self._finish(plan)
                 return
-            if child_to_start.state in ("starting", "restarting"):
+            if child.state in ("starting", "restarting"):
                 return
-            self._bring_up(child_to_start, plan)
+            if child.state == "running":
+                plan.up.append(plan.down.pop())
+            else:
+                self._bring_up(child, plan)
 
     def _wait(self, plan: Plan) -> None:
         plan.phase = "waiting"
@@ -484,7 +491,7 @@ class Family:
     def _finish(self, plan: Plan) -> None:
         for child in plan.members:
             child.plan = None
-        plan.members = []
+        plan.members = {}
 
     def _take_down(self, child: Child, plan: Plan) -> None:
         address: Any = child.address

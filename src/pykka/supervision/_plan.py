@@ -62,6 +62,12 @@ class Child:
 class Plan:
     """What is under way with some children, until they run again.
 
+    Each event goes on where the last one came to (guarantee G13): the members are in two stacks.
+    `up` has those that perhaps run, in the order of their start; the last one is stopped next,
+    and goes over to `down`. `down` has the others in reverse; the last one is started next, and
+    goes back to `up` when it runs. So `up` followed by `down` in reverse is the order of their
+    start at any time. Who has left the plan is still in a stack, and is passed over.
+
     Args:
         family: Whose children they are.
         members: The children, in the order of their start.
@@ -69,11 +75,13 @@ class Plan:
         delay: Seconds to wait before they are started.
     """
 
-    __slots__ = ("delay", "family", "is_patient", "members", "phase", "reason")
+    __slots__ = ("delay", "down", "family", "is_patient", "members", "phase", "reason", "up")
 
     def __init__(self, family: Family, members: list[Child], reason: Reason, delay: float) -> None:
         self.family = family
-        self.members = members
+        self.members = dict.fromkeys(members)
+        self.up = members
+        self.down: list[Child] = []
         self.reason = reason
         self.delay = delay
         self.phase: Literal["stopping", "waiting", "starting"] = "stopping"
@@ -84,6 +92,21 @@ class Plan:
     def is_cancelled(self) -> bool:
         """Whether nobody wants to be told any more that the time has passed."""
         return not self.members or self.family.is_over
+
+    def last_up(self) -> Child | None:
+        """The member that has to be down next; `None` if all are."""
+        return self._last(self.up)
+
+    def next_to_start(self) -> Child | None:
+        """The member that has to run next; `None` if all do."""
+        return self._last(self.down)
+
+    def _last(self, stack: list[Child]) -> Child | None:
+        while stack:
+            if stack[-1].plan is self:
+                return stack[-1]
+            stack.pop()
+        return None
 
     def ring(self) -> None:
         """Go on, because the time of the backoff is over; the clock calls this."""

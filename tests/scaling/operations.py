@@ -31,9 +31,6 @@ COVERED: dict[str, list[str]] = {}
 PATIENCE = 60.0
 
 GROWING = {
-    "dead_letters_and_subscribers": "a subscriber that leaves is searched for in a list",
-    "static_children[one_for_all]": "a plan looks at all its members at each event",
-    "static_children[rest_for_one]": "the same",
     "changes[RoundRobin]": "the tuple of routees is made anew with each change",
     "changes[ConsistentHashing]": "the same, and the ring with it",
     "pool[RoundRobin]": "the same, when routees end by themselves one after the other",

@@ -90,6 +90,11 @@ class SteppedBell:
             raise End
 
 
+@pytest.fixture(autouse=True)
+def nothing_holds_up_the_clock() -> None:
+    """Here it is the test itself that holds up the threads of its clocks, at each step."""
+
+
 class SteppedClock(MonotonicClock):
     """The real clock."""
 

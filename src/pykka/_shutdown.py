@@ -211,7 +211,8 @@ class Shutdown:
         """Kill those that are left, and see that they end."""
         self._system.end()
         # What is awaited is cancelled by a kill, and takes a turn of its loop to end.
-        self._until = max(self._end, Deadline(TIME_TO_DIE), key=Deadline.remaining)  # type: ignore[arg-type]
+        moment = Deadline(TIME_TO_DIE)
+        self._until = self._end if (self._end.remaining() or 0.0) > TIME_TO_DIE else moment
         self._schedule()
         everybody = self._system.everybody()[::-1]
         self._left = left = [each for each in everybody if each.actor is not None]

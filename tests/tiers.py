@@ -1,6 +1,6 @@
 """The two tiers of the tests: how much is tried in each.
 
-The quick tier is for whoever changes something, and runs on every Python: it takes two minutes, so
+The quick tier is for whoever changes something, and runs on every Python: it takes five minutes, so
 it is run often. The exhaustive tier is for what is to be accepted; it does everything that the
 quick one does, and
 

@@ -52,6 +52,10 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
     "_priority_inbox.py": {("PriorityInbox.key_of", "_key()"): SENDER},
     "_restarting.py": {("_run_hook", "hook()"): IN_TRY},
     "_retry.py": {("Retry._try_and_wait", "delay()"): SENDER},
+    "_subscribers.py": {
+        ("Subscribers.enter", "_key()"): OURS,
+        ("Subscribers.leave", "_key()"): OURS,
+    },
     "_timers.py": {
         ("Tick.__repr__", "self.message"): READER,
         ("_on_tick", ".on_receive"): HANDLER,

@@ -519,7 +519,6 @@ def test_a_tick_to_an_actor_that_has_just_ended_buries_elsewhere(hold: Hold) -> 
     address.inbox.put(_address.Envelope("left behind"))
     default_clock.schedule(default_clock.now(), timer)
     assert buried.wait(PATIENCE)
-    system.dead_letters._subscribers.clear()
 
 
 # --- errands

@@ -66,7 +66,7 @@ def inject(
     Returns:
         The number of places.
     """
-    if sys.version_info[:2] == (3, 12) and _measures_coverage():
+    if sys.version_info[:2] == (3, 12) and measures_coverage():
         pytest.skip("3.12.1 crashes if one thread is traced by instruction, others for coverage")
     place = 0
     while True:
@@ -88,7 +88,8 @@ def inject(
         place += 1
 
 
-def _measures_coverage() -> bool:
+def measures_coverage() -> bool:
+    """Tell whether coverage is being measured."""
     coverage = sys.modules.get("coverage")
     return coverage is not None and coverage.Coverage.current() is not None
 

@@ -217,7 +217,7 @@ def dispatchers(n: int, measure: Measure) -> None:
 )  # fmt: skip
 def asking_a_system_about_all(n: int, measure: Measure) -> None:
     with pykka.ActorSystem() as system:
-        start(n, system)
+        refs = start(n, system)
         with measure():
             system.keep_statistics()
             system.statistics()
@@ -225,6 +225,8 @@ def asking_a_system_about_all(n: int, measure: Measure) -> None:
             assert len(system.get_by_class(Worker)) == n
             assert len(system.get_by_class_name("Worker")) == n
             system.broadcast("all", Worker)
+            for ref in refs:  # what they do with it counts, whenever they come to it
+                ref.ask("behind it")
 
 
 @case(

@@ -349,6 +349,7 @@ def test_a_supervisor_ends_its_child_within_its_time(
         clock.advance(3)
     elif place == "on_stop":
         reached(notes, "on_stop")
+        wait_until(lambda: clock.pending == 1, "its last time runs")
         clock.advance(GRACE)
     assert stopped.get(timeout=PATIENCE) is True
     assert f"{place} cancelled" in notes

@@ -51,6 +51,7 @@ from pykka._replying import (
     reply_exception,
     settle,
 )
+from pykka._stacks import runs_actor
 from pykka._timers import Tick
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _LastMessage, _WakeUp
 
@@ -75,6 +76,7 @@ inherited_stop: object = None
 """The function `Actor.stop`; entered by `pykka._actor`, which stands above this module."""
 
 
+@runs_actor(cell="address")
 def live(address: Address) -> None:
     """Run an actor on this thread, from its start to its end.
 

@@ -1,5 +1,10 @@
 """What the threads of this process are doing.
 
+Which actor a thread runs can be seen from outside only in its frames: in local variables of the
+functions that run actors. So those names are an interface. Each such function says its own with
+`runs_actor`, which fails at import if there is no variable of that name; and
+`tests/unit/test_stacks.py` finds the functions that run an actor without saying so.
+
 Problem
     `sys._current_frames()` holds a lock of the interpreter while it makes objects. In some
     releases, 3.11.7 among them, that may set off the garbage collector, which runs finalisers or
@@ -15,12 +20,57 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pykka._locks import held
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+class Names(NamedTuple):
+    """What the local variables of a function that runs an actor are called."""
+
+    cell: str
+    """The one that holds the address of the actor that is run."""
+    caller: str | None
+    """The one that holds the address of the actor on top of which it is run, if that waits."""
+
+
+running_codes: dict[CodeType, Names] = {}
+"""The functions that run actors; entered by `runs_actor`."""
+
+
+def runs_actor(*, cell: str, caller: str | None = None) -> Callable[[F], F]:
+    """Mark a function that runs an actor's code, so that the actor is found on a thread's stack.
+
+    It has to be the outermost decorator.
+
+    Args:
+        cell: The name of the local variable that holds the address of the actor.
+        caller: The same for the actor that waits meanwhile on this thread, if one does.
+
+    Raises:
+        NameError: There is no such local variable.
+    """
+
+    def register(function: F) -> F:
+        code: CodeType = function.__code__
+        for name in (cell, caller):
+            if name is not None and name not in code.co_varnames:
+                msg = (
+                    f"{code.co_qualname}() runs an actor, but has no local variable {name!r}, in "
+                    f"which it says which one; change what it tells runs_actor(), too"
+                )
+                raise NameError(msg, name=name)
+        running_codes[code] = Names(cell, caller)
+        return function
+
+    return register
+
 
 _one_at_a_time = threading.RLock()
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pykka._checks import shorten
 from pykka._gil import has_gil
 from pykka._ref import ActorRef, ref_at
-from pykka._stacks import current_frames
+from pykka._stacks import current_frames, running_codes
 from pykka._system import all_systems
 from pykka._waiting import (
     Edge,
@@ -28,7 +28,6 @@ from pykka._waiting import (
     follow,
     place_of,
     place_of_edge,
-    running_codes,
 )
 
 if TYPE_CHECKING:
@@ -273,9 +272,10 @@ def _find_lenders() -> dict[tuple[Address, Address], tuple[int, Place]]:
         frame: FrameType | None = top
         runs: tuple[Address, Address] | None = None
         while frame is not None:
-            if frame.f_code in running_codes:
-                names = frame.f_locals
-                runs = names.get("outer"), names.get("address")  # type: ignore[assignment]
+            names = running_codes.get(frame.f_code)
+            if names is not None and names.caller is not None:
+                variables = frame.f_locals
+                runs = variables.get(names.caller), variables.get(names.cell)  # type: ignore[assignment]
             elif runs is not None and not _is_ours(frame):
                 found[runs] = ident, place_of(frame)
                 runs = None

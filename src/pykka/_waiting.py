@@ -75,7 +75,7 @@ from pykka._exceptions import DeadlockError, PoolExhaustedError
 from pykka._gil import arrived
 from pykka._knots import find_knot, leads_only_to
 from pykka._locks import held
-from pykka._stacks import current_frames
+from pykka._stacks import current_frames, running_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -619,14 +619,11 @@ def _places_beneath(wait: Wait) -> list[Place]:
             if runs_another:
                 places.append(place_of(frame))
             has_passed_users, runs_another = True, False
-        elif has_passed_users and frame.f_code in running_codes:
-            runs_another = True
+        elif has_passed_users and (names := running_codes.get(frame.f_code)) is not None:
+            runs_another = names.caller is not None
         frame = frame.f_back
     return places
 
-
-running_codes: set[CodeType] = set()
-"""The functions that run an actor on top of the one that waits for it; see `pykka.runtimes`."""
 
 awaiting_codes: set[CodeType] = set()
 """The functions that lie between an `await` and `begin_await`; entered by `pykka._future`."""
@@ -676,8 +673,10 @@ def _places_on_stack(top: FrameType) -> list[tuple[Address, Place]]:
             # What a user looks for is his own line, and not that of what it calls.
             if users is None or (_is_pythons(users) and not _is_pythons(frame)):
                 users = frame
-        elif users is not None and hasattr(there := frame.f_locals.get("address"), "held_up_by"):
-            found.append((there, place_of(users)))  # type: ignore[arg-type]
+        elif users is not None and (names := running_codes.get(frame.f_code)) is not None:
+            address = frame.f_locals.get(names.cell)
+            if address is not None:
+                found.append((address, place_of(users)))
             users = None
         frame = frame.f_back
     return found

@@ -1,18 +1,20 @@
-"""The garbage collector is off while the interpreter lists its threads: that could hang."""
+"""The threads of the process are listed safely, and which actors they run is found there."""
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import gc
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.leaks import PATIENCE
 
+import pykka
 from pykka import _stacks
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def test_the_collector_is_off_meanwhile_and_on_again_afterwards(
@@ -65,3 +67,108 @@ def test_no_thread_turns_it_on_while_another_needs_it_off(
 
     assert seen == [False, False]
     assert gc.isenabled()
+
+
+# --- which actor a thread runs is read from local variables -------------------------------------
+
+PACKAGE = Path(pykka.__file__).parent
+
+RECORDS = {"self", "child"}
+"""Their `address` is not that of the actor that the thread runs."""
+
+
+MODULES = {
+    ".".join(("pykka", *file.relative_to(PACKAGE).with_suffix("").parts)): file
+    for file in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def parse(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def enters_an_actor(function: ast.AST) -> bool:
+    """Tell whether a function says on which actor's behalf its thread goes on."""
+    return any(
+        isinstance(target, ast.Attribute)
+        and target.attr == "address"
+        and isinstance(target.value, ast.Name)
+        and target.value.id not in RECORDS
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    )
+
+
+def declared(function: Any) -> list[str]:
+    """The local variables that the outermost decorator names, if that is `runs_actor`."""
+    decorator = next(iter(function.decorator_list), None)
+    if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Name):
+        return []
+    if decorator.func.id != "runs_actor":
+        return []
+    return [keyword.value.value for keyword in decorator.keywords]  # type: ignore[attr-defined]
+
+
+FUNCTIONS = [
+    (module, node.name)
+    for module in MODULES
+    for node in ast.walk(parse(module))
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and enters_an_actor(node)
+]
+
+
+def find(tree: ast.Module, name: str) -> Any:
+    return next(
+        node for node in ast.walk(tree) if getattr(node, "name", None) == name and declared(node)
+    )
+
+
+def test_every_runtime_is_among_them() -> None:
+    assert {module for module, _ in FUNCTIONS} >= {
+        "pykka._life",
+        "pykka.runtimes.pool.workers",
+        "pykka.runtimes.pool.ref",
+        "pykka.runtimes.asyncio.living",
+    }
+
+
+@pytest.mark.parametrize(("module", "name"), FUNCTIONS)
+def test_what_runs_an_actor_says_in_which_variable_it_has_it(module: str, name: str) -> None:
+    find(parse(module), name)  # it is declared
+    codes = {code.co_qualname.rpartition(".")[2] for code in _stacks.running_codes}
+    assert name in codes
+
+
+class Rename(ast.NodeTransformer):
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        if node.id == self.name:
+            node.id = "renamed"
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        if node.arg == self.name:
+            node.arg = "renamed"
+        return node
+
+
+@pytest.mark.parametrize(("module", "name"), FUNCTIONS)
+def test_a_variable_that_is_renamed_is_noticed_at_import(module: str, name: str) -> None:
+    for variable in declared(find(parse(module), name)):
+        tree = parse(module)
+        function = find(tree, name)
+        function.body = [Rename(variable).visit(node) for node in function.body]
+        function.args = Rename(variable).visit(function.args)
+        code = compile(tree, f"<{module}>", "exec")
+        with pytest.raises(
+            NameError, match=f"{name}.. runs an actor, but has no local .*{variable}"
+        ):
+            exec(code, {"__name__": module})  # noqa: S102
+
+
+def test_the_standard_library_has_the_variables_that_are_read_there() -> None:
+    assert "future" in asyncio.base_events.BaseEventLoop.run_until_complete.__code__.co_varnames
+    assert "task" in asyncio.Runner.run.__code__.co_varnames

@@ -41,6 +41,7 @@ from pykka._ending import end_in_any_case, fall, interrupt, is_hook
 from pykka._gil import give_way
 from pykka._life import DOWN, ENDED, NOTHING, attend, handle
 from pykka._logging import is_for_the_program, logger
+from pykka._stacks import runs_actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -88,6 +89,7 @@ async def live(address: AsyncioAddress) -> None:
         end_in_any_case(address)
 
 
+@runs_actor(cell="address")
 async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
     address: AsyncioAddress,
 ) -> None:
@@ -150,6 +152,7 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
             turn_ends = now() + SLICE
 
 
+@runs_actor(cell="address")
 def _attend(address: AsyncioAddress) -> Any:
     """Do what `attend` does, as a step of the actor."""
     state = current.state
@@ -216,6 +219,7 @@ async def _interrupt(address: AsyncioAddress, actor: Actor | None) -> None:
     _run(address, interrupt, address, actor, KILLED if address.is_cut_short else CANCELLED)
 
 
+@runs_actor(cell="address")
 def _run(address: AsyncioAddress, function: Callable[..., object], *args: object) -> None:
     """Call something as a step of the actor."""
     state = current.state
@@ -227,6 +231,7 @@ def _run(address: AsyncioAddress, function: Callable[..., object], *args: object
         state.address = outer
 
 
+@runs_actor(cell="address")
 @generator_based
 def drive(address: AsyncioAddress, coroutine: Any) -> Generator[Any, Any, Any]:
     """Await a coroutine, each step of which is a step of the actor."""

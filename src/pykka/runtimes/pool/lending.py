@@ -40,7 +40,7 @@ from pykka._actor import Actor
 from pykka._ask import Ask
 from pykka._ending import stop_without_hook
 from pykka._life import handle
-from pykka._waiting import running_codes
+from pykka._stacks import runs_actor
 from pykka.messages import _ActorStop
 from pykka.runtimes.pool import running
 from pykka.runtimes.pool.fence import FENCE, NOTHING
@@ -60,6 +60,7 @@ frames or more, and some C stack, which the recursion limit does not know of.
 get_frame = sys._getframe
 
 
+@runs_actor(cell="address", caller="outer")
 def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
     address: PooledAddress, future: ThreadingFuture[Any], state: ThreadState
 ) -> bool:
@@ -218,6 +219,3 @@ def count_frames(state: ThreadState) -> int:
 def in_event_loop() -> bool:
     """Tell whether an event loop of asyncio runs on this thread."""
     return modules["asyncio.events"]._get_running_loop() is not None
-
-
-running_codes.add(run_for.__code__)

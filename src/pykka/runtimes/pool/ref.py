@@ -24,7 +24,7 @@ from pykka._envelope import CallEnvelope, Envelope
 from pykka._life import end_of_message
 from pykka._ref import ActorRef
 from pykka._replying import is_failure, is_the_callers, log_returned
-from pykka._waiting import running_codes
+from pykka._stacks import runs_actor
 from pykka.messages import ProxyCall
 from pykka.runtimes.pool.fence import FENCE, NOTHING
 from pykka.runtimes.pool.lending import count_frames, get_frame, in_event_loop
@@ -78,6 +78,7 @@ class PooledRef(ActorRef[A]):
             address.schedule()
             raise
 
+    @runs_actor(cell="address", caller="outer")
     def ask(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
         self, message: Any, *, block: bool = True, timeout: float | None = None
     ) -> Any | Future[Any]:
@@ -202,6 +203,3 @@ def _returned(address: PooledAddress, error: BaseException) -> None:
             crash(address, actor, error)
     elif not is_the_callers(error):
         stop_everything(address, actor, error)
-
-
-running_codes.add(PooledRef.ask.__code__)  # pyright: ignore[reportUnknownMemberType]

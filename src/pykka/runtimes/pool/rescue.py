@@ -25,6 +25,7 @@ from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 from pykka._locks import held
+from pykka._stacks import runs_actor
 from pykka._waiting import helpers
 from pykka.runtimes.pool.fence import FENCE, NOTHING
 from pykka.runtimes.pool.lending import count_frames
@@ -93,6 +94,7 @@ def _take(pool: Pool) -> PooledAddress | None:
     return found
 
 
+@runs_actor(cell="address")
 def run_here(address: PooledAddress, state: ThreadState) -> None:
     """Run an actor for a while on this thread, if nobody else does."""
     # What follows is what a worker does; see pykka.runtimes.pool.workers and its proofs.

@@ -69,7 +69,7 @@ from pykka._gil import give_way
 from pykka._life import end_of_message, fail_told, handle
 from pykka._locks import held
 from pykka._logging import report_failure
-from pykka._stacks import has_room
+from pykka._stacks import has_room, runs_actor
 from pykka._waiting import waits_only_for
 from pykka.runtimes.pool.fence import FENCE, NOTHING
 from pykka.runtimes.pool.lookout import Lookout
@@ -420,6 +420,7 @@ class Worker:
             state.worker = state.accepts = state.push = None
             self._leave()
 
+    @runs_actor(cell="address")
     def _work(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
         self, state: ThreadState, context: Context
     ) -> None:
@@ -503,6 +504,7 @@ class Worker:
             if is_taken:
                 return
 
+    @runs_actor(cell="address")
     def _drop(self, state: ThreadState, error: BaseException) -> None:
         """See to an actor whose messages or exceptions have raised where they were looked at.
 

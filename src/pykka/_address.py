@@ -41,7 +41,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pykka import _waiting
 from pykka._ask import answer, is_ask, message_of, reply_to_of
 from pykka._checks import shorten
-from pykka._children import let_children_go, stop_children
 from pykka._clock import MonotonicClock
 from pykka._current import current
 from pykka._deadline import Deadline
@@ -113,6 +112,12 @@ class Home(Protocol):
         """Make the actor, which ends, no longer findable; False if it was not."""
         ...
 
+    def let_children_go(self, address: Address) -> None:
+        """Have the children end that are left although the actor has ended."""
+
+    def tell_of_crash(self, address: Address, error: BaseException) -> None:
+        """Tell the program what the actor has failed with, unless another actor knows."""
+
     def forget(self, address: Address) -> None:
         """Take note that the actor has ended, to the last."""
 
@@ -136,6 +141,9 @@ class Address:
 
     task: Any = None
     """The asyncio task that runs the actor, if one does."""
+
+    awaits: ClassVar[bool] = False
+    """Whether what takes time at the actor's end is awaited, because its thread may not block."""
 
     held_up_by: Address | None = None
     """The actor that blocks the event loop in which this one lives, if one does right now."""
@@ -265,7 +273,7 @@ class Address:
             else:
                 for_each(
                     [
-                        partial(let_children_go, self),
+                        partial(self.home.let_children_go, self),
                         partial(extras.close, self),
                         partial(self.home.forget, self),
                         self._answer_stoppers,
@@ -443,11 +451,6 @@ class Address:
         extras = self.extras
         if extras is not None:
             extras.children.pop(child, None)
-
-    def stop_children(self) -> Any:
-        """End the actor's children, the last one first, and wait until they have ended."""
-        if self.has_children:
-            stop_children(self)
 
     def bury_the_rest(self) -> None:
         """Answer or report everything that is in the inbox.

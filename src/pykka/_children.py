@@ -105,8 +105,18 @@ def _in_order(extras: Extras) -> list[tuple[Address, float | None]]:
     return children if extras.in_order is None else extras.in_order(children)
 
 
-def stop_children(parent: Address) -> None:
-    """End the children of the actor whose code this thread runs, and wait for each of them."""
+def end_children(parent: Address) -> Any:
+    """End an actor's children, the last one first, and wait until they have ended.
+
+    Returns:
+        The coroutine that waits, if the actor's thread may not block.
+    """
+    if not parent.has_children:
+        return None
+    return _end_awaiting(parent) if parent.awaits else _end_blocking(parent)
+
+
+def _end_blocking(parent: Address) -> None:
     _answer_waiting(parent)
     for child, ended in ask_all_to_stop(parent):
         try:
@@ -139,8 +149,8 @@ def _answer_waiting(parent: Address) -> None:
         parent.bury_the_rest()
 
 
-async def stop_children_awaiting(parent: Address) -> None:
-    """Do the same in an event loop.
+async def _end_awaiting(parent: Address) -> None:
+    """Do it in an event loop.
 
     If the task is cancelled meanwhile, the children that are left are interrupted too.
     """

@@ -27,7 +27,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka._ask import is_ask
-from pykka._crashes import tell_of_crash
+from pykka._children import end_children
 from pykka._logging import call_out, is_for_the_program, logger, report_failure
 from pykka._reasons import Failed, Killed, Stopped
 from pykka._replying import as_exc_info, is_failure, reply_exception
@@ -95,7 +95,9 @@ def stop(address: Address, actor: Actor) -> None:
         extras.note_reason(extras.fate)
     else:
         extras.note_reason(Stopped())
-        Ending(address, (address.stop_children, partial(call_hook, actor, "on_stop"))).go_on()
+        Ending(
+            address, (partial(end_children, address), partial(call_hook, actor, "on_stop"))
+        ).go_on()
 
 
 def call_hook(actor: Actor, name: str, *args: object) -> Any:
@@ -109,7 +111,7 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     if address.ending or (extras is not None and extras.down):
         return
     logger.error("Unhandled exception in %s:", actor, exc_info=as_exc_info(error))
-    tell_of_crash(address, error)
+    address.home.tell_of_crash(address, error)
     hook = partial(call_hook, actor, "on_failure", *as_exc_info(error))
     if extras is not None and may_restart(extras):
         extras.fate = Failed(error)
@@ -120,7 +122,7 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
     address.need_extras().note_reason(Failed(error))
     address.home.unregister(address)
     address.mark_stopped()
-    Ending(address, (address.stop_children, hook)).go_on()
+    Ending(address, (partial(end_children, address), hook)).go_on()
 
 
 def ends_all_the_same(address: Address, error: BaseException) -> bool:
@@ -155,9 +157,9 @@ def go_down(address: Address, reason: Reason, hook: Callable[[], object]) -> Non
     extras.down_reason = reason
     address.attention = True
     steps = [
-        address.stop_children,
+        partial(end_children, address),
         hook,
-        address.stop_children,  # the hook may have started some
+        partial(end_children, address),  # the hook may have started some
         extras.forget_instance,
         partial(wait_for_decision, address, reason),
     ]
@@ -311,7 +313,7 @@ def end_of_hook(address: Address, _result: object, error: BaseException | None) 
         return
     if is_failure(error):
         logger.error("Unhandled exception in %s:", address, exc_info=as_exc_info(error))
-        tell_of_crash(address, error)
+        address.home.tell_of_crash(address, error)
     else:
         logger.debug("%r in %s. Stopping all actors.", error, address)
         _stop_the_others(address)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._birth import Birth
+from pykka._children import end_children
 from pykka._current import current
 from pykka._ending import (
     Ending,
@@ -84,7 +85,7 @@ def _on_restart(address: Address, _envelope: Letter) -> object:
     if extras.down:
         hand_over, renew = partial(_hand_over, address), partial(_renew, address)
         # The hook may have started children, or have begun to watch others.
-        steps = (hand_over, address.stop_children, extras.forget_instance, renew)
+        steps = (hand_over, partial(end_children, address), extras.forget_instance, renew)
         Ending(address, steps).go_on()
     return None
 
@@ -147,7 +148,7 @@ def _renew(address: Address) -> None:
         logger.error("%s could not be restarted:", address, exc_info=as_exc_info(error))
         extras.down_reason = extras.fate = Failed(error)
         decision = partial(wait_for_decision, address, extras.down_reason)
-        Ending(address, (address.stop_children, decision)).go_on()
+        Ending(address, (partial(end_children, address), decision)).go_on()
         return
     address.actor = actor
     if address.closed:  # in this order: whoever closes it does so the other way round

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overloa
 from pykka import _address, _crashes, _extras, _inbox, _logging, _stacks, _waiting
 from pykka._birth import Birth
 from pykka._checks import check_clock, check_flag, check_name, shorten
+from pykka._children import let_children_go
 from pykka._clock import Clock, default_clock
 from pykka._current import current
 from pykka._dead_letters import DeadLetter, DeadLetters
@@ -451,6 +452,14 @@ class ActorSystem:
     def bury(self, address: Address, message: object, reason: str) -> None:
         """Report a message that will never be handled."""
         self.dead_letters.report(DeadLetter(message, ref_at(address), reason))
+
+    def tell_of_crash(self, address: Address, error: BaseException) -> None:
+        """Tell the program what an actor has failed with, unless another actor knows."""
+        _crashes.tell_of_crash(address, error)
+
+    def let_children_go(self, address: Address) -> None:
+        """Have the children end that are left although their parent has ended."""
+        let_children_go(address)
 
     def use_dispatcher(self, dispatcher: Any) -> None:
         """Have a dispatcher give threads to the system's pooled actors."""

@@ -49,7 +49,7 @@ REASONS = {
     "_askable.begin": USERS,
     "_breaker.CircuitBreaker._begin": USERS,
     "_cancellation.outlast": USERS,
-    "_children.stop_children_awaiting": USERS,
+    "_children._end_awaiting": USERS,
     "_clock.is_cancelled": USERS,
     "_ending.Ending.go_on": USERS,
     "_ending._run_hook": USERS,

@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._address import Address
 from pykka._awaiting import resume_soon, running_loop
-from pykka._children import stop_children_awaiting
 from pykka._ending import claim_and_end, end
 from pykka._envelope import Envelope
 from pykka._errands import call_out
@@ -173,6 +172,7 @@ class AsyncioAddress(Address):
     """
 
     can_be_run: ClassVar[bool] = True  # it never can; but see `run_for`
+    awaits: ClassVar[bool] = True
 
     __slots__ = ("has_insisted", "house", "is_cut_short", "loop", "task", "unfinished")
 
@@ -382,11 +382,6 @@ class AsyncioAddress(Address):
     def inner_inbox(self) -> Any:
         queue = self.inbox.queue
         return queue.inner if type(queue) is MeteredInbox else queue
-
-    def stop_children(self) -> Any:
-        if self.has_children:
-            return stop_children_awaiting(self)
-        return None
 
     def take_all(self, into: list[Any]) -> None:
         take_all(self.inbox.queue, into)

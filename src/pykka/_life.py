@@ -261,7 +261,10 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
 
 
 def handle_told(address: Address, message: object) -> None:
-    """Handle one message that lies in the inbox as it is: nobody wants an answer."""
+    """Handle one message that lies in the inbox as it is: nobody wants an answer.
+
+    Only for runtimes where nobody awaits anything.
+    """
     address.handling = message
     actor: Any = address.actor
     try:
@@ -271,8 +274,7 @@ def handle_told(address: Address, message: object) -> None:
         else:
             result = handler(address, Envelope(message))
         if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
-            address.take_over(result, end_of_message)
-            return
+            address.take_over(result, end_of_message)  # it raises: this is not asyncio
     except BaseException as error:
         fail_told(address, error)
         message = actor = None  # as above

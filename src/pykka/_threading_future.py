@@ -119,8 +119,7 @@ class ThreadingFuture(Future[T]):
             value: T = outcome[0]
             return value
         try:
-            raised: T = unwrap(outcome)
-            return raised  # it never comes to that
+            return cast("T", unwrap(outcome))  # it raises
         finally:
             # The exception's traceback holds this frame; do not let the frame hold it in turn.
             del self, outcome

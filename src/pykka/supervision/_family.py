@@ -41,7 +41,6 @@ from pykka._exceptions import DeadlockError, LoopClosedError
 from pykka._killing import Abandonment
 from pykka._logging import logger
 from pykka._reasons import Abandoned, Failed, Reason, Stopped
-from pykka._ref import ref_at
 from pykka._restarting import restart, suspend
 from pykka._system import start_with
 from pykka._threading_future import ThreadingFuture
@@ -529,10 +528,6 @@ class Family:
         alarm, child.alarm = child.alarm, None
         if alarm is not None:
             alarm.cancel()
-
-    def refs(self) -> Sequence[Any]:
-        """The refs of the children that there are."""
-        return [ref_at(c.address) for c in self.table.values() if c.address is not None]
 
 
 def _on_path(error: E, path: tuple[object, ...], origin: str) -> E:

@@ -83,11 +83,11 @@ class ActorTask(asyncio.Task[None]):
     async def was_cancelled(self, error: BaseException | None) -> bool:
         """Tell whether a handler that has ended just now was cancelled; see the rules above.
 
+        To be asked if somebody has called `cancel()` and nobody has counted it off.
+
         Args:
             error: What the handler has raised, if anything.
         """
-        if not self.cancelling():
-            return False
         if self.is_cancelled_from_outside or isinstance(error, asyncio.CancelledError):
             return True
         # A cancellation that has not struck yet would strike the next handler. To asyncio, a task

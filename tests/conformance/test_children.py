@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import queue
 import threading
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka._reasons import Abandoned, Failed, Killed, Stopped
+from pykka._waiting import follow
 from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
@@ -282,6 +284,69 @@ def test_a_parent_in_a_loop_whose_task_is_cancelled_meanwhile_waits_all_the_same
         return notes
 
     assert asyncio.run(main()) == ["hanging", "cancelled", []]
+
+
+def test_a_child_that_waits_already_when_its_parent_in_a_loop_comes_to_stop_it_is_abandoned(
+    log: Log,
+) -> None:
+    class Parent(pykka.AsyncioActor):
+        async def have(self, child_class: Any) -> pykka.ActorRef[Any]:
+            return self.start_child(child_class)
+
+        async def wait_for(self, future: pykka.Future[Any]) -> object:
+            return await future
+
+    class Child(pykka.ThreadingActor):
+        def on_receive(self, message: Any) -> Any:
+            return message()
+
+    parent = Parent.start()
+    child = parent.proxy().have(Child).get(timeout=PATIENCE)
+    busy: pykka.ThreadingFuture[None] = pykka.ThreadingFuture()
+    parent.proxy().wait_for(busy)
+    asked = child.ask(parent.stop, block=False)
+    wait_until(lambda: follow(child._address) is not None, "the child waits for its parent")
+    busy.set()
+    assert parent.when_terminated().get(timeout=PATIENCE) == Stopped()
+    assert isinstance(child.when_terminated().get(timeout=PATIENCE), Abandoned)
+    assert len(log.find("ERROR", "does not wait for its child")) == 1
+    with pytest.raises(pykka.ActorDeadError, match="was abandoned"):
+        asked.get(timeout=PATIENCE)
+
+
+def test_a_loop_that_is_closed_while_a_parent_waits_for_its_children(
+    gate: Gate, recwarn: pytest.WarningsRecorder
+) -> None:
+    """The parent ends without waiting any longer, and its children end when they can."""
+
+    class Child(pykka.ThreadingActor):
+        def on_receive(self, message: Any) -> Any:
+            return message()
+
+    class Parent(pykka.AsyncioActor):
+        def on_start(self) -> None:
+            self.start_child(Child)
+
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> Any:
+        parent = Parent.start()
+        (child,) = await parent.proxy().children()
+        child.tell(gate)
+        parent.stop(block=False)
+        while parent._address.waiting is None:  # noqa: ASYNC110 - no event says so
+            await asyncio.sleep(0)
+        return parent, child
+
+    parent, child = loop.run_until_complete(begin())
+    gate.wait_until_entered()
+    loop.close()
+    parent.when_terminated().get(timeout=PATIENCE)
+    gc.collect()  # the coroutine of the parent is closed
+    assert not child.when_terminated().done()
+    gate.open()
+    assert child.when_terminated().get(timeout=PATIENCE) == Stopped(), "it was asked to"
+    assert not [each for each in recwarn if "unraisable" in str(each.message).lower()]
 
 
 # --- children and systems -----------------------------------------------------------------------

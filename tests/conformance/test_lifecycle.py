@@ -813,3 +813,30 @@ def test_a_class_may_use_the_names_of_network_programs(runtime: Runtime) -> None
         assert pykka.ActorRegistry.get_by_urn(ref.actor_urn) == ref
         assert str(ref) == str(ref._actor)
         assert ref.stop(timeout=PATIENCE) is True
+
+
+def test_a_mark_with_nothing_behind_it_does_no_harm(agent: Any) -> None:
+    """Whoever sets it may have been interrupted before there was anything to be seen to."""
+    ref = agent.start()
+    for number in range(3):
+        assert ref._address.extras is None
+        ref._address.attention = True
+        assert ref.ask(number, timeout=PATIENCE) == number
+    ref.stop(timeout=PATIENCE)
+
+
+def test_a_stopped_event_that_is_cleared_is_not_set(agent: Any, gate: Any) -> None:
+    """As Pykka 4 allows, where the actor goes on then."""
+    ref = agent.start()
+    ref.tell(gate)
+    gate.wait_until_entered()
+    event = ref.actor_stopped
+    event.set()
+    assert event.is_set()
+    assert not ref.is_alive()
+    event.clear()
+    assert not event.is_set()
+    assert event.wait(0) is False
+    event.set()
+    gate.open()
+    ref.when_terminated().get(timeout=PATIENCE)

@@ -15,8 +15,9 @@ from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka._backoff import Backoff
+from pykka._killing import abandon
 from pykka.inboxes import Bounded
-from pykka.supervision import ChildSpec
+from pykka.supervision import ChildSpec, RestartLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -584,3 +585,79 @@ def test_messages_wait_while_the_last_hooks_run(
     assert not answer.done()
     gate.open()
     assert answer.get(timeout=PATIENCE) == 2
+
+
+# --- what means the program, and what is odd -----------------------------------------------------
+
+
+def leave_when_new(worker: Any) -> None:
+    if worker.number > 1:
+        raise SystemExit
+
+
+@pytest.mark.parametrize("hook", ["__init__", "post_restart"])
+def test_a_base_exception_in_the_middle_of_a_restart_stops_the_system(
+    hook: str, offices: Offices
+) -> None:
+    with pykka.ActorSystem() as system:
+        office = offices.start(offices.spec("a", **{hook: leave_when_new}), "b", system=system)
+        children = [office.child("a"), office.child("b")]
+        children[0].tell(crash)
+        assert office.reason() == pykka.Stopped()
+        for child in children:
+            child.when_terminated().get(timeout=PATIENCE)
+        assert children[1].when_terminated().get(timeout=0) == pykka.Stopped()
+    assert offices.diary.instances == {"a": 2, "b": 1}
+
+
+def test_an_instance_that_is_abandoned_while_it_is_made_does_not_begin(offices: Offices) -> None:
+    def abandon_when_new(worker: Any) -> None:
+        if worker.number == 2:
+            abandon(worker._pykka_address)
+
+    office = offices.start(offices.spec("a", __init__=abandon_when_new, restart="transient"))
+    child = office.child("a")
+    child.tell(crash)
+    assert isinstance(child.when_terminated().get(timeout=PATIENCE), pykka.Abandoned)
+    office.ref.stop(timeout=PATIENCE)
+    assert ("a", "post_restart") not in offices.diary.rest()
+
+
+@pytest.mark.parametrize("mistake", ["made before", "makes two"])
+def test_a_maker_that_does_not_make_its_actor_anew_cannot_restart_it(
+    mistake: str, offices: Offices, log: Log
+) -> None:
+    ready = [offices.worker("a", offices.diary) for _ in range(2)]
+    times: list[int] = []
+
+    def make() -> Any:
+        times.append(1)
+        if len(times) == 1:
+            return offices.worker("a", offices.diary)
+        if mistake == "made before":
+            return ready.pop()
+        offices.worker("other", offices.diary)
+        return offices.worker("a", offices.diary)
+
+    office = offices.start(ChildSpec("a", make), max_restarts=1)
+    office.child("a").tell(crash)
+    assert isinstance(office.reason().exception, RestartLimitError)
+    assert len(times) == 2
+    (found,) = log.find("ERROR", "could not be restarted")
+    assert found.exc_info is not None
+    assert "has an address of its own" in str(found.exc_info[1])
+
+
+def test_an_instance_that_is_abandoned_before_its_start_hook_does_not_begin(
+    offices: Offices,
+) -> None:
+    spec = offices.spec(
+        "a", post_restart=lambda worker: abandon(worker._pykka_address), restart="transient"
+    )
+    office = offices.start(spec)
+    child = office.child("a")
+    child.tell(crash)
+    assert isinstance(child.when_terminated().get(timeout=PATIENCE), pykka.Abandoned)
+    office.ref.stop(timeout=PATIENCE)
+    hooks = [what for _name, what in offices.diary.rest()]
+    assert hooks == ["on_start", "on_failure", "pre_restart", "post_restart"]

@@ -723,3 +723,37 @@ def test_later_routees_keep_statistics_too(clerk: Any, book: list[Any], make: An
         routee.ask("message", timeout=PATIENCE)
     wait_until(lambda: pool.statistics().handled == before + 2, "both count")
     pool.stop()
+
+
+# --- time-outs ----------------------------------------------------------------------------------
+
+
+def test_a_timeout_that_the_end_itself_raises_goes_to_who_waits_as_it_is(
+    clerk: Any, book: list[Any]
+) -> None:
+    pool = routing.RoundRobin.pool(clerk, 2, args=[book])
+    ended: pykka.ThreadingFuture[bool] = pykka.ThreadingFuture()
+    error = pykka.Timeout("of somebody else")
+    ended.set_exception(error)
+    with pytest.raises(pykka.Timeout, match="of somebody else") as caught:
+        pool._pool.wait(pool, ended, PATIENCE)  # type: ignore[union-attr]
+    assert caught.value is error
+    pool.stop()
+
+
+def test_the_size_of_a_pool_whose_start_hooks_time_out_themselves(runtime: Runtime) -> None:
+    """What a routee raises is no time-out of the `resize()`."""
+    started: list[int] = []
+
+    class Late(pykka.Actor):
+        def on_start(self) -> None:
+            started.append(1)
+            if len(started) > 1:
+                raise pykka.Timeout("of the routee's own")
+
+    pool = routing.RoundRobin.pool(runtime.run(Late), 1)
+    with pytest.raises(ChildStartError, match="of the routee's own"):
+        pool.resize(2, timeout=PATIENCE)
+    assert pool.size == 1
+    pool.stop()
+    assert pool._pool._starting() == [], "none is on its way when the supervisor has ended"  # type: ignore[union-attr]

@@ -13,12 +13,13 @@ from tests.conformance.agents import Gate, failing
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._meter import MeteredInbox, MeteredList
+from pykka._envelope import Envelope
+from pykka._meter import Meter, MeteredInbox, MeteredList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conftest import Runtime
+    from tests.conftest import Log, Runtime
 
     from pykka.timers import ManualClock
 
@@ -476,3 +477,77 @@ def test_an_inbox_with_priorities_has_no_bound_of_its_own(
     assert not ref.actor_inbox.full()
     with pytest.raises(queue.Empty):
         ref.actor_inbox.get_nowait()
+
+
+# The end, and what is odd.
+
+
+def test_what_is_left_behind_is_buried_in_order_although_it_was_counted(
+    system: pykka.ActorSystem, ref: pykka.ActorRef[Any], gate: Gate
+) -> None:
+    letters: list[Any] = []
+    system.dead_letters.subscribe(letters.append)
+    ref.keep_statistics()
+    ref.tell(gate)
+    for number in range(3):
+        ref.tell(number)  # some runtimes take these out together with what comes before them
+    gate.wait_until_entered()
+    for number in range(3, 6):
+        ref.tell(number)
+    ended = ref.kill(block=False)
+    gate.open()
+    ended.get(timeout=PATIENCE)
+    wait_until(lambda: len(letters) == 6, "all are buried")
+    assert [letter.message for letter in letters] == [0, 1, 2, 3, 4, 5]
+
+
+def test_nothing_is_lost_if_ctrl_c_strikes_in_the_users_clock(
+    ref: pykka.ActorRef[Any], log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref.keep_statistics()
+    ref.ask("before")
+
+    def strike() -> float:
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return 0.0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ref._address.need_extras().meter, "_clock_now", strike)
+        with pytest.raises(KeyboardInterrupt):
+            ref.tell("interrupted")
+    ref.ask("after")
+    assert settled(ref).handled == 2  # the one that was interrupted was never sent
+    assert settled(ref).oldest is None
+    assert not log.find("ERROR")
+
+
+def test_what_a_program_puts_into_its_inbox_itself_has_no_age(
+    system: pykka.ActorSystem, agent: Any, gate: Gate
+) -> None:
+    inbox = Bare()
+
+    class Own(agent):  # type: ignore[misc]
+        @staticmethod
+        def _create_actor_inbox() -> Any:
+            return inbox
+
+    ref = system.start(Own)
+    ref.keep_statistics()
+    ref.tell(gate)
+    gate.wait_until_entered()
+    inbox.put(Envelope("not counted"))
+    assert (ref.statistics().waiting, ref.statistics().oldest) == (1, None)
+    gate.open()
+    ref.ask("x")
+    assert (settled(ref).handled, settled(ref).oldest) == (3, None)
+
+
+def test_the_counted_inbox_of_a_pooled_actor_does_what_a_list_does_with_nothing() -> None:
+    """Those who run it do so as a fence, where there is no GIL."""
+    inner: list[Any] = ["first"]
+    inbox = MeteredList(inner, Meter(lambda: 0.0, len(inner)), [])
+    inbox.extend(())
+    assert inner == ["first"]
+    assert inbox.pop(0) == "first"
+    assert not inbox

@@ -565,3 +565,20 @@ def test_a_child_that_hangs_while_it_stops_does_not_hold_its_supervisor_up(
     else:
         ref.stop(timeout=PATIENCE)
     gate.open()
+
+
+def test_a_child_that_means_the_program_when_it_is_made_stops_the_system(
+    offices: Offices,
+) -> None:
+    def leave(_worker: object) -> None:
+        raise SystemExit
+
+    with pykka.ActorSystem() as system:
+        office = offices.start("a", system=system)
+        first = office.child("a")
+        added = office.proxy.add_child(offices.spec("b", __init__=leave))
+        assert office.reason() == pykka.Stopped()
+        with pytest.raises(SystemExit):
+            added.get(timeout=PATIENCE)
+        assert first.when_terminated().get(timeout=PATIENCE) == pykka.Stopped()
+    assert offices.diary.instances == {"a": 1, "b": 1}

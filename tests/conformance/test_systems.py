@@ -15,6 +15,7 @@ from tests.conformance.agents import Gate, needs
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
+from pykka import _system
 from pykka._dead_letters import DeadLetter
 from pykka._reasons import Abandoned, Killed, Stopped
 from pykka._system import default_system
@@ -540,3 +541,46 @@ def test_the_timers_of_a_system_go_by_its_clock(agent: Any) -> None:
         ref.tell_after(3600, lambda _agent: got.put("an hour later"))
         clock.advance(3600)
         assert got.get(timeout=PATIENCE) == "an hour later"
+
+
+# --- interrupted --------------------------------------------------------------------------------
+
+
+def test_one_that_was_entered_again_when_it_had_ended_is_forgotten(
+    agent: Any, system: pykka.ActorSystem
+) -> None:
+    """A signal handler struck while it was to be forgotten, so that is done once more."""
+    ref = system.start(agent.options(name="agent"))
+    address = ref._address
+    ref.stop(timeout=PATIENCE)
+    wait_until(lambda: address not in system._ending, "it is forgotten")
+    for forget in (system.forget, system.unregister):
+        system._refs[address] = ref
+        system._by_name["agent"] = address
+        forget(address)
+        assert system.get_all() == []
+        assert system.everybody() == []
+        assert system.get_by_name("agent") is None
+
+
+def test_all_systems_are_found_although_others_are_made_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, system: pykka.ActorSystem
+) -> None:
+    class Changing(list[Any]):
+        left = 3
+        error: type[Exception] = RuntimeError
+
+        def __iter__(self) -> Any:
+            if self.left:
+                self.left -= 1
+                raise self.error
+            return super().__iter__()
+
+    systems = Changing([system])
+    monkeypatch.setattr(_system, "_systems", systems)
+    assert _system.all_systems() == [system]
+    assert systems.left == 0
+    systems.left, systems.error = 2, RecursionError
+    with pytest.raises(RecursionError):
+        _system.all_systems()
+    assert systems.left == 1, "it would come again and again"

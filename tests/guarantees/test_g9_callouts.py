@@ -535,6 +535,36 @@ def test_a_clock_that_raises(
         clock.method = ""
 
 
+class OwnClock:
+    """A clock of the user's, derived from none of the library's, that schedules nothing."""
+
+    def __init__(self) -> None:
+        self.fails = False
+        self._clock = MonotonicClock()
+        self.now, self.forget = self._clock.now, self._clock.forget
+
+    def schedule(self, when: float, alarm: Any) -> None:
+        if self.fails:
+            raise Fault
+        self._clock.schedule(when, alarm)
+
+
+def test_children_end_although_the_users_clock_gives_them_no_limit(
+    runtime: Runtime, bystander: pykka.ActorRef[Any], log: Log
+) -> None:
+    clock = OwnClock()
+    with pykka.ActorSystem(clock=clock) as system:
+        specs = [ChildSpec(name, runtime.run(Subject), shutdown=PATIENCE) for name in "ab"]
+        supervisor = system.start(Supervisor, specs)
+        children = [supervisor.proxy().get_child(name).get(timeout=PATIENCE) for name in "ab"]
+        clock.fails = True
+        assert supervisor.stop(timeout=PATIENCE)
+        for child in children:
+            assert child.when_terminated().get(timeout=0) == pykka.Stopped()
+            assert log.find("ERROR", f"The clock of {child._address} raised")
+        clock.fails = False
+
+
 def test_a_child_whose_inbox_takes_nothing_keeps_no_other_from_ending(
     runtime: Runtime, bystander: pykka.ActorRef[Any]
 ) -> None:

@@ -214,6 +214,51 @@ def test_a_handler_may_run_an_event_loop() -> None:
     assert asyncio.run(ask()) == "answer"
 
 
+@pytest.mark.parametrize("limited", [False, True])
+def test_a_handler_whose_loop_waits_for_an_actor_of_the_same_full_pool(limited: bool) -> None:
+    """Which may not be run by whoever waits for it."""
+    dispatcher = pykka.Dispatcher("pykka-loop", max_threads=1, caller_runs=False)
+    agent_class = agents_of(dispatcher)
+    other = agent_class.start()
+    answers: list[pykka.Future[Any]] = []
+
+    async def main() -> None:
+        answers.append(other.ask("answer", block=False))
+        async with asyncio.timeout(0.01 if limited else None):
+            await answers[0]
+
+    ref = agent_class.start()
+    with pytest.raises(TimeoutError if limited else pykka.PoolExhaustedError):
+        ref.ask(lambda: asyncio.run(main()), timeout=PATIENCE)
+    assert answers[0].get(timeout=PATIENCE) == "answer", "the other one gets the thread then"
+    assert ref.ask("still here", timeout=PATIENCE) == "still here"
+    assert dispatcher.statistics().blocked == 0
+
+
+def test_a_handler_may_run_a_loop_for_ever_until_a_task_stops_it() -> None:
+    """Nobody knows then which task it is that the actor waits for."""
+    found: list[object] = []
+    other = ThreadAgent.start()
+
+    def run() -> str:
+        loop = asyncio.new_event_loop()
+
+        async def main() -> None:
+            found.append(await other.ask("answer", block=False))
+            loop.stop()
+
+        task = loop.create_task(main())
+        loop.run_forever()
+        loop.close()
+        assert task.done()
+        return "through"
+
+    for agent in (Agent.start(), ThreadAgent.start()):
+        assert agent.ask(run, timeout=PATIENCE) == "through"
+        assert agent._address.waiting is None
+    assert found == ["answer"] * 2
+
+
 def recurse(depth: int, function: Callable[[], Any]) -> Any:
     return function() if depth == 0 else recurse(depth - 1, function)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE
+from tests.pool.tools import in_new_thread, no_workers
 
 import pykka
 from pykka.messages import ProxyCall
@@ -98,6 +99,18 @@ def test_a_hook_is_logged(actor_class: Any, hook: str, log: Log) -> None:
         ref.proxy().fail.defer()
     records = log.wait_for("ERROR", f"Unhandled exception in {ref}", 1 + (hook == "on_failure"))
     assert "Broken does not run in an event loop" in str(records[-1].exc_info[1])  # type: ignore[index]
+
+
+def test_a_tell_that_whoever_waits_handles_ends_the_actor_too(log: Log) -> None:
+    dispatcher = pykka.Dispatcher("pykka-elsewhere")
+    ref = type("Lent", (Pooled,), {"dispatcher": dispatcher}).start()
+    with no_workers(dispatcher):
+        ref.tell("told")
+        error = in_new_thread(lambda: ref.ask("asked", block=False).exception())
+    assert isinstance(error, pykka.ActorDeadError)
+    assert isinstance(ref.when_terminated().get(timeout=PATIENCE), pykka.Failed)
+    (record,) = log.find("ERROR", "Unhandled exception in Lent")
+    assert "does not run in an event loop" in str(record.exc_info[1])  # type: ignore[index]
 
 
 def test_the_same_logic_runs_in_a_loop() -> None:

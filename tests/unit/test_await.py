@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.futures import waiters_of
-from tests.leaks import PATIENCE
+from tests.leaks import PATIENCE, wait_until
+from tests.pool.tools import Agent
 
 import pykka
-from pykka import _awaiting
+from pykka import _awaiting, routing
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -277,6 +280,56 @@ def test_a_future_that_is_nothing_but_a_get_is_read_on_a_thread() -> None:
     assert "asyncio_0" in asyncio.run(main())
 
 
+def test_a_source_that_cannot_be_awaited_is_read_on_a_thread() -> None:
+    """The futures of a class of the program's own need not be those of the library."""
+    readers: list[str] = []
+
+    class Plain:
+        def __init__(self) -> None:
+            self.future: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+            self.set, self.set_exception = self.future.set, self.future.set_exception
+
+        def done(self) -> bool:
+            return False  # it does not know
+
+        def get(self, *, timeout: float | None = None) -> Any:
+            readers.append(threading.current_thread().name)
+            return self.future.get(timeout=timeout)
+
+    class Owner(pykka.ThreadingActor):
+        _create_future: Any = staticmethod(Plain)
+
+        def on_receive(self, message: Any) -> Any:
+            return message
+
+    async def main() -> Any:
+        return await routing.Broadcast([Owner.start()]).ask("message", block=False)
+
+    assert asyncio.run(main()) == ["message"]
+    (reader,) = readers
+    assert "asyncio_0" in reader
+
+
+def test_where_nobody_knows_of_any_framework_it_blocks_like_get(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "sniffio", raising=False)
+    future: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+
+    async def read() -> str:
+        return await future
+
+    def resolve() -> None:
+        wait_until(lambda: waiters_of(future), "it is waited for")
+        future.set("value")
+
+    thread = threading.Thread(target=resolve)
+    thread.start()
+    with pytest.raises(StopIteration, match="value"):
+        read().send(None)
+    thread.join()
+
+
 # --- asyncio's own ways to wait -----------------------------------------------------------------
 
 
@@ -448,6 +501,27 @@ def test_a_task_of_trio_may_give_up() -> None:
         assert future._log == []
 
     trio.run(main)
+
+
+@pytest.mark.parametrize("limit", [None, PATIENCE])
+def test_a_handler_that_runs_trio_on_the_only_thread_of_a_pool(limit: float | None) -> None:
+    """It runs the actor that it awaits, unless it may give up."""
+    trio = pytest.importorskip("trio")
+    dispatcher = pykka.Dispatcher("pykka-trio", max_threads=1)
+    agent_class = type("Agent", (Agent,), {"dispatcher": dispatcher})
+    other = agent_class.start()
+    found: list[Any] = []
+
+    async def main() -> None:
+        answer = other.ask(threading.get_ident, block=False)
+        with trio.move_on_after(0.001) if limit else contextlib.nullcontext() as scope:
+            found.append(await answer == threading.get_ident())
+        if scope is not None:
+            found.append("gave up" if scope.cancelled_caught else "went on")
+
+    agent_class.start().ask(lambda: trio.run(main), timeout=PATIENCE)
+    assert found == ([True] if limit is None else ["gave up"])
+    assert other.ask("still here", timeout=PATIENCE) == "still here"
 
 
 def test_a_value_that_comes_after_trio_has_ended_is_no_error(log: Log) -> None:

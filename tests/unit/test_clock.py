@@ -370,3 +370,90 @@ def test_a_clock_of_ones_own_need_not_forget() -> None:
             pass
 
     Stopped().forget(Alarm())
+
+
+def test_what_a_brief_alarm_raises_is_logged_and_harms_nobody(log: Log) -> None:
+    def fail() -> None:
+        raise RuntimeError
+
+    with new_clock() as clock:
+        failing, last = Prompt(fail), Prompt()
+        now = clock.now()
+        clock.schedule(now + 0.001, failing)
+        clock.schedule(now + 0.002, last)
+        wait_until(lambda: last.rings, "the last one has rung")
+        (record,) = log.wait_for("ERROR", "An alarm raised")
+    assert failing.rings == 1
+    assert record.exc_info is not None
+    assert record.exc_info[0] is RuntimeError
+
+
+class Small:
+    """An alarm that has no dictionary, so a clock cannot see whether it is cancelled."""
+
+    __slots__ = ("is_cancelled", "rung")
+
+    def __init__(self, rung: list[Small]) -> None:
+        self.is_cancelled = False
+        self.rung = rung
+
+    def ring(self) -> None:
+        self.rung.append(self)
+
+
+def test_an_alarm_without_a_dictionary_rings_unless_it_is_cancelled(passing: Time) -> None:
+    rung: list[Small] = []
+    cancelled, one, last = Small(rung), Small(rung), Small(rung)
+    cancelled.is_cancelled = True
+    alarms: list[Any] = [(0, cancelled), (0.001, one), (0.002, last)]
+    passing.schedule_all(alarms)
+    passing.pass_until(lambda: last in rung, "the last one has rung")
+    assert rung == [one, last]
+
+
+def test_who_leaves_while_another_takes_the_post_leaves_all_to_it() -> None:
+    """An alarm is scheduled, and a new thread is there for it, while the old one leaves."""
+
+    class Post(list[bool]):
+        def append(self, item: bool) -> None:
+            super().append(item)
+            late = Alarm()
+            clock._incoming.append((0.0, late))
+            self.clear()  # the new thread has it
+
+    clock = MonotonicClock()
+    clock._vacant = Post()
+    assert clock._leave() is True
+
+    class Kept(list[bool]):
+        def append(self, item: bool) -> None:
+            super().append(item)
+            clock._incoming.append((0.0, Alarm()))
+
+    clock._vacant = Kept()
+    assert clock._leave() is False, "nobody else is there for the alarm"
+    assert not clock._vacant
+
+
+def test_the_thread_leaves_what_its_child_process_has_begun_afresh() -> None:
+    """An alarm forks: in the child, the clock's thread is not the clock's any more."""
+    with new_clock() as clock:
+        left = Prompt()
+
+        def fork() -> None:
+            clock.schedule(clock.now() + FAR, left)
+            clock._begin_afresh()
+
+        first, after_it = Prompt(fork), Prompt()
+        thread = threading.Thread(target=clock._main)
+        now = clock.now()
+        clock._incoming += [(now - 2, first), (now - 1, after_it)]
+        thread.start()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+        assert (first.rings, after_it.rings) == (1, 0)
+        assert clock._vacant, "the post is free for a thread of the child's"
+        fresh = Prompt()
+        clock.schedule(clock.now(), fresh)
+        wait_until(lambda: fresh.rings, "the fresh one has rung")
+        assert (left.rings, after_it.rings) == (0, 0)

@@ -7,6 +7,7 @@ import logging
 import os
 import pathlib
 import queue
+import select
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,7 @@ from tests.leaks import PATIENCE
 
 import pykka
 from pykka import _crashes
+from pykka._logging import print_to_stderr
 from pykka.routing import RoundRobin
 from pykka.supervision import ChildSpec, Supervisor
 
@@ -147,6 +149,20 @@ def test_a_flood_is_not_printed() -> None:
     """)
     assert printed(done) == _crashes.BURST
     assert "190 more crashes of actors were not printed" in done.stderr
+
+
+def test_where_a_pipe_cannot_be_asked_whether_it_is_full_all_is_printed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on Windows."""
+    monkeypatch.delattr(select, "poll", raising=False)
+    reader, writer = os.pipe()
+    with open(writer, "w", encoding="utf-8") as stream:  # noqa: PTH123 (a descriptor)
+        monkeypatch.setattr(sys, "stderr", stream)
+        print_to_stderr("one\n" * 3)
+        monkeypatch.undo()
+    with open(reader, encoding="utf-8") as stream:  # noqa: PTH123 (as above)
+        assert stream.read() == "one\n" * 3
 
 
 def test_a_text_that_is_longer_than_a_pipe_takes_at_once() -> None:

@@ -242,6 +242,51 @@ def test_what_can_take_no_event_is_no_subscriber(bus: EventBus) -> None:
     assert bus.publish(Event()) == 1
 
 
+def test_what_has_no_hash_is_no_subscriber(bus: EventBus) -> None:
+    class Unhashable:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self, event: object) -> None:
+            pass
+
+    for use in (bus.subscribe, lambda event_class, given: bus.unsubscribe(given, event_class)):
+        with pytest.raises(TypeError, match=r"a subscriber has to be hashable, and .* is not"):
+            use(Event, Unhashable())
+    assert bus.publish(Event()) == 0
+
+
+@pytest.mark.parametrize("look", [1, 2, 3])
+def test_one_subscribes_to_a_class_while_it_leaves_its_last(look: int, bus: EventBus) -> None:
+    class Subscriber:
+        left = 0
+
+        def __call__(self, event: object) -> None:
+            pass
+
+        def __hash__(self) -> int:
+            # It is asked for when it has left its last class, when its classes are looked up, and
+            # when it is about to be forgotten, because there are none.
+            if self.left and bus._by_subscriber.get(other) == {}:
+                self.left -= 1
+                if not self.left:
+                    bus.subscribe(Right, self)
+            return 1
+
+        def __eq__(self, given: object) -> bool:
+            return isinstance(given, Subscriber)
+
+    subscriber, other = Subscriber(), Subscriber()
+    bus.subscribe(Left, subscriber)
+    subscriber.left = look
+    assert bus.unsubscribe(subscriber, Left)
+    assert not subscriber.left, "it has subscribed"
+    assert bus.subscribers(Left) == []
+    assert bus.subscribers(Right) == [subscriber]
+    assert bus._by_subscriber == {subscriber: {Right: None}}
+    assert bus.unsubscribe(subscriber)
+    assert bus._by_subscriber == {}
+
+
 # --- the dead -----------------------------------------------------------------------------------
 
 

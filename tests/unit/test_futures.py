@@ -14,6 +14,7 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
+from pykka import _threading_future
 from pykka._envelope import Envelope
 
 if TYPE_CHECKING:
@@ -502,3 +503,34 @@ def test_a_future_that_arrives_twice_is_yielded_once() -> None:
     waiter()
     second.set(2)
     assert list(arrivals) == [first, second]
+
+
+def test_who_comes_when_a_reader_has_just_made_the_value_is_called_at_once() -> None:
+    """It had looked before, and then the sources were there that are needed no more."""
+    source: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    derived: Any = source.map(str)
+    source.set(1)
+    lazy = derived._lazy
+    assert derived.get() == "1"
+    called: list[str] = []
+    assert _threading_future._when_all_ready(lazy, lambda: called.append("called"))
+    assert called == ["called"]
+    assert lazy.ticks == {}
+
+
+def test_an_actor_class_may_make_its_futures_from_those_of_the_library() -> None:
+    made: list[Any] = []
+
+    class Own(pykka.ThreadingActor):
+        @staticmethod
+        def _create_future() -> Any:
+            made.append(pykka.ThreadingActor._create_future())
+            return made[-1]
+
+        def on_receive(self, message: Any) -> Any:
+            return message
+
+    future = Own.start().ask("message", block=False)
+    assert type(future) is pykka.ThreadingFuture
+    assert made == [future]
+    assert future.get(timeout=PATIENCE) == "message"

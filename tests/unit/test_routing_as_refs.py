@@ -13,6 +13,8 @@ import pykka
 from pykka import dead_letters, routing
 
 if TYPE_CHECKING:
+    from tests.conftest import Log
+
     from pykka.timers import ManualClock
 
 
@@ -307,3 +309,81 @@ def test_races_go_by_the_clock_of_the_first_routees_system(
         with pytest.raises(pykka.Timeout, match=r"within 3.0 seconds"):
             future.get(timeout=PATIENCE)
     opened.set()
+
+
+# --- timers of which something is odd -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_a_message_for_which_nobody_can_be_chosen_is_a_dead_letter(
+    system: pykka.ActorSystem, clock: ManualClock, log: Log, periodic: bool
+) -> None:
+    letters: list[dead_letters.DeadLetter] = []
+    system.dead_letters.subscribe(letters.append)
+
+    def key(message: str) -> str:
+        if message == "odd":
+            raise LookupError(message)
+        return message
+
+    refs = start_in(system, 2)
+    router = routing.ConsistentHashing(refs, key=key, virtual_nodes=3)
+    timer = router.tell_every(1.0, "odd") if periodic else router.tell_after(1.0, "odd")
+    router.tell_after(1.0, "fine")
+    clock.advance(1.0)
+    wait_until(lambda: seen(refs) == ["fine"], "the other message has come")
+    (letter,) = letters
+    assert (letter.message, letter.target) == ("odd", router)
+    assert "could not be routed by a timer: LookupError" in letter.reason
+    assert log.find("ERROR", "An alarm raised")
+    assert timer.is_active is periodic, "what is due later may find its routee"
+    assert timer.delivered == 0
+    timer.cancel()
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_a_timer_that_is_cancelled_while_its_message_is_routed_delivers_nothing(
+    system: pykka.ActorSystem, clock: ManualClock, periodic: bool
+) -> None:
+    entered, opened = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        entered.set()
+        opened.wait(PATIENCE)
+
+    called: list[int] = []
+    answers: list[bool] = []
+
+    def key(message: Any) -> str:
+        if timers:
+            answers.append(timers[0].cancel())
+        return str(message)
+
+    ref = system.start(ThreadedWorker)
+    ref.tell(hang)
+    assert entered.wait(PATIENCE)
+    timers: list[pykka.Timer] = []
+    router = routing.ConsistentHashing([ref], key=key, virtual_nodes=3)
+    if periodic:
+        timers.append(router.tell_every(1.0, lambda: called.append(1)))
+    else:
+        timers.append(router.tell_after(1.0, lambda: called.append(1)))
+    clock.advance(1.0)
+    assert answers == [True]
+    opened.set()
+    ref.ask(lambda: None)
+    clock.advance(5.0)
+    ref.ask(lambda: None)
+    assert called == []
+    assert router.timers() == []
+    assert not timers[0].is_active
+
+
+def test_a_clock_may_ring_what_is_cancelled(system: pykka.ActorSystem) -> None:
+    """As the library's own does if it is cancelled right then; or one that never asks."""
+    refs = start_in(system, 1)
+    timer: Any = routing.RoundRobin(refs).tell_after(1.0, "message")
+    assert timer.cancel()
+    timer.ring()
+    assert seen(refs) == []
+    assert timer.delivered == 0

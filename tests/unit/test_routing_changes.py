@@ -15,7 +15,8 @@ from tests.leaks import PATIENCE
 from tests.unit.routers import KINDS, ThreadedWorker, Worker, each_kind, seen, start
 
 import pykka
-from pykka import routing
+from pykka import dead_letters, routing
+from pykka._envelope import Envelope
 from pykka.routing import _routees
 
 if TYPE_CHECKING:
@@ -298,3 +299,80 @@ def test_what_one_routee_raises_keeps_no_other_from_a_broadcast() -> None:
     with pytest.raises(RuntimeError, match="full"):
         router.ask("message")
     assert seen([other]) == ["message", "message"]
+
+
+class Dying(routing.RoundRobin[Any]):
+    """A router whose first choice ends before anything is sent to it."""
+
+    victim: pykka.ActorRef[Any] | None = None
+
+    def _choose_living(self, message: Any) -> pykka.ActorRef[Any] | None:
+        routee = super()._choose_living(message)
+        if self.victim is None and routee is not None:
+            self.victim = routee
+            routee.stop()
+        return routee
+
+
+@pytest.mark.parametrize("way", ["ask", "future", "call"])
+def test_a_routee_that_dies_when_it_has_been_chosen_is_dropped_and_another_one_asked(
+    way: str,
+) -> None:
+    refs = start(3)
+    router = Dying(refs)
+    assert WAYS[way](router, "message") in {f"worker {number}" for number in range(3)}
+    assert router.victim in refs
+    assert router.victim not in router.routees
+    assert seen([ref for ref in refs if ref.is_alive()]) == ["message"]
+
+
+class Deadly(queue.SimpleQueue[Any]):
+    """An inbox whose owner ends while a message is put in."""
+
+    owner: pykka.ActorRef[Any] | None = None
+
+    def put(self, item: Any, *_args: Any) -> None:
+        owner, self.owner = self.owner, None
+        if owner is not None and item.message == "message":
+            owner.kill()
+        super().put(item)
+
+
+class Victim(Worker):
+    """An actor with such an inbox."""
+
+    def _create_actor_inbox(self) -> Any:
+        return Deadly()
+
+
+def test_what_a_routee_leaves_to_one_that_ends_meanwhile_is_buried() -> None:
+    ref = Victim.start()
+    ref.actor_inbox.owner = ref
+    letters: list[Any] = []
+    dead_letters.subscribe(letters.append)
+    try:
+        assert routing.RoundRobin([ref])._take_on(Envelope("message"))
+    finally:
+        dead_letters.unsubscribe(letters.append)
+    assert not ref.is_alive()
+    assert [(letter.message, letter.target) for letter in letters] == [("message", ref)]
+
+
+def test_what_is_left_behind_in_a_broadcast_is_for_nobody_else() -> None:
+    refs = start(2)
+    assert not routing.Broadcast(refs)._take_on(Envelope("all of them have got it"))
+    assert seen(refs) == []
+
+
+def test_what_is_told_without_bound_to_one_that_ends_meanwhile_is_buried() -> None:
+    """As the notice of a death is, or a tick of a timer."""
+    ref = Victim.start()
+    ref.actor_inbox.owner = ref
+    letters: list[Any] = []
+    dead_letters.subscribe(letters.append)
+    try:
+        ref._address.tell_unbounded("message")
+    finally:
+        dead_letters.unsubscribe(letters.append)
+    assert [letter.message for letter in letters] == ["message"]
+    assert ref.actor_inbox.empty()

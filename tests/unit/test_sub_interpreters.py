@@ -6,7 +6,11 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
 from tests.leaks import PATIENCE
+
+import pykka
+from pykka.runtimes import threading as threading_runtime
 
 RUN = """
 import sys
@@ -81,3 +85,22 @@ def test_what_needs_a_daemon_thread_does_not_start_in_an_isolated_sub_interprete
         check=False,
     )
     assert done.stdout == "good", done.stderr
+
+
+def test_an_actor_on_a_daemon_thread_says_so_too_where_there_can_be_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threading_runtime, "allows_daemon_threads", lambda: False)
+
+    class Daemon(pykka.ThreadingActor):
+        use_daemon_thread = True
+
+    with pytest.raises(RuntimeError, match=r"Daemon .*isolated sub-interpreter"):
+        Daemon.start()
+    assert pykka.ActorRegistry.get_all() == []
+
+    class Plain(pykka.ThreadingActor):
+        def on_receive(self, message: object) -> object:
+            return message
+
+    assert Plain.start().ask("message") == "message"

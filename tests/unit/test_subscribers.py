@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -106,3 +107,28 @@ def test_one_that_a_signal_handler_keeps_from_coming_has_not_come() -> None:
         assert not subscribers
         function.left = 0
         assert not subscribers.leave(function)
+
+
+class Leaky(deque[int]):
+    """Some numbers of subscribers, which others take away at the last moment."""
+
+    def popleft(self) -> int:
+        self.clear()
+        return super().popleft()
+
+
+def test_the_last_one_leaves_twice_at_the_same_time() -> None:
+    subscribers = Subscribers()
+    subscribers.enter(nothing)
+    subscribers._by_function[nothing] = Leaky(subscribers._by_function[nothing])
+    assert not subscribers.leave(nothing), "whoever was faster has taken it away"
+    assert subscribers._by_function == {}
+
+
+def test_the_last_one_leaves_while_it_is_moved() -> None:
+    subscribers = Subscribers()
+    subscribers.enter(nothing)
+    subscribers._keep(nothing, Leaky([7]))
+    assert subscribers.leave(nothing)
+    assert not subscribers.leave(nothing), "what was gone was not moved"
+    assert not subscribers

@@ -1,0 +1,140 @@
+"""Who waits does the work of a pool that can have no thread: what may be in its way."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.leaks import PATIENCE
+from tests.pool.tools import Agent, agents_of
+
+import pykka
+from pykka import _waiting
+from pykka._ask import make_ask
+from pykka._current import current
+from pykka.runtimes.pool import rescue, workers
+from pykka.runtimes.pool.running import BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def poor(monkeypatch: pytest.MonkeyPatch) -> Iterator[pykka.Dispatcher]:
+    """A dispatcher that cannot have a thread, and knows it."""
+    dispatcher = pykka.Dispatcher("pykka-poor")
+
+    def refuse(*_args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "start_new_thread", refuse)
+        patch.setattr(workers, "report", lambda *_args: None)
+        agents_of(dispatcher).start().tell("something")
+        assert rescue.Helper(dispatcher._pool) in _waiting.helpers
+        yield dispatcher
+        dispatcher._pool.work_here()  # until a token sends this thread home
+    rescue.dismiss_helpers(dispatcher._pool)
+
+
+@pytest.fixture
+def agents(poor: pykka.Dispatcher) -> Iterator[type[Agent]]:
+    """Agents that only those can run who wait."""
+    yield agents_of(poor)
+    poor._pool.share(None)  # the last thing that is in the queue
+
+
+def rescued(ref: pykka.ActorRef[Any], message: object) -> Any:
+    """Ask with a limit, so that the thread lends itself to nobody if it need not."""
+    return ref.ask(message, timeout=PATIENCE)
+
+
+def test_a_variable_that_an_actor_sets_is_its_own(agents: type[Agent]) -> None:
+    number: ContextVar[int] = ContextVar("number", default=0)
+    one, other = agents.start(), agents.start()
+    rescued(one, lambda: number.set(1))
+    assert rescued(one, number.get) == 1
+    assert rescued(other, number.get) == 0
+    assert number.get() == 0
+    assert one._address.context[number] == 1  # type: ignore[attr-defined]
+
+
+def test_what_one_turn_does_not_get_through_is_left_to_the_next(agents: type[Agent]) -> None:
+    ref, other = agents.start(), agents.start()
+    seen: list[int] = []
+    count = 3 * len(BATCH)
+    for number in range(count):
+        ref.tell(lambda number=number: seen.append(number))
+    assert rescued(other, "hello") == "hello"
+    assert len(seen) == len(BATCH)  # the other one has not been kept waiting by more
+    assert rescued(ref, "are you through?") == "are you through?"
+    assert seen == list(range(count))
+
+
+def test_an_actor_is_not_run_in_the_middle_of_its_own_message(agents: type[Agent]) -> None:
+    ref, other = agents.start(), agents.start()
+    seen: list[str] = []
+
+    def wait() -> None:
+        ref.tell(lambda: seen.append("next"))
+        seen.append(rescued(other, "answered"))
+
+    rescued(ref, wait)
+    rescued(ref, "is the next one handled?")
+    assert seen == ["answered", "next"]
+
+
+def test_what_comes_when_the_actor_has_just_ended_is_answered(agents: type[Agent]) -> None:
+    ref, other = agents.start(), agents.start()
+    assert ref.stop(timeout=PATIENCE)
+    address: Any = ref._address
+    late = make_ask("late", address)
+    # As a sender does who has looked at the actor before it ended.
+    address.need_inbox().append(late)
+    address.pool.inject(address)
+    assert rescued(other, "hello") == "hello"
+    with pytest.raises(pykka.ActorDeadError):
+        late.get(timeout=PATIENCE)
+
+
+def test_a_token_that_sends_a_worker_home_is_left_for_one(agents: type[Agent]) -> None:
+    ref = agents.start()
+    pool: Any = ref._address.pool  # type: ignore[attr-defined]
+    rescued(ref, "nothing is left to do")
+    pool.share(None)
+    assert rescued(ref, "hello") == "hello"
+    assert pool.injected.get_nowait() is None
+    pool.takes += 1
+
+
+def test_what_another_thread_has_taken_is_not_counted_twice(
+    poor: pykka.Dispatcher, agents: type[Agent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rescued(agents.start(), "nothing is left to do")
+    pool = poor._pool
+
+    class Robbed(queue.SimpleQueue[Any]):
+        def qsize(self) -> int:
+            return super().qsize() + 1  # there was one, a moment ago
+
+    takes = pool.takes
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "injected", Robbed())
+        assert rescue.Helper(pool)(current.state) is False
+    assert pool.takes == takes
+    ref = agents.start()
+    assert rescued(ref, "hello") == "hello"
+
+
+def test_a_pool_that_has_a_thread_again_needs_no_help() -> None:
+    dispatcher = pykka.Dispatcher("pykka-richer")
+    ref, other = (agents_of(dispatcher).start() for _ in range(2))
+    assert rescue.call_helpers(dispatcher._pool)
+    assert not rescue.call_helpers(dispatcher._pool)  # they have been called
+    assert rescued(ref, threading.get_ident) == threading.get_ident()
+    assert dispatcher._pool.add_worker()
+    assert rescue.Helper(dispatcher._pool) not in _waiting.helpers
+    assert rescued(other, threading.get_ident) != threading.get_ident()

@@ -1,0 +1,325 @@
+"""Workers, and who looks out for them, in cases that are rare: each is forced, one at a time."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.leaks import PATIENCE, wait_until
+from tests.pool.tools import Agent, agents_of, in_new_thread, no_lookout
+
+import pykka
+from pykka._current import current
+from pykka.runtimes.pool import dispatcher as dispatchers
+from pykka.runtimes.pool import lookout, workers
+from pykka.runtimes.pool.lookout import Lookout
+from pykka.runtimes.pool.workers import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import Log
+
+
+def work(worker: Worker) -> None:
+    """Be that worker on a new thread, until it has been sent home."""
+    worker.pool.workers.append(worker)
+    assert in_new_thread(lambda: worker.main() or True)
+
+
+@pytest.fixture
+def dispatcher() -> Iterator[pykka.Dispatcher]:
+    """A dispatcher without a look-out, whose workers a test makes itself."""
+    dispatcher = pykka.Dispatcher("pykka-rare", max_threads=1)
+    no_lookout(dispatcher)
+    pool = dispatcher._pool
+    pool.call_for_help = lambda: None  # type: ignore[method-assign]
+    yield dispatcher
+    del pool.call_for_help
+    pool.lookout.is_asleep = True
+
+
+@pytest.fixture
+def pool(dispatcher: pykka.Dispatcher) -> workers.Pool:
+    """Its pool."""
+    return dispatcher._pool
+
+
+@pytest.fixture
+def agents(dispatcher: pykka.Dispatcher) -> type[Agent]:
+    """Agents that it runs."""
+    return agents_of(dispatcher)
+
+
+# --- workers
+
+
+def test_what_another_worker_has_just_taken_from_the_own_queue_is_not_missed(
+    pool: workers.Pool, agents: type[Agent]
+) -> None:
+    seen: queue.SimpleQueue[str] = queue.SimpleQueue()
+    ref = agents.start()
+    address: Any = ref._address
+
+    class Robbed(deque[Any]):
+        """Looks as if it held something, which is gone when it is to be taken."""
+
+        looks = 0
+
+        def __bool__(self) -> bool:
+            self.looks += 1
+            return self.looks < 3 or len(self) > 0
+
+    worker = Worker(pool)
+    worker.local = robbed = Robbed()
+    ref.tell(lambda: seen.put("told"))
+    pool.share(None)
+    work(worker)
+    assert seen.get(timeout=0) == "told"
+    assert robbed.looks > 3
+    assert not pool.workers
+    assert address.turn == [True]
+
+
+def test_what_a_finaliser_sends_after_the_last_search_is_found_before_the_worker_sits(
+    pool: workers.Pool, agents: type[Agent]
+) -> None:
+    seen: queue.SimpleQueue[str] = queue.SimpleQueue()
+    ref = agents.start()
+
+    class Finalising(Worker):
+        has_run = False
+
+        def _steal(self) -> Any:
+            found = super()._steal()
+            if not self.has_run:
+                self.has_run = True
+                ref.tell(lambda: (seen.put("told"), pool.share(None)))
+                assert list(self.local) == [ref._address]
+            return found
+
+    work(Finalising(pool))
+    assert seen.get(timeout=0) == "told"
+    assert not pool.workers
+
+
+def test_a_worker_that_leaves_an_ended_actors_variables_behind(
+    pool: workers.Pool, agents: type[Agent]
+) -> None:
+    """The actor ends in the message in which it sets a variable. The next one finds it unset."""
+    number: ContextVar[int] = ContextVar("number", default=0)
+    one, other = agents.start(), agents.start()
+    seen: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def set_and_stop() -> None:
+        number.set(1)
+        one.stop(block=False)
+
+    one.tell(set_and_stop)
+    other.tell(lambda: seen.put(number.get()))
+    pool.share(None)
+    work(Worker(pool))
+    assert not one.is_alive()
+    assert seen.get(timeout=0) == 0
+
+
+def test_an_actor_whose_failure_cannot_be_looked_at_ends_and_its_worker_goes_on(
+    pool: workers.Pool, agents: type[Agent], monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    """As a defect of ours would have it."""
+    ref, other = agents.start(), agents.start()
+    seen: queue.SimpleQueue[str] = queue.SimpleQueue()
+    monkeypatch.setattr(workers, "fail_told", lambda _address, error: raise_it(error))
+    asked = ref.ask("behind", block=False)
+    address: Any = ref._address
+    address.inbox.insert(0, lambda: 1 / 0)
+    other.tell(lambda: seen.put("told"))
+    pool.share(None)
+    work(Worker(pool))
+    with pytest.raises(pykka.ActorDeadError):
+        asked.get(timeout=PATIENCE)
+    assert isinstance(ref.when_terminated().get(timeout=PATIENCE), pykka.Failed)
+    assert seen.get(timeout=0) == "told"
+
+
+def raise_it(error: BaseException) -> None:
+    raise error
+
+
+def test_an_actor_that_goes_on_after_a_fault_gets_its_turn_back(
+    pool: workers.Pool, agents: type[Agent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end cannot be begun: what it was about to lose is still handled."""
+    ref = agents.start()
+    seen: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "fail_told", lambda _address, error: raise_it(error))
+        patch.setattr(workers, "fall", lambda _address, _error: None)
+        ref.tell(lambda: 1 / 0)
+        ref.tell(lambda: seen.put("next"))
+        ref.tell(lambda: pool.share(None))
+        work(Worker(pool))
+    assert seen.get(timeout=0) == "next"
+    assert ref.is_alive()
+
+
+def test_a_worker_with_a_defect_leaves_and_says_so(
+    pool: workers.Pool, agents: type[Agent], monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    ref = agents.start()
+    seen: queue.SimpleQueue[str] = queue.SimpleQueue()
+    worker = Worker(pool)
+
+    def fail() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Worker, "_find", lambda _self: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                worker.main()
+        assert current.state.worker is current.state.accepts is None
+
+    pool.workers.append(worker)
+    assert in_new_thread(lambda: fail() or True)
+    assert log.find("ERROR", "A worker of the dispatcher pykka-rare ended")
+    assert not pool.workers
+
+    ref.tell(lambda: seen.put("told"))
+    pool.share(None)
+    work(Worker(pool))
+    assert seen.get(timeout=0) == "told"
+
+
+def test_a_thread_for_which_the_stack_is_too_full_is_asked_for_by_the_next_send(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dispatcher = pykka.Dispatcher("pykka-deep")
+    ref = agents_of(dispatcher).start()
+    seen: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def refuse(*_args: object) -> None:
+        raise RecursionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "start_new_thread", refuse)
+        with pytest.raises(RecursionError):
+            dispatcher._pool.inject(ref._address)  # type: ignore[arg-type]
+    assert not dispatcher._pool.is_starting
+    agents_of(dispatcher).start().tell(lambda: seen.put("told"))
+    assert seen.get(timeout=PATIENCE) == "told"
+
+
+def test_who_comes_from_the_bench_wakes_the_lookout(pool: workers.Pool) -> None:
+    woken: queue.SimpleQueue[None] = queue.SimpleQueue()
+    pool.lookout.wake = lambda: woken.put(None)  # type: ignore[method-assign]
+    worker, others = Worker(pool), [Worker(pool) for _ in range(2)]
+    pool.most = 3
+    pool.at_once = 1
+    pool.is_contended = True
+    pool.workers.extend(others)
+    thread = threading.Thread(target=work, args=(worker,))
+    thread.start()
+    woken.get(timeout=PATIENCE)  # by the thread, when it began
+    wait_until(lambda: pool.benched == 1, "it sits on the bench")
+    pool.lookout.is_asleep = True
+    del pool.workers[:2]
+    pool.share(None)
+    pool.clear_the_bench()
+    woken.get(timeout=PATIENCE)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert not pool.workers
+    assert pool.benched == 0
+
+
+# --- the look-out
+
+
+def test_a_lookout_that_is_needed_where_the_stack_is_full_is_started_by_another_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dispatcher = pykka.Dispatcher("pykka-watched")
+    started: list[Callable[[], None]] = []
+    monkeypatch.setattr(lookout, "has_room", lambda: False)
+    monkeypatch.setattr(
+        lookout, "start_new_thread", lambda function, _args: started.append(function)
+    )
+    watch = dispatcher._pool.lookout
+    watch.wake()
+    watch.wake()  # it has been asked for
+    assert started == [watch._start]
+    assert not watch.is_asleep
+
+
+def test_a_lookout_does_not_take_an_old_ring_for_a_new_one_nor_miss_a_late_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watch = Lookout(pykka.Dispatcher("pykka-watched")._pool)
+    watch._is_running = True  # this thread is it
+
+    class Bell:
+        """Rings for an earlier sleep; the next ring comes just too late."""
+
+        gets = 0
+
+        def put(self, _item: None) -> None:
+            pass
+
+        def get(self, timeout: float) -> None:
+            self.gets += 1
+            if self.gets == 2:
+                watch.wake()
+            if self.gets != 1:
+                raise queue.Empty
+
+    bell: Any = Bell()
+    watch._bell = bell
+    assert watch._sleep()  # it goes on, for it was woken
+    assert bell.gets == 2
+    assert not watch.is_asleep
+    assert not watch._sleep()  # nobody has woken it
+    assert bell.gets == 3
+    assert not watch._is_running
+
+
+# --- all dispatchers
+
+
+def test_a_dispatcher_that_is_made_while_all_are_looked_up_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mine = pykka.Dispatcher("pykka-mine")
+    late: list[pykka.Dispatcher] = []
+    pools = dispatchers._pools
+
+    class Changing:
+        def items(self) -> Any:
+            it = iter(pools.items())
+            yield next(it)
+            if not late:
+                late.append(pykka.Dispatcher("pykka-late"))
+                raise RuntimeError("dictionary changed size during iteration")
+            yield from it
+
+        def __setitem__(self, pool: Any, is_daemon: bool) -> None:
+            pools[pool] = is_daemon
+
+    monkeypatch.setattr(dispatchers, "_pools", Changing())
+    found = [pool for pool, _is_daemon in dispatchers._snapshot()]
+    assert mine._pool in found
+    assert late[0]._pool in found
+
+
+def test_a_stack_that_is_too_full_to_look_them_up_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Deep:
+        def items(self) -> Any:
+            raise RecursionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatchers, "_pools", Deep())
+        with pytest.raises(RecursionError):
+            dispatchers._snapshot()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,15 +14,17 @@ from tests.conformance.agents import Gate
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka import _system, _waiting
+from pykka import _gil, _system, _waiting
 from pykka._current import current
 from pykka._envelope import Envelope
+from pykka.runtimes.pool import actor as actors
 from pykka.runtimes.pool import dispatcher as dispatchers
 from pykka.runtimes.pool import workers
+from pykka.runtimes.pool.address import PooledAddress
 from pykka.runtimes.pool.lookout import WORTH_MENTIONING, Lookout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.conftest import Log
 
@@ -228,3 +232,208 @@ def test_a_kill_that_comes_after_the_last_look_runs_the_hook() -> None:
     ref.tell("hello")
     assert hooks.get(timeout=PATIENCE) == "on_stop"
     assert ref.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
+
+
+@pytest.mark.parametrize("how", ["tell", "ask", "call", "defer"])
+def test_a_message_for_which_the_stack_is_too_full_is_handled_all_the_same(how: str) -> None:
+    """It is in the inbox. Another thread, whose stack is not full, sees that it is handled."""
+
+    class Own(Notebook):
+        caller_runs = False
+        dispatcher = pykka.Dispatcher("pykka-deep")
+
+        def note(self, message: object) -> None:
+            self.seen.put(message)
+
+    ref = Own.start()
+    ways: dict[str, Callable[[], object]] = {
+        "tell": lambda: ref.tell("deep"),
+        "ask": lambda: ref.ask("deep"),
+        "call": lambda: ref.proxy().note("deep"),
+        "defer": lambda: ref.proxy().note.defer("deep"),
+    }
+    pool: Any = ref._address.pool  # type: ignore[attr-defined]
+    inject, here = pool.inject, threading.get_ident()
+
+    def inject_if_there_is_room(address: Any) -> None:
+        if threading.get_ident() == here:
+            raise RecursionError
+        inject(address)
+
+    pool.inject = inject_if_there_is_room
+    try:
+        with pytest.raises(RecursionError):
+            ways[how]()
+        assert ref._actor.seen.get(timeout=PATIENCE) == "deep"  # type: ignore[union-attr]
+    finally:
+        del pool.inject
+
+
+@pytest.mark.parametrize("how", ["call", "defer"])
+def test_a_call_that_comes_when_the_actor_has_just_ended_has_a_fate(
+    how: str, monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    """It was alive when the caller looked, and has closed its inbox when the call is put there."""
+    system = pykka.ActorSystem()
+    left: list[Any] = []
+    system.dead_letters.subscribe(left.append)
+    ref = system.start(Notebook)
+    proxy = ref.proxy()
+    need_inbox = PooledAddress.need_inbox
+
+    def end_first(address: PooledAddress) -> Any:
+        monkeypatch.undo()
+        assert ref.stop(timeout=PATIENCE)
+        return need_inbox(address)
+
+    ref._address.inbox = None
+    monkeypatch.setattr(PooledAddress, "need_inbox", end_first)
+    if how == "call":
+        with pytest.raises(pykka.ActorDeadError):
+            proxy.on_receive("late").get(timeout=PATIENCE)
+    else:
+        proxy.on_receive.defer("late")
+        assert len(left) == 1
+    assert ref._address.count() == 0
+
+
+def test_an_actor_that_is_not_started_is_woken_by_nobody() -> None:
+    actor = Notebook()
+    address: Any = actor._pykka_address
+    actor.actor_ref.tell("early")
+    address.wake_up()
+    assert not address.queued
+    assert not address.turn
+    assert actor.actor_inbox.get_nowait().message == "early"
+
+
+def test_an_inbox_that_the_class_asks_its_base_for_is_the_usual_one() -> None:
+    class Asking(Notebook):
+        @staticmethod
+        def _create_actor_inbox() -> Any:
+            return Notebook._create_actor_inbox()
+
+    one, other = Asking.start(), Asking.start()
+    assert type(one._address.inbox) is list
+    assert one._address.inbox is not other._address.inbox
+    assert one.ask(1, timeout=PATIENCE) == one.ask(1) == 1
+
+
+def test_what_waits_for_a_counted_actor_that_ends_is_reported_in_order() -> None:
+    """Some of it in the actor's own hands already, for it takes more than one at once."""
+    system = pykka.ActorSystem()
+    left: list[Any] = []
+    system.dead_letters.subscribe(lambda letter: left.append(letter.message))
+    ref = system.start(Notebook)
+    ref.keep_statistics()
+    assert ref.ask("now it is counted") == "now it is counted"
+    gates = Gate(), Gate()
+    ref.tell(gates[0])
+    gates[0].wait_until_entered()
+    ref.tell(gates[1])
+    for number in range(3):
+        ref.tell(number)
+    gates[0].open()
+    gates[1].wait_until_entered()
+    for number in range(3, 6):
+        ref.tell(number)
+    assert ref.statistics().waiting == 6
+    ref.kill(block=False)
+    gates[1].open()
+    assert ref.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
+    assert left == list(range(6))
+    system.shutdown(PATIENCE)
+
+
+class Faulty(queue.SimpleQueue[Any]):
+    """Raises when it is asked whether it is empty, once it has been told to."""
+
+    error: BaseException | None = None
+
+    def empty(self) -> bool:
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        return super().empty()
+
+
+class WithFaulty(pykka.PooledActor):
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        return Faulty()
+
+    def on_receive(self, message: Any) -> Any:
+        if isinstance(message, BaseException):
+            self.actor_inbox.error = message  # type: ignore[attr-defined]
+        return message
+
+
+def test_an_inbox_that_raises_ends_its_actor_with_that_exception(log: Log) -> None:
+    ref = WithFaulty.options(dispatcher=pykka.Dispatcher("pykka-faulty")).start()
+    error = ValueError("the inbox is broken")
+    ref.tell(error)
+    reason = ref.when_terminated().get(timeout=PATIENCE)
+    assert isinstance(reason, pykka.Failed)
+    assert repr(reason.exception) == repr(error)
+    assert Notebook.start().ask("others go on", timeout=PATIENCE) == "others go on"
+
+
+def test_an_inbox_in_which_a_signal_handler_raises_lets_that_through() -> None:
+    """On the main thread, which runs the actor, it is not the inbox's own."""
+    ref = WithFaulty.start()
+    ref.actor_inbox.error = KeyboardInterrupt()  # type: ignore[attr-defined]
+    with pytest.raises(KeyboardInterrupt):
+        ref.ask("hello")
+    assert ref.stop(timeout=PATIENCE) is True
+
+
+def test_where_no_daemon_thread_is_allowed_a_pooled_actor_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in an isolated sub-interpreter."""
+    monkeypatch.setattr(actors, "_has_daemons", False)
+
+    class NoDaemons(threading.Thread):
+        def __init__(self, *args: Any, daemon: bool | None = None, **kwargs: Any) -> None:
+            if daemon:
+                raise RuntimeError("daemon threads are disabled in this (sub)interpreter")
+            super().__init__(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Thread", NoDaemons)
+        with pytest.raises(RuntimeError, match="Notebook needs a daemon thread.*ThreadingActor"):
+            Notebook.start()
+    assert not actors._has_daemons
+    assert pykka.ActorRegistry.get_all() == []
+    assert Notebook.start().ask("here it does") == "here it does"
+    assert actors._has_daemons
+
+
+OLD_PYTHON = SimpleNamespace(version_info=(3, 11), getswitchinterval=sys.getswitchinterval)
+
+
+@pytest.mark.parametrize("current_one", [0, 1])
+def test_before_python_3_12_a_sub_interpreter_says_so_when_a_thread_is_started(
+    current_one: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The main interpreter is not put to the test."""
+    starts: list[threading.Thread] = []
+
+    def refuse(thread: threading.Thread) -> None:
+        starts.append(thread)
+        raise RuntimeError("daemon threads are not supported in subinterpreters")
+
+    interpreters = SimpleNamespace(get_main=lambda: 0, get_current=lambda: current_one)
+    monkeypatch.setattr(_gil, "sys", OLD_PYTHON)
+    monkeypatch.setitem(sys.modules, "_xxsubinterpreters", interpreters)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert _gil.allows_daemon_threads() is (current_one == 0)
+    assert len(starts) == current_one
+
+
+def test_a_python_that_has_no_sub_interpreters_is_in_the_main_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_gil, "sys", OLD_PYTHON)
+    monkeypatch.setitem(sys.modules, "_xxsubinterpreters", None)  # so that its import fails
+    assert _gil.allows_daemon_threads() is True

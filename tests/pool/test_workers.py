@@ -18,6 +18,7 @@ from pykka.runtimes.pool import dispatcher as dispatchers
 from pykka.runtimes.pool import lookout, workers
 from pykka.runtimes.pool.lookout import Lookout
 from pykka.runtimes.pool.workers import Worker
+from pykka.supervision import ChildSpec, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +42,8 @@ def dispatcher() -> Iterator[pykka.Dispatcher]:
     yield dispatcher
     del pool.call_for_help
     pool.lookout.is_asleep = True
+    if not pool.injected.empty():
+        pool.call_for_help()
 
 
 @pytest.fixture
@@ -107,7 +110,7 @@ def test_what_a_finaliser_sends_after_the_last_search_is_found_before_the_worker
     assert not pool.workers
 
 
-def test_a_worker_that_leaves_an_ended_actors_variables_behind(
+def test_the_variables_of_an_actor_that_has_ended_are_not_those_of_the_next(
     pool: workers.Pool, agents: type[Agent]
 ) -> None:
     """The actor ends in the message in which it sets a variable. The next one finds it unset."""
@@ -150,21 +153,65 @@ def raise_it(error: BaseException) -> None:
     raise error
 
 
-def test_an_actor_that_goes_on_after_a_fault_gets_its_turn_back(
+def supervised(pool: workers.Pool, agents: type[Agent]) -> pykka.ActorRef[Any]:
+    """An agent that is started anew when it has failed; its supervisor is in another pool."""
+    boss = Supervisor.start([ChildSpec("agent", agents)], wait=False)
+    wait_until(lambda: not pool.injected.empty(), "the agent is started")
+    pool.share(None)
+    work(Worker(pool))
+    found: pykka.ActorRef[Any] = boss.proxy().get_child("agent").get(timeout=PATIENCE)
+    return found
+
+
+def test_an_actor_that_is_to_go_on_before_its_worker_has_let_go_of_it_goes_on(
     pool: workers.Pool, agents: type[Agent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its end cannot be begun: what it was about to lose is still handled."""
-    ref = agents.start()
+    """A fault has taken it down, and its supervisor is faster than the worker."""
+    ref = supervised(pool, agents)
+    address: Any = ref._address
     seen: queue.SimpleQueue[str] = queue.SimpleQueue()
-    with monkeypatch.context() as patch:
-        patch.setattr(workers, "fail_told", lambda _address, error: raise_it(error))
-        patch.setattr(workers, "fall", lambda _address, _error: None)
-        ref.tell(lambda: 1 / 0)
-        ref.tell(lambda: seen.put("next"))
-        ref.tell(lambda: pool.share(None))
-        work(Worker(pool))
+
+    def fall(address: Any, error: BaseException) -> None:
+        really_fall(address, error)
+        wait_until(lambda: address.extras.signals, "the supervisor has decided")
+
+    really_fall = workers.fall
+    monkeypatch.setattr(workers, "fail_told", lambda _address, error: raise_it(error))
+    monkeypatch.setattr(workers, "fall", fall)
+    before = ref._actor
+    ref.tell(lambda: 1 / 0)
+    ref.tell(lambda: seen.put("next"))
+    ref.tell(lambda: pool.share(None))
+    work(Worker(pool))
     assert seen.get(timeout=0) == "next"
-    assert ref.is_alive()
+    assert ref._actor is not before
+    assert address.turn == [True]
+    assert not address.extras.parked
+
+
+def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
+    pool: workers.Pool, agents: type[Agent]
+) -> None:
+    """Its worker parks it, and its supervisor wakes it up before the worker looks once more."""
+    ref = supervised(pool, agents)
+    address: Any = ref._address
+    seen: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    class Parked(list[bool]):
+        def append(self, token: bool) -> None:
+            super().append(token)
+            wait_until(lambda: not self, "the supervisor has taken the token")
+            turns.append(list(address.turn))
+
+    turns: list[list[bool]] = []
+    address.need_extras().parked = Parked()
+    ref.tell(lambda: 1 / 0)
+    ref.tell(lambda: seen.put("next"))
+    ref.tell(lambda: pool.share(None))
+    work(Worker(pool))
+    assert seen.get(timeout=0) == "next"
+    assert turns == [[True]]
+    assert address.turn == [True]
 
 
 def test_a_worker_with_a_defect_leaves_and_says_so(

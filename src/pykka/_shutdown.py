@@ -223,12 +223,13 @@ class Shutdown:
                 break
         unsure = iter(left)
         for address in unsure:
-            if address.actor is not None:
-                if not self._is_over():
-                    yield end_of(address)
+            # In an event loop, a wait may be over too early: the clock may ring only now because
+            # the patience was over. So it is looked, each time, whether the actor has ended.
+            while address.actor is not None:
                 if self._is_over():
                     self._leave([address, *unsure], list(to_kill))
                     return
+                yield end_of(address)
 
     def _leave(self, left: list[Address], to_kill: list[Address]) -> None:
         """Abandon those whose code is running. The others end as soon as they have a thread.

@@ -401,7 +401,7 @@ def test_where_no_daemon_thread_is_allowed_a_pooled_actor_does_not_start(
 
     with monkeypatch.context() as patch:
         patch.setattr(threading, "Thread", NoDaemons)
-        with pytest.raises(RuntimeError, match="Notebook needs a daemon thread.*ThreadingActor"):
+        with pytest.raises(RuntimeError, match=r"Notebook needs a daemon thread.*ThreadingActor"):
             Notebook.start()
     assert not actors._has_daemons
     assert pykka.ActorRegistry.get_all() == []

@@ -83,22 +83,33 @@ def test_what_there_is_no_time_for_is_left_to_a_sweeper_that_kills_it(
     assert not log.find("ERROR", "was abandoned")
 
 
-def test_an_async_block_without_time_kills_at_once() -> None:
+@pytest.mark.parametrize("rings_late", [False, True])
+def test_an_async_block_without_time_kills_at_once_and_waits_for_the_end(
+    rings_late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the clock says only then that the time for stopping is over."""
+    schedule = _shutdown.Shutdown._schedule
+
+    def schedule_and_ring(self: _shutdown.Shutdown) -> None:
+        schedule(self)
+        if rings_late:
+            asyncio.get_running_loop().call_soon(self.ring)
+
+    monkeypatch.setattr(_shutdown.Shutdown, "_schedule", schedule_and_ring)
     gate = Gate()
+    system = pykka.ActorSystem(shutdown_timeout=0)
+    hanging = system.start(ThreadAgent)
+    hanging.tell(gate)
+    gate.wait_until_entered()
 
     async def main() -> None:
         with pytest.raises(pykka.Timeout, match="within 0 seconds"):
-            async with pykka.ActorSystem(shutdown_timeout=0) as system:
-                refs.extend(system.start(ThreadAgent) for _ in range(2))
-                refs[0].tell(gate)
-                gate.wait_until_entered()
-        assert system.everybody() == []
+            async with system:
+                pass
 
-    refs: list[pykka.ActorRef[Any]] = []
     asyncio.run(main())
+    assert isinstance(hanging.when_terminated().get(timeout=PATIENCE), Abandoned)
     gate.open()
-    assert isinstance(refs[0].when_terminated().get(timeout=PATIENCE), Abandoned)
-    assert refs[1].when_terminated().get(timeout=PATIENCE) is not None
 
 
 def test_an_async_block_whose_loop_is_closed_still_asks_all_to_stop() -> None:

@@ -75,11 +75,11 @@ def test_a_change_in_the_middle_of_another_is_not_lost(make: Any) -> None:
     router = make([one])
     calls = []
 
-    def edit(routees: tuple[Any, ...]) -> tuple[Any, ...]:
-        calls.append(routees)
+    def edit(roster: Any) -> Any:
+        calls.append(roster.refs)
         if len(calls) == 1:
             router.add(two)
-        return (*routees, three)
+        return roster.addition(three)
 
     assert router._replace(edit)
     assert calls == [(one,), (one, two)]

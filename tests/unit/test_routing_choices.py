@@ -16,8 +16,8 @@ from tests.unit.routers import ThreadedWorker, Worker, seen, start
 import pykka
 from pykka import routing
 from pykka.routing import _smallest_inbox
-from pykka.routing._random import drawn_turns
-from pykka.routing._round_robin import counted_turns
+from pykka.routing._random import lots
+from pykka.routing._round_robin import round_and_round
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,14 +31,12 @@ def test_round_robin_goes_round() -> None:
 
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_counted_turns_go_round_as_well(count: int) -> None:
-    routees: Any = tuple(range(count))
-    assert list(islice(counted_turns(routees), 2 * count)) == [*range(count)] * 2
+    assert list(islice(round_and_round(count), 2 * count)) == [*range(count)] * 2
 
 
 def test_counted_turns_are_shared_by_threads_that_run_at_the_same_time() -> None:
     """Without the GIL, some turns come twice or are left out, and nothing else happens."""
-    routees: Any = tuple(range(7))
-    turns = counted_turns(routees)
+    turns = round_and_round(7)
     counts: list[collections.Counter[int]] = []
 
     def take() -> None:
@@ -50,7 +48,7 @@ def test_counted_turns_are_shared_by_threads_that_run_at_the_same_time() -> None
     for thread in threads:
         thread.join()
     total = sum(counts, collections.Counter())
-    assert set(total) == set(routees)
+    assert set(total) == set(range(7))
     assert total.total() == 28_000
 
 
@@ -75,8 +73,7 @@ def test_no_lot_lies_outside() -> None:
             return 1 - 2**-53
 
     for count in range(1, 300):
-        routees: Any = tuple(range(count))
-        assert next(drawn_turns(routees, Highest())) == count - 1
+        assert next(lots(count, Highest())) == count - 1
 
 
 def test_smallest_inbox_avoids_those_who_have_work() -> None:

@@ -26,12 +26,12 @@ without a ring, but looks at each routee for each message.)
 
 from __future__ import annotations
 
-from bisect import bisect
 from hashlib import blake2b
-from itertools import count, filterfalse
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pykka._checks import check_callable, check_count, shorten
+from pykka.routing._numbered import Numbered
+from pykka.routing._ring import Ring
 from pykka.routing._router import RouterRef
 from pykka.routing._unicast import UnicastRouter
 
@@ -40,24 +40,23 @@ if TYPE_CHECKING:
 
     from pykka._actor import Actor
     from pykka._ref import ActorRef
+    from pykka.routing._roster import Change, Roster
 
 A = TypeVar("A", bound="Actor")
 
 
-class _Ring(NamedTuple):
-    """The points of all routees."""
+class _Plan(NamedTuple):
+    """Who owns which points."""
 
-    places: dict[ActorRef[Any], int]
-    """The routees and their places."""
+    ring: Ring
+    places: Numbered[int]
+    """The places of the routees of a group, by their numbers."""
 
-    points: list[tuple[int, int]]
-    """Each point and the place of its owner, sorted."""
+    free: Numbered[bool]
+    """The places that are free, of those below the last one that was ever taken."""
 
-    hashes: list[int]
-    """The points alone."""
-
-    owners: list[ActorRef[Any]]
-    """The owners alone; the first one follows on the last, since it is a ring."""
+    end: int
+    """The place behind that one."""
 
 
 class ConsistentHashing(UnicastRouter[A]):
@@ -112,7 +111,7 @@ class ConsistentHashing(UnicastRouter[A]):
 
     __slots__ = ("_key", "_virtual_nodes")
 
-    _plan: _Ring
+    _plan: _Plan
 
     def __init__(
         self,
@@ -136,10 +135,7 @@ class ConsistentHashing(UnicastRouter[A]):
         Raises:
             TypeError: The key is of another type.
         """
-        ring = self._plan
-        if not ring.owners:
-            return None
-        return ring.owners[bisect(ring.hashes, _hash(as_bytes(key)))]
+        return self._plan.ring.owner(_hash(as_bytes(key)))
 
     def _choose(self, message: Any) -> ActorRef[A] | None:
         return self.routee_of(self._key(message))
@@ -148,26 +144,37 @@ class ConsistentHashing(UnicastRouter[A]):
     _call = RouterRef._call  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     _defer = RouterRef._defer  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
-    def _make_plan(self, routees: tuple[ActorRef[A], ...], before: _Ring | None) -> _Ring:
-        known = {} if before is None else before.places
-        if self._pool is not None:
-            known = known | self._pool.places
-        places = {routee: known[routee] for routee in routees if routee in known}
-        free = filterfalse(set(places.values()).__contains__, count())
-        for routee in routees:
-            if routee not in places:
-                places[routee] = next(free)
-        taken = set(places.values())
-        points = [] if before is None else [each for each in before.points if each[1] in taken]
-        for place in taken.difference([] if before is None else before.places.values()):
-            points += [
-                (_hash(b"%d/%d" % (place, node)), place) for node in range(self._virtual_nodes)
-            ]
-        points.sort()
-        at = {place: routee for routee, place in places.items()}
-        owners = [at[place] for _, place in points]
-        return _Ring(places, points, [point for point, _ in points], owners + owners[:1])
+    def _make_plan(self, roster: Roster, change: Change | None, before: _Plan | None) -> _Plan:
+        if before is None or change is None:
+            return self._first_plan(roster)
+        number, gone, come = change
+        ring, places, free, end = before
+        if gone is not None:
+            place = places.get(number)
+            assert place is not None
+            ring = ring.without(self._points(place), gone)
+            places = places.without(number)
+            free = free.with_(place, True)  # noqa: FBT003 (what is free is all that counts)
+        if come is not None:
+            lowest = free.first()
+            place = end if lowest is None else lowest[0]
+            if self._pool is not None:
+                place = number
+            ring = ring.with_(self._points(place), come)
+            places = places.with_(number, place)
+            free = free.without(place)
+            end = max(end, place + 1)
+        return _Plan(ring, places, free, end)
 
+    def _first_plan(self, roster: Roster) -> _Plan:
+        """The plan for routees whose places are their numbers."""
+        members = roster.members.items()
+        places = Numbered((number, number) for number, _ in members)
+        points = ((point, ref) for place, ref in members for point in self._points(place))
+        return _Plan(Ring(points), places, Numbered(), roster.next_number)
+
+    def _points(self, place: int) -> list[int]:
+        return [_hash(b"%d/%d" % (place, node)) for node in range(self._virtual_nodes)]
 
 def _hash(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")

@@ -11,8 +11,8 @@ The routees
     was started anew, the supervisor enters the new ref in the same place.
 
     Invariant: a living routee is in the list; or the supervisor is about to enter it; or it was
-    let go. For the supervisor enters all children that there are whenever one has come or gone,
-    and a sender takes out none that is alive.
+    let go. For the supervisor looks at each child whenever something has become of it, and enters
+    what it finds; and a sender takes out none that is alive.
 
 Routees that are let go
     Problem: a sender may have chosen a routee just before that was taken out of the list, and
@@ -52,12 +52,13 @@ from pykka._ref import ref_at
 from pykka._system import start_with
 from pykka.messages import ProxyCall
 from pykka.routing._answers import derive, late
+from pykka.routing._roster import roster_of
 from pykka.supervision._errors import SupervisionError
 from pykka.supervision._specs import ChildSpec, require_maker
 from pykka.supervision._supervisor import DynamicSupervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
     from pykka._future import Future
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from pykka.routing._routees import Routees
     from pykka.routing._router import RouterRef
     from pykka.supervision._errors import RestartLimitError
+    from pykka.supervision._plan import Child
 
 RESTARTS_PER_ROUTEE = 10
 """So many restarts for each routee are borne within `restarts_within` seconds, if nothing else is
@@ -83,10 +85,10 @@ class Pool:
     """
 
     __slots__ = (
+        "entered",
         "failure",
         "is_closed",
         "keeps_statistics",
-        "places",
         "size",
         "supervisor",
         "title",
@@ -97,8 +99,8 @@ class Pool:
         self.title = title
         self.size = 0
         """How many routees there are, those included that are being started anew."""
-        self.places: dict[ActorRef[Any], int] = {}
-        """The refs that the supervisor has entered, and their places. Replaced as a whole."""
+        self.entered: dict[int, ActorRef[Any]] = {}
+        """The places, and the refs that the supervisor has entered there. It is the supervisor's."""
         self.is_closed = False
         """Whether it takes no more messages, because it was stopped."""
         self.failure: Exception | None = None
@@ -109,24 +111,45 @@ class Pool:
         """Tell whether the pool has not been stopped, nor given up."""
         return not self.is_closed and self.supervisor.is_alive()
 
-    def enter(self, router: Routees[Any], size: int, places: dict[ActorRef[Any], int]) -> None:
-        """Enter the routees; the supervisor calls this, and nobody else.
+    def enter(
+        self, router: Routees[Any], size: int, found: Mapping[int, ActorRef[Any] | None]
+    ) -> None:
+        """Enter routees; the supervisor calls this, and nobody else.
 
         Invariant: whoever sees the new size sees the new routees. So the size comes last.
+
+        Args:
+            router: The router.
+            size: How many routees there are in all.
+            found: Who is in some places.
         """
-        before = self.places
-        if places != before:
-            if self.keeps_statistics:
-                for ref in places.keys() - before.keys():
+        entered = self.entered
+        changes = {place: ref for place, ref in found.items() if entered.get(place) != ref}
+        if self.keeps_statistics:
+            for ref in changes.values():
+                if ref is not None:
                     ref.keep_statistics()
-            self.places = places
-            router._replace(lambda _routees: () if self.is_closed else tuple(places))
+        if len(changes) > 1 and len(changes) >= len(entered) // 4:
+            both = {**entered, **changes}
+            refs = {place: ref for place, ref in both.items() if ref is not None}
+            router._replace(lambda _: None if self.is_closed else roster_of(refs))
+        else:
+            for place, ref in changes.items():
+                self._enter(router, place, ref)
+        for place, ref in changes.items():
+            if ref is None:
+                entered.pop(place, None)
+            else:
+                entered[place] = ref
         self.size = size
+
+    def _enter(self, router: Routees[Any], place: int, ref: ActorRef[Any] | None) -> None:
+        router._replace(lambda roster: None if self.is_closed else roster.entry(place, ref))
 
     def close(self, router: Routees[Any]) -> None:
         """Take no more messages."""
         self.is_closed = True
-        router._replace(lambda _routees: ())
+        router._replace(lambda _: roster_of({}))
 
     def stop(self, router: Routees[Any]) -> Future[bool]:
         """Have all routees stop, and the supervisor with them."""
@@ -299,7 +322,8 @@ class PoolSupervisor(DynamicSupervisor):
             family.max_restarts = RESTARTS_PER_ROUTEE * size
         if len(family.table) < size:
             self._pykka_grow(size)
-        surplus = [family.table[place] for place in sorted(family.table)[size:]]
+        table = family.table
+        surplus = [table[place] for place in sorted(table)[size:]] if len(table) > size else []
         for child in surplus:
             if child.address is not None:
                 child.address.need_extras().heir = Heir(self._pykka_router)
@@ -316,7 +340,7 @@ class PoolSupervisor(DynamicSupervisor):
         finally:
             self._pykka_free = None
             family.on_change = on_change
-            self._pykka_enter()
+            self._pykka_enter(family.table.values())
 
     def on_stop(self) -> None:
         """Close the pool."""
@@ -347,12 +371,16 @@ class PoolSupervisor(DynamicSupervisor):
     def _pykka_free_places(self) -> Iterator[int]:
         return filterfalse(self._pykka_family.table.__contains__, count())
 
-    def _pykka_enter(self) -> None:
+    def _pykka_enter(self, children: Iterable[Child]) -> None:
+        """Enter what has become of some children."""
         table = self._pykka_family.table
-        addresses = [(table[place].address, place) for place in sorted(table)]
-        places = {ref_at(address): place for address, place in addresses if address is not None}
+        found: dict[int, ActorRef[Any] | None] = {}
+        for place in {child.key for child in children}:
+            child = table.get(place)
+            address = None if child is None else child.address
+            found[place] = None if address is None else ref_at(address)
         pool: Any = self._pykka_router._pool
-        pool.enter(self._pykka_router, len(table), places)
+        pool.enter(self._pykka_router, len(table), found)
 
 
 def start_pool(

@@ -58,15 +58,12 @@ class Random(TurnsRouter[A]):
         self._random = standard_random.Random() if random is None else random  # noqa: S311 (no secret)
         super().__init__(refs)
 
-    def _make_turns(self, routees: tuple[ActorRef[A], ...]) -> Iterator[ActorRef[A]]:
-        return drawn_turns(routees, self._random)
+    def _indices(self, count: int) -> Iterator[int]:
+        return lots(count, self._random)
 
 
-def drawn_turns(
-    routees: tuple[ActorRef[A], ...], random: standard_random.Random
-) -> Iterator[ActorRef[A]]:
-    """Draw routees by lot, for ever."""
+def lots(count: int, random: standard_random.Random) -> Iterator[int]:
+    """Draw numbers by lot that are less than another one, for ever."""
     # A fraction below 1 of the number of routees, rounded, is below that number.
     fractions = itertools.starmap(random.random, itertools.repeat(()))
-    numbers = map(operator.mul, fractions, itertools.repeat(len(routees)))
-    return map(routees.__getitem__, map(int, numbers))
+    return map(int, map(operator.mul, fractions, itertools.repeat(count)))

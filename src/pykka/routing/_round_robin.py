@@ -62,11 +62,18 @@ class RoundRobin(TurnsRouter[A]):
     def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
         super().__init__(refs)
 
-    def _make_turns(self, routees: tuple[ActorRef[A], ...]) -> Iterator[ActorRef[A]]:
-        return itertools.cycle(routees) if HAS_GIL else counted_turns(routees)
+    def _indices(self, count: int) -> Iterator[int]:
+        return round_and_round(count)
+
+    def _turns(
+        self, routees: tuple[ActorRef[A], ...], indices: Iterator[int]
+    ) -> Iterator[ActorRef[A]]:
+        if not HAS_GIL:
+            return super()._turns(routees, indices)
+        first = next(indices)
+        return itertools.cycle((*routees[first:], *routees[:first]))
 
 
-def counted_turns(routees: tuple[ActorRef[A], ...]) -> Iterator[ActorRef[A]]:
-    """What `itertools.cycle` does, for threads that run at the same time."""
-    numbers = map(operator.mod, itertools.count(), itertools.repeat(len(routees)))
-    return map(routees.__getitem__, numbers)
+def round_and_round(count: int) -> Iterator[int]:
+    """What `itertools.cycle` does with so many numbers, for threads that run at the same time."""
+    return map(operator.mod, itertools.count(), itertools.repeat(count))

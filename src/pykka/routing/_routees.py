@@ -1,16 +1,19 @@
 """The routees of a router: who they are, and how they are replaced while others send.
 
-They are one tuple, which is never changed but only replaced by another, together with what the
+They are a *roster*, which is never changed but only replaced by another, together with what the
 kind of router has made of it, its *plan*: an endless iterator, or a ring. Whoever sends takes one
-of the two as it is, and needs no lock.
+of the two as it is, and needs no lock. A new roster shares nearly all with the one before, and so
+does a ring. So a change costs nearly the same however many routees there are, and however often
+messages are sent in between (guarantee G13).
 
 To replace them: read both, make the new ones, and put these in their place if nobody has put
 others there meanwhile; or else begin again. Only the comparison and the replacement are done under
-a lock, so nothing is allocated or called there (guarantee G4): a finaliser or a signal handler
-that strikes anywhere may send through the router, and add and remove routees.
+a lock, together with an entry in the index of the rosters, which is a dict of numbers. Nothing is
+called there, nor allocated for the garbage collector (guarantee G4): a finaliser or a signal
+handler that strikes anywhere may send through the router, and add and remove routees.
 
-Invariant: *routees and plan belong together.* They are read and replaced as a pair, under the
-lock. Who does no more than send reads just one of them.
+Invariant: *routees, index and plan belong together.* They are replaced together, under the lock.
+Who does no more than send reads just one of them.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from pykka._exceptions import ActorDeadError
 from pykka._locks import held
 from pykka._proxy import _require_ref
 from pykka._ref import ActorRef
+from pykka.routing._roster import Change, Roster, in_order, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,10 +59,10 @@ class Routees(ActorRef[A]):
         refs: The actors.
     """
 
-    __slots__ = ("_failure", "_line", "_plan", "_pool", "_routees", "_timers")
+    __slots__ = ("_failure", "_line", "_plan", "_pool", "_roster", "_timers")
 
     _line: Line
-    _routees: tuple[ActorRef[A], ...]
+    _roster: Roster
     _failure: Failed | None
     """What the routee that was dropped last has failed with, if it has."""
 
@@ -80,13 +84,17 @@ class Routees(ActorRef[A]):
         routees = tuple(refs)
         for ref in routees:
             self._require_routee(ref)
-        self._routees = tuple(dict.fromkeys(routees))
-        self._plan = self._make_plan(self._routees, None)
+        self._roster = in_order(dict.fromkeys(routees))
+        self._plan = self._make_plan(self._roster, None, None)
 
     @property
     def routees(self) -> tuple[ActorRef[A], ...]:
         """The refs that messages are passed on to; a dead one stays until that is noticed."""
         return self._routees
+
+    @property
+    def _routees(self) -> tuple[ActorRef[A], ...]:
+        return self._roster.refs
 
     def add(self, ref: ActorRef[A]) -> bool:
         """Pass messages on to one more routee, from now on.
@@ -104,7 +112,7 @@ class Routees(ActorRef[A]):
         """
         self._require_group("add")
         self._require_routee(ref)
-        return self._replace(lambda routees: routees if ref in routees else (*routees, ref))
+        return self._replace(lambda roster: roster.addition(ref))
 
     def remove(self, ref: ActorRef[A]) -> bool:
         """Pass no more messages on to a routee. It is not stopped.
@@ -126,39 +134,70 @@ class Routees(ActorRef[A]):
         """Pass no more messages on to a routee, which is perhaps dead."""
         address: Any = getattr(ref, "_address", None)  # a router has none
         self._failure = None if address is None else address.failure
-        return self._replace(
-            lambda routees: (
-                tuple(routee for routee in routees if routee != ref) if ref in routees else routees
-            )
-        )
+        return self._replace(lambda roster: roster.removal(ref))
 
-    def _replace(self, edit: Callable[[tuple[ActorRef[A], ...]], tuple[ActorRef[A], ...]]) -> bool:
-        """Replace the routees by what a function makes of them; False if those are the same."""
+    def _replace(self, edit: Callable[[Roster], Change | Roster | None]) -> bool:
+        """Replace the roster.
+
+        Args:
+            edit: Is given the roster, and returns what is to be changed, or another roster, or
+                `None` if it is to stay as it is.
+
+        Returns:
+            Whether it was replaced.
+        """
         while True:
-            routees, plan = self._routees, self._plan
-            for release in held(_replacing):
-                routees = self._routees
-                plan = self._plan
-                release()
-            edited = edit(routees)
-            if edited is routees:
+            roster, plan = self._roster_and_plan()
+            edited = edit(roster)
+            if edited is None:
                 return False
-            new_plan = self._make_plan(edited, plan)
+            gone = come = number = None
+            if isinstance(edited, Change):
+                change, new = edited, roster.changed(edited)
+                number = change.number
+                gone = None if change.before is None else key_of(change.before)
+                come = None if change.after is None else key_of(change.after)
+            else:
+                change, new = None, edited
+            new_plan = self._make_plan(new, change, plan)
+            index: dict[int, Any] = new.index
             done = False
             for release in held(_replacing):
-                if self._routees is routees:
-                    self._plan = new_plan
-                    self._routees = edited
-                    done = True
-                release()
+                try:
+                    if self._roster is roster:
+                        if come is not None:
+                            index[come] = number  # there may be no memory left
+                        if gone is not None:
+                            del index[gone]
+                        self._plan = new_plan
+                        self._roster = new
+                        done = True
+                finally:
+                    release()
             if done:
                 return True
 
-    def _make_plan(self, routees: tuple[ActorRef[A], ...], before: Any) -> Any:
+    def _roster_and_plan(self) -> tuple[Roster, Any]:
+        roster, plan = self._roster, self._plan
+        for release in held(_replacing):
+            roster = self._roster
+            plan = self._plan
+            release()
+        return roster, plan
+
+    def _exchange_plan(self, plan: Any, new_plan: Any) -> None:
+        """Put another plan for the same routees in the place of one, if that is there still."""
+        for release in held(_replacing):
+            if self._plan is plan:
+                self._plan = new_plan
+            release()
+
+    def _make_plan(self, roster: Roster, change: Change | None, before: Any) -> Any:
         """What this kind of router makes of its routees, for the use of `_choose`.
 
         Args:
-            routees: The routees.
+            roster: The routees.
+            change: How they differ from those before; `None` if they are all new.
             before: The plan that is replaced; `None` for the first one.
         """
 
@@ -206,7 +245,8 @@ class Routees(ActorRef[A]):
         Raises:
             ActorDeadError: There are no routees.
         """
-        for routee in self._routees:
+        routee = self._roster.first
+        if routee is not None:
             return routee.actor_class
         raise self._dead_error()
 
@@ -219,7 +259,8 @@ class Routees(ActorRef[A]):
         """
         if self._pool is not None:
             return self._pool.supervisor.system
-        for routee in self._routees:
+        routee = self._roster.first
+        if routee is not None:
             return routee.system
         raise self._dead_error()
 

@@ -178,7 +178,7 @@ class RouterRef(Collective[A]):
     @property
     def size(self) -> int:
         """How many routees there are; in a pool, those included that are being started anew."""
-        return len(self._routees) if self._pool is None else self._pool.size
+        return len(self._roster) if self._pool is None else self._pool.size
 
     @property
     def supervisor(self) -> ActorRef[Any]:

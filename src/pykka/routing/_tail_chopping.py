@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pykka._checks import check_methods, check_span
 from pykka.routing._answers import ask_of, failed, refusal_of
 from pykka.routing._race import Alarm, Race, check_race, clock_of
-from pykka.routing._random import drawn_turns
+from pykka.routing._random import lots
 from pykka.routing._router import RouterRef
 from pykka.routing._turns import TurnsRouter
 
@@ -103,8 +103,8 @@ class TailChopping(TurnsRouter[A]):
         self._random = standard_random.Random() if random is None else random  # noqa: S311 (no secret)
         super().__init__(refs)
 
-    def _make_turns(self, routees: tuple[ActorRef[A], ...]) -> Iterator[ActorRef[A]]:
-        return drawn_turns(routees, self._random)
+    def _indices(self, count: int) -> Iterator[int]:
+        return lots(count, self._random)
 
     def _ask(self, message: Any) -> Future[Any]:
         chase = self._begin(message)

@@ -4,6 +4,9 @@ The plan of such a router is an iterator that never ends, all of it written in C
 next turn is one step, which any number of threads may do at the same time and a signal handler
 cannot split. A `for` statement asks an iterator for its next item without a call, and that is why
 `tell` has one: this is how a router costs least.
+
+Such an iterator needs the routees as a tuple. If there are many of them, it is made only when some
+messages have been sent since the last change; see `NewTurns`.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._exceptions import ActorDeadError
+from pykka.routing._roster import FEW, NewTurns
 from pykka.routing._unicast import UnicastRouter
 
 if TYPE_CHECKING:
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
     from pykka._actor import Actor
     from pykka._ref import ActorRef
+    from pykka.routing._roster import Change, Roster
 
 A = TypeVar("A", bound="Actor")
 
@@ -29,17 +34,43 @@ class TurnsRouter(UnicastRouter[A]):
 
     _plan: Iterator[ActorRef[A]]
 
-    def _make_plan(self, routees: tuple[ActorRef[A], ...], before: Any) -> Iterator[ActorRef[A]]:
-        del before
-        return self._make_turns(routees) if routees else iter(())
+    def _make_plan(
+        self, roster: Roster, change: Change | None, before: Any
+    ) -> Iterator[ActorRef[A]]:
+        del change, before
+        if not roster:
+            return iter(())
+        indices = self._indices(len(roster))
+        if len(roster) > FEW:
+            return NewTurns(roster, indices)
+        return self._turns(roster.refs, indices)
 
-    def _make_turns(self, routees: tuple[ActorRef[A], ...]) -> Iterator[ActorRef[A]]:
-        """The endless turns of some routees, at least one."""
+    def _indices(self, count: int) -> Iterator[int]:
+        """The endless turns of so many routees, at least one: their indices."""
         raise NotImplementedError
+
+    def _turns(
+        self, routees: tuple[ActorRef[A], ...], indices: Iterator[int]
+    ) -> Iterator[ActorRef[A]]:
+        """The endless turns of some routees."""
+        return map(routees.__getitem__, indices)
 
     def _choose(self, message: Any) -> ActorRef[A] | None:
         del message
-        return next(self._plan, None)
+        while True:
+            routee = next(self._plan, None)
+            if routee is not None or not self._go_on():
+                return routee
+
+    def _go_on(self) -> bool:
+        """Have turns that never end instead of new ones; False if there are no routees.
+
+        Invariant: there are routees, and the turns have ended, only if they are new ones.
+        """
+        roster, plan = self._roster_and_plan()
+        if isinstance(plan, NewTurns):
+            self._exchange_plan(plan, self._turns(roster.refs, plan.indices))
+        return bool(roster)
 
     def tell(self, message: Any) -> None:
         for routee in self._plan:

@@ -56,7 +56,7 @@ from pykka.supervision._making import class_of, is_class, make, start_made
 from pykka.supervision._plan import Child, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pykka._address import Address
     from pykka.supervision._link import Event
@@ -96,8 +96,8 @@ class Family:
         self.auto_shutdown = auto_shutdown
         self.table: dict[Any, Child] = {}
         self.restarts = 0
-        self.on_change: Callable[[], object] | None = None
-        """Is called when a child has come up for the first time or anew, or has gone."""
+        self.on_change: Callable[[Iterable[Child]], object] | None = None
+        """Is called with children that have come up for the first time or anew, or have gone."""
         self.blocks_its_loop = False
         """Whether callers of the supervisor block the thread of the loop in which its children
         live. The start hook of such a child comes when they go on, so nothing waits for it; if it
@@ -137,7 +137,7 @@ class Family:
             started: ThreadingFuture[None] = ThreadingFuture()
             self._spawn(child, started)
             if self.blocks_its_loop and getattr(child.address, "loop", None) is not None:
-                self._changed()
+                self._changed([child])
                 return
             started._answered_by = child.address
             started.get()
@@ -153,7 +153,7 @@ class Family:
             raise _on_path(ChildStartError(msg), path, origin) from error
         child.state = "running"
         child.up_since = self.clock.now()
-        self._changed()
+        self._changed([child])
 
     def terminate(self, child: Child) -> None:
         """Stop a child, and wait until it has ended.
@@ -184,7 +184,7 @@ class Family:
         for child in children:
             self._forget(child)
             self._let_go(child)
-        self._changed()
+        self._changed(children)
         return [
             ask_to_stop(address, child.spec.seconds)
             for child, address in left
@@ -194,7 +194,7 @@ class Family:
     def _end(self, child: Child) -> None:
         address = child.address
         self._let_go(child)
-        self._changed()
+        self._changed([child])
         if address is not None:
             ask_to_stop(address, child.spec.seconds).get()
             if isinstance(address.reason, Abandoned):
@@ -206,9 +206,9 @@ class Family:
         child.state = "stopped"
         self._cancel_alarm(child)
 
-    def _changed(self) -> None:
+    def _changed(self, children: Iterable[Child]) -> None:
         if self.on_change is not None:
-            self.on_change()
+            self.on_change(children)
 
     def _require_no_other(self, child: Child) -> None:
         """Refuse to start an actor beside one whose code is still running.
@@ -286,14 +286,15 @@ class Family:
             self._went_down(child, event.reason)
         else:
             self._ended(child, event.reason)
-            self._changed()
+        self._changed([child])
 
     def on_retry(self, plan: Plan) -> None:
         """Go on with a plan that has waited."""
         if plan.phase == "waiting" and self._is_ours(plan):
+            members = list(plan.members)
             self._begin_to_start(plan)
             self._go_on(plan)
-            self._changed()
+            self._changed(members)
 
     def on_go_on(self, plan: Plan) -> None:
         """Go on with a plan that has lost a child."""

@@ -97,8 +97,6 @@ def test_four_times_as_many_cost_no_more_than_six_times_as_much(
     counted: dict[str, Any], name: str
 ) -> None:
     row = counted["cases"][name]
-    if name in operations.GROWING:
-        pytest.xfail(operations.GROWING[name])
     assert not grows(row), row
 
 

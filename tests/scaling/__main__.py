@@ -90,7 +90,7 @@ def ratios(name: str) -> dict[str, Any]:
     operation = operations.CASES[name]
     pairs: dict[str, list[list[int]]] = {"calls": [], "sizes": []}
     row: dict[str, Any] = {}
-    for _ in range(1 if name in operations.GROWING else TRIES):
+    for _ in range(TRIES):
         few, many = Result(), Result()
         operation(N, few.measure)
         operation(4 * N, many.measure)

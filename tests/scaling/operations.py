@@ -30,14 +30,6 @@ COVERED: dict[str, list[str]] = {}
 
 PATIENCE = 60.0
 
-GROWING = {
-    "changes[RoundRobin]": "the tuple of routees is made anew with each change",
-    "changes[ConsistentHashing]": "the same, and the ring with it",
-    "pool[RoundRobin]": "the same, when routees end by themselves one after the other",
-    "pool[ConsistentHashing]": "the same",
-}
-"""What still grows faster than it should, and why. Nothing may be added here."""
-
 
 def case(*covers: str) -> Callable[[Case], Case]:
     """Enter a case.
@@ -924,7 +916,7 @@ _AT_ONCE = (
 """What a case does once with all routees."""
 
 
-def _routers_of(kind: str) -> None:  # noqa: C901, PLR0915 (four cases)
+def _routers_of(kind: str) -> None:  # noqa: C901, PLR0915 (six cases)
     options: dict[str, Any] = {
         "ConsistentHashing": {"key": str, "virtual_nodes": 2},
         "TailChopping": {"interval": 1000},
@@ -951,7 +943,9 @@ def _routers_of(kind: str) -> None:  # noqa: C901, PLR0915 (four cases)
                 ended.get()
                 router.kill()
 
+    # What grows with the logarithm shows less with more routees.
     def changes(n: int, measure: Measure) -> None:
+        n *= 4
         with pykka.ActorSystem() as system:
             refs = start(n, system)
             router = ROUTERS[kind]([])
@@ -964,6 +958,24 @@ def _routers_of(kind: str) -> None:  # noqa: C901, PLR0915 (four cases)
                     ref.stop()
                 with suppress(pykka.ActorDeadError):
                     router.tell("hello")
+
+    def changes_and_sends(n: int, measure: Measure) -> None:
+        n *= 4
+        with pykka.ActorSystem() as system:
+            refs = start(n, system)
+            router = ROUTERS[kind]([])
+            with measure():
+                for ref in refs:
+                    router.add(ref)
+                    router.tell("hello")
+                    router.ask("hello", timeout=PATIENCE)
+                for number, ref in enumerate(refs[:-1]):
+                    if number % 2:
+                        ref.stop()
+                    else:
+                        router.remove(ref)
+                    for _ in range(3):
+                        router.tell("hello")
 
     def sends(n: int, measure: Measure) -> None:
         with pykka.ActorSystem() as system:
@@ -987,8 +999,23 @@ def _routers_of(kind: str) -> None:  # noqa: C901, PLR0915 (four cases)
             assert router.size == n
             router.stop()
 
-    # How routees are kept is the same for all of them but one.
-    once = (changes, pool) if kind in ("RoundRobin", "ConsistentHashing") else ()
+    def ends_and_sends(n: int, measure: Measure) -> None:
+        n *= 2
+        cls: Any = getattr(routing, kind)
+        with pykka.ActorSystem() as system:
+            router = cls.pool(Worker, n, system=system, **options)
+            with measure():
+                for ref in router.routees:
+                    ref.stop()
+                    for number in range(3):
+                        router.ask(number, timeout=PATIENCE)
+                router.supervisor.proxy().which_children().get()
+            router.stop()
+
+    # Each message of the others costs as much as there are routees.
+    once = (changes, changes_and_sends, pool, ends_and_sends)
+    if kind not in ("RoundRobin", "Random", "ConsistentHashing"):
+        once = ()
     for function in (group, sends, *once):
         function.__name__ = f"{function.__name__}[{kind}]"
         names = _AT_ONCE if function in (group, pool) else ()

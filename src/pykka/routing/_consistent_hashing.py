@@ -45,12 +45,18 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound="Actor")
 
 
+class _Share(NamedTuple):
+    place: int
+    points: list[int]
+    """Sorted."""
+
+
 class _Plan(NamedTuple):
     """Who owns which points."""
 
     ring: Ring
-    places: Numbered[int]
-    """The places of the routees of a group, by their numbers."""
+    shares: Numbered[_Share]
+    """What each of the routees has, by their numbers."""
 
     free: Numbered[bool]
     """The places that are free, of those below the last one that was ever taken."""
@@ -148,33 +154,40 @@ class ConsistentHashing(UnicastRouter[A]):
         if before is None or change is None:
             return self._first_plan(roster)
         number, gone, come = change
-        ring, places, free, end = before
-        if gone is not None:
-            place = places.get(number)
-            assert place is not None
-            ring = ring.without(self._points(place), gone)
-            places = places.without(number)
-            free = free.with_(place, True)  # noqa: FBT003 (what is free is all that counts)
+        ring, shares, free, end = before
+        share = shares.get(number)
+        if gone is not None and share is not None:
+            ring = ring.without(share.points, gone)
+            shares = shares.without(number)
+            free = free.with_(share.place, True)  # noqa: FBT003 (any thing will do)
         if come is not None:
             lowest = free.first()
             place = end if lowest is None else lowest[0]
             if self._pool is not None:
                 place = number
-            ring = ring.with_(self._points(place), come)
-            places = places.with_(number, place)
+            if share is None or share.place != place:
+                share = self._share(place)
+            ring = ring.with_(share.points, come)
+            shares = shares.with_(number, share)
             free = free.without(place)
             end = max(end, place + 1)
-        return _Plan(ring, places, free, end)
+        return _Plan(ring, shares, free, end)
 
     def _first_plan(self, roster: Roster) -> _Plan:
         """The plan for routees whose places are their numbers."""
         members = roster.members.items()
-        places = Numbered((number, number) for number, _ in members)
-        points = ((point, ref) for place, ref in members for point in self._points(place))
-        return _Plan(Ring(points), places, Numbered(), roster.next_number)
+        shares = Numbered((number, self._share(number)) for number, _ in members)
+        ring = Ring(
+            (point, ref)
+            for (_, ref), share in zip(members, shares.things(), strict=True)
+            for point in share.points
+        )
+        return _Plan(ring, shares, Numbered(), roster.next_number)
 
-    def _points(self, place: int) -> list[int]:
-        return [_hash(b"%d/%d" % (place, node)) for node in range(self._virtual_nodes)]
+    def _share(self, place: int) -> _Share:
+        points = [_hash(b"%d/%d" % (place, node)) for node in range(self._virtual_nodes)]
+        return _Share(place, sorted(points))
+
 
 def _hash(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")

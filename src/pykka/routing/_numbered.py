@@ -1,8 +1,7 @@
-"""Maps from numbers to things that are never changed: a change makes another map, which shares
-nearly all with the one before.
+"""Maps from numbers to things that are never changed: each change makes another map.
 
-So whoever has one has a snapshot, without a lock, and a change costs the same however often the
-map is read in between (guarantee G13).
+It shares nearly all with the one before. So whoever has one has a snapshot, without a lock, and a
+change costs the same however often the map is read in between (guarantee G13).
 
 A map is a tree. Each node has up to 16 children, in a dict, in the order of their numbers. In a
 leaf, the keys are the numbers; the keys of a node above are those of its children, without their
@@ -84,7 +83,8 @@ class Numbered(Generic[V]):
                     node = child
                     break
                 index -= child.size
-        return list(node.children.values())[index]
+        found: V = list(node.children.values())[index]
+        return found
 
     def first(self) -> tuple[int, V] | None:
         """The lowest number and its thing, or `None` if there is none."""
@@ -123,7 +123,7 @@ class Numbered(Generic[V]):
 
 
 def _made(root: _Node, height: int) -> Numbered[Any]:
-    made: Numbered[Any] = object.__new__(Numbered)
+    made: Numbered[Any] = Numbered()
     made._root = root
     made._height = height
     return made

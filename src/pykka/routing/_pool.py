@@ -100,7 +100,7 @@ class Pool:
         self.size = 0
         """How many routees there are, those included that are being started anew."""
         self.entered: dict[int, ActorRef[Any]] = {}
-        """The places, and the refs that the supervisor has entered there. It is the supervisor's."""
+        """The refs that the supervisor has entered, by their places. Nobody else looks here."""
         self.is_closed = False
         """Whether it takes no more messages, because it was stopped."""
         self.failure: Exception | None = None

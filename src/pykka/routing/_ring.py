@@ -1,6 +1,6 @@
 """The ring of consistent hashing, which is never changed: a change makes another one.
 
-A ring is a tree of its points. A leaf has up to 32 points, sorted. What is above it has sixteen
+A ring is a tree of its points. A leaf has up to 64 points, sorted. What is above it has sixteen
 children, one for each value of the next four bits of the hash. Hashes are as good as random, so
 all leaves are about equally deep, and a change copies the ways to as many leaves as a routee has
 points (guarantee G13).
@@ -8,12 +8,12 @@ points (guarantee G13).
 
 from __future__ import annotations
 
-from bisect import bisect
-from itertools import groupby
+from bisect import bisect, bisect_left
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Final
 
     from pykka._ref import ActorRef
@@ -22,7 +22,7 @@ BITS: Final = 4
 TOP: Final = 60
 """By so many bits the hash is shifted at the root, so that the highest four are left."""
 
-LEAF: Final = 32
+LEAF: Final = 64
 """So many points are in a leaf, at most."""
 
 
@@ -56,81 +56,97 @@ class Ring:
     __slots__ = ("_tree",)
 
     def __init__(self, points: Iterable[tuple[int, ActorRef[Any]]] = ()) -> None:
-        self._tree = _plant(sorted(points, key=_hash_of), TOP)
+        ordered = sorted(points, key=itemgetter(0))
+        self._tree = _plant([each[0] for each in ordered], [each[1] for each in ordered], TOP)
 
-    def with_(self, hashes: Iterable[int], owner: ActorRef[Any]) -> Ring:
-        """A ring in which a routee owns these points as well."""
+    def with_(self, hashes: list[int], owner: ActorRef[Any]) -> Ring:
+        """A ring in which a routee owns these points as well, which are sorted."""
         ring = Ring()
-        ring._tree = _with(self._tree, TOP, sorted(hashes), owner)
+        ring._tree = _with(self._tree, TOP, hashes, owner)
         return ring
 
-    def without(self, hashes: Iterable[int], owner: ActorRef[Any]) -> Ring:
-        """A ring in which a routee owns none of these points, which are all that it has."""
+    def without(self, hashes: list[int], owner: ActorRef[Any]) -> Ring:
+        """A ring in which a routee owns none of these points, which are sorted, and all it has."""
         ring = Ring()
-        ring._tree = _without(self._tree, TOP, sorted(hashes), owner)
+        ring._tree = _without(self._tree, TOP, hashes, owner)
         return ring
 
     def owner(self, point: int) -> ActorRef[Any] | None:
         """Whose a point is, or `None` if there are no owners."""
-        tree, shift = self._tree, TOP
-        while tree.__class__ is _Fork:
-            tree = tree[0][point >> shift & 15]  # type: ignore[assignment]
+        tree: Any = self._tree
+        shift = TOP
+        while isinstance(tree, _Fork):
+            tree = tree.children[point >> shift & 15]
             shift -= BITS
-        hashes, owners = tree
-        index = bisect(hashes, point)  # type: ignore[arg-type]
-        if index < len(hashes):  # type: ignore[arg-type]
-            return owners[index]  # type: ignore[index, no-any-return]
+        leaf: _Leaf = tree
+        hashes, owners = leaf
+        index = bisect(hashes, point)
+        if index < len(hashes):
+            return owners[index]
         # It belongs to the next leaf, or to the first one, since it is a ring.
         found = _after(self._tree, TOP, point)
         return _first(self._tree) if found is None else found
 
 
-def _hash_of(point: tuple[int, ActorRef[Any]]) -> int:
-    return point[0]
+def _parts(hashes: list[int], shift: int) -> Iterator[tuple[int, int, int]]:
+    """Which of some sorted points go to which child: from where, and up to where."""
+    begin = 0
+    while begin < len(hashes):
+        bits = hashes[begin] >> shift
+        end = bisect_left(hashes, bits + 1 << shift, begin)
+        yield bits & 15, begin, end
+        begin = end
 
 
-def _plant(points: list[tuple[int, ActorRef[Any]]], shift: int) -> _Tree:
+def _plant(hashes: list[int], owners: list[ActorRef[Any]], shift: int) -> _Tree:
     """Make a tree of sorted points."""
-    if len(points) <= LEAF or shift < 0:
-        return _Leaf([each[0] for each in points], [each[1] for each in points])
+    if len(hashes) <= LEAF or shift < 0:
+        return _Leaf(hashes, owners)
     children: list[_Tree] = [_EMPTY] * 16
-    for bits, part in groupby(points, lambda each: each[0] >> shift & 15):
-        children[bits] = _plant(list(part), shift - BITS)
-    return _Fork(children, len(points))
+    for bits, begin, end in _parts(hashes, shift):
+        children[bits] = _plant(hashes[begin:end], owners[begin:end], shift - BITS)
+    return _Fork(children, len(hashes))
 
 
-def _with(tree: _Tree, shift: int, hashes: list[int], owner: ActorRef[Any]) -> _Tree:
+def _with(tree: _Tree, shift: int, points: list[int], owner: ActorRef[Any]) -> _Tree:
     if isinstance(tree, _Fork):
         children = tree.children.copy()
-        for bits, part in groupby(hashes, lambda each: each >> shift & 15):
-            children[bits] = _with(children[bits], shift - BITS, list(part), owner)
-        return _Fork(children, tree.size + len(hashes))
-    points = [*zip(tree.hashes, tree.owners, strict=True), *((each, owner) for each in hashes)]
-    points.sort(key=_hash_of)
-    return _plant(points, shift)
+        for bits, begin, end in _parts(points, shift):
+            children[bits] = _with(children[bits], shift - BITS, points[begin:end], owner)
+        return _Fork(children, tree.size + len(points))
+    hashes, owners = tree.hashes.copy(), tree.owners.copy()
+    for point in points:
+        index = bisect(hashes, point)
+        hashes.insert(index, point)
+        owners.insert(index, owner)
+    return _plant(hashes, owners, shift)
 
 
-def _without(tree: _Tree, shift: int, hashes: list[int], owner: ActorRef[Any]) -> _Tree:
+def _without(tree: _Tree, shift: int, points: list[int], owner: ActorRef[Any]) -> _Tree:
     if isinstance(tree, _Fork):
         children = tree.children.copy()
-        for bits, part in groupby(hashes, lambda each: each >> shift & 15):
-            children[bits] = _without(children[bits], shift - BITS, list(part), owner)
-        size = sum(each.size for each in children)
-        if size > LEAF // 2:  # half of what makes a fork, so that few changes go to and fro
-            return _Fork(children, size)
-        points = [each for child in children for each in _points(child)]
-    else:
-        gone = set(hashes)
-        points = [
-            each for each in _points(tree) if each[0] not in gone or each[1] is not owner
-        ]
-    return _Leaf([each[0] for each in points], [each[1] for each in points])
+        for bits, begin, end in _parts(points, shift):
+            children[bits] = _without(children[bits], shift - BITS, points[begin:end], owner)
+        size = tree.size - len(points)
+        # Half of what makes a fork, so that few changes go to and fro.
+        return _Fork(children, size) if size > LEAF // 2 else _as_leaf(children)
+    hashes, owners = tree.hashes.copy(), tree.owners.copy()
+    for point in points:
+        index = bisect_left(hashes, point)
+        while owners[index] is not owner:  # it has the same hash
+            index += 1
+        del hashes[index], owners[index]
+    return _Leaf(hashes, owners)
 
 
-def _points(tree: _Tree) -> list[tuple[int, ActorRef[Any]]]:
-    if isinstance(tree, _Fork):
-        return [each for child in tree.children for each in _points(child)]
-    return list(zip(tree.hashes, tree.owners, strict=True))
+def _as_leaf(children: Iterable[_Tree]) -> _Leaf:
+    hashes: list[int] = []
+    owners: list[ActorRef[Any]] = []
+    for child in children:
+        leaf = _as_leaf(child.children) if isinstance(child, _Fork) else child
+        hashes += leaf.hashes
+        owners += leaf.owners
+    return _Leaf(hashes, owners)
 
 
 def _after(tree: _Tree, shift: int, point: int) -> ActorRef[Any] | None:

@@ -31,10 +31,10 @@ class Change(NamedTuple):
 class Roster:
     """The routees of a router, and where each is.
 
-    Invariant: *a look at the index tells who is in the latest roster.* The rosters of a router that
-    come from one another by single changes share one index. An entry is written in the same step
-    in which the new roster takes the place of the one before (see `Routees._replace`). An older
-    roster does without it.
+    Invariant: *a look at the index tells who is in the latest roster.* The rosters of a router
+    that come from one another by single changes share one index. An entry is written in the same
+    step in which the new roster takes the place of the one before (see `Routees._replace`). An
+    older roster does without it.
 
     Args:
         members: The routees.
@@ -79,7 +79,10 @@ class Roster:
     def removal(self, ref: ActorRef[Any]) -> Change | None:
         """How a ref is removed; `None` if it is not there."""
         number = self.index.get(key_of(ref))
-        return None if number is None else Change(number, ref, None)
+        if number is None:
+            return None
+        # An equal ref may be there; or, if this is not the latest roster, another one, or none.
+        return Change(number, self.members.get(number), None)
 
     def entry(self, number: int, ref: ActorRef[Any] | None) -> Change | None:
         """How a ref, or nothing, gets a number; `None` if that is so."""

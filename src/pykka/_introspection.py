@@ -135,18 +135,14 @@ def find_all(obj: object, kind: type[Any]) -> list[tuple[tuple[str, ...], Any]]:
 def _remarkable(obj: object) -> list[tuple[str, object]]:
     """The public attributes of an object and its classes, without those that are plain."""
     own = _instance_dict(obj)
-    found: list[tuple[str, object]] = []
-    if not _PLAIN.issuperset(map(type, list(own.values()))):
-        found += [
-            item
-            for item in own.copy().items()
-            if item[0][:1] != "_" and type(item[1]) not in _PLAIN
-        ]
+    found: list[tuple[str, object]] = [
+        item for item in own.copy().items() if item[0][:1] != "_" and type(item[1]) not in _PLAIN
+    ]
     for cls in _classes_of(obj):
+        if id(cls) in _library:
+            continue
         attributes = _class_dict(cls)
-        if id(cls) in _library or _PLAIN_ON_CLASSES.issuperset(
-            map(type, list(attributes.values()))
-        ):
+        if _PLAIN_ON_CLASSES.issuperset(map(type, list(attributes.values()))):
             continue
         if str(attributes.get("__module__")).startswith(_LIBRARY):
             _library.add(id(cls))

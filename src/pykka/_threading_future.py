@@ -134,10 +134,12 @@ class ThreadingFuture(Future[T]):
             del self  # as in get()
 
     def set(self, value: T | None = None) -> None:
-        self._resolve((value, None))
+        if not self._try_resolve((value, None)):
+            raise FutureAlreadySetError(ALREADY_SET)
 
     def set_exception(self, exc_info: OptExcInfo | BaseException | None = None) -> None:
-        self._resolve((None, _as_raised(exc_info)))
+        if not self._try_resolve((None, _as_raised(exc_info))):
+            raise FutureAlreadySetError(ALREADY_SET)
 
     def done(self) -> bool:
         lazy = self._lazy
@@ -210,15 +212,16 @@ class ThreadingFuture(Future[T]):
         if not self._when_ready(waiter) and self._enter(waiter) is not None:
             self._serve_late(waiter)
 
-    def _resolve(self, outcome: Outcome) -> None:
-        if not self._try_resolve(outcome):
-            raise FutureAlreadySetError(ALREADY_SET)
-
     def _try_resolve(self, outcome: Outcome) -> bool:
         """Resolve the future; False if something else did or has to."""
-        _need_room()
+        log = self._log
+        if log:
+            _need_room()  # for the calls that serve those who wait
         try:
-            self._log.append(outcome)
+            log.append(outcome)
+            if log[0] is outcome:
+                self._outcome = outcome
+                return True
             return self._settle(outcome)
         except RecursionError:
             # The stack is full, which is no fault of those who wait. Another one is not. There

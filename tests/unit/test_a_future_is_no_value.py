@@ -193,7 +193,8 @@ def test_a_missing_attribute(future: Any) -> None:
     with pytest.raises(AttributeError) as info:
         future.append(4)
     assert "'append'" in str(info.value)
-    assert "call .get() on it" in str(info.value)
+    # Before, the method that says so would make each ask slower.
+    assert ("call .get() on it" in str(info.value)) is (sys.version_info >= (3, 12))
 
 
 def test_what_looks_at_objects_sees_no_difference(future: Any) -> None:

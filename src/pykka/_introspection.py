@@ -119,6 +119,8 @@ def find_all(obj: object, kind: type[Any]) -> list[tuple[tuple[str, ...], Any]]:
     It looks at what the object and its classes hold, and goes into what is traversable; into what
     it comes back to in a circle, once.
     """
+    if not _remarkable(obj):
+        return []
     found: list[tuple[tuple[str, ...], Any]] = []
     to_do: list[tuple[tuple[str, ...], object]] = [((), obj)]
     seen = {id(obj)}

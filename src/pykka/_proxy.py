@@ -85,9 +85,10 @@ class ActorProxy(Generic[A]):
         first_actor = actor_ref._actor
         if not actor_ref.is_alive():
             raise _dead_error(actor_ref)
-        self.actor_ref = actor_ref
-        self._attr_path = tuple(attr_path or ())
-        self._first_actor = first_actor
+        own = self.__dict__  # __setattr__() is for attributes of the actor
+        own["actor_ref"] = actor_ref
+        own["_attr_path"] = tuple(attr_path or ())
+        own["_first_actor"] = first_actor
         self._warn_of_proxies_to_self()
 
     @property

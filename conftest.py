@@ -71,6 +71,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             page, _, name = nodeid.partition("::")
             return page if name.startswith("line:") else nodeid
 
+        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+            # With each test that is done, the scheduler looks through all that its worker was ever
+            # given. So what is done is forgotten, or the number of tests would count twice.
+            name = self.registered_collections[node][item_index]
+            scope = self._split_scope(name)
+            piece = self.assigned_work[node][scope]
+            piece[name] = True
+            if all(piece.values()):
+                del self.assigned_work[node][scope]
+            self._reschedule(node)
+
     return PagesInOnePiece(config, log)
 
 

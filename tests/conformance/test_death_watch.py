@@ -301,6 +301,7 @@ def test_no_bound_of_a_users_own_inbox_applies(agent: Any, runtime: Runtime) -> 
 # --- races --------------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned
 @ENDS
 @pytest.mark.parametrize("urgent", [False, True])
 def test_exactly_one_when_the_watch_races_the_end(

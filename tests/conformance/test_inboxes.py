@@ -557,6 +557,7 @@ def test_log_handlers_and_finalisers_may_send(spec: InboxSpec, agent: Any) -> No
     assert ref.ask(3, timeout=PATIENCE) == 3
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize(
     "spec",
     [

@@ -552,6 +552,7 @@ def test_all_errors_of_a_start_are_one_kind() -> None:
 # --- what hangs ---------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("how", ["terminate", "stop"])
 @needs("blocking handlers")
 def test_a_child_that_hangs_while_it_stops_does_not_hold_its_supervisor_up(

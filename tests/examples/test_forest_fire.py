@@ -38,6 +38,7 @@ def reached(places: list[Place]) -> set[Place]:
     return burned
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("density", [0.4, 0.6, 0.8, 1.0])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_what_burns(fire: ModuleType, density: float, seed: int) -> None:

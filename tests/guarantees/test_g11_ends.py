@@ -45,6 +45,7 @@ class Watcher(pykka.PooledActor):
         return None
 
 
+@pytest.mark.thinned
 @ERRORS
 @RECORDERS
 @pytest.mark.parametrize("way", ["kill", "kill with a deadline", "kill without waiting"])
@@ -172,6 +173,7 @@ def test_an_abandonment_is_interrupted_everywhere() -> None:
     assert_everything_works()
 
 
+@pytest.mark.thinned
 @ERRORS
 @RECORDERS
 def test_a_shutdown_is_interrupted_everywhere(

@@ -109,12 +109,14 @@ WAYS: dict[str, Callable[[pykka.ActorRef[Any]], object]] = {
 }
 
 
+@pytest.mark.thinned
 @RUNTIMES
 @pytest.mark.parametrize("way", WAYS)
 def test_no_step_of_an_end_leaves_a_ghost(way: str, kind: type[pykka.Actor]) -> None:
     interrupt_everywhere(kind, WAYS[way])
 
 
+@pytest.mark.exhaustive
 def test_no_step_of_an_abandonment_leaves_a_ghost() -> None:
     """Also if the actor does not hang at all, and waits for a message; then its thread ends."""
     interrupt_everywhere(Threading, lambda ref: abandon(ref._address))

@@ -159,6 +159,7 @@ def test_10_000_tells_and_asks_under_fire(recorder: type[Recording]) -> None:
     assert_everything_works()
 
 
+@pytest.mark.thinned
 @RECORDERS
 @ERRORS
 @pytest.mark.parametrize(

@@ -158,6 +158,7 @@ def make(runtime: Runtime, **attributes: Any) -> type[Any]:
     return type("Odd", (runtime.run(Subject),), attributes)
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("end", ["stop", "crash"])
 @pytest.mark.parametrize("good", [0, 1, 2])
 @pytest.mark.parametrize("name", users_names())
@@ -167,6 +168,7 @@ def test_what_raises_when_it_is_looked_up(
     live_through(make(runtime, **{name: Raising(name, good, runtime.actor_class)}), end)
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("end", ["kill", "crash"])
 @pytest.mark.parametrize("value", [None, raise_fault], ids=["None", "raises"])
 @pytest.mark.parametrize("name", [name for name in users_names() if "create" not in name])
@@ -177,6 +179,7 @@ def test_what_is_none_or_raises_when_it_is_called(
     live_through(make(runtime, **{name: attribute}), end)
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("mode", [None, 0, 2], ids=str)
 @pytest.mark.parametrize("name", users_names())
 def test_supervised(
@@ -304,6 +307,7 @@ def no_hash() -> Any:
 ODD_MESSAGES = [dead_proxy, NoClass, NoAttributes, no_hash]
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("message", ODD_MESSAGES, ids=lambda make: make.__name__)
 @pytest.mark.parametrize("end", ["handled", "stop", "kill", "crash", "abandon"])
 def test_a_message_that_raises_at_any_look_is_answered(

@@ -395,6 +395,7 @@ def in_system():
 """
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize(
     ("way", "said"),
     [

@@ -376,6 +376,7 @@ SENDERS = [
 ]
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("senders", SENDERS, ids=lambda senders: "+".join(senders.values()))
 def test_every_interleaving(senders: dict[str, str], workers: int) -> None:

@@ -340,8 +340,17 @@ RACES: dict[str, dict[str, Any]] = {
 }
 
 
+TAKE_LONG = {"the thread leaves", "the thread may leave"}
+
+
 @pytest.mark.usefixtures("untraced")
-@pytest.mark.parametrize("race", RACES.values(), ids=RACES)
+@pytest.mark.parametrize(
+    "race",
+    [
+        pytest.param(race, id=name, marks=pytest.mark.exhaustive if name in TAKE_LONG else ())
+        for name, race in RACES.items()
+    ],
+)
 def test_every_interleaving(race: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """With few preemptions; `tests/stress/test_interleavings_of_the_clock.py` has more."""
     preemptions = 2 if race["present"] is None else 1

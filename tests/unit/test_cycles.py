@@ -103,6 +103,7 @@ def timers(ref: pykka.ActorRef[Any]) -> int:
     )
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("end", ["delivered", "cancelled", "cancelled on its way"])
 def test_a_timer_that_is_over_is_freed(
     end: str, runtime: Runtime, system: pykka.ActorSystem, clock: ManualClock

@@ -160,6 +160,7 @@ def test_a_deep_kill_can_be_done_again(frames: int) -> None:
     assert ref.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("on_main", [True, False])
 @pytest.mark.parametrize("frames", DEPTHS)
 def test_a_worker_that_is_needed_for_a_deep_tell_is_started(

@@ -181,6 +181,7 @@ def make(how: str, before: list[str], come: list[str], leave: list[str]) -> Scen
     return Scenario(tasks, state, check)
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("how", ["set", "handle"])
 @pytest.mark.parametrize(
     ("before", "come", "leave"),

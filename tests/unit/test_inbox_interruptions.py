@@ -85,6 +85,7 @@ class Blocked:
         return result
 
 
+@pytest.mark.thinned
 @ERRORS
 @pytest.mark.parametrize(
     ("spec", "before"),
@@ -167,6 +168,7 @@ def test_a_privileged_send_is_interrupted_everywhere(
     assert inject(prepare, error) > 5
 
 
+@pytest.mark.thinned
 @ERRORS
 @pytest.mark.parametrize("spec", [Bounded(1), Priority(level, capacity=1)], ids=name_of)
 @pytest.mark.parametrize("asks", [False, True])
@@ -211,6 +213,7 @@ def test_a_blocked_send_is_interrupted_everywhere(
     assert places > 20
 
 
+@pytest.mark.thinned
 @ERRORS
 @pytest.mark.parametrize("spec", [Bounded(1), Priority(level, capacity=1)], ids=name_of)
 def test_a_sender_that_gives_up_lets_the_next_in_wherever_it_is_interrupted(
@@ -242,6 +245,7 @@ def test_a_sender_that_gives_up_lets_the_next_in_wherever_it_is_interrupted(
     assert inject(prepare, error) > 20
 
 
+@pytest.mark.thinned
 @ERRORS
 @pytest.mark.parametrize("spec", [Bounded(2), Priority(level, capacity=2)], ids=name_of)
 @pytest.mark.parametrize("way", ["get", "get_nowait", "take_all"])

@@ -185,6 +185,7 @@ def texts_of(error: BaseException | None) -> str:
     return "\n".join(texts)
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize(("runtime", "name"), CASES)
 def test_a_program_may_use_the_name_for_itself(
@@ -212,6 +213,7 @@ def test_a_program_may_use_the_name_for_itself(
         assert not ref.is_alive()
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize(("runtime", "name"), CASES)
 def test_a_program_may_use_the_name_for_itself_across_a_restart(
     runtime: Any, name: str, log: Log

@@ -26,6 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+@pytest.mark.exhaustive
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     sources = {
@@ -39,6 +40,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert names == sources | extra
 
 
+@pytest.mark.exhaustive
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert wheel.name == f"pykka-{pykka.__version__}-py3-none-any.whl"
     archive = zipfile.ZipFile(wheel)
@@ -50,6 +52,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert "Requires-Dist" not in text, "the core depends on the standard library only"
 
 
+@pytest.mark.exhaustive
 def test_the_wheel_works_without_anything_else(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     program = (

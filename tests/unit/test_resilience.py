@@ -248,6 +248,7 @@ class Message:
     """A message that can be referred to weakly."""
 
 
+@pytest.mark.thinned
 @PIECES
 @pytest.mark.parametrize("fails", [False, True], ids=["succeeds", "fails"])
 @pytest.mark.parametrize("block", [True, False], ids=["block", "do not block"])

@@ -23,6 +23,7 @@ def test_every_message_through_a_pool_that_crashes_has_one_fate(runtime: Runtime
     print(pool.run())
 
 
+@pytest.mark.thinned
 @pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(
     "options",

@@ -434,6 +434,7 @@ CASES = [
 ]
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize(("target", "number"), CASES)
 def test_it_is_refused(target: Target, number: int) -> None:
     found: Any = (wrong_values(target) or [])[number]

@@ -146,12 +146,14 @@ def refuses(setting: Setting, name: str, call: Callable[[], object]) -> None:
     assert setting.state() == before, "it has had an effect"
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("what", WAITS)
 @pytest.mark.parametrize("bad", NEVER_SECONDS, ids=lambda x: repr(x)[:20])
 def test_a_timeout_that_is_none(setting: Setting, what: str, bad: Any) -> None:
     refuses(setting, "timeout", lambda: WAITS[what](setting, bad))
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("what", SECONDS, ids=".".join)
 @pytest.mark.parametrize("bad", [*NO_ALARM, None], ids=lambda x: repr(x)[:20])
 def test_seconds_that_are_none(setting: Setting, what: tuple[str, str], bad: Any) -> None:

@@ -31,13 +31,13 @@ help: ## list the commands
 demo: $(VENV)/ready-demo ## run the main job: parse Python's own standard library with a pool of actors
 	@$(BIN)/python examples/stdlib_census.py $(FOLDER)
 
-test: $(VENV)/ready-examples ## run the quick tests, in about five minutes; on another Python: make test PYTHON=…
-	@echo "The quick tests, on $$($(BIN)/python --version), take about five minutes on two cores …"
+test: $(VENV)/ready-examples ## run the quick tests, in about two minutes; on another Python: make test PYTHON=…
+	@echo "The quick tests, on $$($(BIN)/python --version), take about two minutes on two cores …"
 	@$(TESTING)/python $(PYTEST)
 	@echo "The quick tests have passed. make test-all and make stress try more."
 
-test-all: $(VENV)/ready-dev ## run the exhaustive tests, with coverage, in about fifteen minutes
-	@echo "The exhaustive tests, on $$($(BIN)/python --version), take about fifteen minutes on two cores …"
+test-all: $(VENV)/ready-dev ## run the exhaustive tests, with coverage, in about ten minutes
+	@echo "The exhaustive tests, on $$($(BIN)/python --version), take about ten minutes on two cores …"
 	@$(if $(CRASHES_IF_MEASURED),$(TESTING)/python $(PYTEST) --exhaustive, \
 	$(BIN)/coverage erase && $(TESTING)/coverage run $(PYTEST) --exhaustive && \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report)

@@ -17,14 +17,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Mapping
 
+Item = TypeVar("Item")
 PREEMPTIONS = 2
 """In the quick tier, how often at most a task that could go on has to wait for another one. Each
 mistake that is planted in the tests shows itself with two."""
@@ -67,32 +68,31 @@ def leave_out(items: list[pytest.Item]) -> list[pytest.Item]:
     for item in items:
         if not item.get_closest_marker("exhaustive") and item.get_closest_marker("thinned"):
             thinned[item.nodeid.partition("[")[0]].append(item)
-    for each in thinned.values():
-        left_out += thin(each)
+    for same in thinned.values():
+        runs = few({item: _combinations(item) for item in same})
+        left_out += [item for item in same if item not in runs]
     gone = set(left_out)
     items[:] = [item for item in items if item not in gone]
     return left_out
 
 
-def thin(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Of one test with many parameters, return what can be left out.
-
-    What is left tries each value of each parameter; or, if the test is marked `thinned(n)`, each
-    combination of the values of any n parameters. Which it is depends on nothing but the order.
-    """
-    tries = {item: set(_combinations(item)) for item in items}
-    missing = set().union(*tries.values())
+def few(tries: Mapping[Item, set[Hashable]]) -> set[Item]:
+    """A few that together try all that there is to try; in each process the same ones."""
+    chosen: set[Item] = set()
+    missing: set[Hashable] = set().union(*tries.values())
     while missing:
         best = max(tries, key=lambda item: len(tries[item] & missing))
-        missing -= tries.pop(best)
-    return list(tries)
+        missing -= tries[best]
+        chosen.add(best)
+    return chosen
 
 
-def _combinations(item: pytest.Item) -> Iterable[Hashable]:
-    """What the test tries, of what there is to be tried."""
-    assert isinstance(item, pytest.Function)
+def _combinations(item: pytest.Item) -> set[Hashable]:
+    """What a test that is marked `thinned` tries: values of parameters, or pairs of them."""
     marker = item.get_closest_marker("thinned")
     assert marker is not None
-    [size] = marker.args or [1]
+    assert isinstance(item, pytest.Function)
+    # By their identity, for some cannot be hashed. All tests of a product share its values.
     values = [(name, id(value)) for name, value in sorted(item.callspec.params.items())]
-    return combinations(values, size)
+    size = marker.args[0] if marker.args else 1
+    return set(combinations(values, min(size, len(values))))

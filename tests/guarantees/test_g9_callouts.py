@@ -158,7 +158,7 @@ def make(runtime: Runtime, **attributes: Any) -> type[Any]:
     return type("Odd", (runtime.run(Subject),), attributes)
 
 
-@pytest.mark.thinned
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("end", ["stop", "crash"])
 @pytest.mark.parametrize("good", [0, 1, 2])
 @pytest.mark.parametrize("name", users_names())
@@ -168,7 +168,7 @@ def test_what_raises_when_it_is_looked_up(
     live_through(make(runtime, **{name: Raising(name, good, runtime.actor_class)}), end)
 
 
-@pytest.mark.thinned
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("end", ["kill", "crash"])
 @pytest.mark.parametrize("value", [None, raise_fault], ids=["None", "raises"])
 @pytest.mark.parametrize("name", [name for name in users_names() if "create" not in name])
@@ -179,7 +179,7 @@ def test_what_is_none_or_raises_when_it_is_called(
     live_through(make(runtime, **{name: attribute}), end)
 
 
-@pytest.mark.thinned
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("mode", [None, 0, 2], ids=str)
 @pytest.mark.parametrize("name", users_names())
 def test_supervised(

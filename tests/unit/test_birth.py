@@ -112,7 +112,7 @@ def require_nothing_of(others: list[Any]) -> None:
         other.stop(block=False)
 
 
-@pytest.mark.thinned
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("how", HOW)
 def test_the_name_and_the_inbox_are_those_of_the_actor_that_is_started(
     outer: Any, how: str
@@ -129,7 +129,7 @@ def test_the_name_and_the_inbox_are_those_of_the_actor_that_is_started(
     assert current.state.birth is None
 
 
-@pytest.mark.thinned
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("how", HOW)
 def test_a_system_gets_the_actor_that_it_starts(outer: Any, how: str) -> None:
     with pykka.ActorSystem("mine") as system:
@@ -140,7 +140,7 @@ def test_a_system_gets_the_actor_that_it_starts(outer: Any, how: str) -> None:
         require_nothing_of(others)
 
 
-@pytest.mark.thinned
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("how", HOW)
 def test_a_parent_gets_the_child_that_it_starts(outer: Any, how: str) -> None:
     parent = Parent.start()
@@ -166,7 +166,7 @@ def by_function(outer: Any, how: str) -> ChildSpec:
     return ChildSpec("child", lambda: outer(how))
 
 
-@pytest.mark.thinned
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("spec", [by_class, by_options, by_function])
 def test_a_supervisor_gets_its_child_also_after_a_restart(

@@ -78,8 +78,10 @@ class Watch:
         callers = []
         while frame is not None:
             name = frame.f_code.co_qualname
-            # The garbage collector runs finalisers where it likes.
-            if name.endswith("__del__") or name == "Prompt.ring" or "gc_" in name:
+            # The garbage collector runs finalisers where it likes, also of a log handler.
+            if name.endswith(("__del__", "_removeHandlerRef")) or "gc_" in name:
+                return
+            if name == "Prompt.ring":
                 return
             if (
                 "weakref" in frame.f_code.co_filename

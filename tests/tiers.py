@@ -8,7 +8,8 @@ quick one does, and
 - runs those marked `thinned` with all combinations of their parameters, and not only with so many
   that each value of each parameter is tried,
 - explores with any number of preemptions, if the test does not say how many (`interleave.py`),
-- gives Hypothesis a budget that is several times larger.
+- gives Hypothesis a budget that is several times larger, and what is repeated to find a race four
+  times as many repetitions (`repetitions()`).
 
 What is named on the command line runs in either tier, marked or not.
 """
@@ -59,6 +60,11 @@ def preemptions(wanted: int | None) -> int | None:
     if _Tier.is_exhaustive:
         return wanted
     return PREEMPTIONS if wanted is None else min(wanted, PREEMPTIONS)
+
+
+def repetitions(wanted: int) -> int:
+    """How often a test repeats what it does to find a race, if it is to be so often."""
+    return wanted if _Tier.is_exhaustive else wanted // 4
 
 
 def leave_out(items: list[pytest.Item]) -> list[pytest.Item]:

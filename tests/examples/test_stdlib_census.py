@@ -545,6 +545,7 @@ def _check_partial(text: str) -> None:
     assert 0 < examined < total
 
 
+@pytest.mark.exhaustive
 def test_nobody_reads_the_output_any_more() -> None:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with running(command("stdlib_census.py"), **pipes) as process:

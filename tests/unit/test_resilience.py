@@ -14,6 +14,7 @@ import pytest
 from tests.askables import Scripted
 from tests.leaks import PATIENCE, wait_until
 from tests.stress.traffic import traffic
+from tests.tiers import repetitions
 
 import pykka
 from pykka._askable import pause
@@ -330,7 +331,7 @@ def test_finalisers_may_ask_through_all_pieces() -> None:
 
 @pytest.mark.usefixtures("untraced")
 def test_the_books_balance_whatever_happens(runtime: Runtime) -> None:
-    traffic(runtime, asks=3_000, seed=random.randrange(1_000_000))
+    traffic(runtime, asks=repetitions(3_000), seed=random.randrange(1_000_000))
 
 
 # --- errors -------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.stress.restarts import Trial, check_flat
 from tests.stress.supervised_pool import Pool
+from tests.tiers import repetitions
 
 if TYPE_CHECKING:
     from tests.conftest import Runtime
@@ -19,7 +20,8 @@ pytestmark = pytest.mark.usefixtures("quiet")
 @pytest.mark.usefixtures("untraced")
 def test_every_message_through_a_pool_that_crashes_has_one_fate(runtime: Runtime) -> None:
     seed = random.randrange(1_000_000)
-    pool = Pool(runtime.actor_class, messages=20_000, workers=4, senders=3, seed=seed)
+    messages = repetitions(20_000)
+    pool = Pool(runtime.actor_class, messages=messages, workers=4, senders=3, seed=seed)
     print(pool.run())
 
 

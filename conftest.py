@@ -60,16 +60,24 @@ def pytest_configure(config: pytest.Config) -> None:
     tiers.choose(exhaustive=config.option.exhaustive)
 
 
+_IN_ONE_PIECE = {"tests/guarantees/test_g13_linear.py", "tests/unit/test_package.py"}
+"""Files of tests with a fixture for the whole file that takes seconds."""
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the examples of a page in one process: each goes on where the one before it ended."""
+    """Keep in one process what belongs together.
+
+    That is the examples of a page, for each goes on where the one before it ended, and the tests
+    that share something which takes long to make.
+    """
     # Not by xdist's own groups, which xdist 3.8 cannot tell from others under pytest 9.2.
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 (it need not be there)
 
-    class PagesInOnePiece(LoadScopeScheduling):
+    class InPieces(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            page, _, name = nodeid.partition("::")
-            return page if name.startswith("line:") else nodeid
+            file, _, name = nodeid.partition("::")
+            return file if name.startswith("line:") or file in _IN_ONE_PIECE else nodeid
 
         def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
             # With each test that is done, the scheduler looks through all that its worker was ever
@@ -82,7 +90,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
                 del self.assigned_work[node][scope]
             self._reschedule(node)
 
-    return PagesInOnePiece(config, log)
+    return InPieces(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 import threading
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ class Watch:
     def __init__(self) -> None:
         self.found: list[str] = []
         self._run = MonotonicClock._run
+        self._collector: int | None = None
+        gc.callbacks.append(self._on_collection)
 
     def install(self) -> None:
         """Look at all clocks' threads that are started from now on."""
@@ -74,14 +77,16 @@ class Watch:
             if waits or (arg.__name__ == "sleep" and arg.__module__ == "time"):
                 self._note(frame, f"{arg!r} by {code.co_qualname}")
 
+    def _on_collection(self, phase: str, _info: object) -> None:
+        self._collector = threading.get_ident() if phase == "start" else None
+
     def _note(self, frame: Any, what: str) -> None:
+        if self._collector == threading.get_ident():
+            return  # the garbage collector runs finalisers where it likes, and ends coroutines
         callers = []
         while frame is not None:
             name = frame.f_code.co_qualname
-            # The garbage collector runs finalisers where it likes, also of a log handler.
-            if name.endswith(("__del__", "_removeHandlerRef")) or "gc_" in name:
-                return
-            if name == "Prompt.ring":
+            if name.endswith("__del__") or name == "Prompt.ring" or "gc_" in name:
                 return
             if (
                 "weakref" in frame.f_code.co_filename

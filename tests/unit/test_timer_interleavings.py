@@ -257,8 +257,11 @@ def _steps(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(
     ("interval", "rings", "preemptions"),
-    [(None, 1, None), (1000, 2, 3), (1000, 3, 2)],
-    ids=["once", "twice", "three times"],
+    [
+        pytest.param(None, 1, None, id="once"),
+        pytest.param(1000, 2, 3, id="twice"),
+        pytest.param(1000, 3, 2, id="three times", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_cancelling_is_right_in_every_interleaving(
     interval: float | None, rings: int, preemptions: int | None

@@ -72,7 +72,9 @@ def leave_out(items: list[pytest.Item]) -> list[pytest.Item]:
     thinned: defaultdict[str, list[pytest.Item]] = defaultdict(list)
     left_out = [item for item in items if item.get_closest_marker("exhaustive")]
     for item in items:
-        if not item.get_closest_marker("exhaustive") and item.get_closest_marker("thinned"):
+        if item.get_closest_marker("exhaustive") or not hasattr(item, "callspec"):
+            continue
+        if item.get_closest_marker("thinned"):
             thinned[item.nodeid.partition("[")[0]].append(item)
     for same in thinned.values():
         runs = few({item: _combinations(item) for item in same})

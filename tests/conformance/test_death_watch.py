@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.conformance.agents import Diary
     from tests.conftest import Runtime
 
+pytestmark = pytest.mark.thinned
+
 
 @pytest.fixture
 def watcher_class(runtime: Runtime) -> Any:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from pykka.dead_letters import DeadLetter
 
+pytestmark = pytest.mark.thinned
+
 POLICIES = ["block", "raise", "drop_newest", "drop_oldest"]
 
 

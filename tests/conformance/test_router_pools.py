@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from pykka.timers import ManualClock
 
+pytestmark = pytest.mark.thinned
+
 EVERY = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 EACH_TO_ONE = pytest.mark.parametrize("make", TO_ONE.values(), ids=TO_ONE)
 EVEN_SMALL = {"max_restarts": 1_000}

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.conformance.agents import Gate
     from tests.conftest import Runtime
 
+pytestmark = pytest.mark.thinned
+
 TO_ONE: dict[str, Callable[[Any], Any]] = {
     "RoundRobin": routing.RoundRobin,
     "Random": routing.Random,

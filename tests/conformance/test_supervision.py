@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from pykka.timers import ManualClock
 
+pytestmark = pytest.mark.thinned
+
 STOP, KILL, CRASH = "stop", "kill", "crash"
 STRATEGIES = ["one_for_one", "one_for_all", "rest_for_one"]
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from pykka.timers import ManualClock
 
+pytestmark = pytest.mark.thinned
+
 PAUSE = Backoff(minimum=10, maximum=10, jitter=0)
 
 STOPPING, WAITING, STARTING = "stopping", "waiting", "starting"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tests.conformance.supervised import Offices
     from tests.conftest import Runtime
 
+pytestmark = pytest.mark.thinned
+
 
 def by_class(specs: list[ChildSpec], **options: Any) -> pykka.ActorRef[Any]:
     return Supervisor.start(specs, **options)

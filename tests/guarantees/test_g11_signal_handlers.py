@@ -29,6 +29,8 @@ from pykka.messages import _ActorStop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.thinned
+
 
 class Recording(pykka.Actor):
     """Remembers what it handled."""

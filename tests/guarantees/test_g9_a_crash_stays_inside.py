@@ -18,6 +18,8 @@ import pykka
 if TYPE_CHECKING:
     from tests.conftest import Log, Runtime
 
+pytestmark = pytest.mark.thinned
+
 
 class Worker(pykka.Actor):
     """Raises what it is sent; tells which thread stopped it, and how."""

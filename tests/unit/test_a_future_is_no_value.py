@@ -20,6 +20,8 @@ from pykka.resilience import Retry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.thinned
+
 
 class Source(pykka.ThreadingActor):
     def rows(self) -> list[int]:

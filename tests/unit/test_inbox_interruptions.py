@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from pykka._policy_inbox import PolicyInbox
 
+pytestmark = pytest.mark.thinned
+
 ERRORS = pytest.mark.parametrize("error", [Alarm, CtrlC])
 
 

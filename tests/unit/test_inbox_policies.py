@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from pykka._policy_inbox import PolicyInbox
 
+pytestmark = pytest.mark.thinned
+
 BLOCKING = Bounded(2)
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import Runtime
 
+pytestmark = pytest.mark.thinned
+
 
 class Service(pykka.Actor):
     def on_receive(self, message: Any) -> Any:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # --- who comes and goes -------------------------------------------------------------------------
 
+pytestmark = pytest.mark.thinned
+
 
 @each_kind
 def test_routees_come_and_go(make: Any) -> None:

@@ -117,7 +117,17 @@ def is_value(cls: type) -> bool:
 
 INTERNAL = {
     pykka.ActorSystem: {
-        *("register", "unregister", "forget", "everybody", "enter_urn", "forget_urn", "bury"),
+        *(
+            "register",
+            "unregister",
+            "forget",
+            "everybody",
+            "enter_urn",
+            "forget_urn",
+            "bury",
+            "let_children_go",
+            "tell_of_crash",
+        ),
         "knows",
         *("use_dispatcher", "need_pool", "end"),
     },

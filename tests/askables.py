@@ -9,7 +9,7 @@ import pykka
 from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
-    from pykka._clock import Alarm
+    from pykka.timers._clock import Alarm
 
 
 class Scripted:

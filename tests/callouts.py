@@ -2,7 +2,7 @@
 
 What such code raises must not come out where it would leave an asker without an answer, keep the
 turn of an actor, or end a thread (guarantee G9). So a place is *guarded* if it lies in the body of
-a `try` that catches every exception. The doors are for that; see `pykka._logging`.
+a `try` that catches every exception. The doors are for that; see `pykka._util.log`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from tests.leaks import PATIENCE, LeakCheck
 from tests.on_the_clock import watch
 
 import pykka
-from pykka._dead_letters import _owing
+from pykka._system.dead_letters import _owing
 from pykka.timers import ManualClock
 
 if TYPE_CHECKING:

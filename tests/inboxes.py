@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pykka._address import Address
-from pykka._threading_future import new_threading_future
+from pykka._cell.cell import Address
+from pykka._futures.threading_future import new_threading_future
 from pykka.inboxes import InboxSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._policy_inbox import PolicyInbox
+    from pykka.inboxes._bounded import PolicyInbox
 
 
 class Undertaker:

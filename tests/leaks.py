@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from pykka._system import all_systems
+from pykka._system.system import all_systems
 from pykka.runtimes.pool import dispatcher
 
 if TYPE_CHECKING:

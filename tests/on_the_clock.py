@@ -13,8 +13,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pykka
-from pykka._clock import MonotonicClock
-from pykka._locks import Bell
+from pykka._util.locks import Bell
+from pykka.timers._clock import MonotonicClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

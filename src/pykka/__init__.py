@@ -6,12 +6,10 @@ Start with `ThreadingActor`. The documentation has a tutorial, guides and a refe
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from pykka._actor import Actor
-from pykka._arrivals import as_completed
-from pykka._crashes import ActorCrash
-from pykka._crashes import crash_hook as _crash_hook
-from pykka._death_watch import Terminated
-from pykka._events import EventBus
+from pykka._actor.actor import Actor
+from pykka._actor.death_watch import Terminated
+from pykka._actor.options import ActorOptions
+from pykka._cell.reasons import Abandoned, Failed, Killed, Reason, Stopped
 from pykka._exceptions import (
     ActorDeadError,
     ActorError,
@@ -23,26 +21,28 @@ from pykka._exceptions import (
     StashFullError,
     Timeout,
 )
-from pykka._future import Future, get_all
-from pykka._options import ActorOptions
-from pykka._proxy import ActorProxy, CallableProxy, traversable
-from pykka._reasons import Abandoned, Failed, Killed, Reason, Stopped
-from pykka._ref import ActorRef
-from pykka._registry import ActorRegistry
-from pykka._scope import ActorScope
+from pykka._futures.arrivals import as_completed
+from pykka._futures.future import Future, get_all
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._ref.proxy import ActorProxy, CallableProxy, traversable
+from pykka._ref.ref import ActorRef
 from pykka._statistics import (
     ActorStatistics,
     DispatcherStatistics,
     InboxStatistics,
     SystemStatistics,
 )
-from pykka._system import ActorSystem
-from pykka._threading_future import ThreadingFuture
-from pykka._timers import Timer
+from pykka._system.crashes import ActorCrash
+from pykka._system.crashes import crash_hook as _crash_hook
+from pykka._system.events import EventBus
+from pykka._system.registry import ActorRegistry
+from pykka._system.scope import ActorScope
+from pykka._system.system import ActorSystem
 from pykka._version import __version__ as __version__
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.runtimes.threading import ThreadingActor
+from pykka.timers._timer import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from pykka.messages import ProxyCall
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pykka._future import Future
+    from pykka._futures.future import Future
 
 T = TypeVar("T")
 

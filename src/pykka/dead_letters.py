@@ -29,8 +29,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pykka._dead_letters import DeadLetter, DeadLetterStatistics
-from pykka._system import default_system
+from pykka._system.dead_letters import DeadLetter, DeadLetterStatistics
+from pykka._system.system import default_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from pykka._address import Address
+    from pykka._cell.cell import Address
 
 __all__ = ["ProxyCall", "ProxyGetAttr", "ProxySetAttr"]
 
@@ -38,9 +38,9 @@ KEYED: set[type] = set()
 with priorities, they have their turn."""
 
 # What an actor does on each type of system message; any other type goes to `on_receive()`. The
-# functions are entered by `pykka._life`. Subclasses enter themselves when their class statement
-# runs. That keeps the question "is this message for the actor or for us?" at one look-up for each
-# message, without a chain of isinstance checks.
+# functions are entered by `pykka._lifecycle.invoke`. Subclasses enter themselves when their class
+# statement runs. That keeps the question "is this message for the actor or for us?" at one look-up
+# for each message, without a chain of isinstance checks.
 _handlers: dict[type, Callable[[Address, Any], object]] = {}
 
 

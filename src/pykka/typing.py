@@ -23,13 +23,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
-from pykka._actor import Actor
+from pykka._actor.actor import Actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from types import TracebackType
 
-    from pykka._future import Future
+    from pykka._futures.future import Future
 
 __all__ = ["ActorMemberMixin", "Method", "proxy_field", "proxy_method"]
 

@@ -13,8 +13,8 @@ from tests.conformance.agents import Gate, failing, needs
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._reasons import Abandoned, Failed, Killed, Stopped
-from pykka._waiting import follow
+from pykka._cell.reasons import Abandoned, Failed, Killed, Stopped
+from pykka._deadlock.wait_graph import follow
 from pykka.timers import ManualClock
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from tests.conformance.agents import Gate, failing
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._reasons import Failed, Killed, Stopped
+from pykka._cell.reasons import Failed, Killed, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from tests.stress.crowd import crowd
 
 import pykka
 from pykka import dead_letters, debug
-from pykka._dead_letters import DeadLetters
-from pykka._system import default_system as home
+from pykka._system.dead_letters import DeadLetters
+from pykka._system.system import default_system as home
 from pykka.inboxes import Bounded, InboxSpec, Priority
 from pykka.messages import ProxyCall
 

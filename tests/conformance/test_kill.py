@@ -13,7 +13,7 @@ from tests.conformance.agents import Gate, failing, needs
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._reasons import Abandoned, Failed, Killed, Stopped
+from pykka._cell.reasons import Abandoned, Failed, Killed, Stopped
 
 if TYPE_CHECKING:
     from tests.conformance.agents import Diary

@@ -15,7 +15,7 @@ from tests.leaks import PATIENCE
 
 import pykka
 from pykka import ActorRegistry, dead_letters
-from pykka._system import default_system as home
+from pykka._system.system import default_system as home
 
 if TYPE_CHECKING:
     from tests.conformance.agents import Diary, Gate

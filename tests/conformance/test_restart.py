@@ -14,9 +14,9 @@ from tests.conformance.supervised import CrashError, calls_in_turn, crash, insta
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._backoff import Backoff
-from pykka._killing import abandon
+from pykka._lifecycle.kill import abandon
 from pykka.inboxes import Bounded
+from pykka.resilience._backoff import Backoff
 from pykka.supervision import ChildSpec, RestartLimitError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from tests.conformance.supervised import CrashError, calls_in_turn, crash, insta
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._backoff import Backoff
-from pykka._killing import GRACE
+from pykka._lifecycle.kill import GRACE
+from pykka.resilience._backoff import Backoff
 from pykka.supervision import ChildSpec, ChildStartError, RestartLimitError, Supervisor
 
 if TYPE_CHECKING:

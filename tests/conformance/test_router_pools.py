@@ -13,8 +13,8 @@ from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka import dead_letters, routing
-from pykka._each import for_each
 from pykka._envelope import Envelope
+from pykka._util.for_each import for_each
 from pykka.messages import ProxyCall
 from pykka.resilience import Backoff
 from pykka.routing._routees import Routees

@@ -13,7 +13,7 @@ from tests.leaks import PATIENCE, wait_until
 import pykka
 from pykka import routing
 from pykka.resilience import Backoff
-from pykka.routing._smallest_inbox import load_of
+from pykka.routing._kinds._smallest_inbox import load_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from tests.conformance.agents import Gate, failing
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
+from pykka._cell.metering import Meter, MeteredInbox, MeteredList
 from pykka._envelope import Envelope
-from pykka._meter import Meter, MeteredInbox, MeteredList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

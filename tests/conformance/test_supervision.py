@@ -17,9 +17,9 @@ from tests.conformance.supervised import (
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._backoff import Backoff
-from pykka._killing import GRACE
+from pykka._lifecycle.kill import GRACE
 from pykka.messages import ProxyCall
+from pykka.resilience._backoff import Backoff
 from pykka.supervision import (
     ChildCounts,
     ChildSpec,

@@ -10,9 +10,9 @@ from tests.conformance.supervised import calls_in_turn, crash, instance
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._backoff import Backoff
-from pykka._children import ORPHANS
-from pykka._killing import GRACE
+from pykka._lifecycle.children import ORPHANS
+from pykka._lifecycle.kill import GRACE
+from pykka.resilience._backoff import Backoff
 from pykka.supervision import ChildSpec, ChildStartError, Supervisor
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from tests.conformance.agents import Gate, needs
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka import _system
-from pykka._dead_letters import DeadLetter
-from pykka._reasons import Abandoned, Killed, Stopped
-from pykka._system import default_system
+from pykka._cell.reasons import Abandoned, Killed, Stopped
+from pykka._system import system as _system
+from pykka._system.dead_letters import DeadLetter
+from pykka._system.system import default_system
 from pykka.timers import ManualClock
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from tests.injection import CtrlC, Interrupted, inject
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._killing import abandon
-from pykka._reasons import Abandoned, Killed, Stopped
+from pykka._cell.reasons import Abandoned, Killed, Stopped
+from pykka._lifecycle.kill import abandon
 from pykka.timers import ManualClock
 
 if TYPE_CHECKING:

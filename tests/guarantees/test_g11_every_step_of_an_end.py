@@ -26,7 +26,7 @@ from tests.injection import Alarm, CtrlC, inject
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._killing import abandon
+from pykka._lifecycle.kill import abandon
 from pykka.timers import ManualClock
 
 if TYPE_CHECKING:

@@ -18,12 +18,13 @@ from tests.injection import Alarm, CtrlC, Interrupted, inject
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka import _waiting, dead_letters
-from pykka._address import _first_look
-from pykka._ask import make_ask
-from pykka._dead_letters import DeadLetter
-from pykka._inbox import _one_at_a_time
-from pykka._system import default_system as home
+from pykka import dead_letters
+from pykka._cell.cell import _first_look
+from pykka._cell.inbox import _one_at_a_time
+from pykka._deadlock import wait_graph
+from pykka._futures.ask import make_ask
+from pykka._system.dead_letters import DeadLetter
+from pykka._system.system import default_system as home
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Fire:
 
 def assert_everything_works() -> None:
     """All shared locks are free, and a new actor lives a whole life."""
-    for lock in (_first_look, _one_at_a_time, _waiting._lock, home.dead_letters._lock):
+    for lock in (_first_look, _one_at_a_time, wait_graph._lock, home.dead_letters._lock):
         free: queue.SimpleQueue[bool] = queue.SimpleQueue()
         thread = threading.Thread(
             target=lambda lock=lock, free=free: (free.put(lock.acquire(timeout=1)), lock.release())
@@ -329,7 +330,7 @@ def test_a_sender_that_buries_is_interrupted_everywhere() -> None:
         asks = []
         address = ref._address
         for number in range(3):
-            ask = pykka._ask.make_ask(("ask", number), address)
+            ask = pykka._futures.ask.make_ask(("ask", number), address)
             asks.append(ask)
             address.inbox.put(ask)
             address.inbox.put(pykka._envelope.Envelope(("tell", number)))

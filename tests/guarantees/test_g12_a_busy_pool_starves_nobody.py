@@ -18,8 +18,8 @@ from tests.conformance.agents import Gate
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka._current import current
-from pykka._gil import HAS_GIL
+from pykka._util.gil import HAS_GIL
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,7 +198,7 @@ def test_askers_who_wait_in_line_are_all_answered_before_the_actor_gives_way(
 
 def test_who_gives_way_waits_no_longer_than_a_switch_interval() -> None:
     """The asker may have gone: it gave up, or its process is being stopped."""
-    from pykka._gil import arrivals, give_way  # noqa: PLC0415
+    from pykka._util.gil import arrivals, give_way  # noqa: PLC0415
 
     state = current.state
     state.owes = arrivals.latest

@@ -19,14 +19,15 @@ from tests.leaks import PATIENCE
 from tests.stress.race import race
 
 import pykka
-from pykka import _life, dead_letters
-from pykka._address import Address
-from pykka._ask import make_ask
-from pykka._current import current
-from pykka._dead_letters import DeadLetters
+from pykka import dead_letters
+from pykka._cell.cell import Address
 from pykka._envelope import Envelope
-from pykka._ref import ActorRef, ref_at
-from pykka._system import default_system as home
+from pykka._futures.ask import make_ask
+from pykka._lifecycle import invoke
+from pykka._ref.ref import ActorRef, ref_at
+from pykka._system.dead_letters import DeadLetters
+from pykka._system.system import default_system as home
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -174,7 +175,7 @@ class Race:
             name: (lambda name=name, kind=kind: kinds[kind](name))
             for name, kind in self.senders.items()
         }
-        tasks["actor"] = lambda: _life.live(self.address)
+        tasks["actor"] = lambda: invoke.live(self.address)
         return Scenario(tasks, self._state, self._check)
 
     def _state(self) -> Hashable:

@@ -11,13 +11,13 @@ import pytest
 from tests.interleave import Scenario, explore, saw, step
 
 import pykka
-from pykka._address import Address
-from pykka._death_watch import Terminated, Watch, unwatch, watch
-from pykka._ending import mark_stopped
-from pykka._extras import Extras
-from pykka._life import NOTHING, attend, handle
-from pykka._reasons import Killed, Reason, Stopped
-from pykka._ref import ref_at
+from pykka._actor.death_watch import Terminated, Watch, unwatch, watch
+from pykka._cell.cell import Address
+from pykka._cell.extension import Extras
+from pykka._cell.reasons import Killed, Reason, Stopped
+from pykka._lifecycle.invoke import NOTHING, attend, handle
+from pykka._lifecycle.termination import mark_stopped
+from pykka._ref.ref import ref_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -173,7 +173,7 @@ def test_every_interleaving_of_a_watch_and_the_end(
 
 
 def test_the_exploration_finds_the_mistake_it_looks_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pykka._death_watch.Watch", ForgetfulWatch)
+    monkeypatch.setattr("pykka._actor.death_watch.Watch", ForgetfulWatch)
     with pytest.raises(AssertionError):
         explore(lambda: Race(is_urgent=False, unwatches=False, kills=False).scenario())
 

@@ -22,8 +22,8 @@ from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka import dead_letters
-from pykka._dead_letters import DeadLetter, DeadLetters
 from pykka._envelope import Envelope
+from pykka._system.dead_letters import DeadLetter, DeadLetters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from tests.conftest import RUNTIMES
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka import _waiting
+from pykka._deadlock import wait_graph
 
 if TYPE_CHECKING:
     from tests.conftest import Runtime
@@ -199,12 +199,12 @@ def test_two_detectors_that_see_the_same_circle_have_one_victim(
     monkeypatch: pytest.MonkeyPatch, asker: type[Asker]
 ) -> None:
     """Both find the circle in their first walk before either looks a second time."""
-    find = _waiting._find_circle
+    find = wait_graph._find_circle
     published = threading.Barrier(2)
     found = threading.Barrier(2)
     walked = threading.local()
 
-    def find_together(first: _waiting.Wait) -> list[_waiting.Edge] | None:
+    def find_together(first: wait_graph.Wait) -> list[wait_graph.Edge] | None:
         if hasattr(walked, "once"):
             return find(first)
         walked.once = True
@@ -216,7 +216,7 @@ def test_two_detectors_that_see_the_same_circle_have_one_victim(
 
     one, other = asker.start().proxy(), asker.start().proxy()
     one.next, other.next = other, one
-    monkeypatch.setattr(_waiting, "_find_circle", find_together)
+    monkeypatch.setattr(wait_graph, "_find_circle", find_together)
     both = threading.Barrier(2)
     answers = [one.meet_and_ask(both), other.meet_and_ask(both)]
 
@@ -247,7 +247,7 @@ def test_no_alarm_when_the_reply_arrives_just_then(
 ) -> None:
     """Between the two walks, the wait that would close the circle ends."""
     b_may_go_on = threading.Event()
-    find = _waiting._find_circle
+    find = wait_graph._find_circle
     walks = 0
 
     class A(asker):
@@ -263,14 +263,14 @@ def test_no_alarm_when_the_reply_arrives_just_then(
 
     a, b = A.start().proxy(), B.start().proxy()
 
-    def stale(first: _waiting.Wait) -> list[_waiting.Edge] | None:
+    def stale(first: wait_graph.Wait) -> list[wait_graph.Edge] | None:
         """The first walk sees a circle that is gone when it returns."""
         nonlocal walks
         walks += 1
-        edge = _waiting.Edge(first.address, first, first.address)
+        edge = wait_graph.Edge(first.address, first, first.address)
         return [edge, edge] if walks == 1 else find(first)
 
-    monkeypatch.setattr(_waiting, "_find_circle", stale)
+    monkeypatch.setattr(wait_graph, "_find_circle", stale)
     answer = a.begin()
     b_may_go_on.set()
     assert answer.get(timeout=PATIENCE) == "A got an answer"

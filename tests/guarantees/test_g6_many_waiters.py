@@ -14,7 +14,7 @@ from tests.futures import waiters_of
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka._ask import make_ask
+from pykka._futures.ask import make_ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable

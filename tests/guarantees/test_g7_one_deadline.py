@@ -10,7 +10,7 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka import _deadline
+from pykka._futures import deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     fake = Clock()
-    monkeypatch.setattr(_deadline, "monotonic", fake)
+    monkeypatch.setattr(deadline, "monotonic", fake)
     return fake
 
 

@@ -23,65 +23,68 @@ IN_TRY = "its only caller has a `try` around it"
 OURS = "it is the library's own"
 
 KNOWN: dict[str, dict[tuple[str, str], str]] = {
-    "_actor.py": {("Actor.__init__", ".default_inbox"): STARTER},
-    "_address.py": {
+    "_actor/actor.py": {("Actor.__init__", ".default_inbox"): STARTER},
+    "_cell/cell.py": {
         ("Address.__init__", "._create_actor_inbox"): STARTER,
         ("Address.__init__", "._create_future"): STARTER,
         ("Address._bequeath", "heir()"): "it is the library's; what a key function raises there "
         "makes the second attempt of `for_each` bury the message",
     },
-    "_askable.py": {("Call.ring", "_function()"): IN_TRY},
-    "_behaviour.py": {("stash", ".stash_capacity"): HANDLER},
-    "_crashes.py": {("_is_silent", "logging.getLogger()"): "it only looks"},
-    "_death_watch.py": {("_on_notice", ".on_receive"): HANDLER},
+    "resilience/_askable.py": {("Call.ring", "_function()"): IN_TRY},
+    "_actor/behaviour.py": {("stash", ".stash_capacity"): HANDLER},
+    "_system/crashes.py": {("_is_silent", "logging.getLogger()"): "it only looks"},
+    "_actor/death_watch.py": {("_on_notice", ".on_receive"): HANDLER},
     "_envelope.py": {
         ("CallEnvelope.__repr__", "self.message"): READER,
         ("Envelope.__repr__", "self.message"): READER,
     },
-    "_inbox.py": {("spec_of", ".default_inbox"): STARTER},
-    "_lazy.py": {("GetHook.read", "_function()"): READER, ("ring_first", "ring()"): OURS},
-    "_life.py": {("handle_directly", ".on_receive"): HANDLER},
-    "_logging.py": {
+    "_cell/inbox.py": {("spec_of", ".default_inbox"): STARTER},
+    "_futures/derived.py": {
+        ("GetHook.read", "_function()"): READER,
+        ("ring_first", "ring()"): OURS,
+    },
+    "_lifecycle/invoke.py": {("handle_directly", ".on_receive"): HANDLER},
+    "_util/log.py": {
         ("", "logging.getLogger()"): OURS,
         ("SafeLogger.__init__", "logging.getLogger()"): OURS,
     },
-    "_manual_clock.py": {("ManualClock._ring_until", "ring()"): OURS},
-    "_meter.py": {("Idle.look", ".on_idle"): HANDLER},
-    "_proxy.py": {("_dead_error", "error"): OURS},
-    "_ref.py": {("ActorRef.ask", "isinstance(envelope, Ask)"): OURS},
-    "_priority_inbox.py": {("PriorityInbox.key_of", "_key()"): SENDER},
-    "_restarting.py": {("_run_hook", "hook()"): IN_TRY},
-    "_retry.py": {("Retry._try_and_wait", "delay()"): SENDER},
-    "_subscribers.py": {
+    "timers/_manual_clock.py": {("ManualClock._ring_until", "ring()"): OURS},
+    "_cell/metering.py": {("Idle.look", ".on_idle"): HANDLER},
+    "_ref/proxy.py": {("_dead_error", "error"): OURS},
+    "_ref/ref.py": {("ActorRef.ask", "isinstance(envelope, Ask)"): OURS},
+    "inboxes/_priority.py": {("PriorityInbox.key_of", "_key()"): SENDER},
+    "_lifecycle/restart.py": {("_run_hook", "hook()"): IN_TRY},
+    "resilience/_retry.py": {("Retry._try_and_wait", "delay()"): SENDER},
+    "_util/subscribers.py": {
         ("Subscribers.enter", "_key()"): OURS,
         ("Subscribers.leave", "_key()"): OURS,
     },
-    "_timers.py": {
+    "timers/_timer.py": {
         ("Tick.__repr__", "self.message"): READER,
         ("_on_tick", ".on_receive"): HANDLER,
     },
-    "_wait_graph.py": {
+    "debug/_wait_graph.py": {
         ("WaitGraph.__str__", "message"): OURS,
         ("WaitingActor.__str__", "self.message"): OURS,
     },
-    "routing/_consistent_hashing.py": {("ConsistentHashing._choose", "_key()"): SENDER},
+    "routing/_kinds/_consistent_hashing.py": {("ConsistentHashing._choose", "_key()"): SENDER},
     "routing/_routed_timer.py": {("RoutedTimer._route", "error"): OURS},
     "runtimes/pool/actor.py": {
         ("PooledActor._start_actor_loop", ".caller_runs"): STARTER,
         ("PooledActor._start_actor_loop", ".stash_capacity"): STARTER,
     },
-    "runtimes/pool/address.py": {
+    "runtimes/pool/cell.py": {
         ("PooledAddress.__init__", "._create_actor_inbox"): STARTER,
         ("PooledAddress.__init__", "._create_future"): STARTER,
         ("PooledAddress.adopt", ".dispatcher"): OURS,
         ("PooledAddress.settle", ".stash_capacity"): IN_TRY,
     },
     "runtimes/pool/dispatcher.py": {("Dispatcher.caller_runs", ".caller_runs"): OURS},
-    "runtimes/pool/lending.py": {("may_lend", ".caller_runs"): SENDER},
+    "runtimes/pool/caller_runs.py": {("may_lend", ".caller_runs"): SENDER},
     "runtimes/threading.py": {
         ("ThreadingActor._start_actor_loop", ".use_daemon_thread"): STARTER,
     },
-    "supervision/_family.py": {
+    "supervision/_restarter.py": {
         ("Family._account", "delay()"): "it is the supervisor's own, which fails with it",
     },
     "typing.py": {
@@ -104,27 +107,32 @@ def test_every_place_is_guarded_or_known() -> None:
 
 
 OPEN_DOORS = [
-    ("_ending.py", 'partial(call_hook, actor, "on_stop")', "actor.on_stop", ".on_stop"),
     (
-        "_ending.py",
-        'partial(call_hook, actor, "on_failure", *as_exc_info(error))',
-        "partial(actor.on_failure, *as_exc_info(error))",
-        ".on_failure",
-    ),
-    (
-        "_restarting.py",
+        "_lifecycle/termination.py",
         'partial(call_hook, actor, "on_stop")',
         "actor.on_stop",
         ".on_stop",
     ),
     (
-        "_ending.py",
+        "_lifecycle/termination.py",
+        'partial(call_hook, actor, "on_failure", *as_exc_info(error))',
+        "partial(actor.on_failure, *as_exc_info(error))",
+        ".on_failure",
+    ),
+    (
+        "_lifecycle/restart.py",
+        'partial(call_hook, actor, "on_stop")',
+        "actor.on_stop",
+        ".on_stop",
+    ),
+    (
+        "_lifecycle/termination.py",
         "    try:\n        kinds: Any = address.actor_class.crash_on\n",
         "    kinds: Any = address.actor_class.crash_on\n    try:\n",
         ".crash_on",
     ),
     (
-        "_ask.py",
+        "_futures/ask.py",
         "return issubclass(type(item), (Ask, CallEnvelope, Envelope))",
         "return isinstance(item, (Ask, CallEnvelope, Envelope))",
         "isinstance(item, (Ask, CallEnvelope, Envelope))",
@@ -136,32 +144,32 @@ OPEN_DOORS = [
         "isinstance(message, _ActorStop)",
     ),
     (
-        "_dead_letters.py",
+        "_system/dead_letters.py",
         'SafeLogger("pykka.dead_letters")',
         'logging.getLogger("pykka.dead_letters")',
         "logging.getLogger()",
     ),
     (
-        "_replying.py",
+        "_futures/reply.py",
         "    logger.info(",
         "    logger._logger.info(",
         "logger._logger.info()",
     ),
     (
-        "_dead_letters.py",
+        "_system/dead_letters.py",
         "call_out(subscriber, letter, text=text, about=(Shortened(subscriber),))",
         "subscriber(letter)",
         "subscriber()",
     ),
     (
-        "_breaker.py",
+        "resilience/_circuit_breaker.py",
         "call_out(listener, change, text=text, about=about)",
         "listener(change)",
         "listener()",
     ),
-    ("_clock.py", "call_out(_RING, alarm, ", "call_out(alarm.ring(), ", "ring()"),
+    ("timers/_clock.py", "call_out(_RING, alarm, ", "call_out(alarm.ring(), ", "ring()"),
     (
-        "_checks.py",
+        "_util/checks.py",
         "    return safe_repr(message, limit)",
         '    return f"{message!r}"',
         "message",

@@ -13,12 +13,12 @@ from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import ThreadAgent, agents_of, no_lookout, run_program
 
 import pykka
-from pykka.runtimes.pool import lookout
-from pykka.runtimes.pool.lookout import TICK, WAITED_FOR_THE_GIL, Lookout
-from pykka.runtimes.pool.workers import Worker
+from pykka.runtimes.pool import monitor as lookout
+from pykka.runtimes.pool.monitor import TICK, WAITED_FOR_THE_GIL, Lookout
+from pykka.runtimes.pool.worker import Worker
 
 if TYPE_CHECKING:
-    from pykka.runtimes.pool.workers import Pool
+    from pykka.runtimes.pool.worker import Pool
 
 
 @pytest.fixture

@@ -14,14 +14,16 @@ from tests.conformance.agents import Gate
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka import _gil, _system, _waiting
-from pykka._current import current
+from pykka._deadlock import wait_graph
 from pykka._envelope import Envelope
+from pykka._system import system as _system
+from pykka._util import gil
+from pykka._util.thread_state import current
 from pykka.runtimes.pool import actor as actors
 from pykka.runtimes.pool import dispatcher as dispatchers
-from pykka.runtimes.pool import workers
-from pykka.runtimes.pool.address import PooledAddress
-from pykka.runtimes.pool.lookout import WORTH_MENTIONING, Lookout
+from pykka.runtimes.pool import worker as workers
+from pykka.runtimes.pool.cell import PooledAddress
+from pykka.runtimes.pool.monitor import WORTH_MENTIONING, Lookout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,7 +150,7 @@ def test_a_registry_takes_what_stands_for_a_ref() -> None:
 
 def test_an_edge_to_an_actor_that_runs_has_no_place() -> None:
     a, b = Notebook.start()._address, Notebook.start()._address
-    assert _waiting.place_of_edge([_waiting.Edge(a, b, b)]) is None
+    assert wait_graph.place_of_edge([wait_graph.Edge(a, b, b)]) is None
 
 
 def test_a_full_pool_from_outside() -> None:
@@ -424,16 +426,16 @@ def test_before_python_3_12_a_sub_interpreter_says_so_when_a_thread_is_started(
         raise RuntimeError("daemon threads are not supported in subinterpreters")
 
     interpreters = SimpleNamespace(get_main=lambda: 0, get_current=lambda: current_one)
-    monkeypatch.setattr(_gil, "sys", OLD_PYTHON)
+    monkeypatch.setattr(gil, "sys", OLD_PYTHON)
     monkeypatch.setitem(sys.modules, "_xxsubinterpreters", interpreters)
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert _gil.allows_daemon_threads() is (current_one == 0)
+    assert gil.allows_daemon_threads() is (current_one == 0)
     assert len(starts) == current_one
 
 
 def test_a_python_that_has_no_sub_interpreters_is_in_the_main_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_gil, "sys", OLD_PYTHON)
+    monkeypatch.setattr(gil, "sys", OLD_PYTHON)
     monkeypatch.setitem(sys.modules, "_xxsubinterpreters", None)  # so that its import fails
-    assert _gil.allows_daemon_threads() is True
+    assert gil.allows_daemon_threads() is True

@@ -13,7 +13,7 @@ from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import Agent, ThreadAgent, agents_of, no_lookout
 
 import pykka
-from pykka.runtimes.pool import lookout
+from pykka.runtimes.pool import monitor as lookout
 
 
 def test_who_is_told_while_a_thousand_sleep_does_not_wait_for_them(

@@ -361,7 +361,7 @@ def test_all_stop_although_the_thread_that_sees_to_it_is_late(count: int) -> Non
 
 
 NO_MORE_THREADS = """
-from pykka.runtimes.pool import workers
+from pykka.runtimes.pool import worker as workers
 
 class OnlyTold(Echo):
     pass

@@ -13,7 +13,7 @@ from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import Agent, agents_of, no_lookout
 
 import pykka
-from pykka.runtimes.pool import workers
+from pykka.runtimes.pool import worker as workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +82,8 @@ def each_place(
 ) -> Iterator[Finaliser]:
     """Have the worker of an actor run a function at each place, and wait until it sits again.
 
-    While it holds the lock, nothing happens that makes Python collect garbage; see `pykka._locks`.
+    While it holds the lock, nothing happens that makes Python collect garbage; see
+    `pykka._util.locks`.
     """
     lock: Any = sender._address.pool.lock  # type: ignore[attr-defined]
     for place in count():

@@ -635,7 +635,7 @@ def test_a_lent_thread_is_no_actor_afterwards() -> None:
     ref, thread_actor = Agent.start(), ThreadAgent.start()
     assert ref.ask(lambda: "hello") == "hello"
     assert thread_actor.ask(lambda: ref.ask("hello")) == "hello"
-    assert pykka._current.current.state.address is None
+    assert pykka._util.thread_state.current.state.address is None
     assert ref.stop() is True
 
 

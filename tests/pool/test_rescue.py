@@ -12,11 +12,12 @@ from tests.leaks import PATIENCE
 from tests.pool.tools import Agent, agents_of
 
 import pykka
-from pykka import _waiting
-from pykka._ask import make_ask
-from pykka._current import current
-from pykka.runtimes.pool import rescue, workers
-from pykka.runtimes.pool.running import BATCH
+from pykka._deadlock import wait_graph
+from pykka._futures.ask import make_ask
+from pykka._util.thread_state import current
+from pykka.runtimes.pool import rescue
+from pykka.runtimes.pool import worker as workers
+from pykka.runtimes.pool.run import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def poor(monkeypatch: pytest.MonkeyPatch) -> Iterator[pykka.Dispatcher]:
         patch.setattr(workers, "start_new_thread", refuse)
         patch.setattr(workers, "report", lambda *_args: None)
         agents_of(dispatcher).start().tell("something")
-        assert rescue.Helper(dispatcher._pool) in _waiting.helpers
+        assert rescue.Helper(dispatcher._pool) in wait_graph.helpers
         yield dispatcher
         dispatcher._pool.work_here()  # until a token sends this thread home
     rescue.dismiss_helpers(dispatcher._pool)
@@ -136,5 +137,5 @@ def test_a_pool_that_has_a_thread_again_needs_no_help() -> None:
     assert not rescue.call_helpers(dispatcher._pool)  # they have been called
     assert rescued(ref, threading.get_ident) == threading.get_ident()
     assert dispatcher._pool.add_worker()
-    assert rescue.Helper(dispatcher._pool) not in _waiting.helpers
+    assert rescue.Helper(dispatcher._pool) not in wait_graph.helpers
     assert rescued(other, threading.get_ident) != threading.get_ident()

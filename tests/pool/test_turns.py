@@ -14,18 +14,21 @@ import pytest
 from tests.interleave import Scenario, begin_anew, explore, fate, saw, step
 
 import pykka
-from pykka import _ending, _threading_future
-from pykka._address import Address
-from pykka._current import current
-from pykka._ref import ref_at
-from pykka.runtimes.pool import address as pool_address
-from pykka.runtimes.pool import lending, running, workers
-from pykka.runtimes.pool.address import PooledAddress
+from pykka._cell.cell import Address
+from pykka._futures import threading_future
+from pykka._lifecycle import termination
+from pykka._ref.ref import ref_at
+from pykka._util.thread_state import current
+from pykka.runtimes.pool import caller_runs as lending
+from pykka.runtimes.pool import cell as pool_address
+from pykka.runtimes.pool import run as running
+from pykka.runtimes.pool import worker as workers
+from pykka.runtimes.pool.cell import PooledAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from pykka._ref import ActorRef
+    from pykka._ref.ref import ActorRef
 
 
 class SteppedList(list[Any]):
@@ -355,12 +358,12 @@ def stepped(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (pool_address, lending, running, workers):
         monkeypatch.setattr(module, "list", SteppedList, raising=False)
     monkeypatch.setattr(
-        _threading_future,
+        threading_future,
         "allocate_lock",
         lambda: SteppedLock() if current.state.worker is None else allocate_lock(),
     )
     # A run that is not worth finishing ends with an exception, which means no program's end.
-    monkeypatch.setattr(_ending, "_stop_the_others", lambda _address: None)
+    monkeypatch.setattr(termination, "_stop_the_others", lambda _address: None)
 
 
 SENDERS = [

@@ -13,11 +13,12 @@ from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import Agent, agents_of, in_new_thread, no_lookout
 
 import pykka
-from pykka._current import current
+from pykka._util.thread_state import current
 from pykka.runtimes.pool import dispatcher as dispatchers
-from pykka.runtimes.pool import lookout, workers
-from pykka.runtimes.pool.lookout import Lookout
-from pykka.runtimes.pool.workers import Worker
+from pykka.runtimes.pool import monitor as lookout
+from pykka.runtimes.pool import worker as workers
+from pykka.runtimes.pool.monitor import Lookout
+from pykka.runtimes.pool.worker import Worker
 from pykka.supervision import ChildSpec, Supervisor
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import Any
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._address import Address
-from pykka._backoff import Backoff
+from pykka._cell.cell import Address
+from pykka.resilience._backoff import Backoff
 from pykka.supervision import ChildSpec, Supervisor
 from pykka.timers import ManualClock
 

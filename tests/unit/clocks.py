@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.leaks import wait_until
 
-from pykka import _clock
-from pykka._clock import Clock, MonotonicClock, brief
+from pykka.timers import _clock
+from pykka.timers._clock import Clock, MonotonicClock, brief
 
 if TYPE_CHECKING:
     import weakref

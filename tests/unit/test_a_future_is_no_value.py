@@ -14,7 +14,7 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka import _future
+from pykka._futures import future as _future
 from pykka.resilience import Retry
 
 if TYPE_CHECKING:

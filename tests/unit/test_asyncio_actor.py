@@ -20,8 +20,8 @@ from tests.leaks import PATIENCE
 import pykka
 from pykka import dead_letters
 from pykka._envelope import Envelope
-from pykka.runtimes.asyncio import address as address_module
-from pykka.runtimes.asyncio.address import NOTHING, LoopInbox
+from pykka.runtimes.asyncio import cell as address_module
+from pykka.runtimes.asyncio.cell import NOTHING, LoopInbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator

@@ -14,9 +14,10 @@ from tests.conformance.agents import Gate
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka import _ending, _life
-from pykka.runtimes.asyncio import living, loops
-from pykka.runtimes.asyncio.loops import SharedLoop, shared_loop
+from pykka._lifecycle import invoke, termination
+from pykka.runtimes.asyncio import loop as loops
+from pykka.runtimes.asyncio import run as living
+from pykka.runtimes.asyncio.loop import SharedLoop, shared_loop
 from pykka.supervision import ChildSpec, Supervisor
 
 if TYPE_CHECKING:
@@ -240,10 +241,10 @@ def test_what_comes_of_a_message_when_the_actor_has_ended_is_dropped(log: Log) -
     wait_until(lambda: address.actor is None, "it has ended to the last")
     reason = ref.when_terminated().get(timeout=0)
     log.records.clear()
-    _life.end_of_message(address, "late", None)
-    _life.end_of_message(address, None, ValueError("late"))
-    _ending.fall(address, ValueError("late"))
-    _ending.evict(address)
+    invoke.end_of_message(address, "late", None)
+    invoke.end_of_message(address, None, ValueError("late"))
+    termination.fall(address, ValueError("late"))
+    termination.evict(address)
     assert log.records == []
     assert ref.when_terminated().get(timeout=0) == reason
 

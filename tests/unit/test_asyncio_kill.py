@@ -11,8 +11,8 @@ import pytest
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._children import ORPHANS
-from pykka._killing import GRACE
+from pykka._lifecycle.children import ORPHANS
+from pykka._lifecycle.kill import GRACE
 from pykka.supervision import ChildSpec, DynamicSupervisor, Supervisor
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import Agent
 
 import pykka
-from pykka import _awaiting, routing
+from pykka import routing
+from pykka._futures import awaiting
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -528,7 +529,7 @@ def test_a_value_that_comes_after_trio_has_ended_is_no_error(log: Log) -> None:
     trio = pytest.importorskip("trio")
 
     async def main() -> Any:
-        return _awaiting._TrioWaiter(trio)
+        return awaiting._TrioWaiter(trio)
 
     trio.run(main)()
     assert log.find("DEBUG", "came too late")

@@ -10,10 +10,10 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka import _restarting
-from pykka._birth import Birth
-from pykka._current import current
+from pykka._cell.spawn_options import Birth
 from pykka._envelope import Envelope
+from pykka._lifecycle import restart
+from pykka._util.thread_state import current
 from pykka.supervision import ChildSpec, Supervisor
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def test_a_restart_on_a_thread_that_is_lent_puts_back_what_lay_there() -> None:
     state = current.state
     state.birth = mine
     try:
-        _restarting._on_restart(address, Envelope(None))
+        restart._on_restart(address, Envelope(None))
         assert state.birth is mine
     finally:
         state.birth = None

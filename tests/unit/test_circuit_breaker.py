@@ -14,7 +14,7 @@ from tests.askables import Scripted
 from tests.injection import Interrupted, inject
 
 import pykka
-from pykka._events import EventBus
+from pykka._system.events import EventBus
 from pykka.resilience import CircuitBreaker, CircuitOpenError, CircuitStateChange
 from pykka.timers import ManualClock
 

@@ -17,8 +17,8 @@ import pytest
 from tests.leaks import PATIENCE, wait_until
 from tests.unit.clocks import FAR, Alarm, Prompt, count_alive, keep_alive, new_clock
 
-from pykka._clock import MANY, Clock, MonotonicClock
-from pykka._manual_clock import ManualClock
+from pykka.timers._clock import MANY, Clock, MonotonicClock
+from pykka.timers._manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

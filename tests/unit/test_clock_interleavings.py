@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.interleave import Report, Scenario, begin_anew, explore, saw, step
 
-from pykka import _clock
-from pykka._clock import AWAKE, NEVER, MonotonicClock, brief
+from pykka.timers import _clock
+from pykka.timers._clock import AWAKE, NEVER, MonotonicClock, brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable

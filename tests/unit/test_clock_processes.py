@@ -10,8 +10,8 @@ from tests.pool.tools import IN_CHILD, run_program
 
 BEGIN = f"""{IN_CHILD}
 import threading, time
-from pykka._clock import default_clock as clock
-from pykka._manual_clock import ManualClock
+from pykka.timers._clock import default_clock as clock
+from pykka.timers._manual_clock import ManualClock
 
 PATIENCE = {PATIENCE}
 

@@ -12,9 +12,9 @@ from tests.injection import inject
 from tests.leaks import wait_until
 from tests.unit.clocks import FAR, Alarm, new_clock, wait_until_asleep
 
-from pykka import _clock
-from pykka._clock import MANY, MonotonicClock
-from pykka._manual_clock import FEW, ManualClock
+from pykka.timers import _clock
+from pykka.timers._clock import MANY, MonotonicClock
+from pykka.timers._manual_clock import FEW, ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

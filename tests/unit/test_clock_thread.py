@@ -16,13 +16,15 @@ from tests.on_the_clock import LIBRARY, watch
 from tests.unit.clocks import Prompt
 
 import pykka
-from pykka import _address, _askable, _clock, _killing, routing
-from pykka._clock import default_clock
-from pykka._errands import Errands, Line, errands
-from pykka._locks import Bell
+from pykka import routing
+from pykka._cell import cell
+from pykka._lifecycle import kill as _killing
+from pykka._util.locks import Bell
 from pykka.inboxes import Bounded, Priority
-from pykka.resilience import Backoff, CircuitBreaker, RateLimiter, Retry
-from pykka.timers import Clock, MonotonicClock
+from pykka.resilience import Backoff, CircuitBreaker, RateLimiter, Retry, _askable
+from pykka.timers import Clock, MonotonicClock, _clock
+from pykka.timers._clock import default_clock
+from pykka.timers._errands import Errands, Line, errands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -342,26 +344,34 @@ BRIEF = {"Timer", "Idle", "_End", "_EndOfFlood"}
 nothing of the user's."""
 
 SCHEDULED = {
-    ("_askable.py", "pause", "alarm"),
-    ("_breaker.py", "_Ask.begin", "self._alarm"),
-    ("_dead_letters.py", "_EndOfFlood.set", "self"),
-    ("_killing.py", "Abandonment.__init__", "self"),
-    ("_killing.py", "Abandonment.ring", "self"),
-    ("_limiter.py", "RateLimiter._enter_line", "Call(self._let_one_go)"),
-    ("_meter.py", "Idle.__init__", "self"),
-    ("_meter.py", "Idle.look", "self"),
-    ("_retry.py", "_Series.attempt", "alarm"),
-    ("_retry.py", "_Series._go_on", "Call(functools.partial(self.attempt, number + 1))"),
-    ("_shutdown.py", "Shutdown._schedule", "self"),
-    ("_timers.py", "Timer._schedule_next", "self"),
-    ("_timers.py", "tell_later", "timer"),
+    ("resilience/_askable.py", "pause", "alarm"),
+    ("resilience/_circuit_breaker.py", "_Ask.begin", "self._alarm"),
+    ("_system/dead_letters.py", "_EndOfFlood.set", "self"),
+    ("_lifecycle/kill.py", "Abandonment.__init__", "self"),
+    ("_lifecycle/kill.py", "Abandonment.ring", "self"),
+    ("resilience/_rate_limiter.py", "RateLimiter._enter_line", "Call(self._let_one_go)"),
+    ("_cell/metering.py", "Idle.__init__", "self"),
+    ("_cell/metering.py", "Idle.look", "self"),
+    ("resilience/_retry.py", "_Series.attempt", "alarm"),
+    (
+        "resilience/_retry.py",
+        "_Series._go_on",
+        "Call(functools.partial(self.attempt, number + 1))",
+    ),
+    ("_system/shutdown.py", "Shutdown._schedule", "self"),
+    ("timers/_timer.py", "Timer._schedule_next", "self"),
+    ("timers/_timer.py", "tell_later", "timer"),
     ("routing/_race.py", "Alarm.set", "self"),
     ("routing/_routed_timer.py", "RoutedTimer.begin", "self"),
-    ("supervision/_family.py", "Family._wait", "plan"),
+    ("supervision/_restarter.py", "Family._wait", "plan"),
 }
 """Every place where an alarm is handed to a clock: the file, the function, the alarm."""
 
-RINGERS = {("_clock.py", "MonotonicClock._ring"), ("_clock.py", "ring"), ("_lazy.py", "_Queue")}
+RINGERS = {
+    ("timers/_clock.py", "MonotonicClock._ring"),
+    ("timers/_clock.py", "ring"),
+    ("_futures/derived.py", "_Queue"),
+}
 """Who calls `ring()`: the clocks' one door. (What `_lazy` has is no alarm.)"""
 
 
@@ -402,7 +412,7 @@ def complaints(texts: dict[str, str]) -> list[str]:
                 marks = {ast.unparse(each) for each in node.decorator_list} & {"brief", "lengthy"}
                 is_alarm = (
                     has_ring
-                    and file != "_lazy.py"
+                    and file != "_futures/derived.py"
                     and "Protocol" not in map(ast.unparse, node.bases)
                 )
                 if is_alarm and len(marks) != 1:
@@ -413,9 +423,17 @@ def complaints(texts: dict[str, str]) -> list[str]:
             for call in calls_in(node):
                 if not isinstance(call.func, ast.Attribute):
                     continue
-                if call.func.attr == "schedule" and len(call.args) == 2 and file != "_clock.py":
+                if (
+                    call.func.attr == "schedule"
+                    and len(call.args) == 2
+                    and file != "timers/_clock.py"
+                ):
                     scheduled.add((file, name, ast.unparse(call.args[1])))
-                if call.func.attr == "ring" and file != "_lazy.py" and (file, name) not in RINGERS:
+                if (
+                    call.func.attr == "ring"
+                    and file != "_futures/derived.py"
+                    and (file, name) not in RINGERS
+                ):
                     found.append(f"{file}: {name} rings an alarm itself")
     found += [f"{name} rings on the clock's thread" for name in brief - BRIEF]
     found += [f"{each} hands over an alarm that is not known" for each in scheduled - SCHEDULED]
@@ -431,15 +449,15 @@ def test_what_rings_on_a_clocks_thread_is_known() -> None:
 
 
 PLANTED = {
-    "an alarm that says it is brief": ("_killing.py", "@lengthy", "@brief"),
+    "an alarm that says it is brief": ("_lifecycle/kill.py", "@lengthy", "@brief"),
     "an alarm that says nothing": ("routing/_race.py", "@lengthy\n", ""),
     "a function of the user's that is scheduled": (
-        "_limiter.py",
+        "resilience/_rate_limiter.py",
         "Call(self._let_one_go)",
         "self._target",
     ),
     "an alarm that is rung by another door": (
-        "routing/_tail_chopping.py",
+        "routing/_kinds/_tail_chopping.py",
         "self._alarm.cancel()",
         "self._alarm.ring()",
     ),
@@ -493,7 +511,7 @@ def test_a_wait_on_the_clocks_thread_is_noticed(
 def test_an_inbox_of_the_users_on_the_clocks_thread_is_noticed(
     hold: Hold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_address.Address, "line_of_ticks", lambda _self: None)
+    monkeypatch.setattr(cell.Address, "line_of_ticks", lambda _self: None)
     hold.waits = False
     assert "OwnInbox.put" in str(found_on_the_clock(lambda: inbox_of_ones_own(hold)))
 
@@ -516,7 +534,7 @@ def test_a_tick_to_an_actor_that_has_just_ended_buries_elsewhere(hold: Hold) -> 
     ref.stop()
     timer.is_cancelled = False  # as if the clock had looked a moment ago
     system.dead_letters.subscribe(lambda _letter: buried.set())
-    address.inbox.put(_address.Envelope("left behind"))
+    address.inbox.put(cell.Envelope("left behind"))
     default_clock.schedule(default_clock.now(), timer)
     assert buried.wait(PATIENCE)
 
@@ -537,8 +555,8 @@ def test_an_errand_that_blocks_holds_up_no_other() -> None:
 def test_threads_of_errands_are_used_again_and_end_when_they_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pykka._errands.KEEP_ALIVE", 0.01)
-    monkeypatch.setattr("pykka._errands.errands", some := Errands())
+    monkeypatch.setattr("pykka.timers._errands.KEEP_ALIVE", 0.01)
+    monkeypatch.setattr("pykka.timers._errands.errands", some := Errands())
     seen: list[threading.Thread] = []
     for number in range(1, 100):
         some.send_out(lambda: seen.append(threading.current_thread()))
@@ -563,14 +581,14 @@ def test_what_is_in_a_line_is_done_in_order_and_what_raises_is_logged(log: Any) 
 def test_an_errand_for_which_no_thread_can_be_started_is_done_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pykka._errands.errands", some := Errands())
+    monkeypatch.setattr("pykka.timers._errands.errands", some := Errands())
 
     def fail(*_args: object) -> None:
         raise RuntimeError("can't start new thread")
 
     done: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr("pykka._errands.start_new_thread", fail)
+        patch.setattr("pykka.timers._errands.start_new_thread", fail)
         some.send_out(lambda: done.append("owed"))
     some.send_out(lambda: done.append("next"))
     wait_until(lambda: done == ["owed", "next"], "both are done")

@@ -17,8 +17,8 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka import _crashes
-from pykka._logging import print_to_stderr
+from pykka._system import crashes as _crashes
+from pykka._util.log import print_to_stderr
 from pykka.routing import RoundRobin
 from pykka.supervision import ChildSpec, Supervisor
 
@@ -144,7 +144,7 @@ def test_a_flood_is_not_printed() -> None:
         import pykka
         class Bad(pykka.PooledActor):
             def on_start(self): raise ValueError("the reason")
-        pykka._crashes.PER_SECOND = 0.0
+        pykka._system.crashes.PER_SECOND = 0.0
         for _ in range(200): Bad.start()
     """)
     assert printed(done) == _crashes.BURST
@@ -416,13 +416,13 @@ def test_a_pool_that_has_given_up_names_the_reason() -> None:
     assert isinstance(cause.__cause__, ValueError)
 
 
-MAKERS = {"_address.py": ["dead_error"], "_proxy.py": ["_dead_error"]}
+MAKERS = {"_cell/cell.py": ["dead_error"], "_ref/proxy.py": ["_dead_error"]}
 """The functions that make an `ActorDeadError` of an actor: all others call them."""
 
 OTHERS = {
     "routing/_pool.py": ["dead_error"],
     "routing/_routees.py": ["_dead_error"],
-    "supervision/_link.py": ["_tell"],
+    "supervision/_child_monitor.py": ["_tell"],
 }
 """Those that make one of a router, which is no actor, and name what is known; and one of an actor
 that has not failed."""

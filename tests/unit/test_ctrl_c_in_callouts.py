@@ -20,8 +20,8 @@ from tests.leaks import PATIENCE
 from tests.pool.tools import ThreadAgent
 
 import pykka
-from pykka._ask import answer, reply_to_of
-from pykka._logging import SafeLogger, print_to_stderr, safe_repr, safe_str
+from pykka._futures.ask import answer, reply_to_of
+from pykka._util.log import SafeLogger, print_to_stderr, safe_repr, safe_str
 from pykka.messages import is_privileged
 
 if TYPE_CHECKING:

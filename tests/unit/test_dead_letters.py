@@ -13,7 +13,7 @@ from tests.leaks import wait_until
 
 import pykka
 from pykka import dead_letters
-from pykka._dead_letters import CALM, DeadLetter, DeadLetters, _log_what_is_owed, _owing
+from pykka._system.dead_letters import CALM, DeadLetter, DeadLetters, _log_what_is_owed, _owing
 from pykka.timers import ManualClock
 
 if TYPE_CHECKING:

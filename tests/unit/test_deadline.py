@@ -11,8 +11,9 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka import Timeout, _deadline
-from pykka._deadline import Deadline, check_timeout
+from pykka import Timeout
+from pykka._futures import deadline as _deadline
+from pykka._futures.deadline import Deadline, check_timeout
 
 
 @pytest.mark.parametrize("timeout", [0, 0.0, 1, 1.5, True, Fraction(1, 2), Decimal("0.5"), 1e300])

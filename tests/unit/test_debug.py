@@ -17,7 +17,8 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka import _waiting, debug
+from pykka import debug
+from pykka._deadlock import wait_graph as _waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

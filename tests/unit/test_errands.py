@@ -11,8 +11,8 @@ import pytest
 from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import IN_CHILD, run_program
 
-from pykka import _errands
-from pykka._errands import Errands, Line
+from pykka.timers import _errands
+from pykka.timers._errands import Errands, Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +130,7 @@ def test_a_process_that_is_forked_by_an_errand() -> None:
         f"PATIENCE = {PATIENCE}\n{IN_CHILD}",
         """
         import threading
-        from pykka._errands import Line, send_out
+        from pykka.timers._errands import Line, send_out
 
         def in_both():
             os.write(1, b"behind ")

@@ -18,7 +18,7 @@ from tests.injection import Interrupted, inject
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._events import EventBus
+from pykka._system.events import EventBus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

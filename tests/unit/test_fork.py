@@ -73,12 +73,15 @@ def test_in_the_child_inherited_actors_are_dead_and_new_ones_live() -> None:
 
 def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
     run(f"""
-    from pykka import _address, _inbox, _waiting, dead_letters
-    from pykka._system import default_system as home
+    from pykka._cell import cell
+    from pykka._cell import inbox
+    from pykka._deadlock import wait_graph
+    from pykka import dead_letters
+    from pykka._system.system import default_system as home
 
     held, may_end = threading.Event(), threading.Event()
     def hold():
-        with _address._first_look, _inbox._one_at_a_time, _waiting._lock, home.dead_letters._lock:
+        with cell._first_look, inbox._one_at_a_time, wait_graph._lock, home.dead_letters._lock:
             held.set()
             may_end.wait({PATIENCE})
 
@@ -104,7 +107,7 @@ def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
         total = dead_letters.statistics().total
         hungry = Hungry.start()
         hungry.tell(1)
-        pykka._ending.end(hungry._address)
+        pykka._lifecycle.termination.end(hungry._address)
         assert dead_letters.statistics().total == total + 1
         pykka.ActorRegistry.stop_all(timeout={PATIENCE})
 
@@ -121,7 +124,7 @@ def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
 def test_an_actor_that_forks_is_alive_in_the_child() -> None:
     run(f"""
     def fork():
-        me = pykka._current.current.state.address
+        me = pykka._util.thread_state.current.state.address
         def child():
             assert not me.stopped
             assert [ref._address for ref in pykka.ActorRegistry.get_all()] == [me]

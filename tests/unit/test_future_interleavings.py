@@ -10,8 +10,9 @@ from tests.futures import waiters_of
 from tests.interleave import Scenario, explore, saw, step
 
 import pykka
-from pykka import _life, _threading_future
-from pykka._ask import Ask
+from pykka._futures import threading_future
+from pykka._futures.ask import Ask
+from pykka._lifecycle import invoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -66,7 +67,7 @@ class Waiters(dict[Any, Any]):
         return found
 
 
-class Crowd(_threading_future.Crowd):
+class Crowd(threading_future.Crowd):
     """A crowd, likewise."""
 
     __slots__ = ("entered",)
@@ -141,7 +142,7 @@ def resolve(future: Question, how: str) -> None:
         future.set("answer")
     else:
         actor = SimpleNamespace(on_receive=lambda _message: "answer")
-        _life.handle(SimpleNamespace(actor=actor, handling=None), future)  # type: ignore[arg-type]
+        invoke.handle(SimpleNamespace(actor=actor, handling=None), future)  # type: ignore[arg-type]
 
 
 def make(how: str, before: list[str], come: list[str], leave: list[str]) -> Scenario:
@@ -197,7 +198,7 @@ def make(how: str, before: list[str], come: list[str], leave: list[str]) -> Scen
 def test_no_waiter_sleeps_for_ever(
     monkeypatch: pytest.MonkeyPatch, how: str, before: list[str], come: list[str], leave: list[str]
 ) -> None:
-    monkeypatch.setattr(_threading_future, "Crowd", Crowd)
+    monkeypatch.setattr(threading_future, "Crowd", Crowd)
     preemptions = 1 if len(come) + len(before) > 2 and not leave and before == ["a"] else 2
     report = explore(lambda: make(how, before, come, leave), preemptions=preemptions)
     assert report.complete > 1

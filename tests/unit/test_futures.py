@@ -14,8 +14,8 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka import _threading_future
 from pykka._envelope import Envelope
+from pykka._futures import threading_future
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -513,7 +513,7 @@ def test_who_comes_when_a_reader_has_just_made_the_value_is_called_at_once() -> 
     lazy = derived._lazy
     assert derived.get() == "1"
     called: list[str] = []
-    assert _threading_future._when_all_ready(lazy, lambda: called.append("called"))
+    assert threading_future._when_all_ready(lazy, lambda: called.append("called"))
     assert called == ["called"]
     assert lazy.ticks == {}
 

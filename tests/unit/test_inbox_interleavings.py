@@ -15,12 +15,12 @@ from tests.inboxes import Undertaker, make_inbox
 from tests.interleave import Abandoned, Scenario, explore, saw, step
 
 import pykka
-from pykka import _policy_inbox
-from pykka._ask import make_ask
-from pykka._entries import Claim, Entry, Lane
 from pykka._envelope import Envelope
-from pykka._policy_inbox import PolicyInbox
+from pykka._futures.ask import make_ask
 from pykka.inboxes import Bounded, InboxSpec, Priority
+from pykka.inboxes import _bounded as _policy_inbox
+from pykka.inboxes._bounded import PolicyInbox
+from pykka.inboxes._entries import Claim, Entry, Lane
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:

@@ -17,15 +17,15 @@ from tests.injection import Alarm, CtrlC, Interrupted, inject
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._ask import make_ask
 from pykka._envelope import Envelope
+from pykka._futures.ask import make_ask
 from pykka.inboxes import Bounded, InboxSpec, Priority
 from pykka.messages import _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._policy_inbox import PolicyInbox
+    from pykka.inboxes._bounded import PolicyInbox
 
 pytestmark = pytest.mark.thinned
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import pykka
-from pykka._address import Address
-from pykka._ask import make_ask
+from pykka._cell.cell import Address
+from pykka._cell.inbox import Inbox, take_all
 from pykka._envelope import Envelope
-from pykka._inbox import Inbox, take_all
-from pykka._threading_future import new_threading_future
+from pykka._futures.ask import make_ask
+from pykka._futures.threading_future import new_threading_future
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:

@@ -21,16 +21,16 @@ from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka import messages
-from pykka._ask import CallAsk, make_ask
-from pykka._current import current
 from pykka._envelope import CallEnvelope, Envelope
+from pykka._futures.ask import CallAsk, make_ask
+from pykka._util.thread_state import current
 from pykka.inboxes import Bounded, InboxSpec, Priority, Unbounded
 from pykka.messages import PRIVILEGED, ProxyCall, _ActorStop, _WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pykka._policy_inbox import PolicyInbox
+    from pykka.inboxes._bounded import PolicyInbox
 
 pytestmark = pytest.mark.thinned
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pykka._introspection import (
+from pykka._ref.introspection import (
     Kind,
     examine,
     find_all,

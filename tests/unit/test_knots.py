@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pykka._knots import find_knot, leads_only_to
+from pykka._deadlock.knots import find_knot, leads_only_to
 
 
 class Edge(NamedTuple):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pykka._locks import held
+from pykka._util.locks import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

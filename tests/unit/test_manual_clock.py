@@ -12,7 +12,7 @@ import pytest
 from tests.leaks import PATIENCE
 from tests.unit.clocks import FAR, Alarm
 
-from pykka._manual_clock import FEW, ManualClock
+from pykka.timers._manual_clock import FEW, ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

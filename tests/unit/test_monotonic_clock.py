@@ -20,8 +20,8 @@ from tests.unit.clocks import (
     wait_until_asleep,
 )
 
-from pykka import _clock
-from pykka._clock import MANY, MonotonicClock, default_clock
+from pykka.timers import _clock
+from pykka.timers._clock import MANY, MonotonicClock, default_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

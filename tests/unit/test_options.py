@@ -8,8 +8,8 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka._current import current
-from pykka._system import default_system
+from pykka._system.system import default_system
+from pykka._util.thread_state import current
 
 
 class Cart(pykka.PooledActor):

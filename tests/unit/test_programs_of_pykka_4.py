@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import queue
 import threading
@@ -301,6 +302,21 @@ def test_the_module_of_threads_has_the_names_that_it_had() -> None:
     for name in ("Actor", "Future", "ThreadingActor", "ThreadingFuture", "Timeout"):
         assert getattr(pykka._threading, name) is getattr(pykka, name)
     assert set(pykka._threading.__all__) == {"ThreadingActor", "ThreadingFuture"}
+
+
+def test_other_private_modules_have_their_names() -> None:
+    for module, names in {
+        "_actor": ["Actor"],
+        "_envelope": ["Envelope"],
+        "_exceptions": ["ActorDeadError", "Timeout"],
+        "_future": ["Future", "get_all"],
+        "_proxy": ["ActorProxy", "CallableProxy", "traversable"],
+        "_ref": ["ActorRef"],
+        "_registry": ["ActorRegistry"],
+    }.items():
+        found = importlib.import_module(f"pykka.{module}")
+        for name in names:
+            assert getattr(found, name) is getattr(pykka, name, found.__dict__[name])
 
 
 def test_a_runtime_of_a_program_calls_the_loop(log: Log) -> None:

@@ -17,8 +17,6 @@ from tests.stress.traffic import traffic
 from tests.tiers import repetitions
 
 import pykka
-from pykka._askable import pause
-from pykka._clock import default_clock
 from pykka.messages import ProxyCall
 from pykka.resilience import (
     Backoff,
@@ -28,7 +26,9 @@ from pykka.resilience import (
     RateLimitExceededError,
     Retry,
 )
+from pykka.resilience._askable import pause
 from pykka.timers import ManualClock, MonotonicClock
+from pykka.timers._clock import default_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

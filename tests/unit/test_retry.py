@@ -24,7 +24,7 @@ from pykka.timers import ManualClock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._clock import Clock
+    from pykka.timers._clock import Clock
 
 
 class Failed(Exception):

@@ -106,9 +106,9 @@ def test_the_base_is_not_used_on_its_own() -> None:
         with pytest.raises(NotImplementedError):
             send("message")
     with pytest.raises(NotImplementedError):
-        routing._unicast.UnicastRouter([]).tell("message")
+        routing._kinds._unicast.UnicastRouter([]).tell("message")
     with pytest.raises(NotImplementedError):
-        routing._turns.TurnsRouter(start(1))
+        routing._kinds._turns.TurnsRouter(start(1))
 
 
 @each_kind

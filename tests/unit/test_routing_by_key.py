@@ -15,7 +15,7 @@ from tests.leaks import PATIENCE
 import pykka
 from pykka import routing
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
-from pykka.routing._consistent_hashing import as_bytes
+from pykka.routing._kinds._consistent_hashing import as_bytes
 
 KEYS = [f"key {number}" for number in range(4_000)]
 

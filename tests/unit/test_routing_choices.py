@@ -15,9 +15,9 @@ from tests.unit.routers import ThreadedWorker, Worker, seen, start
 
 import pykka
 from pykka import routing
-from pykka.routing import _smallest_inbox
-from pykka.routing._random import lots
-from pykka.routing._round_robin import round_and_round
+from pykka.routing._kinds import _smallest_inbox
+from pykka.routing._kinds._random import lots
+from pykka.routing._kinds._round_robin import round_and_round
 
 if TYPE_CHECKING:
     from collections.abc import Callable

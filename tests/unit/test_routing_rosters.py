@@ -11,9 +11,9 @@ from tests.unit.routers import each_kind, seen, start
 
 import pykka
 from pykka import routing
-from pykka.routing._numbered import Numbered
-from pykka.routing._ring import Ring
-from pykka.routing._roster import FEW
+from pykka.routing._rosters._numbered import Numbered
+from pykka.routing._rosters._ring import Ring
+from pykka.routing._rosters._roster import FEW
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 300, 5000])

@@ -12,8 +12,8 @@ from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import Agent, ThreadAgent
 
 import pykka
-from pykka import _shutdown
-from pykka._reasons import Abandoned, Killed
+from pykka._cell.reasons import Abandoned, Killed
+from pykka._system import shutdown as _shutdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

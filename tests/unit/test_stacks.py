@@ -14,7 +14,7 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka import _stacks
+from pykka._deadlock import stacks
 
 
 def test_the_collector_is_off_meanwhile_and_on_again_afterwards(
@@ -28,7 +28,7 @@ def test_the_collector_is_off_meanwhile_and_on_again_afterwards(
         return real()
 
     monkeypatch.setattr(sys, "_current_frames", note)
-    frames = _stacks.current_frames()
+    frames = stacks.current_frames()
 
     assert seen == [False]
     assert gc.isenabled()
@@ -38,7 +38,7 @@ def test_the_collector_is_off_meanwhile_and_on_again_afterwards(
 def test_a_collector_that_is_off_stays_off() -> None:
     gc.disable()
     try:
-        _stacks.current_frames()
+        stacks.current_frames()
         assert not gc.isenabled()
     finally:
         gc.enable()
@@ -57,7 +57,7 @@ def test_no_thread_turns_it_on_while_another_needs_it_off(
         return {}
 
     monkeypatch.setattr(sys, "_current_frames", slow)
-    threads = [threading.Thread(target=_stacks.current_frames) for _ in range(2)]
+    threads = [threading.Thread(target=stacks.current_frames) for _ in range(2)]
     for thread in threads:
         thread.start()
     assert entered.wait(PATIENCE)
@@ -126,17 +126,17 @@ def find(tree: ast.Module, name: str) -> Any:
 
 def test_every_runtime_is_among_them() -> None:
     assert {module for module, _ in FUNCTIONS} >= {
-        "pykka._life",
-        "pykka.runtimes.pool.workers",
+        "pykka._lifecycle.invoke",
+        "pykka.runtimes.pool.worker",
         "pykka.runtimes.pool.ref",
-        "pykka.runtimes.asyncio.living",
+        "pykka.runtimes.asyncio.run",
     }
 
 
 @pytest.mark.parametrize(("module", "name"), FUNCTIONS)
 def test_what_runs_an_actor_says_in_which_variable_it_has_it(module: str, name: str) -> None:
     find(parse(module), name)  # it is declared
-    codes = {code.co_qualname.rpartition(".")[2] for code in _stacks.running_codes}
+    codes = {code.co_qualname.rpartition(".")[2] for code in stacks.running_codes}
     assert name in codes
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._killing import GRACE
+from pykka._lifecycle.kill import GRACE
 from pykka.supervision import ChildSpec, ChildStartError, Supervisor
 
 if TYPE_CHECKING:

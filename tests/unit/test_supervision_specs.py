@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import pykka
-from pykka._backoff import Backoff
+from pykka.resilience._backoff import Backoff
 from pykka.supervision import ChildSpec, ChildStartError, DynamicSupervisor, Supervisor
 
 

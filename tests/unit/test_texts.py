@@ -13,7 +13,7 @@ from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka import routing
-from pykka._checks import in_seconds, list_some
+from pykka._util.checks import in_seconds, list_some
 from pykka.resilience import Backoff, CircuitBreaker, RateLimiter, Retry
 from pykka.supervision import (
     ChildSpec,
@@ -36,15 +36,13 @@ LONGEST = 700
 HERE = Path(pykka.__file__).parent
 OURS = sorted(
     path
-    for pattern in ("supervision/*.py", "routing/*.py", "dead_letters.py", "resilience.py")
-    for path in HERE.glob(pattern)
-) + [
-    HERE / f"_{name}.py"
-    for name in (
-        *("askable", "backoff", "breaker", "checks", "dead_letters", "death_watch", "events"),
-        *("limiter", "options", "registry", "retry", "scope", "system"),
+    for pattern in (
+        *("supervision/*.py", "routing/*.py", "routing/_kinds/*.py", "dead_letters.py"),
+        *("resilience/*.py", "_system/*.py", "_util/checks.py"),
+        *("_actor/death_watch.py", "_actor/options.py"),
     )
-]
+    for path in HERE.glob(pattern)
+)
 
 
 class Worker(pykka.PooledActor):
@@ -104,10 +102,10 @@ def long_showings(tree: ast.AST) -> Iterator[int]:
             yield node.lineno
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", OURS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_nothing_is_shown_but_by_what_shortens_it(path: Path) -> None:
     found = list(long_showings(ast.parse(path.read_text(encoding="utf-8"))))
-    assert found == [], "use pykka._checks.shorten()"
+    assert found == [], "use pykka._util.checks.shorten()"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +200,7 @@ def test_a_child_that_is_not_known_is_told_which_are() -> None:
 def test_where_an_actor_hangs_that_is_not_to_be_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pykka._address.place_of_actor", lambda _address: None)
+    monkeypatch.setattr("pykka._cell.cell.place_of_actor", lambda _address: None)
     gate = threading.Event()
     office = Supervisor.start([ChildSpec("a", Sleeper)], max_restarts=5)
     child = office.proxy().get_child("a").get(timeout=PATIENCE)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.interleave import Scenario, explore, saw, step
 
-from pykka import _timers
-from pykka._current import current
 from pykka._envelope import Envelope
-from pykka._life import SetAside
+from pykka._lifecycle.invoke import SetAside
+from pykka._util.thread_state import current
+from pykka.timers import _timer as _timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable

@@ -10,11 +10,11 @@ from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import Agent, ThreadAgent
 
 import pykka
-from pykka import _waiting
-from pykka._waiting import AnyOf, follow
+from pykka._deadlock import wait_graph as _waiting
+from pykka._deadlock.wait_graph import AnyOf, follow
 
 if TYPE_CHECKING:
-    from pykka._current import ThreadState
+    from pykka._util.thread_state import ThreadState
 
 
 class Owed:

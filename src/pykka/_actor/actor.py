@@ -5,19 +5,18 @@ from __future__ import annotations
 from logging import DEBUG
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
-from pykka import _behaviour as behaviour
-from pykka import _death_watch as death_watch
-from pykka import _life
-from pykka import _restarting as restarting
-from pykka._address import Address
-from pykka._birth import make
-from pykka._current import current
-from pykka._ending import end
+from pykka._actor import behaviour, death_watch
+from pykka._actor.options import ActorOptions
+from pykka._cell.cell import Address
+from pykka._cell.spawn_options import make
 from pykka._envelope import Envelope
-from pykka._logging import logger
-from pykka._options import ActorOptions
-from pykka._ref import ref_at
-from pykka._system import default_system, join_parent, start_with
+from pykka._lifecycle import invoke
+from pykka._lifecycle import restart as restarting
+from pykka._lifecycle.termination import end
+from pykka._ref.ref import ref_at
+from pykka._system.system import default_system, join_parent, start_with
+from pykka._util.log import logger
+from pykka._util.thread_state import current
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from pykka._future import Future
-    from pykka._reasons import Reason
-    from pykka._ref import ActorRef
-    from pykka._system import ActorSystem
+    from pykka._cell.reasons import Reason
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
+    from pykka._system.system import ActorSystem
     from pykka.inboxes import InboxSpec
     from pykka.runtimes.pool.dispatcher import Dispatcher
 
@@ -234,7 +233,7 @@ class Actor:
         raise NotImplementedError(_USE_SUBCLASS)
 
     def _start_actor_loop(self) -> None:
-        """Have something call `_life.live()` with this actor's address."""
+        """Have something call `invoke.live()` with this actor's address."""
         raise NotImplementedError(_USE_SUBCLASS)
 
     def _actor_loop(self) -> None:
@@ -243,14 +242,14 @@ class Actor:
         A `_start_actor_loop()` of a program's own has some thread call it. An override does what
         is to be done around it, in that thread.
         """
-        _life.live(self._require_pykka_address())
+        invoke.live(self._require_pykka_address())
 
     def _handle_receive(self, message: Any) -> Any:
         """Do what a message says, and return the answer.
 
         Tests call it on actors that are not started. The library does not: to override it is vain.
         """
-        return _life.handle_directly(self._require_pykka_address(), message)
+        return invoke.handle_directly(self._require_pykka_address(), message)
 
     def __str__(self) -> str:
         return str(self._require_pykka_address())
@@ -681,5 +680,5 @@ _USE_SUBCLASS = (
     "such as pykka.ThreadingActor, as (one of) the base(s) of your class"
 )
 
-_life.inherited_stop = Actor.stop
+invoke.inherited_stop = Actor.stop
 restarting.enter_handlers()

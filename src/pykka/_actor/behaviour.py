@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pykka._checks import check_seconds
-from pykka._current import current
+from pykka._cell.metering import Idle
 from pykka._exceptions import StashFullError
-from pykka._life import SetAside
-from pykka._meter import Idle
-from pykka._timers import Tick
+from pykka._lifecycle.invoke import SetAside
+from pykka._util.checks import check_seconds
+from pykka._util.thread_state import current
 from pykka.messages import PRIVILEGED
+from pykka.timers._timer import Tick
 
 if TYPE_CHECKING:
-    from pykka._address import Address
+    from pykka._cell.cell import Address
 
 
 class Behaviours:

@@ -10,7 +10,7 @@ Invariants
 
 A notice lies in the watcher's inbox like a message, so it comes after everything that the target
 has sent before it ended. No bound of the inbox applies to it. An urgent one goes into the lane
-that is looked at before the inbox; see `pykka._extras`.
+that is looked at before the inbox; see `pykka._cell.extension`.
 
 The ideas are those of monitors in Erlang and of `watch` in Akka.
 """
@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._envelope import Envelope
-from pykka._proxy import require_single
-from pykka._ref import ActorRef, ref_at
+from pykka._ref.proxy import require_single
+from pykka._ref.ref import ActorRef, ref_at
 from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
-    from pykka._address import Address
-    from pykka._inbox import Letter
-    from pykka._reasons import Reason
+    from pykka._cell.cell import Address
+    from pykka._cell.inbox import Letter
+    from pykka._cell.reasons import Reason
 
 
 class Terminated(NamedTuple):

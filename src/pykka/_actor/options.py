@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pykka._checks import check_methods, check_name, shorten
-from pykka._inbox import require_spec
-from pykka._system import start_as
+from pykka._cell.inbox import require_spec
+from pykka._system.system import start_as
+from pykka._util.checks import check_methods, check_name, shorten
 
 if TYPE_CHECKING:
-    from pykka._actor import Actor
-    from pykka._ref import ActorRef
+    from pykka._actor.actor import Actor
+    from pykka._ref.ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
 

@@ -27,7 +27,7 @@ Closing
 Lazy parts
     A URN, an event and the inbox's public face are made when somebody first looks at them. Two
     who look first at the same time get the same one: it is chosen under a lock that is held over
-    straight-line code only, in which nothing is allocated or called; see `pykka._locks`.
+    straight-line code only, in which nothing is allocated or called; see `pykka._util.locks`.
 """
 
 from __future__ import annotations
@@ -38,18 +38,8 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pykka import _waiting
-from pykka._ask import answer, is_ask, message_of, reply_to_of
-from pykka._checks import shorten
-from pykka._clock import MonotonicClock
-from pykka._current import current
-from pykka._deadline import Deadline
-from pykka._each import call, for_each
-from pykka._envelope import Envelope
-from pykka._errands import Line, send_out
-from pykka._exceptions import ActorDeadError
-from pykka._extras import Extras
-from pykka._inbox import (
+from pykka._cell.extension import Extras
+from pykka._cell.inbox import (
     ActorInbox,
     Inbox,
     Letter,
@@ -59,27 +49,37 @@ from pykka._inbox import (
     spec_of,
     take_all,
 )
-from pykka._locks import held
-from pykka._logging import call_out, safe_str
-from pykka._meter import MeteredInbox
-from pykka._reasons import Failed, Killed, Stopped
+from pykka._cell.metering import MeteredInbox
+from pykka._cell.reasons import Failed, Killed, Stopped
+from pykka._deadlock import wait_graph as _waiting
+from pykka._deadlock.wait_graph import place_of_actor
+from pykka._envelope import Envelope
+from pykka._exceptions import ActorDeadError
+from pykka._futures.ask import answer, is_ask, message_of, reply_to_of
+from pykka._futures.deadline import Deadline
+from pykka._futures.threading_future import ThreadingFuture, new_threading_future
 from pykka._statistics import InboxStatistics
-from pykka._threading_future import ThreadingFuture, new_threading_future
-from pykka._waiting import place_of_actor
+from pykka._util.checks import shorten
+from pykka._util.for_each import call, for_each
+from pykka._util.locks import held
+from pykka._util.log import call_out, safe_str
+from pykka._util.thread_state import current
 from pykka.messages import _LastMessage, _WakeUp, is_privileged, is_stop
+from pykka.timers._clock import MonotonicClock
+from pykka.timers._errands import Line, send_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._actor import Actor
-    from pykka._birth import Birth
-    from pykka._clock import Clock
-    from pykka._current import ThreadState
-    from pykka._future import Future
-    from pykka._meter import Meter
-    from pykka._reasons import Reason
-    from pykka._ref import ActorRef
-    from pykka._waiting import Place, Wait
+    from pykka._actor.actor import Actor
+    from pykka._cell.metering import Meter
+    from pykka._cell.reasons import Reason
+    from pykka._cell.spawn_options import Birth
+    from pykka._deadlock.wait_graph import Place, Wait
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
+    from pykka._util.thread_state import ThreadState
+    from pykka.timers._clock import Clock
 
 
 class Home(Protocol):
@@ -149,7 +149,8 @@ class Address:
     """The actor that blocks the event loop in which this one lives, if one does right now."""
 
     ref_class: ClassVar[type[ActorRef[Any]]]
-    """The class of the actor's ref; entered by `pykka._ref`, which stands above this module."""
+    """The class of the actor's ref; entered by `pykka._ref.ref`, which stands above this
+    module."""
 
     __slots__ = (
         "_claimed",
@@ -187,14 +188,14 @@ class Address:
         self.closed = False
         self.attention = False
         """Whether there is something to be seen to before the next message; see
-        `pykka._life.attend`. It is set when the actor is stopped, too."""
+        `pykka._lifecycle.invoke.attend`. It is set when the actor is stopped, too."""
         self.extras: Extras | None = None
         self.ending = False
         """Whether the hook that ends the life has run, or is running."""
         self.handling: Any = None
         """What the actor is handling right now, for reports: an envelope, or a bare message."""
         self.waiting: Wait | Address | None = None
-        """What the actor's handler is blocked in; see `pykka._waiting`."""
+        """What the actor's handler is blocked in; see `pykka._deadlock.wait_graph`."""
         self.stoppers: list[tuple[Any, object]] | None = None
         """Who waits for the end of the actor, and what to answer; see `close`."""
         self._claimed = False
@@ -341,7 +342,7 @@ class Address:
         self.inbox = SimpleQueue() if inbox is None else inbox
 
     def signal(self, letter: Letter) -> None:
-        """Have a letter handled right after the current message; see `pykka._extras`."""
+        """Have a letter handled right after the current message; see `pykka._cell.extension`."""
         self._put_into_lane(self.need_lanes().signals, letter)
 
     def need_lanes(self) -> Extras:
@@ -789,7 +790,8 @@ class StoppedEvent(threading.Event):
         self._address = address
 
     _answered_by = None
-    """Any thread may set it, so no actor in particular has to; see `pykka._waiting.Awaited`."""
+    """Any thread may set it, so no actor in particular has to; see
+    `pykka._deadlock.wait_graph.Awaited`."""
 
     def is_set(self) -> bool:
         return self._address.stopped

@@ -8,7 +8,7 @@ The lane
     in the inbox. `front` holds messages that had been set aside and are taken up again; they come
     before the inbox too. Whoever puts something there sets `Address.attention` *afterwards*, and
     wakes the actor up. The actor clears the mark and looks *afterwards*; see
-    `pykka._life.attend`. So what is put there is seen by a look that is still to come.
+    `pykka._lifecycle.invoke.attend`. So what is put there is seen by a look that is still to come.
 
 What is here is changed by any thread, in single indivisible steps (of a list or a dict), except
 where it says that only the actor itself does so.
@@ -21,19 +21,19 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pykka._each import call, for_each
-from pykka._locks import held
-from pykka._reasons import Failed, Killed, Reason, Stopped
+from pykka._cell.reasons import Failed, Killed, Reason, Stopped
+from pykka._util.for_each import call, for_each
+from pykka._util.locks import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
 
-    from pykka._address import Address
-    from pykka._death_watch import Watch
-    from pykka._errands import Line
-    from pykka._events import EventBus
-    from pykka._timers import Timer
+    from pykka._actor.death_watch import Watch
+    from pykka._cell.cell import Address
+    from pykka._system.events import EventBus
+    from pykka.timers._errands import Line
+    from pykka.timers._timer import Timer
 
 
 _making = threading.Lock()
@@ -166,7 +166,7 @@ class Extras:
         """Wakes the thread of an actor that is down, if it has one of its own."""
         self.parked: list[bool] = []
         """Holds a token while a pooled actor that is down keeps its turn; see
-        `pykka.runtimes.pool.address`."""
+        `pykka.runtimes.pool.cell`."""
 
     def need_lanes(self) -> None:
         """Make the lanes, if they have not been needed so far."""

@@ -15,9 +15,9 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pykka._checks import shorten
-from pykka._locks import held
-from pykka._logging import logger
+from pykka._util.checks import shorten
+from pykka._util.locks import held
+from pykka._util.log import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,19 +18,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
-from pykka._ask import Ask, is_ask
-from pykka._clock import brief
+from pykka._cell.inbox import count, move, take_all
 from pykka._envelope import Envelope
-from pykka._inbox import count, move, take_all
-from pykka._logging import is_for_the_program, report_failure
+from pykka._futures.ask import Ask, is_ask
 from pykka._statistics import ActorStatistics
+from pykka._util.log import is_for_the_program, report_failure
 from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
+from pykka.timers._clock import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._address import Address
-    from pykka._inbox import Letter
+    from pykka._cell.cell import Address
+    from pykka._cell.inbox import Letter
 
 
 class _SwitchOn(NamedTuple):

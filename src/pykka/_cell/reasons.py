@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pykka._frameless import copy_without_frames
-from pykka._logging import safe_repr
+from pykka._util.frameless import copy_without_frames
+from pykka._util.log import safe_repr
 
 if TYPE_CHECKING:
-    from pykka._waiting import Place
+    from pykka._deadlock.wait_graph import Place
 
 
 class Reason:

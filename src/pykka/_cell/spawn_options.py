@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
-    from pykka._actor import Actor
-    from pykka._address import Address
-    from pykka._current import ThreadState
-    from pykka._extras import Supervision
+    from pykka._actor.actor import Actor
+    from pykka._cell.cell import Address
+    from pykka._cell.extension import Supervision
+    from pykka._util.thread_state import ThreadState
 
 
 class Birth:

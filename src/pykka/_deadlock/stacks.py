@@ -22,7 +22,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pykka._locks import held
+from pykka._util.locks import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ def current_frames() -> dict[int, FrameType]:
     was_enabled = False
     for release in held(_one_at_a_time):
         try:
-            # A signal handler may strike after each of these calls; see `pykka._locks`.
+            # A signal handler may strike after each of these calls; see `pykka._util.locks`.
             try:
                 was_enabled = gc.isenabled()
                 gc.disable()

@@ -13,7 +13,7 @@ Model
     futures that no actor has to answer.
 
     An edge is a `Wait`; or, if the thread of the one runs the other meanwhile, on top of it, the
-    address of the other (see `pykka.runtimes.pool.lending`). That costs nothing to make.
+    address of the other (see `pykka.runtimes.pool.caller_runs`). That costs nothing to make.
 
     An actor in an event loop waits if its handler *awaits* such a future in the actor's own task.
     It may have a second edge: while one actor of a loop blocks the loop's thread, all others that
@@ -46,7 +46,8 @@ Invariants
 
     An actor that waits for *any* of several answers (`AnyOf`) can go on as soon as one of them
     comes. It is part of a circle only if each of the actors that owe them is stuck, too; see
-    `pykka._knots`. What was said of the edges of a circle then goes for all edges of the knot.
+    `pykka._deadlock.knots`. What was said of the edges of a circle then goes for all edges of the
+    knot.
 
 The door
     Every wait of the library for what others have to do goes through `block()`. It does what such
@@ -69,20 +70,20 @@ from threading import TIMEOUT_MAX, get_ident
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from pykka._checks import shorten
-from pykka._current import current
+from pykka._deadlock.knots import find_knot, leads_only_to
+from pykka._deadlock.stacks import current_frames, running_codes
 from pykka._exceptions import DeadlockError, PoolExhaustedError
-from pykka._gil import arrived
-from pykka._knots import find_knot, leads_only_to
-from pykka._locks import held
-from pykka._stacks import current_frames, running_codes
+from pykka._util.checks import shorten
+from pykka._util.gil import arrived
+from pykka._util.locks import held
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import CodeType, FrameType
 
-    from pykka._address import Address
-    from pykka._current import ThreadState, Worker
+    from pykka._cell.cell import Address
+    from pykka._util.thread_state import ThreadState, Worker
 
 R = TypeVar("R")
 
@@ -626,7 +627,8 @@ def _places_beneath(wait: Wait) -> list[Place]:
 
 
 awaiting_codes: set[CodeType] = set()
-"""The functions that lie between an `await` and `begin_await`; entered by `pykka._future`."""
+"""The functions that lie between an `await` and `begin_await`; entered by
+`pykka._futures.future`."""
 
 
 def place_of(frame: FrameType | None) -> Place:

@@ -21,19 +21,19 @@ import functools
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pykka._current import current
-from pykka._deadline import Deadline
-from pykka._future import Future, require_future
-from pykka._gil import HAS_GIL, arrivals
-from pykka._lazy import Derivation
-from pykka._waiting import AnyOf, block
+from pykka._deadlock.wait_graph import AnyOf, block
+from pykka._futures.deadline import Deadline
+from pykka._futures.derived import Derivation
+from pykka._futures.future import Future, require_future
+from pykka._util.gil import HAS_GIL, arrivals
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Self
 
-    from pykka._current import ThreadState
-    from pykka._threading_future import ThreadingFuture
+    from pykka._futures.threading_future import ThreadingFuture
+    from pykka._util.thread_state import ThreadState
 
 T = TypeVar("T")
 

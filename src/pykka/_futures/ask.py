@@ -17,15 +17,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._logging import is_for_the_program
-from pykka._threading_future import ThreadingFuture
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._util.log import is_for_the_program
 from pykka.messages import ProxyCall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pykka._address import Address
-    from pykka._lazy import Outcome
+    from pykka._cell.cell import Address
+    from pykka._futures.derived import Outcome
 
 _new = object.__new__
 

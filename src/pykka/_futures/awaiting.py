@@ -45,18 +45,18 @@ import sys
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from pykka._current import current
-from pykka._gil import HAS_GIL, arrivals, arrived
-from pykka._lazy import Derivation
-from pykka._logging import logger
-from pykka._waiting import awaiting_codes, begin_await, end_await, has_deadline
+from pykka._deadlock.wait_graph import awaiting_codes, begin_await, end_await, has_deadline
+from pykka._futures.derived import Derivation
+from pykka._util.gil import HAS_GIL, arrivals, arrived
+from pykka._util.log import logger
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
 
-    from pykka._current import Worker
-    from pykka._future import Future
+    from pykka._futures.future import Future
+    from pykka._util.thread_state import Worker
 
 modules = sys.modules
 

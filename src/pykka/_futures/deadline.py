@@ -12,8 +12,8 @@ import threading
 from time import monotonic
 from typing import Any
 
-from pykka._checks import in_seconds, is_too_large, shorten, show_number
 from pykka._exceptions import Timeout
+from pykka._util.checks import in_seconds, is_too_large, shorten, show_number
 
 
 def check_timeout(timeout: Any, name: str = "timeout") -> None:

@@ -23,16 +23,16 @@ from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from pykka._current import current
-from pykka._deadline import Deadline
-from pykka._waiting import block
+from pykka._deadlock.wait_graph import block
+from pykka._futures.deadline import Deadline
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from pykka._address import Address
-    from pykka._future import Future
+    from pykka._cell.cell import Address
+    from pykka._futures.future import Future
 
     Raised: TypeAlias = tuple[BaseException, TracebackType | None]
     Waiter: TypeAlias = Callable[[], object]

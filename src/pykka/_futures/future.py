@@ -1,7 +1,7 @@
 """Futures: handles to values that arrive later.
 
 `Future` is the interface, with everything that can be built from `get()`. The implementation is
-`ThreadingFuture`, in `pykka._threading_future`.
+`ThreadingFuture`, in `pykka._futures.threading_future`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 
-from pykka._awaiting import suspend
-from pykka._deadline import Deadline
+from pykka._deadlock.wait_graph import awaiting_codes
 from pykka._exceptions import FutureAlreadySetError
-from pykka._lazy import Derivation, GetHook, Lazy
-from pykka._waiting import awaiting_codes
+from pykka._futures.awaiting import suspend
+from pykka._futures.deadline import Deadline
+from pykka._futures.derived import Derivation, GetHook, Lazy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence

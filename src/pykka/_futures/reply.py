@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from pykka._current import current
-from pykka._logging import as_exc_info as as_exc_info  # noqa: PLC0414 (for those above)
-from pykka._logging import is_failure as is_failure  # noqa: PLC0414 (as above)
-from pykka._logging import is_for_the_program, logger, report_failure
+from pykka._util.log import as_exc_info as as_exc_info  # noqa: PLC0414 (for those above)
+from pykka._util.log import is_failure as is_failure  # noqa: PLC0414 (as above)
+from pykka._util.log import is_for_the_program, logger, report_failure
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
-    from pykka._actor import Actor
-    from pykka._ask import Ask
-    from pykka._lazy import Outcome
+    from pykka._actor.actor import Actor
+    from pykka._futures.ask import Ask
+    from pykka._futures.derived import Outcome
 
 
 def is_the_callers(error: BaseException) -> bool:

@@ -17,8 +17,8 @@ The log
     `_outcome` is a copy of the first outcome, written after it is in the log: a short cut for
     readers. Whoever finds it empty asks the log.
 
-    A get-hook (see `pykka._lazy`) is an entry too. Before any outcome, it means that only the
-    hook can resolve the future: outcomes that others append later do not count.
+    A get-hook (see `pykka._futures.derived`) is an entry too. Before any outcome, it means that
+    only the hook can resolve the future: outcomes that others append later do not count.
 
     Entries are never removed but for waiters that gave up or were served, and they never move
     back. So the first outcome stays where it is or moves to the front.
@@ -57,23 +57,23 @@ from _thread import allocate_lock, start_new_thread
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pykka._awaiting import suspend
-from pykka._current import current
-from pykka._deadline import Deadline, check_timeout
+from pykka._deadlock.wait_graph import awaiting_codes, block
 from pykka._exceptions import FutureAlreadySetError
-from pykka._future import ALREADY_SET, Future
-from pykka._gil import HAS_GIL, arrivals
-from pykka._lazy import Derivation, Lazy, Outcome, unwrap
-from pykka._logging import is_for_the_program, report_failure
-from pykka._waiting import awaiting_codes, block
+from pykka._futures.awaiting import suspend
+from pykka._futures.deadline import Deadline, check_timeout
+from pykka._futures.derived import Derivation, Lazy, Outcome, unwrap
+from pykka._futures.future import ALREADY_SET, Future
+from pykka._util.gil import HAS_GIL, arrivals
+from pykka._util.log import is_for_the_program, report_failure
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from types import TracebackType
 
-    from pykka._address import Address
-    from pykka._future import OptExcInfo
-    from pykka._lazy import Ticks, Waiter
+    from pykka._cell.cell import Address
+    from pykka._futures.derived import Ticks, Waiter
+    from pykka._futures.future import OptExcInfo
 
 T = TypeVar("T")
 

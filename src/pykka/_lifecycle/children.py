@@ -16,22 +16,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pykka._cancellation import is_cancellation
-from pykka._clock import MonotonicClock
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorError, DeadlockError
-from pykka._killing import Abandonment, abandon, end_of
-from pykka._logging import call_out, logger
-from pykka._manual_clock import ManualClock
-from pykka._replying import as_exc_info
+from pykka._futures.reply import as_exc_info
+from pykka._lifecycle.kill import Abandonment, abandon, end_of
+from pykka._util.cancellation import is_cancellation
+from pykka._util.log import call_out, logger
 from pykka.messages import _ActorStop
+from pykka.timers._clock import MonotonicClock
+from pykka.timers._manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pykka._address import Address
-    from pykka._extras import Extras
-    from pykka._threading_future import ThreadingFuture
+    from pykka._cell.cell import Address
+    from pykka._cell.extension import Extras
+    from pykka._futures.threading_future import ThreadingFuture
 
 
 def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
@@ -47,7 +47,7 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     """
     supervision = None if child.extras is None else child.extras.supervision
     if supervision is not None:
-        supervision.restarts = False  # in this order; see `pykka._ending`
+        supervision.restarts = False  # in this order; see `pykka._lifecycle.termination`
     ended = end_of(child)
     extras = child.extras
     if seconds == 0:

@@ -21,7 +21,7 @@ What happens when something goes wrong is decided here, too:
   `asyncio.CancelledError` and `GeneratorExit` mean the call and not the program, so they count as
   ordinary failures.
 
-The ends are in `pykka._ending`.
+The ends are in `pykka._lifecycle.termination`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,18 @@ from types import BuiltinFunctionType, CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
-from pykka._ask import LETTERS, Ask, CallAsk, answers_an_asker, is_ask, reply_to_of
-from pykka._current import current
-from pykka._ending import (
+from pykka._deadlock.stacks import runs_actor
+from pykka._envelope import CallEnvelope, Envelope
+from pykka._futures.ask import LETTERS, Ask, CallAsk, answers_an_asker, is_ask, reply_to_of
+from pykka._futures.reply import (
+    is_failure,
+    is_the_callers,
+    log_returned,
+    reply,
+    reply_exception,
+    settle,
+)
+from pykka._lifecycle.termination import (
     crash,
     end_in_any_case,
     ends_all_the_same,
@@ -41,27 +50,18 @@ from pykka._ending import (
     stop,
     stop_everything,
 )
-from pykka._envelope import CallEnvelope, Envelope
-from pykka._gil import HAS_GIL, arrivals, give_way
-from pykka._replying import (
-    is_failure,
-    is_the_callers,
-    log_returned,
-    reply,
-    reply_exception,
-    settle,
-)
-from pykka._stacks import runs_actor
-from pykka._timers import Tick
+from pykka._util.gil import HAS_GIL, arrivals, give_way
+from pykka._util.thread_state import current
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _LastMessage, _WakeUp
+from pykka.timers._timer import Tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._actor import Actor
-    from pykka._address import Address
-    from pykka._inbox import Letter
-    from pykka._lazy import Outcome
+    from pykka._actor.actor import Actor
+    from pykka._cell.cell import Address
+    from pykka._cell.inbox import Letter
+    from pykka._futures.derived import Outcome
 
 _handlers = messages._handlers
 
@@ -73,7 +73,7 @@ class SetAside(BaseException):
 _NO_REPLY = object()  # the handler has seen to the answer itself
 
 inherited_stop: object = None
-"""The function `Actor.stop`; entered by `pykka._actor`, which stands above this module."""
+"""The function `Actor.stop`; entered by `pykka._actor.actor`, which stands above this module."""
 
 
 @runs_actor(cell="address")

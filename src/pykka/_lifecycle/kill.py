@@ -14,16 +14,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pykka._checks import shorten
-from pykka._clock import lengthy
-from pykka._each import call, for_each
-from pykka._logging import logger
-from pykka._reasons import Abandoned
-from pykka._threading_future import ThreadingFuture
+from pykka._cell.reasons import Abandoned
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._util.checks import shorten
+from pykka._util.for_each import call, for_each
+from pykka._util.log import logger
+from pykka.timers._clock import lengthy
 
 if TYPE_CHECKING:
-    from pykka._address import Address
-    from pykka._waiting import Place
+    from pykka._cell.cell import Address
+    from pykka._deadlock.wait_graph import Place
 
 
 def end_of(address: Address, answer: object = None) -> ThreadingFuture[Any]:

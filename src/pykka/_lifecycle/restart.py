@@ -27,10 +27,14 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
-from pykka._birth import Birth
-from pykka._children import end_children
-from pykka._current import current
-from pykka._ending import (
+from pykka._cell.metering import NOT_COUNTED
+from pykka._cell.reasons import Failed, Stopped
+from pykka._cell.spawn_options import Birth
+from pykka._envelope import Envelope
+from pykka._futures.reply import as_exc_info, is_failure
+from pykka._lifecycle.children import end_children
+from pykka._lifecycle.invoke import begin
+from pykka._lifecycle.termination import (
     Ending,
     call_hook,
     crash,
@@ -38,19 +42,15 @@ from pykka._ending import (
     stop_everything,
     wait_for_decision,
 )
-from pykka._envelope import Envelope
-from pykka._life import begin
-from pykka._logging import logger
-from pykka._meter import NOT_COUNTED
-from pykka._reasons import Failed, Stopped
-from pykka._replying import as_exc_info, is_failure
+from pykka._util.log import logger
+from pykka._util.thread_state import current
 from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
-    from pykka._actor import Actor
-    from pykka._address import Address
-    from pykka._inbox import Letter
-    from pykka._reasons import Reason
+    from pykka._actor.actor import Actor
+    from pykka._cell.cell import Address
+    from pykka._cell.inbox import Letter
+    from pykka._cell.reasons import Reason
 
 
 class _Restart(NamedTuple):

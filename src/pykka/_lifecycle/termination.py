@@ -10,12 +10,13 @@ Invariants (guarantee G8)
 
 A supervised actor that fails does not end. Its instance does, with all hooks; then the actor is
 *down*: not marked stopped, so that messages go on coming in, and handling none of them. What
-becomes of it is for its supervisor to say; see `pykka._restarting`.
+becomes of it is for its supervisor to say; see `pykka._lifecycle.restart`.
 
 Nobody waits for an actor to handle a stop request while it is down. Whoever asks it to end for
-good (`pykka._children.ask_to_stop`) says first that it is not to be restarted, and *then* looks
-whether it is down, and if so has it end. The actor is marked down first, and *then* it looks
-whether it is to be restarted, and if not ends itself. So at least one of the two sees the other.
+good (`pykka._lifecycle.children.ask_to_stop`) says first that it is not to be restarted, and
+*then* looks whether it is down, and if so has it end. The actor is marked down first, and *then*
+it looks whether it is to be restarted, and if not ends itself. So at least one of the two sees the
+other.
 """
 
 from __future__ import annotations
@@ -26,20 +27,20 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from pykka._ask import is_ask
-from pykka._children import end_children
-from pykka._logging import call_out, is_for_the_program, logger, report_failure
-from pykka._reasons import Failed, Killed, Stopped
-from pykka._replying import as_exc_info, is_failure, reply_exception
-from pykka._threading_future import ThreadingFuture
+from pykka._cell.reasons import Failed, Killed, Stopped
+from pykka._futures.ask import is_ask
+from pykka._futures.reply import as_exc_info, is_failure, reply_exception
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._lifecycle.children import end_children
+from pykka._util.log import call_out, is_for_the_program, logger, report_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pykka._actor import Actor
-    from pykka._address import Address
-    from pykka._extras import Extras
-    from pykka._reasons import Reason
+    from pykka._actor.actor import Actor
+    from pykka._cell.cell import Address
+    from pykka._cell.extension import Extras
+    from pykka._cell.reasons import Reason
 
 
 class Ending:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pykka._checks import shorten
 from pykka._exceptions import ActorDeadError
-from pykka._introspection import (
+from pykka._ref.introspection import (
     Kind,
     examine,
     find_all,
@@ -20,16 +19,17 @@ from pykka._introspection import (
     nearest,
     public_names,
 )
-from pykka._logging import logger
+from pykka._util.checks import shorten
+from pykka._util.log import logger
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pykka._actor import Actor
-    from pykka._future import Future
-    from pykka._ref import ActorRef
-    from pykka._timers import Timer
+    from pykka._actor.actor import Actor
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
+    from pykka.timers._timer import Timer
 
 A = TypeVar("A", bound="Actor")
 T = TypeVar("T")

@@ -5,28 +5,28 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from pykka._address import REASON, Address
-from pykka._ask import Ask, CallAsk, make_ask
-from pykka._checks import check_seconds
-from pykka._deadline import check_timeout
+from pykka._cell.cell import REASON, Address
+from pykka._cell.metering import request, statistics_of
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._killing import Abandonment, end_of
-from pykka._meter import request, statistics_of
-from pykka._proxy import ActorProxy
-from pykka._threading_future import ThreadingFuture
-from pykka._timers import Timer, tell_later
+from pykka._futures.ask import Ask, CallAsk, make_ask
+from pykka._futures.deadline import check_timeout
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._lifecycle.kill import Abandonment, end_of
+from pykka._ref.proxy import ActorProxy
+from pykka._util.checks import check_seconds
 from pykka.messages import ProxyCall, _ActorStop
+from pykka.timers._timer import Timer, tell_later
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
-    from pykka._actor import Actor
+    from pykka._actor.actor import Actor
+    from pykka._cell.reasons import Reason
     from pykka._exceptions import ActorDeadError
-    from pykka._future import Future
-    from pykka._reasons import Reason
+    from pykka._futures.future import Future
     from pykka._statistics import ActorStatistics
-    from pykka._system import ActorSystem
+    from pykka._system.system import ActorSystem
 
 A = TypeVar("A", bound="Actor")
 

@@ -23,21 +23,22 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pykka._locks import held
-from pykka._logging import (
+from pykka._ref.ref import ref_at
+from pykka._util.checks import shorten
+from pykka._util.locks import held
+from pykka._util.log import (
     format_exception,
     is_for_the_program,
     print_to_stderr,
     report_failure,
     safe_str,
 )
-from pykka._ref import ref_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._address import Address
-    from pykka._ref import ActorRef
+    from pykka._cell.cell import Address
+    from pykka._ref.ref import ActorRef
 
 BURST = 10.0
 """So many crashes are printed at once."""
@@ -57,7 +58,7 @@ class ActorCrash(NamedTuple):
 
 
 class _Printed:
-    """Counts what is printed, and what is left out; see `pykka._dead_letters`."""
+    """Counts what is printed, and what is left out; see `pykka._system.dead_letters`."""
 
     __slots__ = ("_last", "_left_out", "_lock", "_tokens")
 
@@ -149,7 +150,7 @@ def tell_of_crash(address: Address, error: BaseException) -> None:
         if extras.watchers or (supervision is not None and supervision.knows):
             return
     hook: Callable[[ActorCrash], object] | None
-    hook = getattr(sys.modules.get(__package__ or ""), "crash_hook", None)
+    hook = getattr(sys.modules.get("pykka"), "crash_hook", None)
     if hook is None:
         return
     crash = ActorCrash(ref_at(address), error)
@@ -158,7 +159,7 @@ def tell_of_crash(address: Address, error: BaseException) -> None:
     except BaseException as raised:
         if is_for_the_program(raised):
             raise
-        report_failure("pykka.crash_hook raised: %r", hook)
+        report_failure("pykka.crash_hook raised: %s", shorten(hook))
         if _is_silent():
             # Without the crash, in the middle of which it was raised: that comes next.
             text = format_exception(raised, chain=False)

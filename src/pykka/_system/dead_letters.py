@@ -28,16 +28,16 @@ from _thread import start_new_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from pykka._checks import check_callable, shorten
-from pykka._clock import brief
-from pykka._locks import held
-from pykka._logging import SafeLogger, Shortened, call_out
-from pykka._subscribers import Subscribers
+from pykka._util.checks import check_callable, shorten
+from pykka._util.locks import held
+from pykka._util.log import SafeLogger, Shortened, call_out
+from pykka._util.subscribers import Subscribers
+from pykka.timers._clock import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._ref import ActorRef
+    from pykka._ref.ref import ActorRef
 
     class Events(Protocol):
         """What is needed of an event bus."""

@@ -36,16 +36,16 @@ import itertools
 import threading
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pykka._checks import shorten
 from pykka._exceptions import ActorDeadError
-from pykka._locks import held
-from pykka._logging import is_for_the_program, report_failure
-from pykka._ref import ActorRef, ref_at
+from pykka._ref.ref import ActorRef, ref_at
+from pykka._util.checks import shorten
+from pykka._util.locks import held
+from pykka._util.log import is_for_the_program, report_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pykka._address import Address
+    from pykka._cell.cell import Address
 
 E = TypeVar("E")
 

@@ -1,21 +1,21 @@
 """The registry of running actors: the face of the default system.
 
-What it does is done in `pykka._system`, for all systems.
+What it does is done in `pykka._system.system`, for all systems.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from pykka._checks import shorten
-from pykka._ref import ref_at
-from pykka._system import ActorSystem, broadcast_by, default_system, stop_each
+from pykka._ref.ref import ref_at
+from pykka._system.system import ActorSystem, broadcast_by, default_system, stop_each
+from pykka._util.checks import shorten
 
 if TYPE_CHECKING:
-    from pykka._actor import Actor
-    from pykka._address import Address
-    from pykka._future import Future
-    from pykka._ref import ActorRef
+    from pykka._actor.actor import Actor
+    from pykka._cell.cell import Address
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
 

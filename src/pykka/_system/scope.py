@@ -18,18 +18,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka._cancellation import is_cancellation, outlast
 from pykka._exceptions import ActorError
-from pykka._killing import end_of
-from pykka._proxy import require_single
-from pykka._system import require_actor_class
+from pykka._lifecycle.kill import end_of
+from pykka._ref.proxy import require_single
+from pykka._system.system import require_actor_class
+from pykka._util.cancellation import is_cancellation, outlast
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from pykka._actor import Actor
-    from pykka._ref import ActorRef
+    from pykka._actor.actor import Actor
+    from pykka._ref.ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
 

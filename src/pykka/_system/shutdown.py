@@ -24,24 +24,24 @@ from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from pykka._ask import make_ask
-from pykka._cancellation import is_cancellation, outlast
-from pykka._children import ask_to_stop
-from pykka._clock import default_clock, lengthy
-from pykka._current import current
-from pykka._deadline import Deadline
+from pykka._cell.reasons import Abandoned
+from pykka._deadlock.wait_graph import places_of_actors
 from pykka._exceptions import Timeout
-from pykka._killing import GRACE, abandon, end_of
-from pykka._reasons import Abandoned
-from pykka._waiting import places_of_actors
+from pykka._futures.ask import make_ask
+from pykka._futures.deadline import Deadline
+from pykka._lifecycle.children import ask_to_stop
+from pykka._lifecycle.kill import GRACE, abandon, end_of
+from pykka._util.cancellation import is_cancellation, outlast
+from pykka._util.thread_state import current
 from pykka.messages import _ActorStop
+from pykka.timers._clock import default_clock, lengthy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
-    from pykka._address import Address
-    from pykka._threading_future import ThreadingFuture
+    from pykka._cell.cell import Address
+    from pykka._futures.threading_future import ThreadingFuture
 
     class System(Protocol):
         """What a shutdown needs of the system."""

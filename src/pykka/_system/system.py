@@ -15,7 +15,7 @@ the actor is unregistered, which only that actor's own end does.
 A system that is being shut down takes no actors but the children of living ones, and after its end
 none at all. Whoever registers an actor looks afterwards whether that is so, and takes it out
 again; whoever ends the system sets the mark, and looks afterwards who is left; see
-`pykka._shutdown`.
+`pykka._system.shutdown`.
 """
 
 from __future__ import annotations
@@ -27,32 +27,36 @@ import weakref
 from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
-from pykka import _address, _crashes, _extras, _inbox, _logging, _stacks, _waiting
-from pykka._birth import Birth
-from pykka._checks import check_clock, check_flag, check_name, shorten
-from pykka._children import let_children_go
-from pykka._clock import Clock, default_clock
-from pykka._current import current
-from pykka._dead_letters import DeadLetter, DeadLetters
-from pykka._deadline import Deadline
-from pykka._events import EventBus
+from pykka._cell import cell as _address
+from pykka._cell import extension, inbox
+from pykka._cell.metering import switch_on
+from pykka._cell.spawn_options import Birth
+from pykka._deadlock import stacks, wait_graph
 from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
-from pykka._locks import held
-from pykka._logging import call_out, logger
-from pykka._meter import switch_on
-from pykka._ref import ActorRef, ref_at
-from pykka._shutdown import Shutdown, has_parent, root_of
+from pykka._futures.deadline import Deadline
+from pykka._lifecycle.children import let_children_go
+from pykka._ref.ref import ActorRef, ref_at
 from pykka._statistics import SystemStatistics
+from pykka._system import crashes
+from pykka._system.dead_letters import DeadLetter, DeadLetters
+from pykka._system.events import EventBus
+from pykka._system.shutdown import Shutdown, has_parent, root_of
+from pykka._util import log as _logging
+from pykka._util.checks import check_clock, check_flag, check_name, shorten
+from pykka._util.locks import held
+from pykka._util.log import call_out, logger
+from pykka._util.thread_state import current
+from pykka.timers._clock import Clock, default_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
-    from pykka._actor import Actor
-    from pykka._address import Address
-    from pykka._future import Future
-    from pykka._options import ActorOptions
+    from pykka._actor.actor import Actor
+    from pykka._actor.options import ActorOptions
+    from pykka._cell.cell import Address
+    from pykka._futures.future import Future
 
 A = TypeVar("A", bound="Actor")
 
@@ -455,7 +459,7 @@ class ActorSystem:
 
     def tell_of_crash(self, address: Address, error: BaseException) -> None:
         """Tell the program what an actor has failed with, unless another actor knows."""
-        _crashes.tell_of_crash(address, error)
+        crashes.tell_of_crash(address, error)
 
     def let_children_go(self, address: Address) -> None:
         """Have the children end that are left although their parent has ended."""
@@ -672,12 +676,12 @@ def _after_fork() -> None:
     _lock = threading.Lock()
     current.state.is_main = True
     _address.renew_locks()
-    _inbox.renew_locks()
-    _waiting.renew_locks()
-    _extras.renew_locks()
-    _stacks.renew_locks()
+    inbox.renew_locks()
+    wait_graph.renew_locks()
+    extension.renew_locks()
+    stacks.renew_locks()
     _logging.renew_locks()
-    _crashes.renew_locks()
+    crashes.renew_locks()
     for system in all_systems():
         system.dead_letters.renew_locks()
         system.events.renew_locks()

@@ -11,7 +11,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pykka._logging import LONGEST, safe_repr
+from pykka._util.log import LONGEST, safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -26,7 +26,7 @@ from __future__ import annotations
 from types import FrameType, MemberDescriptorType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from pykka._logging import is_for_the_program, safe_repr, safe_str
+from pykka._util.log import is_for_the_program, safe_repr, safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._current import ThreadState
+    from pykka._util.thread_state import ThreadState
 
 
 def has_gil() -> bool:
@@ -47,6 +47,17 @@ def has_gil() -> bool:
 
 
 HAS_GIL = has_gil()
+
+FENCE = not HAS_GIL
+"""Whether a list must be extended by `NOTHING` before its length is looked at.
+
+Without the GIL, the length of a list that a thread looks at may be older than what this thread
+itself wrote before, on a machine whose memory is weakly ordered. An operation that takes the
+list's own lock, such as extending it by nothing, is not. With the GIL there is no such thing, and
+the look alone is enough.
+"""
+
+NOTHING = ()
 
 
 def allows_daemon_threads() -> bool:

@@ -2,7 +2,7 @@
 
 Everything goes to the logger `pykka` or a child of it. A `NullHandler` sits on it, so a program
 that has not set up logging sees nothing, as is the custom for libraries; but for crashes, see
-`pykka._crashes`.
+`pykka._system.crashes`.
 
 Problem
     Between a message and its answer, and while an actor ends, the library calls out: to log
@@ -32,7 +32,7 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pykka._locks import held
+from pykka._util.locks import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

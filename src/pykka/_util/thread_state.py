@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
-    from pykka._address import Address
-    from pykka._birth import Birth
+    from pykka._cell.cell import Address
+    from pykka._cell.spawn_options import Birth
 
 
 class Worker(Protocol):
@@ -62,11 +62,11 @@ class ThreadState:
         """Whether signal handlers run on this thread."""
         self.owes: object = None
         """The latest arrival when this thread woke an asker, to whom it owes a turn; else `None`.
-        See `pykka._gil`."""
+        See `pykka._util.gil`."""
         self.given = 0
         """How often it has given way to a thread that it had woken, though it had more to do."""
         self.is_clock = False
-        """Whether the alarms of a clock ring on this thread; see `pykka._errands`."""
+        """Whether the alarms of a clock ring on this thread; see `pykka.timers._errands`."""
         self.accepts: object = None
         """The pool whose actors may be put into the thread's own run queue; see `push`."""
         self.push: Callable[[Any], object] | None = None

@@ -10,9 +10,12 @@ import traceback
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pykka import _awaiting, _stacks, _wait_graph, _waiting
-from pykka._logging import logger
-from pykka._wait_graph import WaitGraph, WaitingActor
+from pykka._deadlock import stacks
+from pykka._deadlock import wait_graph as _waiting
+from pykka._futures import awaiting
+from pykka._util.log import logger
+from pykka.debug import _wait_graph
+from pykka.debug._wait_graph import WaitGraph, WaitingActor
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -52,7 +55,7 @@ def log_thread_tracebacks(*_args: Any, **_kwargs: Any) -> None:
         >>> logging.getLogger("pykka").removeHandler(handler)
     """
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, frame in _stacks.current_frames().items():
+    for ident, frame in stacks.current_frames().items():
         name = names.get(ident, "?")
         stack = "".join(traceback.format_stack(frame))
         logger.critical("Current state of %s (ident: %s):\n%s", name, ident, stack)
@@ -171,7 +174,7 @@ _warned: dict[Any, Any] = {}
 
 
 def _warn_in_event_loop() -> None:
-    if _awaiting.running_loop() is None:
+    if awaiting.running_loop() is None:
         return
     place = _waiting.place_of(sys._getframe(1))
     warnings.warn_explicit(

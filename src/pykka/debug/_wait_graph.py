@@ -1,9 +1,9 @@
 """The wait-for graph of a live program, as a value that can be printed and drawn.
 
-It is read off the edges that `pykka._waiting` keeps, without a lock: the thread that looks may
-have been interrupted by a signal handler anywhere, and the others do not stop for it. So it is no
-picture of a single moment. Each wait in it was there when it was looked at; of a program that
-hangs that is all one wants.
+It is read off the edges that `pykka._deadlock.wait_graph` keeps, without a lock: the thread that
+looks may have been interrupted by a signal handler anywhere, and the others do not stop for it. So
+it is no picture of a single moment. Each wait in it was there when it was looked at; of a program
+that hangs that is all one wants.
 
 Nothing in the value belongs to the program: messages are kept as text, threads as names. Who looks
 at a graph tomorrow keeps nobody alive.
@@ -16,12 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pykka._checks import shorten
-from pykka._gil import has_gil
-from pykka._ref import ActorRef, ref_at
-from pykka._stacks import current_frames, running_codes
-from pykka._system import all_systems
-from pykka._waiting import (
+from pykka._deadlock.stacks import current_frames, running_codes
+from pykka._deadlock.wait_graph import (
     Edge,
     Wait,
     _is_ours,
@@ -29,13 +25,17 @@ from pykka._waiting import (
     place_of,
     place_of_edge,
 )
+from pykka._ref.ref import ActorRef, ref_at
+from pykka._system.system import all_systems
+from pykka._util.checks import shorten
+from pykka._util.gil import has_gil
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from pykka._address import Address
-    from pykka._waiting import Place
+    from pykka._cell.cell import Address
+    from pykka._deadlock.wait_graph import Place
 
 LONGEST_IN_A_PICTURE = 60
 """So many characters of a message are shown beside an arrow."""

@@ -26,13 +26,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
-from pykka import _deadline, _policy_inbox, _priority_inbox
+from pykka._futures import deadline
+from pykka.inboxes import _bounded as _policy_inbox
+from pykka.inboxes import _priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._address import Address
-    from pykka._policy_inbox import PolicyInbox, WhenFull
+    from pykka._cell.cell import Address
+    from pykka.inboxes._bounded import PolicyInbox, WhenFull
 
 __all__ = ["Bounded", "InboxSpec", "Priority", "Unbounded"]
 
@@ -168,7 +170,7 @@ class Priority(InboxSpec):
         _check_policy(self.when_full, self.timeout)
 
     def _make(self, owner: Address) -> PolicyInbox | None:
-        return _priority_inbox.PriorityInbox(
+        return _priority.PriorityInbox(
             owner, self.key, self.capacity, self.when_full, self.timeout
         )
 
@@ -193,7 +195,7 @@ def _check_policy(when_full: Any, timeout: Any) -> None:
         raise ValueError(msg)
     if timeout is None:
         return
-    _deadline.check_timeout(timeout)
+    deadline.check_timeout(timeout)
     if when_full != "block":
         msg = f"nobody waits if when_full is {when_full!r}, so there can be no timeout"
         raise ValueError(msg)

@@ -1,4 +1,4 @@
-"""Inboxes with a policy: with a bound; `pykka._priority_inbox` adds priorities.
+"""Inboxes with a policy: with a bound; `pykka.inboxes._priority` adds priorities.
 
 Problem
     An inbox with a bound makes its senders wait, and lets them go on; it drops what has waited
@@ -7,8 +7,8 @@ Problem
     raises between any two steps; and when a finaliser or a log handler sends to the same inbox on
     top of a send (guarantees G3, G4, G5 and G11).
 
-    What is done to the messages and to the line, under a lock, is in `pykka._lanes`. Here is what
-    is done without it: what calls the user's code, waits, answers and reports.
+    What is done to the messages and to the line, under a lock, is in `pykka.inboxes._lanes`. Here
+    is what is done without it: what calls the user's code, waits, answers and reports.
 
 Blocked senders
     A sender that has to wait stands in a line, with its message. Whoever makes room puts the
@@ -40,23 +40,23 @@ import queue
 import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pykka._ask import CallAsk, answer, is_ask
-from pykka._current import current
-from pykka._deadline import Deadline
-from pykka._entries import Claim, Entry
 from pykka._envelope import CallEnvelope
-from pykka._errands import report
 from pykka._exceptions import ActorError, InboxFullError, Timeout
-from pykka._lanes import Lanes
-from pykka._locks import held
-from pykka._logging import is_for_the_program
+from pykka._futures.ask import CallAsk, answer, is_ask
+from pykka._futures.deadline import Deadline
 from pykka._statistics import InboxStatistics
+from pykka._util.locks import held
+from pykka._util.log import is_for_the_program
+from pykka._util.thread_state import current
+from pykka.inboxes._entries import Claim, Entry
+from pykka.inboxes._lanes import Lanes
 from pykka.messages import PRIVILEGED
+from pykka.timers._errands import report
 
 if TYPE_CHECKING:
-    from pykka._address import Address
-    from pykka._inbox import Letter
-    from pykka._lanes import Verdict
+    from pykka._cell.cell import Address
+    from pykka._cell.inbox import Letter
+    from pykka.inboxes._lanes import Verdict
 
 WhenFull: TypeAlias = Literal["block", "raise", "drop_newest", "drop_oldest"]
 """What a full inbox does with a message."""
@@ -210,7 +210,7 @@ class PolicyInbox(Lanes):
             for release in held(self._lock):
                 self._closed = True
                 release()
-            while True:  # with no condition here; see `pykka._inbox.take_all`
+            while True:  # with no condition here; see `pykka._cell.inbox.take_all`
                 claim = self._first_claim
                 if claim is None:
                     break
@@ -282,7 +282,7 @@ class PolicyInbox(Lanes):
         What a comparison of keys raises is logged, and the message is handled before the others.
         If a signal handler raises, what is left is still due.
         """
-        while True:  # with no condition here; see `pykka._inbox.take_all`
+        while True:  # with no condition here; see `pykka._cell.inbox.take_all`
             entry = self._due.first
             if entry is None:
                 break
@@ -352,7 +352,7 @@ class PolicyInbox(Lanes):
         """Let senders in, in order, until there is no room or no line."""
         claim = None
         try:
-            while True:  # with no condition here; see `pykka._inbox.take_all`
+            while True:  # with no condition here; see `pykka._cell.inbox.take_all`
                 claim = self._next_to_be_let_in()
                 if claim is None:
                     break

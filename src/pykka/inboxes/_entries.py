@@ -1,17 +1,17 @@
 """What lies in an inbox that has a policy, and who waits for room in it: links of chains.
 
-To put one into a chain or to take one out is a handful of assignments; see `pykka._lanes`, which
-does it, for why.
+To put one into a chain or to take one out is a handful of assignments; see `pykka.inboxes._lanes`,
+which does it, for why.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pykka._threading_future import ThreadingFuture
+from pykka._futures.threading_future import ThreadingFuture
 
 if TYPE_CHECKING:
-    from pykka._address import Address
+    from pykka._cell.cell import Address
 
 Fate: TypeAlias = Literal["outside", "in line", "let in", "withdrawn", "sent back", "dead"]
 """How it stands with a claim. After `in line`, it changes once."""

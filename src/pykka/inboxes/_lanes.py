@@ -1,11 +1,12 @@
 """The inside of an inbox that has a policy: its messages in order, and the line before it.
 
-`pykka._policy_inbox` is what an actor sees, and what decides; here is what is done under the lock.
+`pykka.inboxes._bounded` is what an actor sees, and what decides; here is what is done under the
+lock.
 
 The lock
     It is held for a handful of assignments at a time, with no call and no allocation among them;
-    see `pykka._locks`. So nothing of the user's ever runs while it is held: no key function, no
-    comparison, no finaliser, no signal handler. What can fail or wait is done before or after.
+    see `pykka._util.locks`. So nothing of the user's ever runs while it is held: no key function,
+    no comparison, no finaliser, no signal handler. What can fail or wait is done before or after.
     That is why entries and claims are links of chains, and why methods here are long: no part of
     them could be a function of its own.
 
@@ -59,11 +60,11 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from pykka._entries import Chain, Lane
-from pykka._locks import held
+from pykka._util.locks import held
+from pykka.inboxes._entries import Chain, Lane
 
 if TYPE_CHECKING:
-    from pykka._entries import Claim, Entry, Fate, Spot
+    from pykka.inboxes._entries import Claim, Entry, Fate, Spot
 
 Verdict: TypeAlias = Literal["in", "full", "least urgent", "stale"]
 """What has been done with an entry: it was put in; it was not, because there is no room, or not

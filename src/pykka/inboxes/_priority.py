@@ -1,22 +1,22 @@
 """An inbox that is sorted by urgency, with a bound or without.
 
-How messages are kept in order, and why in this way, is told in `pykka._lanes`.
+How messages are kept in order, and why in this way, is told in `pykka.inboxes._lanes`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka._entries import Lane
-from pykka._policy_inbox import PolicyInbox
+from pykka.inboxes._bounded import PolicyInbox
+from pykka.inboxes._entries import Lane
 from pykka.messages import KEYED, is_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._address import Address
-    from pykka._entries import Entry, Spot
-    from pykka._policy_inbox import WhenFull
+    from pykka._cell.cell import Address
+    from pykka.inboxes._bounded import WhenFull
+    from pykka.inboxes._entries import Entry, Spot
 
 
 class PriorityInbox(PolicyInbox):

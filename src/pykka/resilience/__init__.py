@@ -39,16 +39,16 @@ asks go through a piece: a `tell` has no answer to be counted, and nothing to be
 
 from __future__ import annotations
 
-from pykka._askable import Askable
-from pykka._backoff import Backoff
-from pykka._breaker import (
+from pykka._exceptions import CircuitOpenError, RateLimitExceededError
+from pykka.resilience._askable import Askable
+from pykka.resilience._backoff import Backoff
+from pykka.resilience._circuit_breaker import (
     CircuitBreaker,
     CircuitBreakerStatistics,
     CircuitStateChange,
 )
-from pykka._exceptions import CircuitOpenError, RateLimitExceededError
-from pykka._limiter import RateLimiter, RateLimiterStatistics
-from pykka._retry import Retry, RetryStatistics
+from pykka.resilience._rate_limiter import RateLimiter, RateLimiterStatistics
+from pykka.resilience._retry import Retry, RetryStatistics
 
 __all__ = [
     "Askable",

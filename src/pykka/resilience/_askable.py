@@ -11,7 +11,7 @@ Whose thread does what
       it is no part of a circle.
     - An ask that does not block needs no thread of the asker's. What happens later is done by
       whoever resolves the future of the answer, or because of the clock: then by a thread that may
-      block, since what the piece wraps may make its senders wait; see `pykka._errands`.
+      block, since what the piece wraps may make its senders wait; see `pykka.timers._errands`.
 
 Giving up
     Whoever makes several attempts and gives one up, because its answer did not come in time, tells
@@ -22,7 +22,7 @@ Relays
     An ask that does not block is answered by a future, at once. If the piece has yet to send the
     message, or may send it again, that future is a `Relay`. Its *source* is the future that it
     waits for at the moment. For the wait-for graph, whoever has to resolve the source has to
-    resolve the relay; see `pykka._waiting`.
+    resolve the relay; see `pykka._deadlock.wait_graph`.
 
     A relay takes its outcome from its source by a waiter and not by a callback: a waiter that a
     signal handler interrupts is served again, so nobody waits for ever (guarantee G11). On the
@@ -38,15 +38,15 @@ import functools
 from collections.abc import Callable  # noqa: TC003 (the NamedTuple can be asked for its types)
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, overload
 
-from pykka._checks import check_clock, shorten
-from pykka._clock import Clock, brief, default_clock, lengthy
-from pykka._deadline import check_timeout
-from pykka._threading_future import ThreadingFuture
+from pykka._futures.deadline import check_timeout
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._util.checks import check_clock, shorten
+from pykka.timers._clock import Clock, brief, default_clock, lengthy
 
 if TYPE_CHECKING:
-    from pykka._address import Address
-    from pykka._future import Future
-    from pykka._lazy import Outcome
+    from pykka._cell.cell import Address
+    from pykka._futures.derived import Outcome
+    from pykka._futures.future import Future
 
 ExceptionTypes: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 """What an `except` clause takes."""
@@ -251,7 +251,7 @@ class Relay(ThreadingFuture[Any]):
         return is_first
 
 
-# What users see of it is a future; see `pykka._ask`.
+# What users see of it is a future; see `pykka._futures.ask`.
 Relay.__name__ = Relay.__qualname__ = "Future"
 
 

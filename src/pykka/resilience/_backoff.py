@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pykka._checks import check_callable, check_count, check_number, shorten
+from pykka._util.checks import check_callable, check_count, check_number, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ Invariants
        own. That is the same rule as for the open state: while it is not closed, the next ask
        passes at the time `_passes_at`.
     3. The lock is held over straight-line code only, in which nothing is allocated or called; see
-       `pykka._locks`. Who has changed the state tells the listeners about it, afterwards.
+       `pykka._util.locks`. Who has changed the state tells the listeners about it, afterwards.
 
     4. *The result of an ask counts once.* What comes first takes its token: the answer, the end of
        `call_timeout`, or that whoever asked gives it up.
@@ -33,7 +33,17 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from pykka._askable import (
+from pykka._exceptions import CircuitOpenError, Timeout
+from pykka._util.checks import (
+    check_callable,
+    check_count,
+    check_exception_types,
+    check_number,
+    in_seconds,
+)
+from pykka._util.locks import held
+from pykka._util.log import Shortened, call_out
+from pykka.resilience._askable import (
     AskWrapper,
     Call,
     Relay,
@@ -46,23 +56,13 @@ from pykka._askable import (
     least,
     outcome_of,
 )
-from pykka._checks import (
-    check_callable,
-    check_count,
-    check_exception_types,
-    check_number,
-    in_seconds,
-)
-from pykka._exceptions import CircuitOpenError, Timeout
-from pykka._locks import held
-from pykka._logging import Shortened, call_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pykka._askable import Askable, ExceptionTypes
-    from pykka._clock import Clock
-    from pykka._threading_future import ThreadingFuture
+    from pykka._futures.threading_future import ThreadingFuture
+    from pykka.resilience._askable import Askable, ExceptionTypes
+    from pykka.timers._clock import Clock
 
 CircuitState: TypeAlias = Literal["closed", "open", "half_open"]
 

@@ -34,7 +34,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pykka._askable import (
+from pykka._exceptions import RateLimitExceededError, Timeout
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._util.checks import check_count, check_span, in_seconds, shorten
+from pykka._util.locks import held
+from pykka.resilience._askable import (
     AskWrapper,
     Call,
     Relay,
@@ -43,16 +47,12 @@ from pykka._askable import (
     do_nothing,
     failed,
 )
-from pykka._checks import check_count, check_span, in_seconds, shorten
-from pykka._exceptions import RateLimitExceededError, Timeout
-from pykka._locks import held
-from pykka._threading_future import ThreadingFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._askable import Askable
-    from pykka._clock import Clock
+    from pykka.resilience._askable import Askable
+    from pykka.timers._clock import Clock
 
 AT_ONCE = 1e-9
 """A token that comes within so many seconds is there, so that ten times 0.1 seconds are one."""

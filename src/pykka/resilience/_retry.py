@@ -14,7 +14,7 @@ Invariants of a series
        it, too. So its future is resolved, provided that the futures of the attempts are or that
        they are given up after a time.
     3. *Only the clock has it sent again*, not the actor that has answered, whose thread has other
-       work. It is done on a thread that may block; see `pykka._errands`.
+       work. It is done on a thread that may block; see `pykka.timers._errands`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,22 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pykka._askable import (
+from pykka._exceptions import (
+    ActorDeadError,
+    CircuitOpenError,
+    RateLimitExceededError,
+    Timeout,
+)
+from pykka._util.checks import (
+    check_count,
+    check_exception_types,
+    check_methods,
+    check_number,
+    in_seconds,
+)
+from pykka._util.locks import held
+from pykka._util.log import is_for_the_program
+from pykka.resilience._askable import (
     AskWrapper,
     Call,
     Relay,
@@ -37,28 +52,13 @@ from pykka._askable import (
     outcome_of,
     pause,
 )
-from pykka._backoff import Backoff
-from pykka._checks import (
-    check_count,
-    check_exception_types,
-    check_methods,
-    check_number,
-    in_seconds,
-)
-from pykka._exceptions import (
-    ActorDeadError,
-    CircuitOpenError,
-    RateLimitExceededError,
-    Timeout,
-)
-from pykka._locks import held
-from pykka._logging import is_for_the_program
+from pykka.resilience._backoff import Backoff
 
 if TYPE_CHECKING:
-    from pykka._askable import Askable, ExceptionTypes
-    from pykka._clock import Clock
-    from pykka._lazy import Outcome
-    from pykka._threading_future import ThreadingFuture
+    from pykka._futures.derived import Outcome
+    from pykka._futures.threading_future import ThreadingFuture
+    from pykka.resilience._askable import Askable, ExceptionTypes
+    from pykka.timers._clock import Clock
 
 RETRIED = (Timeout, ActorDeadError, CircuitOpenError, RateLimitExceededError)
 """What is retried unless the user says otherwise: what may go better the next time.

@@ -37,14 +37,14 @@ Examples:
     True
 """
 
-from pykka.routing._broadcast import Broadcast
-from pykka.routing._consistent_hashing import ConsistentHashing
-from pykka.routing._random import Random
-from pykka.routing._round_robin import RoundRobin
+from pykka.routing._kinds._broadcast import Broadcast
+from pykka.routing._kinds._consistent_hashing import ConsistentHashing
+from pykka.routing._kinds._random import Random
+from pykka.routing._kinds._round_robin import RoundRobin
+from pykka.routing._kinds._scatter_gather import ScatterGather
+from pykka.routing._kinds._smallest_inbox import SmallestInbox
+from pykka.routing._kinds._tail_chopping import TailChopping
 from pykka.routing._router import RouterRef
-from pykka.routing._scatter_gather import ScatterGather
-from pykka.routing._smallest_inbox import SmallestInbox
-from pykka.routing._tail_chopping import TailChopping
 
 __all__ = [
     "Broadcast",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pykka._checks import in_seconds, list_some
 from pykka._exceptions import ActorDeadError, Timeout
-from pykka._lazy import Derivation
-from pykka._threading_future import ThreadingFuture
+from pykka._futures.derived import Derivation
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._util.checks import in_seconds, list_some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pykka._future import Future
-    from pykka._ref import ActorRef
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
 
 
 def derive(compute: Callable[[Sequence[Any]], Any], futures: Sequence[Future[Any]]) -> Future[Any]:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from pykka._checks import check_seconds
-from pykka._deadline import check_timeout
+from pykka._cell.reasons import Stopped
 from pykka._exceptions import Timeout
-from pykka._reasons import Stopped
+from pykka._futures.deadline import check_timeout
 from pykka._statistics import ActorStatistics
-from pykka._timers import check_times
+from pykka._util.checks import check_seconds
 from pykka.routing._answers import derive, late
 from pykka.routing._routed_timer import RoutedTimer
 from pykka.routing._routees import Routees
+from pykka.timers._timer import check_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pykka._actor import Actor
-    from pykka._future import Future
-    from pykka._reasons import Reason
-    from pykka._timers import Timer
+    from pykka._actor.actor import Actor
+    from pykka._cell.reasons import Reason
+    from pykka._futures.future import Future
+    from pykka.timers._timer import Timer
 
 A = TypeVar("A", bound="Actor")
 

@@ -34,25 +34,25 @@ from itertools import count, filterfalse
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from pykka._awaiting import runs_event_loop
-from pykka._checks import (
+from pykka._cell.extension import loop_of_family
+from pykka._cell.reasons import Failed
+from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError, Timeout
+from pykka._futures.awaiting import runs_event_loop
+from pykka._futures.deadline import Deadline
+from pykka._lifecycle.kill import GRACE, end_of
+from pykka._ref.ref import ref_at
+from pykka._system.system import start_with
+from pykka._util.checks import (
     check_count,
     check_methods,
     check_span,
     shorten,
 )
-from pykka._current import current
-from pykka._deadline import Deadline
-from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError, Timeout
-from pykka._extras import loop_of_family
-from pykka._frameless import copy_without_frames
-from pykka._killing import GRACE, end_of
-from pykka._reasons import Failed
-from pykka._ref import ref_at
-from pykka._system import start_with
+from pykka._util.frameless import copy_without_frames
+from pykka._util.thread_state import current
 from pykka.messages import ProxyCall
 from pykka.routing._answers import derive, late
-from pykka.routing._roster import roster_of
+from pykka.routing._rosters._roster import roster_of
 from pykka.supervision._errors import SupervisionError
 from pykka.supervision._specs import ChildSpec, require_maker
 from pykka.supervision._supervisor import DynamicSupervisor
@@ -61,15 +61,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
-    from pykka._future import Future
-    from pykka._inbox import Letter
-    from pykka._ref import ActorRef
-    from pykka._system import ActorSystem
-    from pykka._threading_future import ThreadingFuture
+    from pykka._cell.inbox import Letter
+    from pykka._futures.future import Future
+    from pykka._futures.threading_future import ThreadingFuture
+    from pykka._ref.ref import ActorRef
+    from pykka._system.system import ActorSystem
     from pykka.routing._routees import Routees
     from pykka.routing._router import RouterRef
     from pykka.supervision._errors import RestartLimitError
-    from pykka.supervision._plan import Child
+    from pykka.supervision._restart_plan import Child
 
 RESTARTS_PER_ROUTEE = 10
 """So many restarts for each routee are borne within `restarts_within` seconds, if nothing else is

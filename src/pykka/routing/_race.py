@@ -15,17 +15,17 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from pykka._checks import check_clock, check_number, in_seconds, shorten
-from pykka._clock import lengthy
 from pykka._exceptions import Timeout
-from pykka._threading_future import ThreadingFuture
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._util.checks import check_clock, check_number, in_seconds, shorten
+from pykka.timers._clock import lengthy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._clock import Clock
-    from pykka._future import Future
-    from pykka._ref import ActorRef
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
+    from pykka.timers._clock import Clock
 
 
 @lengthy

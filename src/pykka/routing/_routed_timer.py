@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pykka._checks import shorten
-from pykka._clock import lengthy
-from pykka._dead_letters import DeadLetter
 from pykka._exceptions import ActorDeadError
-from pykka._timers import Timer
+from pykka._system.dead_letters import DeadLetter
+from pykka._util.checks import shorten
+from pykka.timers._clock import lengthy
+from pykka.timers._timer import Timer
 
 if TYPE_CHECKING:
-    from pykka._errands import Line
     from pykka.routing._collective import Collective
+    from pykka.timers._errands import Line
 
 
 class _Sent(NamedTuple):

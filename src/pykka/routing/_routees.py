@@ -22,21 +22,21 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka._checks import check_iterable, shorten
-from pykka._errands import Line
 from pykka._exceptions import ActorDeadError
-from pykka._locks import held
-from pykka._proxy import _require_ref
-from pykka._ref import ActorRef
-from pykka.routing._roster import Change, Roster, in_order, key_of
+from pykka._ref.proxy import _require_ref
+from pykka._ref.ref import ActorRef
+from pykka._util.checks import check_iterable, shorten
+from pykka._util.locks import held
+from pykka.routing._rosters._roster import Change, Roster, in_order, key_of
+from pykka.timers._errands import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import NoReturn, Self
 
-    from pykka._actor import Actor
-    from pykka._reasons import Failed
-    from pykka._system import ActorSystem
+    from pykka._actor.actor import Actor
+    from pykka._cell.reasons import Failed
+    from pykka._system.system import ActorSystem
     from pykka.routing._pool import Pool
     from pykka.routing._routed_timer import RoutedTimer
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from pykka._deadline import check_timeout
 from pykka._exceptions import ActorDeadError
+from pykka._futures.deadline import check_timeout
 from pykka.messages import ProxyCall
 from pykka.routing._collective import Collective
 from pykka.routing._pool import start_pool
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
-    from pykka._actor import Actor
-    from pykka._backoff import Backoff
-    from pykka._future import Future
-    from pykka._inbox import Letter
-    from pykka._options import ActorOptions
-    from pykka._ref import ActorRef
-    from pykka._system import ActorSystem
-    from pykka._timers import Timer
+    from pykka._actor.actor import Actor
+    from pykka._actor.options import ActorOptions
+    from pykka._cell.inbox import Letter
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
+    from pykka._system.system import ActorSystem
+    from pykka.resilience._backoff import Backoff
     from pykka.supervision._specs import ChildSpec, Restart, Shutdown
+    from pykka.timers._timer import Timer
 
 A = TypeVar("A", bound="Actor")
 

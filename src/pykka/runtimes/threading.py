@@ -7,14 +7,14 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka._actor import Actor
-from pykka._ending import end
-from pykka._gil import NO_DAEMONS, allows_daemon_threads
-from pykka._life import live
-from pykka._threading_future import new_threading_future
+from pykka._actor.actor import Actor
+from pykka._futures.threading_future import new_threading_future
+from pykka._lifecycle.invoke import live
+from pykka._lifecycle.termination import end
+from pykka._util.gil import NO_DAEMONS, allows_daemon_threads
 
 if TYPE_CHECKING:
-    from pykka._inbox import ActorInbox
+    from pykka._cell.inbox import ActorInbox
 
 _numbers = itertools.count(1)
 

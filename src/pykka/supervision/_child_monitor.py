@@ -16,19 +16,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pykka import messages
-from pykka._checks import shorten
+from pykka._cell.reasons import Failed, Reason, Stopped
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
-from pykka._reasons import Failed, Reason, Stopped
+from pykka._util.checks import shorten
 from pykka.messages import PRIVILEGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._address import Address
-    from pykka._inbox import Letter
-    from pykka._threading_future import ThreadingFuture
-    from pykka.supervision._plan import Child
+    from pykka._cell.cell import Address
+    from pykka._cell.inbox import Letter
+    from pykka._futures.threading_future import ThreadingFuture
+    from pykka.supervision._restart_plan import Child
 
 
 class Event(NamedTuple):
@@ -52,7 +52,7 @@ class GoOn(NamedTuple):
 
 
 class Link:
-    """What ties a child to its supervisor; see `pykka._extras.Supervision`.
+    """What ties a child to its supervisor; see `pykka._cell.extension.Supervision`.
 
     Args:
         supervisor: The supervisor's address.
@@ -96,7 +96,7 @@ class Link:
         self._started = started
 
     knows = True
-    """Whether it learns of a crash; see `pykka._extras.Supervision`."""
+    """Whether it learns of a crash; see `pykka._cell.extension.Supervision`."""
 
     def came_up(self, address: Address) -> None:
         """Be told that the start hook of an instance is through."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pykka._checks import shorten
+from pykka._cell.reasons import Failed
 from pykka._exceptions import ActorError
-from pykka._reasons import Failed
+from pykka._util.checks import shorten
 
 if TYPE_CHECKING:
-    from pykka._reasons import Reason
+    from pykka._cell.reasons import Reason
 
 
 class SupervisionError(ActorError):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pykka import _birth as birth
-from pykka._actor import Actor, start_actor
-from pykka._checks import shorten
-from pykka._current import current
-from pykka._options import ActorOptions
+from pykka._actor.actor import Actor, start_actor
+from pykka._actor.options import ActorOptions
+from pykka._cell import spawn_options as birth
+from pykka._util.checks import shorten
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
-    from pykka._address import Address
-    from pykka._ref import ActorRef
-    from pykka.supervision._link import Link
+    from pykka._cell.cell import Address
+    from pykka._ref.ref import ActorRef
+    from pykka.supervision._child_monitor import Link
     from pykka.supervision._specs import ChildSpec
 
 

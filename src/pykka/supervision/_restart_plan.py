@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pykka._clock import lengthy
 from pykka._envelope import Envelope
-from pykka.supervision._link import Retry
+from pykka.supervision._child_monitor import Retry
+from pykka.timers._clock import lengthy
 
 if TYPE_CHECKING:
-    from pykka._address import Address
-    from pykka._killing import Abandonment
-    from pykka._reasons import Abandoned, Reason
-    from pykka.supervision._family import Family
-    from pykka.supervision._link import Link
+    from pykka._cell.cell import Address
+    from pykka._cell.reasons import Abandoned, Reason
+    from pykka._lifecycle.kill import Abandonment
+    from pykka.supervision._child_monitor import Link
+    from pykka.supervision._restarter import Family
     from pykka.supervision._specs import ChildSpec
 
 

@@ -32,18 +32,19 @@ from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pykka._actor import Actor
-from pykka._checks import in_seconds, shorten
-from pykka._children import ask_to_stop
-from pykka._ending import stop
+from pykka._actor.actor import Actor
+from pykka._cell.reasons import Abandoned, Failed, Reason, Stopped
 from pykka._envelope import Envelope
 from pykka._exceptions import DeadlockError, LoopClosedError
-from pykka._killing import Abandonment
-from pykka._logging import logger
-from pykka._reasons import Abandoned, Failed, Reason, Stopped
-from pykka._restarting import restart, suspend
-from pykka._system import start_with
-from pykka._threading_future import ThreadingFuture
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._lifecycle.children import ask_to_stop
+from pykka._lifecycle.kill import Abandonment
+from pykka._lifecycle.restart import restart, suspend
+from pykka._lifecycle.termination import stop
+from pykka._system.system import start_with
+from pykka._util.checks import in_seconds, shorten
+from pykka._util.log import logger
+from pykka.supervision._child_monitor import GoOn, Link, Retry
 from pykka.supervision._errors import (
     ChildStartError,
     RestartLimitError,
@@ -51,15 +52,14 @@ from pykka.supervision._errors import (
     describe,
     path_of,
 )
-from pykka.supervision._link import GoOn, Link, Retry
-from pykka.supervision._making import class_of, is_class, make, start_made
-from pykka.supervision._plan import Child, Plan
+from pykka.supervision._factory import class_of, is_class, make, start_made
+from pykka.supervision._restart_plan import Child, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pykka._address import Address
-    from pykka.supervision._link import Event
+    from pykka._cell.cell import Address
+    from pykka.supervision._child_monitor import Event
 
 E = TypeVar("E", bound=SupervisionError)
 

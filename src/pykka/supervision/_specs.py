@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pykka._actor import Actor
-from pykka._checks import check_flag, check_methods, shorten
-from pykka._options import ActorOptions
+from pykka._actor.actor import Actor
+from pykka._actor.options import ActorOptions
+from pykka._util.checks import check_flag, check_methods, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pykka._backoff import Backoff
-    from pykka._ref import ActorRef
+    from pykka._ref.ref import ActorRef
+    from pykka.resilience._backoff import Backoff
 
 Restart = Literal["permanent", "transient", "temporary"]
 Shutdown = float | Literal["kill", "infinity"]

@@ -29,27 +29,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from pykka._awaiting import runs_event_loop
-from pykka._checks import shorten
-from pykka._current import current
+from pykka._actor.options import ActorOptions
+from pykka._cell.reasons import Failed, Reason
 from pykka._exceptions import DeadlockError
-from pykka._killing import end_of
-from pykka._options import ActorOptions
-from pykka._reasons import Failed, Reason
-from pykka._threading_future import ThreadingFuture
+from pykka._futures.awaiting import runs_event_loop
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._lifecycle.kill import end_of
+from pykka._util.checks import shorten
+from pykka._util.thread_state import current
 from pykka.supervision._errors import ChildStartError
 
 if TYPE_CHECKING:
-    from pykka._actor import Actor
-    from pykka._address import Address
-    from pykka._birth import Birth
-    from pykka._ref import ActorRef
+    from pykka._actor.actor import Actor
+    from pykka._cell.cell import Address
+    from pykka._cell.spawn_options import Birth
+    from pykka._ref.ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
 
 
 class Starter:
-    """Who waits for a supervisor to start; see `pykka._extras.Supervision`.
+    """Who waits for a supervisor to start; see `pykka._cell.extension.Supervision`.
 
     Args:
         actor_class: The class of the supervisor.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka._awaiting import running_loop
-from pykka._checks import check_flag, check_iterable, list_some, shorten
-from pykka._ref import ActorRef, ref_at
+from pykka._futures.awaiting import running_loop
+from pykka._ref.ref import ActorRef, ref_at
+from pykka._util.checks import check_flag, check_iterable, list_some, shorten
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.supervision import _starting
-from pykka.supervision._family import AutoShutdown, Family, Strategy
-from pykka.supervision._plan import Child
+from pykka.supervision._restart_plan import Child
+from pykka.supervision._restarter import AutoShutdown, Family, Strategy
 from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec, require_one_of
 from pykka.supervision._starting import Starter, SupervisorOptions
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from pykka._system import ActorSystem
+    from pykka._system.system import ActorSystem
     from pykka.inboxes import InboxSpec
 
 _dispatcher = Dispatcher("pykka-supervisors")

@@ -10,7 +10,7 @@ Examples:
 
 from __future__ import annotations
 
-from pykka._clock import Clock, MonotonicClock
-from pykka._manual_clock import ManualClock
+from pykka.timers._clock import Clock, MonotonicClock
+from pykka.timers._manual_clock import ManualClock
 
 __all__ = ["Clock", "ManualClock", "MonotonicClock"]

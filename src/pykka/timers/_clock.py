@@ -2,7 +2,7 @@
 
 Time is an input. Timers, idle time-outs, the deadlines of supervisors and their back-off ask a
 `Clock` what time it is, and have it ring an `Alarm` at another. With a `MonotonicClock` that is
-the time of the world. With a `pykka._manual_clock.ManualClock`, a test says when it passes.
+the time of the world. With a `pykka.timers._manual_clock.ManualClock`, a test says when it passes.
 
 How a `MonotonicClock` works
     One thread sleeps until the next alarm is due, and rings it. Alarms wait in a heap, and only
@@ -16,7 +16,7 @@ planned
     pending. Only the thread writes it.
 vacant
     A list that holds one token if there is no thread. `del vacant[0]` takes the post, or raises
-    `IndexError` if somebody else has it; `append` gives it back. See `pykka.runtimes.pool.address`
+    `IndexError` if somebody else has it; `append` gives it back. See `pykka.runtimes.pool.cell`
     for more about such a token.
 
 Invariant: if an alarm lies in `incoming` then it is not due before `planned`; or the thread will
@@ -40,7 +40,7 @@ What rings where
     a class of alarms by `brief`. Those of the other classes of the library, marked by `lengthy`,
     are sent out, each by itself or in the line that its attribute `line` names; and the user's
     alarms in a line of their own, so that they ring in order, and hold up nobody but each other.
-    See `pykka._errands`. So what nobody has thought of is sent out.
+    See `pykka.timers._errands`. So what nobody has thought of is sent out.
 
     The thread does not even look at an attribute of a user's alarm that may be a property. Whether
     it is cancelled is asked where it rings.
@@ -71,10 +71,10 @@ from queue import Empty
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
-from pykka._current import current
-from pykka._errands import Line, report, send_out
-from pykka._locks import Bell
-from pykka._logging import Shortened, call_out, is_for_the_program, report_failure
+from pykka._util.locks import Bell
+from pykka._util.log import Shortened, call_out, is_for_the_program, report_failure
+from pykka._util.thread_state import current
+from pykka.timers._errands import Line, report, send_out
 
 AWAKE, NEVER = -math.inf, math.inf
 

@@ -43,8 +43,8 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias
 
-from pykka._current import current
-from pykka._logging import report_failure
+from pykka._util.log import report_failure
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable

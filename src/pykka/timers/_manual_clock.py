@@ -15,12 +15,19 @@ import threading
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from pykka._checks import is_too_large
-from pykka._clock import NEVER, Clock, begin_afresh_after_fork, is_cancelled, point_in_time, ring
-from pykka._locks import held
+from pykka._util.checks import is_too_large
+from pykka._util.locks import held
+from pykka.timers._clock import (
+    NEVER,
+    Clock,
+    begin_afresh_after_fork,
+    is_cancelled,
+    point_in_time,
+    ring,
+)
 
 if TYPE_CHECKING:
-    from pykka._clock import Alarm
+    from pykka.timers._clock import Alarm
 
 DIGITS = 9
 """Time is told to the nanosecond, so that ten times 0.1 seconds are one second."""

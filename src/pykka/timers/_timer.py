@@ -38,17 +38,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
-from pykka._checks import check_seconds
-from pykka._clock import brief
-from pykka._current import current
+from pykka._util.checks import check_seconds
+from pykka._util.thread_state import current
 from pykka.messages import KEYED, PRIVILEGED
+from pykka.timers._clock import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._address import Address
-    from pykka._clock import Clock
-    from pykka._inbox import Letter
+    from pykka._cell.cell import Address
+    from pykka._cell.inbox import Letter
+    from pykka.timers._clock import Clock
 
 _CANCELLED = "cancelled"
 _BEGUN = "begun"

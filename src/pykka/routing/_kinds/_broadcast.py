@@ -10,9 +10,9 @@ from pykka.routing._router import RouterRef
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pykka._actor import Actor
-    from pykka._future import Future
-    from pykka._ref import ActorRef
+    from pykka._actor.actor import Actor
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
 

@@ -29,18 +29,18 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pykka._checks import check_callable, check_count, shorten
-from pykka.routing._numbered import Numbered
-from pykka.routing._ring import Ring
+from pykka._util.checks import check_callable, check_count, shorten
+from pykka.routing._kinds._unicast import UnicastRouter
+from pykka.routing._rosters._numbered import Numbered
+from pykka.routing._rosters._ring import Ring
 from pykka.routing._router import RouterRef
-from pykka.routing._unicast import UnicastRouter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pykka._actor import Actor
-    from pykka._ref import ActorRef
-    from pykka.routing._roster import Change, Roster
+    from pykka._actor.actor import Actor
+    from pykka._ref.ref import ActorRef
+    from pykka.routing._rosters._roster import Change, Roster
 
 A = TypeVar("A", bound="Actor")
 

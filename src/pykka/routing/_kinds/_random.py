@@ -7,14 +7,14 @@ import operator
 import random as standard_random
 from typing import TYPE_CHECKING, TypeVar
 
-from pykka._checks import check_methods
-from pykka.routing._turns import TurnsRouter
+from pykka._util.checks import check_methods
+from pykka.routing._kinds._turns import TurnsRouter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pykka._actor import Actor
-    from pykka._ref import ActorRef
+    from pykka._actor.actor import Actor
+    from pykka._ref.ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
 

@@ -11,10 +11,10 @@ from pykka.routing._router import RouterRef
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pykka._actor import Actor
-    from pykka._clock import Clock
-    from pykka._future import Future
-    from pykka._ref import ActorRef
+    from pykka._actor.actor import Actor
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
+    from pykka.timers._clock import Clock
 
 A = TypeVar("A", bound="Actor")
 

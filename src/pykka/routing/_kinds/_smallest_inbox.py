@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pykka.routing._kinds._unicast import UnicastRouter
 from pykka.routing._router import RouterRef
-from pykka.routing._unicast import UnicastRouter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pykka._actor import Actor
-    from pykka._ref import ActorRef
+    from pykka._actor.actor import Actor
+    from pykka._ref.ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
 

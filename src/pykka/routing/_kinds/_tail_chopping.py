@@ -17,20 +17,20 @@ from __future__ import annotations
 import random as standard_random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka._checks import check_methods, check_span
+from pykka._util.checks import check_methods, check_span
 from pykka.routing._answers import ask_of, failed, refusal_of
+from pykka.routing._kinds._random import lots
+from pykka.routing._kinds._turns import TurnsRouter
 from pykka.routing._race import Alarm, Race, check_race, clock_of
-from pykka.routing._random import lots
 from pykka.routing._router import RouterRef
-from pykka.routing._turns import TurnsRouter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pykka._actor import Actor
-    from pykka._clock import Clock
-    from pykka._future import Future
-    from pykka._ref import ActorRef
+    from pykka._actor.actor import Actor
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
+    from pykka.timers._clock import Clock
 
 A = TypeVar("A", bound="Actor")
 

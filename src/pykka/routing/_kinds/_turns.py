@@ -14,15 +14,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._exceptions import ActorDeadError
-from pykka.routing._roster import FEW, NewTurns
-from pykka.routing._unicast import UnicastRouter
+from pykka.routing._kinds._unicast import UnicastRouter
+from pykka.routing._rosters._roster import FEW, NewTurns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pykka._actor import Actor
-    from pykka._ref import ActorRef
-    from pykka.routing._roster import Change, Roster
+    from pykka._actor.actor import Actor
+    from pykka._ref.ref import ActorRef
+    from pykka.routing._rosters._roster import Change, Roster
 
 A = TypeVar("A", bound="Actor")
 

@@ -15,18 +15,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._exceptions import ActorDeadError
-from pykka._threading_future import ThreadingFuture
+from pykka._futures.threading_future import ThreadingFuture
 from pykka.routing._answers import failed, has_refused, is_refusal
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pykka._actor import Actor
-    from pykka._future import Future
-    from pykka._inbox import Letter
-    from pykka._ref import ActorRef
-    from pykka._timers import Timer
+    from pykka._actor.actor import Actor
+    from pykka._cell.inbox import Letter
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
+    from pykka.timers._timer import Timer
 
 A = TypeVar("A", bound="Actor")
 

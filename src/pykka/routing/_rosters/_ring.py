@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Final
 
-    from pykka._ref import ActorRef
+    from pykka._ref.ref import ActorRef
 
 BITS: Final = 4
 TOP: Final = 60

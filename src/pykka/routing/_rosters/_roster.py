@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pykka.routing._numbered import BITS, Numbered
+from pykka.routing._rosters._numbered import BITS, Numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pykka._ref import ActorRef
+    from pykka._ref.ref import ActorRef
 
 FEW = 1 << BITS
 """So many routees, at most, are listed at once after each change."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka._actor import Actor
-from pykka._threading_future import new_threading_future
-from pykka.runtimes.asyncio.address import AsyncioAddress
+from pykka._actor.actor import Actor
+from pykka._futures.threading_future import new_threading_future
+from pykka.runtimes.asyncio.cell import AsyncioAddress
 
 if TYPE_CHECKING:
-    from pykka._address import Address
+    from pykka._cell.cell import Address
 
 
 class AsyncioActor(Actor):

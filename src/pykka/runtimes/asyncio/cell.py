@@ -31,30 +31,30 @@ from _thread import start_new_thread
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka._address import Address
-from pykka._awaiting import resume_soon, running_loop
-from pykka._ending import claim_and_end, end
+from pykka._cell.cell import Address
+from pykka._cell.inbox import put_without_waiting, take_all
+from pykka._cell.metering import MeteredInbox
+from pykka._deadlock.wait_graph import Await, place_of
 from pykka._envelope import Envelope
-from pykka._errands import call_out
 from pykka._exceptions import DeadlockError, LoopClosedError
-from pykka._inbox import put_without_waiting, take_all
-from pykka._meter import MeteredInbox
-from pykka._waiting import Await, place_of
+from pykka._futures.awaiting import resume_soon, running_loop
+from pykka._lifecycle.termination import claim_and_end, end
 from pykka.messages import _WakeUp
-from pykka.runtimes.asyncio.living import live
-from pykka.runtimes.asyncio.loops import house_of, loop_for, shared_loop
+from pykka.runtimes.asyncio.loop import house_of, loop_for, shared_loop
+from pykka.runtimes.asyncio.run import live
 from pykka.runtimes.asyncio.task import ActorTask
+from pykka.timers._errands import call_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._actor import Actor
-    from pykka._address import Home
-    from pykka._current import ThreadState
-    from pykka._inbox import ActorInbox, Letter
-    from pykka._meter import Meter
-    from pykka._threading_future import ThreadingFuture
-    from pykka.runtimes.asyncio.loops import House
+    from pykka._actor.actor import Actor
+    from pykka._cell.cell import Home
+    from pykka._cell.inbox import ActorInbox, Letter
+    from pykka._cell.metering import Meter
+    from pykka._futures.threading_future import ThreadingFuture
+    from pykka._util.thread_state import ThreadState
+    from pykka.runtimes.asyncio.loop import House
 
 NOTHING = object()
 """What an empty inbox gives."""

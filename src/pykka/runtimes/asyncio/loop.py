@@ -36,18 +36,18 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pykka._current import current
-from pykka._ending import evict
-from pykka._extras import loop_of_family
-from pykka._gil import NO_DAEMONS, allows_daemon_threads
-from pykka._killing import end_of
-from pykka._locks import held
-from pykka._ref import ref_at
+from pykka._cell.extension import loop_of_family
+from pykka._lifecycle.kill import end_of
+from pykka._lifecycle.termination import evict
+from pykka._ref.ref import ref_at
+from pykka._util.gil import NO_DAEMONS, allows_daemon_threads
+from pykka._util.locks import held
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
-    from pykka._address import Address
-    from pykka._current import ThreadState
-    from pykka.runtimes.asyncio.address import AsyncioAddress
+    from pykka._cell.cell import Address
+    from pykka._util.thread_state import ThreadState
+    from pykka.runtimes.asyncio.cell import AsyncioAddress
 
 _ATTRIBUTE = "_pykka_house"
 

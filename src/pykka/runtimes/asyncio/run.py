@@ -1,8 +1,8 @@
 """The task of an actor in an event loop: one message after the other.
 
-What a message means, and what becomes of its answer, is decided in `pykka._life`, as for all
-runtimes. This task sleeps, takes the next message, has it handled, and awaits what the handler
-has returned if that is a coroutine.
+What a message means, and what becomes of its answer, is decided in `pykka._lifecycle.invoke`, as
+for all runtimes. This task sleeps, takes the next message, has it handled, and awaits what the
+handler has returned if that is a coroutine.
 
 Whose step it is
     Many actors share a thread, and their steps alternate. So "the actor that runs on this thread"
@@ -34,20 +34,20 @@ from queue import Empty
 from types import coroutine as generator_based
 from typing import TYPE_CHECKING, Any
 
-from pykka import _life
-from pykka._ask import answers_an_asker
-from pykka._current import current
-from pykka._ending import end_in_any_case, fall, interrupt, is_hook
-from pykka._gil import give_way
-from pykka._life import DOWN, ENDED, NOTHING, attend, handle
-from pykka._logging import is_for_the_program, logger
-from pykka._stacks import runs_actor
+from pykka._deadlock.stacks import runs_actor
+from pykka._futures.ask import answers_an_asker
+from pykka._lifecycle import invoke as _life
+from pykka._lifecycle.invoke import DOWN, ENDED, NOTHING, attend, handle
+from pykka._lifecycle.termination import end_in_any_case, fall, interrupt, is_hook
+from pykka._util.gil import give_way
+from pykka._util.log import is_for_the_program, logger
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from pykka._actor import Actor
-    from pykka.runtimes.asyncio.address import AsyncioAddress
+    from pykka._actor.actor import Actor
+    from pykka.runtimes.asyncio.cell import AsyncioAddress
 
 BATCH = 64
 """So many messages are handled before all others in the loop get a turn."""

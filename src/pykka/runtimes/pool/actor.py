@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka import _system
-from pykka._actor import Actor
-from pykka._gil import NO_DAEMONS, allows_daemon_threads
-from pykka._threading_future import new_threading_future
+from pykka._actor.actor import Actor
+from pykka._futures.threading_future import new_threading_future
+from pykka._system import system as _system
+from pykka._util.gil import NO_DAEMONS, allows_daemon_threads
 from pykka.runtimes.pool import dispatcher as dispatchers
-from pykka.runtimes.pool.address import PooledAddress, new_inbox
+from pykka.runtimes.pool.caller_runs import has_inherited
+from pykka.runtimes.pool.cell import PooledAddress, new_inbox
 from pykka.runtimes.pool.dispatcher import Dispatcher
-from pykka.runtimes.pool.lending import has_inherited
 from pykka.runtimes.pool.ref import PooledRef
 
 if TYPE_CHECKING:
-    from pykka._address import Address
-    from pykka._system import ActorSystem
-    from pykka.runtimes.pool.workers import Pool
+    from pykka._cell.cell import Address
+    from pykka._system.system import ActorSystem
+    from pykka.runtimes.pool.worker import Pool
 
 
 class PooledActor(Actor):

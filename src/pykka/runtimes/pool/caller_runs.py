@@ -26,7 +26,7 @@ Rules
       it has set a variable; until then an empty one that is handed from actor to actor does.
 
 For the wait-for graph, the caller waits for the actor that it runs: `Address.waiting` of the one
-is then the address of the other; see `pykka._waiting`.
+is then the address of the other; see `pykka._deadlock.wait_graph`.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from contextvars import Context
 from sys import getrecursionlimit, modules
 from typing import TYPE_CHECKING, Any
 
-from pykka._actor import Actor
-from pykka._ask import Ask
-from pykka._ending import stop_without_hook
-from pykka._life import handle
-from pykka._stacks import runs_actor
+from pykka._actor.actor import Actor
+from pykka._deadlock.stacks import runs_actor
+from pykka._futures.ask import Ask
+from pykka._lifecycle.invoke import handle
+from pykka._lifecycle.termination import stop_without_hook
+from pykka._util.gil import FENCE, NOTHING
 from pykka.messages import _ActorStop
-from pykka.runtimes.pool import running
-from pykka.runtimes.pool.fence import FENCE, NOTHING
+from pykka.runtimes.pool import run as running
 
 if TYPE_CHECKING:
-    from pykka._current import ThreadState
-    from pykka._threading_future import ThreadingFuture
-    from pykka.runtimes.pool.address import PooledAddress
+    from pykka._futures.threading_future import ThreadingFuture
+    from pykka._util.thread_state import ThreadState
+    from pykka.runtimes.pool.cell import PooledAddress
 
 DEEPEST = 500
 """So many frames may be on the stack of a thread that lends itself.

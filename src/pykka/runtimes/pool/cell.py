@@ -16,8 +16,8 @@ turn
     A list that holds one token if nobody runs the actor. `del turn[0]` takes the turn, or raises
     `IndexError` if somebody else has it. It is one indivisible step, with and without the GIL,
     and one instruction of the interpreter, after which no signal handler can strike before the
-    next: see `pykka._locks`. `turn.append(True)` gives the turn back. A lock would be twice as
-    slow, and larger. An actor that is not started, or has ended, has no
+    next: see `pykka._util.locks`. `turn.append(True)` gives the turn back. A lock would be twice
+    as slow, and larger. An actor that is not started, or has ended, has no
     token: nobody can run it.
 queued
     Whether a *hint* lies in some run queue. A hint promises that somebody will look: the one who
@@ -48,33 +48,33 @@ from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka import _address
-from pykka._address import Address
-from pykka._ask import LETTERS, Ask, is_letter, reply_to_of
-from pykka._current import current
+from pykka._cell import cell as _address
+from pykka._cell.cell import Address
+from pykka._cell.inbox import count, put_without_waiting, take_all
+from pykka._cell.metering import MeteredInbox, MeteredList
+from pykka._deadlock.wait_graph import ANYTHING
+from pykka._deadlock.wait_graph import block as block_for
 from pykka._envelope import Envelope
-from pykka._inbox import count, put_without_waiting, take_all
-from pykka._locks import held
-from pykka._logging import is_for_the_program
-from pykka._meter import MeteredInbox, MeteredList
-from pykka._threading_future import new_threading_future
-from pykka._waiting import ANYTHING
-from pykka._waiting import block as block_for
-from pykka.runtimes.pool import lending
-from pykka.runtimes.pool.fence import FENCE
+from pykka._futures.ask import LETTERS, Ask, is_letter, reply_to_of
+from pykka._futures.threading_future import new_threading_future
+from pykka._util.gil import FENCE
+from pykka._util.locks import held
+from pykka._util.log import is_for_the_program
+from pykka._util.thread_state import current
+from pykka.runtimes.pool import caller_runs as lending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
-    from pykka._actor import Actor
-    from pykka._address import Home
-    from pykka._birth import Birth
-    from pykka._inbox import ActorInbox, Letter
-    from pykka._meter import Meter
-    from pykka._ref import ActorRef
-    from pykka._system import ActorSystem
-    from pykka.runtimes.pool.workers import Pool
+    from pykka._actor.actor import Actor
+    from pykka._cell.cell import Home
+    from pykka._cell.inbox import ActorInbox, Letter
+    from pykka._cell.metering import Meter
+    from pykka._cell.spawn_options import Birth
+    from pykka._ref.ref import ActorRef
+    from pykka._system.system import ActorSystem
+    from pykka.runtimes.pool.worker import Pool
 
 _NEVER = object()
 _EMPTY: list[Any] = []

@@ -8,10 +8,10 @@ import os
 import weakref
 from typing import Any
 
-from pykka._checks import shorten
-from pykka._ending import ask_those_being_stopped, being_stopped
+from pykka._lifecycle.termination import ask_those_being_stopped, being_stopped
 from pykka._statistics import DispatcherStatistics
-from pykka.runtimes.pool.workers import Pool
+from pykka._util.checks import shorten
+from pykka.runtimes.pool.worker import Pool
 
 DEFAULT_MAX_THREADS = 4096
 """How many threads a dispatcher starts at most, if nothing else is said."""

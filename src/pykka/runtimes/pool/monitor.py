@@ -30,7 +30,7 @@ Sleep or work?
 
 Who competes for the GIL
     If the workers together use most of a processor then they compete for the GIL, and only one
-    of them is wanted (see `pykka.runtimes.pool.workers`). Workers that sleep do not compete, nor
+    of them is wanted (see `pykka.runtimes.pool.worker`). Workers that sleep do not compete, nor
     do those that compute in C code which has let go of the GIL. The latter are found by looking
     twice, a few microseconds apart, while *this* thread has the GIL: a worker that uses the
     processor meanwhile does so without. One more worker is wanted for each of them, up to
@@ -42,8 +42,8 @@ Who competes for the GIL
 
     Whether they have ceased to compete takes longer to find out, for a worker may use little of
     the processor because other programs do, or because it gives way to threads outside the pool
-    (see `pykka._gil`). So a look counts as calm only if this thread got up in time and no worker
-    has given way.
+    (see `pykka._util.gil`). So a look counts as calm only if this thread got up in time and no
+    worker has given way.
 
     Where the system does not tell the CPU time of a thread, all that is known is whether this
     thread had to wait for the GIL. Workers are taken for competing when that is so. They may then
@@ -63,12 +63,12 @@ from _thread import start_new_thread
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from pykka._gil import HAS_GIL
-from pykka._logging import report_failure
-from pykka._stacks import has_room
+from pykka._deadlock.stacks import has_room
+from pykka._util.gil import HAS_GIL
+from pykka._util.log import report_failure
 
 if TYPE_CHECKING:
-    from pykka.runtimes.pool.workers import Pool, Worker
+    from pykka.runtimes.pool.worker import Pool, Worker
 
 TICK = 0.005
 """Seconds between two looks."""

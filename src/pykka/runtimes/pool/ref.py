@@ -17,24 +17,24 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka import messages
-from pykka._ask import LETTERS, CallAsk
-from pykka._current import current
-from pykka._ending import crash, ends_all_the_same, stop_everything
+from pykka._deadlock.stacks import runs_actor
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._life import end_of_message
-from pykka._ref import ActorRef
-from pykka._replying import is_failure, is_the_callers, log_returned
-from pykka._stacks import runs_actor
+from pykka._futures.ask import LETTERS, CallAsk
+from pykka._futures.reply import is_failure, is_the_callers, log_returned
+from pykka._lifecycle.invoke import end_of_message
+from pykka._lifecycle.termination import crash, ends_all_the_same, stop_everything
+from pykka._ref.ref import ActorRef
+from pykka._util.gil import FENCE, NOTHING
+from pykka._util.thread_state import current
 from pykka.messages import ProxyCall
-from pykka.runtimes.pool.fence import FENCE, NOTHING
-from pykka.runtimes.pool.lending import count_frames, get_frame, in_event_loop
+from pykka.runtimes.pool.caller_runs import count_frames, get_frame, in_event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pykka._actor import Actor
-    from pykka._future import Future
-    from pykka.runtimes.pool.address import PooledAddress
+    from pykka._actor.actor import Actor
+    from pykka._futures.future import Future
+    from pykka.runtimes.pool.cell import PooledAddress
 
 A = TypeVar("A", bound="Actor")
 

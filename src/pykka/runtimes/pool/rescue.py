@@ -8,10 +8,10 @@ Problem
 
 What is done
     A pool that has failed to start a thread is entered among the *helpers*, until it has one. Who
-    waits looks there, in the one door for all waits (`pykka._waiting.block`), and takes actors out
-    of the shared queue and runs them until what it waits for is there. It sleeps for a moment when
-    there is nothing to run. So rules that lending has do not hold here, such as that a wait with a
-    timeout runs nothing: nobody else would.
+    waits looks there, in the one door for all waits (`pykka._deadlock.wait_graph.block`), and
+    takes actors out of the shared queue and runs them until what it waits for is there. It sleeps
+    for a moment when there is nothing to run. So rules that lending has do not hold here, such as
+    that a wait with a timeout runs nothing: nobody else would.
 
     Who finds the helpers empty has been counted as one who needs a thread, or has put a hint into
     the queue, before that; so the attempt to start one has failed before it looks.
@@ -24,17 +24,17 @@ from contextvars import Context
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
-from pykka._locks import held
-from pykka._stacks import runs_actor
-from pykka._waiting import helpers
-from pykka.runtimes.pool.fence import FENCE, NOTHING
-from pykka.runtimes.pool.lending import count_frames
-from pykka.runtimes.pool.running import run
+from pykka._deadlock.stacks import runs_actor
+from pykka._deadlock.wait_graph import helpers
+from pykka._util.gil import FENCE, NOTHING
+from pykka._util.locks import held
+from pykka.runtimes.pool.caller_runs import count_frames
+from pykka.runtimes.pool.run import run
 
 if TYPE_CHECKING:
-    from pykka._current import ThreadState
-    from pykka.runtimes.pool.address import PooledAddress
-    from pykka.runtimes.pool.workers import Pool
+    from pykka._util.thread_state import ThreadState
+    from pykka.runtimes.pool.cell import PooledAddress
+    from pykka.runtimes.pool.worker import Pool
 
 
 class Helper:
@@ -97,7 +97,7 @@ def _take(pool: Pool) -> PooledAddress | None:
 @runs_actor(cell="address")
 def run_here(address: PooledAddress, state: ThreadState) -> None:
     """Run an actor for a while on this thread, if nobody else does."""
-    # What follows is what a worker does; see pykka.runtimes.pool.workers and its proofs.
+    # What follows is what a worker does; see pykka.runtimes.pool.worker and its proofs.
     address.queued = False
     try:
         del address.turn[0]

@@ -5,19 +5,19 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from pykka import _life
-from pykka._ask import LETTERS, answers_an_asker
-from pykka._current import current
-from pykka._ending import end, fall
-from pykka._gil import give_way
-from pykka._life import DOWN, ENDED, NOTHING, attend, handle, handle_told
-from pykka._logging import call_out
+from pykka._futures.ask import LETTERS, answers_an_asker
+from pykka._lifecycle import invoke as _life
+from pykka._lifecycle.invoke import DOWN, ENDED, NOTHING, attend, handle, handle_told
+from pykka._lifecycle.termination import end, fall
+from pykka._util.gil import give_way
+from pykka._util.log import call_out
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pykka._threading_future import ThreadingFuture
-    from pykka.runtimes.pool.address import PooledAddress
+    from pykka._futures.threading_future import ThreadingFuture
+    from pykka.runtimes.pool.cell import PooledAddress
 
 BATCH = range(64)
 """One item for each message that a worker handles before it turns to another actor."""

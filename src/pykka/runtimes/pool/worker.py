@@ -26,7 +26,7 @@ The bench
 Growing and shrinking
     - A worker that is about to wait for a future says so (`will_block`). What waits in its own
       queue moves to the shared one, and somebody is found who takes it.
-    - The look-out (`pykka.runtimes.pool.lookout`) sees to the rest: workers that hang in a
+    - The look-out (`pykka.runtimes.pool.monitor`) sees to the rest: workers that hang in a
       handler, workers that are too many.
 
     Threads are started by `add_worker` only. It never happens under a lock, and never on the main
@@ -40,8 +40,8 @@ worker counts itself in and *then* asks the queue. So one of the two sees the ot
 
 The counts are changed under a lock, by threads on which no signal handler runs. It is re-entrant,
 for a finaliser that sends something may run in the middle of it. Where a worker holds it on its
-way from one actor to the next, none does (see `pykka._locks`), for a finaliser may also wait for
-an answer, which comes from a worker that needs the lock.
+way from one actor to the next, none does (see `pykka._util.locks`), for a finaliser may also wait
+for an answer, which comes from a worker that needs the lock.
 """
 
 from __future__ import annotations
@@ -59,26 +59,25 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
-from pykka._ask import LETTERS, answers_an_asker
-from pykka._current import current
-from pykka._ending import end_in_any_case, fall
+from pykka._deadlock.stacks import has_room, runs_actor
+from pykka._deadlock.wait_graph import waits_only_for
 from pykka._envelope import Envelope
-from pykka._errands import report
 from pykka._exceptions import PoolExhaustedError
-from pykka._gil import give_way
-from pykka._life import end_of_message, fail_told, handle
-from pykka._locks import held
-from pykka._logging import report_failure
-from pykka._stacks import has_room, runs_actor
-from pykka._waiting import waits_only_for
-from pykka.runtimes.pool.fence import FENCE, NOTHING
-from pykka.runtimes.pool.lookout import Lookout
+from pykka._futures.ask import LETTERS, answers_an_asker
+from pykka._lifecycle.invoke import end_of_message, fail_told, handle
+from pykka._lifecycle.termination import end_in_any_case, fall
+from pykka._util.gil import FENCE, NOTHING, give_way
+from pykka._util.locks import held
+from pykka._util.log import report_failure
+from pykka._util.thread_state import current
+from pykka.runtimes.pool.monitor import Lookout
 from pykka.runtimes.pool.rescue import call_helpers, dismiss_helpers
-from pykka.runtimes.pool.running import BATCH, MANY, run
+from pykka.runtimes.pool.run import BATCH, MANY, run
+from pykka.timers._errands import report
 
 if TYPE_CHECKING:
-    from pykka._current import ThreadState
-    from pykka.runtimes.pool.address import PooledAddress
+    from pykka._util.thread_state import ThreadState
+    from pykka.runtimes.pool.cell import PooledAddress
 
 SHARED_EVERY = 64
 """A worker serves the shared queue first every so many times. A power of two."""
@@ -440,7 +439,7 @@ class Worker:
                 if found is None:
                     return
                 address = found
-            # In this order: see pykka.runtimes.pool.address.
+            # In this order: see pykka.runtimes.pool.cell.
             address.queued = False
             try:
                 del address.turn[0]

@@ -1,0 +1,1 @@
+"""Futures, and the ways of an answer into them."""

@@ -1,0 +1,1 @@
+"""What happens to an actor from its start to its end: messages, failures, restarts, kills."""

@@ -1,0 +1,1 @@
+"""The kinds of routers, one in each module."""

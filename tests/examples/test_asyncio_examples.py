@@ -232,6 +232,7 @@ def test_at_the_end_a_session_finishes_what_it_is_at(
     assert pykka.ActorRegistry.get_by_class(module.Session) == []
 
 
+@pytest.mark.exhaustive
 def test_health_is_told_while_200_slow_searches_are_under_way(
     service: Service, catalogue: Catalogue
 ) -> None:

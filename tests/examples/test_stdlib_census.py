@@ -522,6 +522,7 @@ def test_ctrl_c_on_a_terminal() -> None:
     assert terminal.text.count(HIDE_CURSOR) == terminal.text.count(SHOW_CURSOR) == 1
 
 
+@pytest.mark.exhaustive
 def test_sigint_in_the_middle() -> None:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with running(command("stdlib_census.py"), **pipes) as process:

@@ -138,6 +138,7 @@ def test_an_unwatch_is_interrupted_everywhere(error: type[Interrupted]) -> None:
     assert_everything_works()
 
 
+@pytest.mark.exhaustive
 def test_an_abandonment_is_interrupted_everywhere() -> None:
     """It is the main thread that winds a manual clock."""
     watcher = Watcher.start()

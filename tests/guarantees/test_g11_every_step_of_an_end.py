@@ -343,6 +343,7 @@ def _setters(node: ast.AST, inside: str) -> Iterator[str]:
         yield from _setters(child, name)
 
 
+@pytest.mark.exhaustive
 def test_every_step_that_sets_a_mark_is_struck() -> None:
     """A new one has to be struck by the calls of `WAYS`, or to have a reason."""
     found: set[CodeType] = set()

@@ -37,7 +37,7 @@ def line_of(link_class: type[Link], length: int) -> pykka.ActorRef[Link]:
     return ref
 
 
-@pytest.mark.parametrize("way", ["ask", "call"])
+@pytest.mark.parametrize("way", ["ask", pytest.param("call", marks=pytest.mark.exhaustive)])
 def test_a_line_of_10_000_that_ask_each_other(way: str) -> None:
     class Here(Link):
         dispatcher = pykka.Dispatcher("pykka-line")

@@ -16,6 +16,7 @@ import pykka
 from pykka.runtimes.pool import monitor as lookout
 
 
+@pytest.mark.exhaustive
 def test_who_is_told_while_a_thousand_sleep_does_not_wait_for_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -270,6 +270,7 @@ def test_those_that_are_left_when_the_cancelled_ones_are_dropped_stay_in_order(
     assert [heappop(heap) for _ in expected] == expected
 
 
+@pytest.mark.exhaustive
 def test_memory_does_not_grow_if_one_alarm_after_the_other_is_cancelled(passing: Time) -> None:
     clock = passing.clock
     alive: weakref.WeakSet[Alarm] = weakref.WeakSet()

@@ -595,6 +595,7 @@ def test_an_errand_for_which_no_thread_can_be_started_is_done_later(
     wait_until(lambda: len(some._idle) == 1 and not some._owed, "the books balance")
 
 
+@pytest.mark.exhaustive
 def test_a_bell_that_is_waited_for_a_moment_too_late_does_not_sleep_for_ever() -> None:
     """As the `get(timeout=...)` of a SimpleQueue does."""
     bell = Bell()

@@ -504,6 +504,7 @@ def test_an_actor_that_ends_is_found_if_somebody_waits_for_it(gate: Gate) -> Non
     assert as_pairs(graph) == [(stopper, ender), (ender, last)]
 
 
+@pytest.mark.exhaustive
 def test_many_threads_look_while_actors_wait_and_go_on() -> None:
     """Nothing raises, and whatever is in a graph makes sense."""
     refs = [PooledLink.start(gate=open_gate())]

@@ -26,6 +26,7 @@ def test_every_message_through_a_pool_that_crashes_has_one_fate(runtime: Runtime
 
 
 @pytest.mark.thinned
+@pytest.mark.thinned
 @pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(
     "options",

@@ -270,7 +270,13 @@ def test_cancelling_is_right_in_every_interleaving(
     assert report.complete >= 8
 
 
-@pytest.mark.parametrize(("interval", "rings"), [(None, 1), (1000, 2)], ids=["once", "periodic"])
+@pytest.mark.parametrize(
+    ("interval", "rings"),
+    [
+        pytest.param(None, 1, id="once"),
+        pytest.param(1000, 2, id="periodic", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_tick_that_is_set_aside_is_cancelled_in_every_interleaving(
     interval: float | None, rings: int
 ) -> None:

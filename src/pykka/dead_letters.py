@@ -30,7 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pykka._system.dead_letters import DeadLetter, DeadLetterStatistics
-from pykka._system.system import default_system
+from pykka._system.system import ActorSystem as _ActorSystem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def statistics() -> DeadLetterStatistics:
         >>> dead_letters.statistics().total - before
         0
     """
-    return default_system.dead_letters.statistics()
+    return _ActorSystem.default().dead_letters.statistics()
 
 
 def subscribe(subscriber: Callable[[DeadLetter], object]) -> None:
@@ -63,7 +63,7 @@ def subscribe(subscriber: Callable[[DeadLetter], object]) -> None:
     Raises:
         TypeError: It is no function.
     """
-    default_system.dead_letters.subscribe(subscriber)
+    _ActorSystem.default().dead_letters.subscribe(subscriber)
 
 
 def unsubscribe(subscriber: Callable[[DeadLetter], object]) -> None:
@@ -73,4 +73,4 @@ def unsubscribe(subscriber: Callable[[DeadLetter], object]) -> None:
         TypeError: It is no function.
         ValueError: The function is no subscriber.
     """
-    default_system.dead_letters.unsubscribe(subscriber)
+    _ActorSystem.default().dead_letters.unsubscribe(subscriber)

@@ -117,6 +117,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
         "RateLimiter._let_one_go",
         "door.acquire",
     ): "it does not wait for the lock",
+    ("_util/world.py", "World", "time.sleep"): "it is named, and not called",
     ("_util/locks.py", "Bell.__init__", "self._lock.acquire()"): "the lock is new and free",
     (
         "_util/locks.py",
@@ -140,6 +141,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("_deadlock/wait_graph.py", "_help_until", "sleep(LOOK_AGAIN)"): "it is the door",
     ("_deadlock/wait_graph.py", "acquire_for_actor", "acquire()"): "it is the door",
     ("_deadlock/wait_graph.py", "block", "acquire()"): "it is the door",
+    ("_deadlock/wait_graph.py", "block", "world.wait(future, acquire, timeout)"): "it is the door",
     (
         "_deadlock/wait_graph.py",
         "block",

@@ -14,7 +14,7 @@ from pykka._lifecycle import invoke
 from pykka._lifecycle import restart as restarting
 from pykka._lifecycle.termination import end
 from pykka._ref.ref import ref_at
-from pykka._system.system import default_system, join_parent, start_with
+from pykka._system.system import ActorSystem, join_parent, start_with
 from pykka._util.log import logger
 from pykka._util.thread_state import current
 from pykka.messages import _ActorStop
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pykka._cell.reasons import Reason
     from pykka._futures.future import Future
     from pykka._ref.ref import ActorRef
-    from pykka._system.system import ActorSystem
     from pykka.inboxes import InboxSpec
     from pykka.runtimes.pool.dispatcher import Dispatcher
 
@@ -114,10 +113,12 @@ class Actor:
             state.birth = None
             address = birth.address
             if address is None:
-                address = self._pykka_address_class(self, _home(birth.system))
+                cell_class = state.world.cell_class(self._pykka_address_class)
+                address = cell_class(self, _home(birth.system))
                 address.adopt(birth)
         else:
-            address = self._pykka_address_class(self, _home(None))
+            cell_class = state.world.cell_class(self._pykka_address_class)
+            address = cell_class(self, _home(None))
             if type(self).default_inbox is not None:
                 address.adopt(None)
         self._pykka_address = address
@@ -672,7 +673,7 @@ def _home(chosen: ActorSystem | None) -> Any:
     if chosen is not None:
         return chosen
     address = current.state.address
-    return default_system if address is None else address.home
+    return ActorSystem.default() if address is None else address.home
 
 
 _USE_SUBCLASS = (

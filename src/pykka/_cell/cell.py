@@ -32,7 +32,6 @@ Lazy parts
 
 from __future__ import annotations
 
-import os
 import threading
 from functools import partial
 from queue import SimpleQueue
@@ -766,7 +765,7 @@ def _new_urn() -> str:
     The module `uuid` does that too. To import it takes an eighth of the time of importing this
     package, and it cannot be imported when it is needed: that may be in a finaliser.
     """
-    digits = bytearray(os.urandom(16))
+    digits = bytearray(current.state.world.entropy(16))
     digits[6] = digits[6] & 0x0F | 0x40
     digits[8] = digits[8] & 0x3F | 0x80
     text = digits.hex()

@@ -231,6 +231,9 @@ def block(
     """
     if before_blocking is not None:
         before_blocking()
+    world = state.world
+    if world.waits:
+        return world.wait(future, acquire, timeout)  # type: ignore[no-any-return]
     worker = state.worker
     try:
         if timeout is not None:

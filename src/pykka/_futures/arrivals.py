@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pykka._deadlock.wait_graph import AnyOf, block
@@ -30,6 +30,7 @@ from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from queue import SimpleQueue
     from typing import Self
 
     from pykka._futures.threading_future import ThreadingFuture
@@ -79,7 +80,7 @@ class Arrivals(Generic[T]):
     __slots__ = ("_arrived", "_blocked", "_deadline", "_waiting")
 
     def __init__(self, futures: Iterable[Future[T]], deadline: Deadline) -> None:
-        arrived: SimpleQueue[Future[T]] = SimpleQueue()
+        arrived: SimpleQueue[Future[T]] = current.state.world.new_queue()
         self._arrived = arrived
         self._deadline = deadline
         self._blocked: list[None] = []

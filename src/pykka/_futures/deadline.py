@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import threading
-from time import monotonic
 from typing import Any
 
 from pykka._exceptions import Timeout
 from pykka._util.checks import in_seconds, is_too_large, shorten, show_number
+from pykka._util.thread_state import current
 
 
 def check_timeout(timeout: Any, name: str = "timeout") -> None:
@@ -51,13 +51,13 @@ class Deadline:
             self._end = None
         else:
             check_timeout(timeout, name)
-            self._end = monotonic() + float(timeout)
+            self._end = current.state.world.monotonic() + float(timeout)
 
     def remaining(self) -> float | None:
         """Seconds left, never negative, never more than a lock can wait; `None` if endless."""
         if self._end is None:
             return None
-        return min(max(0.0, self._end - monotonic()), threading.TIMEOUT_MAX)
+        return min(max(0.0, self._end - current.state.world.monotonic()), threading.TIMEOUT_MAX)
 
     def expired(self, source: object = None) -> Timeout:
         """The exception for whoever has waited until the deadline.

@@ -18,8 +18,8 @@ handler cannot split.
 from __future__ import annotations
 
 import contextlib
-import queue
 from functools import partial
+from queue import Empty
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -29,6 +29,7 @@ from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from queue import SimpleQueue
     from types import TracebackType
 
     from pykka._cell.cell import Address
@@ -193,7 +194,7 @@ class Turn:
         """The actor that reads, if one does."""
         self.has_left = False
         self._thread = get_ident()
-        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._bell: SimpleQueue[None] = current.state.world.new_queue()
 
     def wait_in(self, turns: list[Turn], deadline: Deadline) -> bool:
         """Wait for one's turn; tells whether there was a wait.
@@ -209,7 +210,7 @@ class Turn:
             had_to_wait = True
             left = deadline.remaining()
             look_up = partial(self._bell.get, True, LOOK_UP)  # noqa: FBT003
-            with contextlib.suppress(queue.Empty):
+            with contextlib.suppress(Empty):
                 block(
                     turns[0],
                     self._bell.get if left is not None else look_up,

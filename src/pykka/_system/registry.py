@@ -43,7 +43,7 @@ def _register(ref: ActorRef[Any]) -> None:
 
 
 def _unregister(address: Address) -> bool:
-    known = default_system.knows(address)
+    known = ActorSystem.default().knows(address)
     ActorRegistry.unregister(ref_at(address))
     return known
 
@@ -81,7 +81,7 @@ class ActorRegistry(metaclass=_Face):
         Raises:
             TypeError: `actor_ref` is not a ref.
         """
-        ActorSystem.register(default_system, _require_ref(actor_ref))
+        ActorSystem.register(ActorSystem.default(), _require_ref(actor_ref))
 
     @classmethod
     def unregister(cls, actor_ref: ActorRef[Any]) -> None:
@@ -90,12 +90,12 @@ class ActorRegistry(metaclass=_Face):
         Raises:
             TypeError: `actor_ref` is not a ref.
         """
-        ActorSystem.unregister(default_system, _require_ref(actor_ref)._address)
+        ActorSystem.unregister(ActorSystem.default(), _require_ref(actor_ref)._address)
 
     @classmethod
     def get_all(cls) -> list[ActorRef[Any]]:
         """Return all running actors, in the order in which they were started."""
-        return default_system.get_all()
+        return ActorSystem.default().get_all()
 
     @classmethod
     def get_by_class(cls, actor_class: type[A]) -> list[ActorRef[A]]:
@@ -108,7 +108,7 @@ class ActorRegistry(metaclass=_Face):
         Raises:
             TypeError: `actor_class` is not a class.
         """
-        return default_system.get_by_class(actor_class)
+        return ActorSystem.default().get_by_class(actor_class)
 
     @classmethod
     def get_by_class_name(cls, actor_class_name: str) -> list[ActorRef[Any]]:
@@ -117,12 +117,12 @@ class ActorRegistry(metaclass=_Face):
         Raises:
             TypeError: `actor_class_name` is not a string.
         """
-        return default_system.get_by_class_name(actor_class_name)
+        return ActorSystem.default().get_by_class_name(actor_class_name)
 
     @classmethod
     def get_by_urn(cls, actor_urn: str) -> ActorRef[Any] | None:
         """Return the running actor with a URN, or `None` if there is none."""
-        return default_system.get_by_urn(actor_urn)
+        return ActorSystem.default().get_by_urn(actor_urn)
 
     @classmethod
     def get_by_name(cls, name: str) -> ActorRef[Any] | None:
@@ -131,7 +131,7 @@ class ActorRegistry(metaclass=_Face):
         Raises:
             TypeError: `name` is not a string.
         """
-        return default_system.get_by_name(name)
+        return ActorSystem.default().get_by_name(name)
 
     @classmethod
     def broadcast(cls, message: Any, target_class: str | type[Actor] | None = None) -> None:

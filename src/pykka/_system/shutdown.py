@@ -21,7 +21,6 @@ from __future__ import annotations
 from _thread import start_new_thread
 from contextlib import suppress
 from itertools import islice
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.reasons import Abandoned
@@ -239,11 +238,11 @@ class Shutdown:
         """
         if len(left) <= FEW:
             places = places_of_actors()
-            most = monotonic() + AFTERWARDS
+            most = current.state.world.monotonic() + AFTERWARDS
             for address in left:
                 # One in an event loop has been cancelled, in vain.
                 hangs = address in places or address.task is not None
-                if hangs and address.actor is not None and monotonic() < most:
+                if hangs and address.actor is not None and current.state.world.monotonic() < most:
                     abandon(address, places.get(address))
                     self._hanging.append(address)
             left = [each for each in left if each.actor is not None]

@@ -122,11 +122,14 @@ class ActorSystem:
             raise TypeError(msg)
         Deadline(shutdown_timeout, "shutdown_timeout")  # refuses what is no number of seconds
         self._name = name if name is not None else f"system-{next(_numbers)}"
-        self.clock: Clock = default_clock if clock is None else clock
+        world = current.state.world
+        self.clock: Clock = world.clock(default_clock) if clock is None else clock
         """What its timers go by."""
         self.events = EventBus()
         """The event bus of the system."""
-        self.dead_letters = DeadLetters(events=self.events, timer=default_clock)
+        self.dead_letters = DeadLetters(
+            events=self.events, clock=world.monotonic, timer=world.clock(default_clock)
+        )
         """The dead letters of the system's actors: subscribe to them, or count them. Each is
         an event too, of the class `pykka.dead_letters.DeadLetter`."""
         self.pool: Any = None if dispatcher is None else dispatcher._pool
@@ -149,7 +152,7 @@ class ActorSystem:
 
         All actors belong to it that are started from outside, with nothing else said.
         """
-        return default_system
+        return current.state.world.default_system(default_system)
 
     @property
     def name(self) -> str:

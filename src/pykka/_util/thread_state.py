@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pykka._util.world import REAL
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
@@ -49,6 +51,7 @@ class ThreadState:
         "push",
         "spare",
         "worker",
+        "world",
     )
 
     def __init__(self) -> None:
@@ -56,6 +59,8 @@ class ThreadState:
         """The actor whose code runs on this thread."""
         self.birth: Birth | None = None
         """What was said of the actor that is about to be made."""
+        self.world = REAL
+        """What the thread takes time, chance and order from."""
         self.worker: Worker | None = None
         """The thread's worker, if it belongs to a pool."""
         self.is_main = threading.get_ident() == threading.main_thread().ident

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import operator
-import random as standard_random
 from typing import TYPE_CHECKING, TypeVar
 
 from pykka._util.checks import check_methods
+from pykka._util.thread_state import current
 from pykka.routing._kinds._turns import TurnsRouter
 
 if TYPE_CHECKING:
+    import random as standard_random
     from collections.abc import Iterable, Iterator
 
     from pykka._actor.actor import Actor
@@ -55,7 +56,7 @@ class Random(TurnsRouter[A]):
     ) -> None:
         if random is not None:
             check_methods("random", random, "random.Random", ["random"])
-        self._random = standard_random.Random() if random is None else random  # noqa: S311 (no secret)
+        self._random = current.state.world.new_random() if random is None else random
         super().__init__(refs)
 
     def _indices(self, count: int) -> Iterator[int]:

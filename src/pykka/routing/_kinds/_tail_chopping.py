@@ -14,10 +14,10 @@ does not.
 
 from __future__ import annotations
 
-import random as standard_random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._util.checks import check_methods, check_span
+from pykka._util.thread_state import current
 from pykka.routing._answers import ask_of, failed, refusal_of
 from pykka.routing._kinds._random import lots
 from pykka.routing._kinds._turns import TurnsRouter
@@ -25,6 +25,7 @@ from pykka.routing._race import Alarm, Race, check_race, clock_of
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
+    import random as standard_random
     from collections.abc import Iterable, Iterator, Sequence
 
     from pykka._actor.actor import Actor
@@ -100,7 +101,7 @@ class TailChopping(TurnsRouter[A]):
         self._interval = interval
         self._within = within
         self._clock = clock
-        self._random = standard_random.Random() if random is None else random  # noqa: S311 (no secret)
+        self._random = current.state.world.new_random() if random is None else random
         super().__init__(refs)
 
     def _indices(self, count: int) -> Iterator[int]:

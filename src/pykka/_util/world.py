@@ -1,0 +1,110 @@
+"""What the library takes from the operating system: time, chance, threads, and waiting.
+
+All of it goes through one object, the *world* in which a thread runs. It hangs on the thread's
+state (`ThreadState.world`), so a simulator can put another one in its place on the threads that it
+runs, and have the same program take another time, another chance and another order, with nothing
+patched. The real world is what all other threads have.
+
+What goes through it
+    - a wait for something that others have to do (`pykka._deadlock.wait_graph.block`, which is
+      the one door for all of them),
+    - the time that timeouts are measured by (`Deadline`),
+    - entropy (URNs) and chance (routers, back-off),
+    - the queues that readers wait in (`as_completed()`),
+    - the clock of a system that is made, the default system, and the cells of actors that are
+      made.
+
+What does not
+    Locks that are held for a few instructions (see `pykka._util.locks`): nothing happens while
+    they are held, in any order. And what the real runtimes and the real clock are made of: their
+    threads, their queues. A simulator does not run those; it brings cells and a clock of its own.
+    `tests/unit/test_world.py` finds each use of `time`, `threading`, `queue`, `random` and
+    `os.urandom` in the package, and wants it to go through here or to have a reason.
+
+Cost: no message passes through here. A start looks once, a wait that blocks once.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka._cell.cell import Address
+    from pykka._deadlock.wait_graph import Awaited
+    from pykka._system.system import ActorSystem
+    from pykka.timers._clock import Clock
+
+
+class World:
+    """The real world; and the base class of others."""
+
+    __slots__ = ()
+
+    monotonic = staticmethod(time.monotonic)
+    """Returns the seconds since some moment, which never go backwards."""
+
+    sleep = staticmethod(time.sleep)
+    """Passes so many seconds, and does nothing else on this thread."""
+
+    entropy = staticmethod(os.urandom)
+    """Returns so many bytes that are not to be guessed."""
+
+    new_random = staticmethod(random.Random)
+    """Makes a source of chance for something that draws lots."""
+
+    draw = staticmethod(random.random)
+    """Draws one number from 0 up to 1."""
+
+    new_queue: Callable[[], SimpleQueue[Any]] = SimpleQueue
+    """Makes a queue that readers may wait in, by way of the door for all waits."""
+
+    waits = False
+    """Whether a wait of this thread is done by `wait`, and not by blocking the thread."""
+
+    def wait(self, future: Awaited, acquire: Callable[..., Any], timeout: float | None) -> Any:
+        """Wait for something that others have to do. Only called if `waits` says so.
+
+        Args:
+            future: What is waited for.
+            acquire: What the thread would block in: called with `(True, timeout)`, or with
+                nothing if there is no limit.
+            timeout: The seconds it may take; `None` for all it takes.
+
+        Returns:
+            What `acquire` returns once it need not block, or when the time is over.
+        """
+        raise NotImplementedError
+
+    def cell_class(self, usual: type[Address]) -> type[Address]:
+        """The class of the cell of an actor that is made on this thread.
+
+        Args:
+            usual: The one that the actor's runtime brings.
+        """
+        return usual
+
+    def clock(self, usual: Clock) -> Clock:
+        """The clock of a system that is made on this thread with nothing said of a clock.
+
+        Args:
+            usual: The clock that goes by real time.
+        """
+        return usual
+
+    def default_system(self, usual: ActorSystem) -> ActorSystem:
+        """The system of actors that are made with nothing said of a system.
+
+        Args:
+            usual: The one of the process.
+        """
+        return usual
+
+
+REAL = World()
+"""The real one."""

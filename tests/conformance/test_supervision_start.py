@@ -157,7 +157,7 @@ def test_wait_is_true_or_false(supervisor: Any, wait: Any) -> None:
 def test_a_starter_that_is_told_keeps_nothing_alive(offices: Offices) -> None:
     ref = Supervisor.start([offices.spec("a")])
     extras: Any = ref._address.extras
-    assert extras.supervision.started is None
+    wait_until(lambda: extras.supervision.started is None, "the supervisor has told it")
     ref.stop(timeout=PATIENCE)
 
 

@@ -10,7 +10,8 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka._futures import deadline
+from pykka._util.thread_state import current
+from pykka._util.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,11 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     fake = Clock()
-    monkeypatch.setattr(deadline, "monotonic", fake)
+
+    class Told(World):
+        monotonic = staticmethod(fake)
+
+    monkeypatch.setattr(current.state, "world", Told())
     return fake
 
 

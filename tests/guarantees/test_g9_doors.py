@@ -55,7 +55,7 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
     "inboxes/_priority.py": {("PriorityInbox.key_of", "_key()"): SENDER},
     "_lifecycle/restart.py": {("_run_hook", "hook()"): IN_TRY},
     "resilience/_retry.py": {("Retry._try_and_wait", "delay()"): SENDER},
-    "_util/subscribers.py": {
+    "_system/subscribers.py": {
         ("Subscribers.enter", "_key()"): OURS,
         ("Subscribers.leave", "_key()"): OURS,
     },

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pykka._util.subscribers import Subscribers
+from pykka._system.subscribers import Subscribers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,10 +28,10 @@ from _thread import start_new_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from pykka._system.subscribers import Subscribers
 from pykka._util.checks import check_callable, shorten
 from pykka._util.locks import held
 from pykka._util.log import SafeLogger, Shortened, call_out
-from pykka._util.subscribers import Subscribers
 from pykka.timers._clock import brief
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ def retry_into_a_full_inbox(hold: Hold) -> None:
 def limiter_into_a_full_inbox(hold: Hold) -> None:
     ref = full(hold)
     limiter = RateLimiter(ref, rate=1_000)
-    limiter._full_at = limiter._clock.now() + 0.01  # so that nothing is sent at once
+    limiter._full_at = limiter._clock.now() + 0.3  # so that nothing is sent at once
     limiter.ask("waits longer", block=False)
     wait_until(lambda: ref.actor_inbox.statistics().blocked == 1, "it waits")
     hold.arrived.set()

@@ -372,7 +372,7 @@ RINGERS = {
     ("timers/_clock.py", "ring"),
     ("_futures/derived.py", "_Queue"),
 }
-"""Who calls `ring()`: the clocks' one door. (What `_lazy` has is no alarm.)"""
+"""Who calls `ring()`: the clocks' one door. (What `derived` has is no alarm.)"""
 
 
 def sources() -> dict[str, str]:

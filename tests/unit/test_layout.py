@@ -1,12 +1,24 @@
-"""Few rooms: a newcomer finds the file to change by its name."""
+"""Few rooms: a newcomer finds the file to change by its name, and names in texts lead there."""
 
 from __future__ import annotations
 
+import ast
+import builtins
+import importlib
+import re
+import tokenize
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 import pykka
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(pykka.__file__).parent
+PROJECT = Path(__file__).parents[2]
 
 MOST_IN_A_FOLDER = 10
 MOST_AT_THE_TOP = 8
@@ -27,3 +39,173 @@ def test_no_folder_has_many_files() -> None:
     many = {folder.name: len(list(folder.glob("*.py"))) for folder in folders}
     assert {name: count for name, count in many.items() if count > MOST_IN_A_FOLDER} == {}
     assert len(many) > MOST_IN_A_FOLDER  # they were looked at
+
+
+# --- names in texts -----------------------------------------------------------------------------
+
+PAGES = sorted([*(PROJECT / "docs").rglob("*.md"), *PROJECT.glob("*.md")])
+SOURCES = sorted(ROOT.rglob("*.py"))
+TESTS = sorted(file for file in (PROJECT / "tests").rglob("*.py") if file != Path(__file__))
+OURS = ("src/pykka", "tests", "benchmarks", "examples", "docs")
+FILES = {
+    file.relative_to(PROJECT).as_posix()
+    for folder in OURS
+    for file in (PROJECT / folder).rglob("*.py")
+}
+
+GONE = {"pykka._types"}
+"""What a text says of as having been."""
+
+THE_READERS = {"duplicates.py"}
+"""What a reader of the tutorial writes."""
+
+A_MODULE = re.compile(r"`(pykka(?:\.\w+)+)")
+A_FILE = re.compile(r"`(?:src/pykka/)?([\w/]*_?\w+\.py)(?:::\w+)?`")
+A_LABEL = re.compile(r"[\w/]+\.py\b(?=[^<`]*</text>)")
+"""What is written into a drawing."""
+A_FUNCTION = re.compile(r"`(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)\(")
+A_PRIVATE_NAME = re.compile(r"`(_[a-z]\w*)(?:\(\))?`")
+A_BLOCK = re.compile(r"^( *)```.*?^\1```", re.DOTALL | re.MULTILINE)
+
+THE_TOUR = [
+    PROJECT / "docs" / "design.md",
+    PROJECT / "docs" / "explanation" / "life-of-a-message.md",
+]
+
+
+def without_blocks(page: str) -> str:
+    """Leave out the examples, which may have files of their own."""
+    return A_BLOCK.sub("", page)
+
+
+def is_there(name: str) -> bool:
+    """Tell whether there is what a dotted name stands for."""
+    parts = name.split(".")
+    for known in range(len(parts), 0, -1):
+        try:
+            thing: object = importlib.import_module(".".join(parts[:known]))
+        except ImportError:
+            continue
+        for part in parts[known:]:
+            owners = thing.__mro__ if isinstance(thing, type) else ()
+            if any(part in vars(owner).get("__annotations__", {}) for owner in owners):
+                return True
+            if not hasattr(thing, part):
+                return False
+            thing = getattr(thing, part)
+        return True
+    return False
+
+
+def lost(text: str) -> Iterator[str]:
+    """The modules and files that a text names, and that do not exist."""
+    for name in A_MODULE.findall(text):
+        if name not in GONE and not is_there(name):
+            yield name
+    for name in {*A_FILE.findall(text), *A_LABEL.findall(text)} - THE_READERS:
+        if not any(file == name or file.endswith(f"/{name}") for file in FILES):
+            yield name
+
+
+@pytest.mark.parametrize(
+    "texts", [PAGES, SOURCES, TESTS], ids=["documentation", "package", "tests"]
+)
+def test_what_texts_name_exists(texts: list[Path]) -> None:
+    found = {}
+    for file in texts:
+        text = file.read_text(encoding="utf-8")
+        names = sorted(set(lost(without_blocks(text) if file.suffix == ".md" else text)))
+        if names:
+            found[file.relative_to(PROJECT).as_posix()] = names
+    assert found == {}
+    assert len(texts) > MOST_AT_THE_TOP
+
+
+def defined() -> set[str]:
+    """The names of all functions and classes of the package."""
+    return {
+        node.name
+        for file in SOURCES
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+
+
+OTHERS = {"fork", "run", "sleep", "timeout", "current_task", "release"}
+"""Functions of the standard library."""
+
+
+@pytest.mark.parametrize("page", THE_TOUR, ids=lambda page: page.stem)
+def test_the_functions_that_the_tour_names_exist(page: Path) -> None:
+    text = without_blocks(page.read_text(encoding="utf-8"))
+    named = set(A_FUNCTION.findall(text))
+    assert len(named) > MOST_AT_THE_TOP
+    assert sorted(named - defined() - OTHERS - set(dir(builtins))) == []
+
+
+def written() -> set[str]:
+    """Every name in the code of the package, and of its modules."""
+    names = {file.stem for file in SOURCES}
+    for file in SOURCES:
+        with tokenize.open(file) as lines:
+            for token in tokenize.generate_tokens(lines.readline):
+                if token.type == tokenize.NAME:
+                    names.add(token.string)
+                elif token.type == tokenize.STRING:  # in __slots__, for instance
+                    names.add(token.string.strip("'\""))
+    return names
+
+
+def test_the_private_names_in_the_comments_of_the_package_exist() -> None:
+    names = written()
+    found = {
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in SOURCES
+        for name in A_PRIVATE_NAME.findall(file.read_text(encoding="utf-8"))
+        if name not in names
+    }
+    assert found == set()
+    assert "_restarter" in names
+    assert "_family" not in names
+
+
+def test_every_file_is_on_the_tour() -> None:
+    tour = THE_TOUR[0].read_text(encoding="utf-8")
+    floors = tour.partition("## The floors")[2].partition("\n## ")[0]
+    named = set()
+    for row in floors.splitlines():
+        cells = row.split("|")
+        if len(cells) > 3:
+            folder = "".join(re.findall(r"`([\w/]+/)`", cells[2]))
+            names = re.findall(r"`([\w/]+\.py)`", row)
+            named |= {name if "/" in name else f"{folder}{name}" for name in names}
+    files = {file.relative_to(ROOT).as_posix() for file in SOURCES}
+    marks = {file for file in files if file.endswith("/__init__.py")}
+    assert named == files - marks
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see `pykka._life.handle`",
+        "in `_life.py`",
+        "in `runtimes/pool/lookout.py`",
+        "`unit/test_gone.py::test_it`",
+        "`pykka.timers._clock.Clock.gone()`",
+        "<text>ref.py, _life.py</text>",
+    ],
+)
+def test_a_name_that_leads_nowhere_is_found(text: str) -> None:
+    assert len(list(lost(text))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see `pykka._lifecycle.invoke.handle()`, in `invoke.py` and `_lifecycle/invoke.py`",
+        "`pykka.ActorSystem.default`, `src/pykka/_util/log.py`, `unit/test_layout.py`",
+        "```python\nopen('mine.py')\n```",
+    ],
+)
+def test_a_name_that_leads_somewhere_is_not(text: str) -> None:
+    assert list(lost(text)) == []

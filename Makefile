@@ -78,7 +78,7 @@ bench-full: $(VENV)/ready-bench-full ## the benchmarks with all peers and curves
 bench-free-threaded: $(VENV)/ready-bench ## a few benchmarks without the GIL and with it: make bench-free-threaded FREE_THREADED=…
 	$(BIN)/python -m benchmarks free-threaded $(if $(FREE_THREADED),--python $(FREE_THREADED))
 
-wheel: $(VENV)/ready-dev ## build the wheel into dist/
+wheel: $(VENV)/ready-build ## build the wheel into dist/
 	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .
 
 lock: ## pin the newest versions of everything in requirements/

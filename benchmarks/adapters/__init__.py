@@ -123,7 +123,7 @@ ADAPTERS: dict[str, Adapter] = {
             title="concurrent.futures",
             environment="bare",
             system="executor:ExecutorSystem",
-            lacks="names, registry, hooks, dead letters; a failure that nobody asks for is silent",
+            lacks="names, registry, hooks, dead letters; unread failures are silent",
             short=False,
         ),
         Adapter(

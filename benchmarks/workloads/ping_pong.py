@@ -43,7 +43,7 @@ class PingPong(ActorWorkload):
 
     name = "ping-pong"
     title = "ping-pong"
-    about = "Two actors send one message to and fro: the cost of waking somebody up."
+    about = "Two actors send one message to and fro: the cost of waking an actor up."
     group = Group.SAVINA
     metrics = (Metric("rate", Unit.PER_SECOND, "message"),)
     parameters = {"pings": 5_000}

@@ -41,7 +41,7 @@ class Sleepers(Workload):
     name = "sleepers"
     title = "1,000 sleep"
     about = (
-        "1,000 actors are told to sleep inside their handlers for a second, and somebody else is "
+        "1,000 actors are told to sleep inside their handlers for a second, and another actor is "
         "told something: right after them, and once more when the last of them has fallen asleep. "
         "How long it takes until it starts; and until all sleepers are done."
     )

@@ -115,7 +115,7 @@ _MODULES = frozenset(
         "typing",
     }
 )
-"""The public modules, which are imported when somebody asks for them."""
+"""The public modules, which are imported when they are asked for."""
 
 crash_hook: "Callable[[ActorCrash], object] | None" = _crash_hook
 """What is called when an exception has ended an actor that no other one supervises or watches.
@@ -123,7 +123,7 @@ crash_hook: "Callable[[ActorCrash], object] | None" = _crash_hook
 It is called with an `ActorCrash`, on the actor's thread, before the actor's `on_failure()`; and
 after the exception was logged, whether logging is set up or not. It is looked up in this module
 each time; so put a function of your own here, in the manner of `threading.excepthook`, or `None`.
-What it raises harms nobody.
+What it raises harms no actor.
 
 The one that is here at first prints the traceback to stderr if logging is not set up: if the
 logger `pykka` and those above it have no handler. Of many crashes in a short time it prints the
@@ -146,10 +146,11 @@ Examples:
 
 
 def __getattr__(name: str) -> object:
-    """Import what not every program needs when somebody asks for it.
+    """Import what not every program needs when it is asked for.
 
-    What needs `asyncio` takes 30 ms, the inboxes take 4 ms, and supervision takes 10. So nobody
-    has to remember which modules have to be imported by hand: `pykka.supervision` just works.
+    What needs `asyncio` takes 30 ms, the inboxes take 4 ms, and supervision takes 10. So no
+    program has to remember which modules have to be imported by hand: `pykka.supervision` just
+    works.
     """
     if name in _MODULES:
         return import_module(f"pykka.{name}")

@@ -95,7 +95,7 @@ class RateLimitExceededError(ActorError):
     def __init__(self, text: str = "", *, retry_after: float = 0.0) -> None:
         super().__init__(text)
         self.retry_after = retry_after
-        """Seconds after which the limiter lets a message through, if nobody else sends one."""
+        """Seconds after which the limiter lets a message through, if no other asker sends one."""
 
 
 class FutureAlreadySetError(ActorError, queue.Full):

@@ -78,9 +78,9 @@ class Actor:
     crash_on: ClassVar[Collection[type[BaseException]]] = ()
     """Exceptions that end the actor also if they answer a question.
 
-    An exception that a handler raises goes to whoever has asked, and the actor lives on. If it is
-    one of these, the asker gets it as well, and then the actor ends as it does when nobody has
-    asked: it is restarted if it is supervised.
+    An exception that a handler raises goes to the asker, and the actor lives on. If it is
+    one of these, the asker gets it as well, and then the actor ends as it does when there was no
+    asker: it is restarted if it is supervised.
     """
 
     stash_capacity: ClassVar[int | None] = None
@@ -414,7 +414,7 @@ class Actor:
         of the inbox applies to it.
 
         To watch an actor that is watched already changes nothing. When this actor is restarted,
-        the new instance watches nobody.
+        the new instance watches no actor.
 
         Args:
             ref: The actor to be watched.
@@ -528,7 +528,7 @@ class Actor:
     def stash(self) -> NoReturn:
         """Set the current message aside, to be handled later.
 
-        It ends the handling of the message at once, so nothing after it runs. Whoever has asked
+        It ends the handling of the message at once, so nothing after it runs. The asker
         goes on waiting for the answer. The class has to say in `stash_capacity` how many messages
         may be set aside. What is still aside when the actor ends is treated like what is in its
         inbox; and when it is restarted, the new instance gets that first.
@@ -586,8 +586,8 @@ def _is_made_already(actor: Any, *, is_meant: bool) -> bool:
     """Tell whether an actor, whose `__init__()` is called again, keeps the address that it has.
 
     It does: a class with several bases may call the `__init__()` of each, and others have refs by
-    then. Unless it has ended, or is made anew because somebody starts it: a `__new__()` may return
-    the same object again.
+    then. Unless it has ended, or is made anew because it is started again: a `__new__()` may
+    return the same object again.
 
     Args:
         actor: The actor. It may be something else, such as a mock, on which a test calls the
@@ -652,7 +652,7 @@ def _give_up(actor: Actor) -> None:
 def _give_up_unborn(actor_class: type[Actor], error: BaseException) -> None:
     """Have the children stop that an actor has started in its constructor, which has raised.
 
-    Nobody else knows of that actor. It is found in the frames that the exception has passed, so
+    No other code knows of that actor. It is found in the frames that the exception has passed, so
     that a start that succeeds pays nothing for this.
     """
     traceback = error.__traceback__

@@ -1,10 +1,10 @@
 """Death watch: an actor is told when another one has ended.
 
 Invariants
-    1. *Nobody is forgotten.* Whoever watches enters the watch at the target, and *then* looks
-       whether the target has ended (`Address.actor` is None). Whoever closes the target sets that
+    1. *No watcher is forgotten.* It enters the watch at the target, and *then* looks
+       whether the target has ended (`Address.actor` is None). The closer of the target sets that
        mark, and *then* reports to all watches that are entered. So at least one of the two does.
-    2. *Nobody is told twice.* A watch may be reported several times, by both of them, or again
+    2. *No watcher is told twice.* A watch may be reported several times, by both of them, or again
        because a signal handler had raised. The watcher, who handles one message at a time, takes
        the first notice of a watch and skips the others. `unwatch()` makes it skip all.
 

@@ -3,14 +3,14 @@
 Problem
     In a graph in which each waits for one other, those who can never go on are the circles and
     those who wait for them. An actor that waits for the first of three answers can go on when one
-    of them comes, so a circle through one of the three harms nobody. It is stuck only if all
+    of them comes, so a circle through one of the three harms no actor. It is stuck only if all
     three are. And an answer that is made from two others comes only if both do.
 
 Algorithm
     An actor *needs* several things, each of which comes in one of several ways, and each way leads
     over several edges. First, those are found that can go on: who needs nothing; and then, until
-    no more are found, whoever has for each of his needs one way on which all can go on. The others
-    are stuck. That is the least fixed point, so it does not take a circle for a way out.
+    no more are found, those that have for each of their needs one way on which all can go on. The
+    others are stuck. That is the least fixed point, so it does not take a circle for a way out.
 
     Who is stuck and leads back to himself, over such as are stuck, is the one who has closed the
     knot. Who is stuck and does not, only waits for a knot that others have closed, and one of them
@@ -43,7 +43,7 @@ def find_knot(
 
     Args:
         start: The one.
-        needs_of: What somebody needs: a list of needs; each is a list of ways; each is a list of
+        needs_of: What an actor needs: a list of needs; each is a list of ways; each is a list of
             edges.
 
     Returns:
@@ -118,7 +118,7 @@ def _stuck_edges(needs: list[list[list[E]]], stuck: set[Any]) -> list[E]:
 def leads_only_to(
     start: Any, ways_of: Callable[[Any], list[list[E]]], is_lost: Callable[[Any], bool]
 ) -> bool:
-    """Tell whether every way on from somebody leads to such as are lost, and there is one.
+    """Tell whether every way on from an actor leads to such as are lost, and there is one.
 
     Unlike in `find_knot`, a circle is no loss: it has a victim, who will go on.
 

@@ -31,7 +31,7 @@ Algorithm
 
 Invariants
     1. *No circle is missed.* Waits are published one at a time, under the lock. So the last wait
-       of a circle is published by somebody who then sees all the others. An edge without a `Wait`
+       of a circle is published by an actor that then sees all the others. An edge without a `Wait`
        never is the last of a circle: it leads to an actor that was idle until then, so that one
        had no edge yet; or, in a loop, to an actor that goes on to publish the wait that blocks it.
     2. *No false alarm.* A wait is an object of its own, made for one blocking call and never
@@ -41,8 +41,8 @@ Invariants
        without a `Wait` follow on each other on the stack of one thread, and the last of them leads
        to the actor whose `Wait` blocks that thread. While that one lasts, they do. The same goes
        for the edges of those who live in a loop to the one whose `Wait` blocks the loop.
-    3. *One victim.* The victim withdraws its edge before it lets go of the lock, so whoever
-       finds the same circle at the same time does not find it again in its second walk.
+    3. *One victim.* The victim withdraws its edge before it lets go of the lock, so a detector
+       that finds the same circle at the same time does not find it again in its second walk.
 
     An actor that waits for *any* of several answers (`AnyOf`) can go on as soon as one of them
     comes. It is part of a circle only if each of the actors that owe them is stuck, too; see
@@ -89,7 +89,7 @@ R = TypeVar("R")
 
 
 class Awaited(Protocol):
-    """What somebody can wait for."""
+    """What a thread or a task can wait for."""
 
     @property
     def _answered_by(self) -> Address | None:
@@ -597,8 +597,8 @@ def describe_edge(edges: Sequence[Edge]) -> str:
 def place_of_edge(edges: Sequence[Edge]) -> Place | None:
     """The line of code in which an actor waits, if that can be found out.
 
-    For an actor that waits for the one that its thread runs, nobody has noted that. It is found on
-    the thread's stack, below the actor that blocks the thread.
+    For an actor that waits for the one that its thread runs, that is not noted anywhere. It is
+    found on the thread's stack, below the actor that blocks the thread.
 
     Args:
         edges: The edge, and those that follow on it.

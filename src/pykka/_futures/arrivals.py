@@ -4,14 +4,14 @@ Problem
     Who waits for the first of several answers must not hold up the others. So the thread does not
     run one of the actors meanwhile, as it does where it waits for a single answer: a slow one
     would delay what fast ones have ready. But the last future is a single one; and where the pool
-    of this very thread cannot have another one, nobody else would ever run them.
+    of this very thread cannot have another one, no other thread would ever run them.
 
 Invariants
     1. Each future is entered in the queue of arrivals by its waiter, perhaps twice; it is taken
        out of `waiting` once, and only then yielded.
     2. Whatever ends the iteration, `close()` takes the waiters out of the futures that are left:
-       that it is over, an exception, or that nobody holds the iterator any more, be it that it was
-       never asked for anything. So a waiter must not hold the iterator.
+       that it is over, an exception, or that nothing holds the iterator any more, be it that it
+       was never asked for anything. So a waiter must not hold the iterator.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def as_completed(
     """Yield futures in the order in which they are done.
 
     The idea and the name are those of `concurrent.futures.as_completed`. A future with a get-hook
-    is done when it has been read, and nobody here reads it.
+    is done when it has been read, and it is not read here.
 
     Args:
         futures: The futures. One that is given twice is yielded once.

@@ -5,8 +5,8 @@ only point to the other. One object serves as both. That saves an allocation for
 and a third of the memory of one that waits for its answer.
 
 For the inbox it is an envelope: it has `message` and `reply_to`. For the asker it is a future
-like any other. When it has been handled it lets go of the message, so that somebody who keeps the
-future does not keep the question alive.
+like any other. When it has been handled it lets go of the message, so that a program that keeps
+the future does not keep the question alive.
 
 An actor class that overrides `_create_future()` gets what that returns instead, in an ordinary
 `Envelope`.
@@ -118,7 +118,7 @@ def is_ask(letter: Any) -> bool:
 
 
 def reply_to_of(letter: Any) -> Any:
-    """The future of the answer to what lay in an inbox; `None` if nobody wants one.
+    """The future of the answer to what lay in an inbox; `None` if none is wanted.
 
     It may be an envelope of the user's own, or a bare message. Neither may come to anything here.
     """
@@ -133,7 +133,7 @@ def reply_to_of(letter: Any) -> Any:
 
 
 def answer(reply_to: Any, outcome: Outcome) -> None:
-    """Resolve the future of an answer, unless somebody else has set it."""
+    """Resolve the future of an answer, unless it was set by another one."""
     if type(reply_to) in _OUR_FUTURES:
         # It does not raise, so nothing is swallowed here that a signal handler raises.
         reply_to._try_resolve(outcome)

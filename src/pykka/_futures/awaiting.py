@@ -1,15 +1,15 @@
-"""What `await future` does: the task is suspended, whatever runs it, and nobody blocks.
+"""What `await future` does: the task is suspended, whatever runs it, and no thread blocks.
 
-Who runs the coroutine is found out when it matters, from modules that somebody has imported. To
-import `asyncio` here would cost each program that uses futures 30 ms at start-up, and whoever has
-never imported it runs no event loop of it.
+Who runs the coroutine is found out when it matters, from modules that the program has imported. To
+import `asyncio` here would cost each program that uses futures 30 ms at start-up, and a program
+that has never imported it runs no event loop of it.
 
 | The coroutine is run by | so it waits |
 |---|---|
 | asyncio, or a loop that replaces its loop, such as uvloop's | for a future of that loop |
 | trio | for an event of trio |
 | a framework that only `sniffio` knows | not at all: it is an error that says what to do |
-| nobody, by hand | as `get()` does |
+| no framework, by hand | as `get()` does |
 
 A future made by `map()` and its sisters waits for those that it is made from, one after the other,
 as `get()` does. A future with a get-hook does its waiting inside the hook, so the hook is run on a
@@ -20,7 +20,7 @@ Invariants
     1. *Each waiter is woken.* `Future._when_ready` calls the waiter once the future is resolved,
        also if that has happened before. The waiter is called on any thread, on top of anything.
     2. *Waking is idempotent,* for a waiter may be called twice, and after the task is cancelled.
-    3. *A loop that is closed has nobody who waits,* so to find it closed is no error.
+    3. *A loop that is closed has no tasks that wait,* so to find it closed is no error.
     4. *The wait-for graph gets an edge* only if the wait holds an actor up: the task that is
        suspended is the one that runs the actor's handlers, and no other. A task that a handler has
        started is another one, also if it runs its first step on top of the handler.
@@ -196,7 +196,7 @@ class _AsyncioWaiter:
         except RuntimeError:
             if not self._loop.is_closed():
                 raise  # a RecursionError, for instance
-            # The loop was closed meanwhile, so nobody awaits us any more.
+            # The loop was closed meanwhile, so no task awaits us any more.
             logger.debug("The future of a task came too late for %r", self._loop)
         else:
             if HAS_GIL and self._asyncio._get_running_loop() is not self._loop:

@@ -60,7 +60,7 @@ class Deadline:
         return min(max(0.0, self._end - current.state.world.monotonic()), threading.TIMEOUT_MAX)
 
     def expired(self, source: object = None) -> Timeout:
-        """The exception for whoever has waited until the deadline.
+        """The exception for the caller that has waited until the deadline.
 
         Args:
             source: Who was to give the result, if that is known.

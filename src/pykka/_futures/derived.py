@@ -70,12 +70,12 @@ class Lazy(Generic[T]):
         self.outcome: Outcome | None = None
 
     def read(self, timeout: float | None, publish: Callable[[Outcome], object]) -> T:
-        """Return the value; whoever makes it hands the outcome to `publish` too."""
+        """Return the value; the reader that makes it hands the outcome to `publish` too."""
         raise NotImplementedError  # pragma: no cover (an interface)
 
 
 class GetHook(Lazy[T]):
-    """Runs a user's get-hook in the thread of whoever reads, until it has returned once."""
+    """Runs a user's get-hook in the thread of the reader, until it has returned once."""
 
     def __init__(self, function: Callable[[float | None], T]) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class GetHook(Lazy[T]):
             if self.outcome is None:
                 left = deadline.remaining() if had_to_wait else timeout
                 self.outcome = (self._function(left), None)
-            publish(self.outcome)  # also if somebody was interrupted before doing it
+            publish(self.outcome)  # also if a reader was interrupted before doing it
         finally:
             # Without a call for the first step: a signal handler may strike before it has begun.
             if turn in turns:
@@ -119,7 +119,7 @@ class Derivation(Lazy[T]):
                 deadline = Deadline(timeout)
                 values = _read_all(self.sources, deadline)
                 outcome = self.outcome or self._make(values, deadline)
-            publish(outcome)  # also if somebody was interrupted before doing it
+            publish(outcome)  # also if a reader was interrupted before doing it
             value: T = unwrap(outcome)
             return value
         finally:
@@ -174,14 +174,14 @@ def _compute(compute: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> 
 
 def _computed(_values: Sequence[Any]) -> Any:
     """What is left of a function that has been called."""
-    raise AssertionError  # pragma: no cover (nobody calls it)
+    raise AssertionError  # pragma: no cover (it is never called)
 
 
 class Turn:
     """One reader's place in a queue of which the first may go on, and the bell that wakes it.
 
     The queue is a list. Who leaves it does so in a `finally`, and takes its place out before it
-    calls anything else. If a signal handler raises right then, nobody rings for the next one; so
+    calls anything else. If a signal handler raises right then, the next one is not rung for; so
     those who wait look up now and then.
 
     Who waits, waits for the first in the queue to leave it: that is what the wait-for graph sees.
@@ -225,7 +225,7 @@ class Turn:
         return self.has_left
 
     def ring(self) -> None:
-        """Have whoever waits look whether it is its turn."""
+        """Have the reader that waits look whether it is its turn."""
         self._bell.put(None)
 
     def _refuse_recursion(self, turns: list[Turn]) -> None:
@@ -236,6 +236,6 @@ class Turn:
 
 
 def ring_first(turns: list[Turn]) -> None:
-    """Wake the reader whose turn it is. To wake somebody twice does no harm."""
+    """Wake the reader whose turn it is. To wake it twice does no harm."""
     for first in turns[:1]:
         first.ring()

@@ -247,7 +247,7 @@ class Future(Generic[T]):
         self._lazy = lazy
 
     def _when_ready(self, waiter: Callable[[], object]) -> bool:
-        """Call `waiter` once, when `get()` need not wait for anybody.
+        """Call `waiter` once, when `get()` need not wait for any actor.
 
         Returns False, and does nothing, if there is no telling when: a get-hook does its own
         waiting, inside the `get()` that calls it.
@@ -259,10 +259,10 @@ class Future(Generic[T]):
         """Do not call `waiter` any more, if it can still be helped."""
 
     def done(self) -> bool:
-        """Tell whether there is nobody left for `get()` to wait for.
+        """Tell whether there is nothing left for `get()` to wait for.
 
         A future made by `map()` and its sisters is done when all those it is made from are; its
-        function runs when it is read. With a get-hook, it is done once somebody has read it.
+        function runs when it is read. With a get-hook, it is done once it was read.
 
         Examples:
             >>> import pykka
@@ -298,7 +298,7 @@ class Future(Generic[T]):
         """Do the same as `await`, for `yield from` in generator-based coroutines.
 
         Raises:
-            TypeError: Somebody iterates over the future in another way: he takes it for its value.
+            TypeError: Code iterates over the future in another way: it takes it for its value.
         """
         if is_iterated_over(sys._getframe(1)):
             raise TypeError(NO_VALUE)

@@ -1,4 +1,4 @@
-"""The answer of an actor, on its way into the future of whoever has asked."""
+"""The answer of an actor, on its way into the future of the asker."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def reply_exception(actor: Actor, reply_to: Any, error: BaseException) -> None:
 
 
 def settle(actor: Actor, ask: Ask, outcome: Outcome) -> None:
-    """Answer a question whose future somebody waits for, or has set."""
+    """Answer a question whose future is waited for, or was set already."""
     try:
         if not ask._settle(outcome):
             _log_late_reply(actor)

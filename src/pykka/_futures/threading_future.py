@@ -1,13 +1,13 @@
 """The future that any number of threads, tasks and callbacks can wait for, without a lock.
 
 The log
-    A `ThreadingFuture` is one list to which everybody only appends: waiters (things to call when
+    A `ThreadingFuture` is one list to which all threads only append: waiters (things to call when
     the future is resolved) and outcomes. Appending is one indivisible step with and without the
     GIL, so the list puts everything in one order, and the order decides:
 
     1. The first outcome wins. A second `set()` sees that its own is not the first, and raises.
-    2. A waiter *before* the first outcome is called by whoever set that outcome. A waiter *after*
-       it is served by whoever appended the waiter. So each waiter is served exactly once,
+    2. A waiter *before* the first outcome is called by the setter of that outcome. A waiter
+       *after* it is served by the thread that appended it. So each waiter is served exactly once,
        whatever the interleaving, and no lock is held while anything is called.
 
     Any number of threads may wait (guarantee G6). If a signal handler raises in the middle of
@@ -15,7 +15,7 @@ The log
     resolving is a single step, and waking up is done in a `finally`.
 
     `_outcome` is a copy of the first outcome, written after it is in the log: a short cut for
-    readers. Whoever finds it empty asks the log.
+    readers. One that finds it empty asks the log.
 
     A get-hook (see `pykka._futures.derived`) is an entry too. Before any outcome, it means that
     only the hook can resolve the future: outcomes that others append later do not count.
@@ -25,7 +25,7 @@ The log
 
 The crowd
     To look for an outcome in the log is cheap as long as few wait. So a waiter goes into the log
-    only if it finds the log empty. Whoever finds it not empty joins the future's `Crowd`, which
+    only if it finds the log empty. One that finds it not empty joins the future's `Crowd`, which
     is *one* entry of the log however many are in it: a waiter like any other, which serves those
     in it when it is called. So the log has as many entries as there are outcomes and get-hooks,
     and a few more, and n waiters cost n times what one costs (guarantee G13).
@@ -36,8 +36,8 @@ The crowd
        resolves appends the outcome *and then* copies the crowd. Each of these is one step on one
        container. If the copy comes before the joining, the outcome was there before the look: the
        waiter finds it, and serves itself. If it comes after, the waiter is in the copy.
-    3. The crowd is taken out of the log by who has served it, so there is an outcome by then, and
-       whoever joins still finds that. It stays when all in it have given up.
+    3. The crowd is taken out of the log by the setter that has served it, so there is an outcome
+       by then, and a waiter that joins still finds that. It stays when all in it have given up.
 
     If both see a waiter, it is served twice, and bears it: a lock is released once, a task that
     goes on already is not woken, a callback is taken out of its box, a tick counts once.
@@ -82,7 +82,7 @@ class ThreadingFuture(Future[T]):
     """The future that actors on threads answer with, and that programs may use on their own.
 
     Any number of threads may wait for it, and coroutines can `await` it. The value is not copied:
-    whoever sets a value that can change should not change it any more.
+    the setter of a value that can change should not change it any more.
 
     Examples:
         >>> import pykka
@@ -237,7 +237,7 @@ class ThreadingFuture(Future[T]):
     def _serve_again(self) -> None:
         """Serve those who wait once more, if there is an outcome.
 
-        For who finds that a signal handler has struck whoever resolved the future.
+        For a caller that finds that a signal handler has struck while it resolved the future.
         """
         outcome = self._first_outcome()
         if outcome is not None:
@@ -305,7 +305,7 @@ class ThreadingFuture(Future[T]):
     def _enter(self, waiter: Waiter) -> Outcome | None:
         """Put a waiter into the log; returns the outcome if it is there already.
 
-        If there is none yet, whoever sets it will call the waiter.
+        If there is none yet, its setter will call the waiter.
         """
         log = self._log
         if not log:
@@ -404,7 +404,7 @@ def _when_all_ready(lazy: Derivation[Any], waiter: Waiter) -> bool:
         return True
     missing = set(range(len(sources)))
     ticks = [Tick(number, missing, waiter, lazy.ticks) for number in range(len(sources))]
-    # They are noted first, so that whoever gives up finds them, however far this has come.
+    # They are noted first, so that a waiter that gives up finds them, however far this has come.
     lazy.ticks[waiter] = tuple(zip(sources, ticks, strict=True))
     for source, tick in zip(sources, ticks, strict=True):
         if not source._when_ready(tick):

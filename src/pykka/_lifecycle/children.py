@@ -66,7 +66,7 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     if seconds is not None:
         if issubclass(type(child.home.clock), (MonotonicClock, ManualClock)):
             _limit(child, seconds, ended)
-        else:  # it is the user's, and whoever asks has more to do
+        else:  # it is the user's, and the asker has more to do
             text = "The clock of %s raised, so the actor may take as long as it likes to end:"
             call_out(_limit, child, seconds, ended, text=text, about=(child,))
     return ended
@@ -129,7 +129,7 @@ def let_children_go(parent: Address) -> None:
     """Ask those children to stop that are left although the actor has ended.
 
     There are some if it did not end by its own code: it was abandoned, or lost its event loop.
-    Then nobody waits for them, and none has for ever.
+    Then nothing waits for them, and none has for ever.
     """
     for child, seconds in [] if parent.extras is None else _in_order(parent.extras)[::-1]:
         ask_to_stop(child, ORPHANS if seconds is None else seconds)

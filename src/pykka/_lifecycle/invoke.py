@@ -6,8 +6,8 @@ This is the one implementation of "handle a message", for all runtimes. A runtim
 A handler or a hook that is `async def` returns a coroutine. `Address.take_over` is then given the
 coroutine and what is to be done at its end: `end_of_start`, `end_of_message` or `end_of_hook`. In
 an event loop, the runtime awaits the one and calls the other. So what comes before an `await` and
-what comes after it is the same code as for all others. Other runtimes have nobody to await it,
-so they refuse it: that is an error in place of an answer that nobody can use.
+what comes after it is the same code as for all others. Other runtimes have nothing to await it
+with, so they refuse it: that is an error in place of an answer that no asker can use.
 
 What happens when something goes wrong is decided here, too:
 
@@ -83,7 +83,7 @@ def live(address: Address) -> None:
     It does not hold the actor itself, which may be replaced by another instance.
     """
     if not address.claim_life():
-        return  # the start was interrupted, and nobody knows of the actor
+        return  # the start was interrupted, and no code knows of the actor
     state = current.state
     state.address = address
     try:
@@ -227,9 +227,9 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
             _take_over(address, result)
             return
         if (kind is Ask or kind is CallAsk) and result is not _NO_REPLY:
-            # This is Ask._try_resolve(), without its care for signal handlers (whoever runs this
-            # where they strike resolves the future once more), and with a short cut for an asker
-            # who waits alone.
+            # This is Ask._try_resolve(), without its care for signal handlers (the caller that
+            # runs this where they strike resolves the future once more), and with a short cut for
+            # an asker who waits alone.
             outcome: Any = (result, None)
             log = letter._log
             log.append(outcome)
@@ -261,9 +261,9 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
 
 
 def handle_told(address: Address, message: object) -> None:
-    """Handle one message that lies in the inbox as it is: nobody wants an answer.
+    """Handle one message that lies in the inbox as it is: there is no asker.
 
-    Only for runtimes where nobody awaits anything.
+    Only for runtimes where nothing is awaited.
     """
     address.handling = message
     actor: Any = address.actor
@@ -291,7 +291,7 @@ def handle_directly(address: Address, message: object) -> object:
 
 
 def fail_told(address: Address, error: BaseException) -> None:
-    """End the handling of a message that raised, and that nobody wants an answer to."""
+    """End the handling of a message that raised, and that had no asker."""
     if type(error) is SetAside:
         _set_aside(address)
         return

@@ -4,7 +4,7 @@ A kill marks the actor stopped, and says that it is to end by itself after the c
 Its thread then runs the last hook. An actor that awaits in an event loop need not be waited for:
 it is cancelled, so that is the end of its message, and its last hook runs. If it does not come to
 that, because a handler does not return, or has swallowed the cancellation, the actor can be
-*abandoned*: whoever does so, does everything else that ends an actor. The inbox is closed and
+*abandoned*: the closer then does everything else that ends an actor. The inbox is closed and
 answered, those who watch are told that it is still running, and what its code returns some day
 finds that the actor has ended, and is dropped.
 """
@@ -41,7 +41,7 @@ def end_of(address: Address, answer: object = None) -> ThreadingFuture[Any]:
 
 GRACE = 1.0
 """The seconds that a killed actor has to come back from its handler and run its last hook, if
-nobody has said how many."""
+the caller has not said how many."""
 
 
 @lengthy

@@ -13,7 +13,7 @@ first instance that is the thread that calls `start()`.)
 `on_stop()`, for those strategies that restart the others too.
 
 Invariant: *a hook that announces something runs only when that follows.* `pre_restart()` is a part
-of the restart, and not of the end of the instance: when an instance ends, nobody knows whether
+of the restart, and not of the end of the instance: when an instance ends, it is not known whether
 there will be another one. Its supervisor may give up, end, or be told to let it be. (Only a kill
 that strikes in the middle of the hook comes too late to be heeded.)
 
@@ -151,7 +151,7 @@ def _renew(address: Address) -> None:
         Ending(address, (partial(end_children, address), decision)).go_on()
         return
     address.actor = actor
-    if address.closed:  # in this order: whoever closes it does so the other way round
+    if address.closed:  # in this order: the closer does so the other way round
         address.actor = None  # it was abandoned meanwhile
         return
     address.actor_class = type(actor)

@@ -6,14 +6,14 @@ Invariants (guarantee G8)
       then, not ours.)
     - The children of the instance have ended before that.
     - However the life ends, the address is closed: whatever was left is answered or reported.
-      Whoever asked for the stop is answered after all that.
+      Those who asked for the stop are answered after all that.
 
 A supervised actor that fails does not end. Its instance does, with all hooks; then the actor is
 *down*: not marked stopped, so that messages go on coming in, and handling none of them. What
 becomes of it is for its supervisor to say; see `pykka._lifecycle.restart`.
 
-Nobody waits for an actor to handle a stop request while it is down. Whoever asks it to end for
-good (`pykka._lifecycle.children.ask_to_stop`) says first that it is not to be restarted, and
+No asker waits for an actor to handle a stop request while it is down. A closer that asks it to end
+for good (`pykka._lifecycle.children.ask_to_stop`) says first that it is not to be restarted, and
 *then* looks whether it is down, and if so has it end. The actor is marked down first, and *then*
 it looks whether it is to be restarted, and if not ends itself. So at least one of the two sees the
 other.
@@ -119,7 +119,7 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
         go_down(address, extras.fate, hook)
         return
     address.ending = True
-    # First, so that whoever finds the actor stopped finds out why.
+    # First, so that a sender that finds the actor stopped finds out why.
     address.need_extras().note_reason(Failed(error))
     address.home.unregister(address)
     address.mark_stopped()
@@ -127,7 +127,7 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
 
 
 def ends_all_the_same(address: Address, error: BaseException) -> bool:
-    """Tell whether an exception ends the actor although somebody has asked; see `Actor.crash_on`.
+    """Tell whether an exception ends the actor although there is an asker; see `Actor.crash_on`.
 
     A program that is older than that attribute may keep anything under the same name.
     """
@@ -197,7 +197,7 @@ def fall(address: Address, error: BaseException) -> None:
 
     An inbox of the user's has raised it; or something that the library asks a message or an
     exception for; or a signal handler, perhaps in the middle of a message.
-    Whoever waits for the answer of the message that is being handled gets the exception.
+    The asker of the message that is being handled gets the exception.
     """
     actor: Any = address.actor
     if actor is None:
@@ -214,7 +214,7 @@ def fall(address: Address, error: BaseException) -> None:
 
 
 def _answer_handled(address: Address, actor: Actor, error: BaseException) -> None:
-    """Answer whoever has sent the message that the actor is handling."""
+    """Answer the sender of the message that the actor is handling."""
     letter, reply_to = address.handling, address.handled_reply_to
     if reply_to is not None:
         reply_exception(actor, reply_to, error)
@@ -224,7 +224,7 @@ def _answer_handled(address: Address, actor: Actor, error: BaseException) -> Non
 
 
 def stop_without_hook(address: Address, reply_to: Any) -> None:
-    """End the life of an actor that has no stop hook, and answer somebody who has asked for it.
+    """End the life of an actor that has no stop hook, and answer the one who has asked for it.
 
     To do it twice does no harm.
     """
@@ -268,7 +268,7 @@ def claim_and_end(address: Address) -> None:
 
 
 def evict(address: Address) -> None:
-    """End the life from outside, without a hook: there is nobody left who could run it."""
+    """End the life from outside, without a hook: there is no loop left that could run it."""
     actor = address.actor
     if actor is None:
         return
@@ -329,7 +329,7 @@ def _stop_the_others(address: Address) -> None:
 
     Invariant: whatever ends first, that thread or the program, all actors are asked to stop. The
     thread of an actor enters it before it turns to anything else. At the end of the program, the
-    pools come to rest, and *then* whoever ends them looks whether there is an entry; see
+    pools come to rest, and *then* the thread that ends them looks whether there is an entry; see
     `pykka.runtimes.pool.dispatcher`.
     """
     stop_all = address.home.stop_all

@@ -52,9 +52,9 @@ class ActorRef(Generic[A]):
         ...     def on_receive(self, message):
         ...         return message
         >>> echo = Echo.start()
-        >>> echo.tell("nobody will answer this")
-        >>> echo.ask("anybody there?", timeout=10)
-        'anybody there?'
+        >>> echo.tell("no answer is wanted")
+        >>> echo.ask("are you there?", timeout=10)
+        'are you there?'
         >>> echo.stop()
         True
         >>> echo.is_alive()
@@ -303,7 +303,7 @@ class ActorRef(Generic[A]):
         with `ActorDeadError`, or becomes dead letters. The actor's `on_stop()` runs.
 
         What an `AsyncioActor` awaits is cancelled, so its `finally` blocks and `on_stop()` run at
-        once, and whoever has asked gets `ActorDeadError`.
+        once, and the asker gets `ActorDeadError`.
 
         Any other handler that does not return cannot be ended in Python, nor one that swallows
         the cancellation. With a `deadline`, the actor is *abandoned* when that is over: from then
@@ -418,7 +418,7 @@ class ActorRef(Generic[A]):
         """Return how it stands with the actor.
 
         How many messages wait is always known. The rest is counted only after
-        `keep_statistics()`, so that nobody pays for it who does not want it.
+        `keep_statistics()`, so that only those pay for it who want it.
 
         Examples:
             >>> import pykka

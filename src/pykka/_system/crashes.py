@@ -54,7 +54,7 @@ class ActorCrash(NamedTuple):
     """The actor."""
 
     exception: BaseException
-    """What it raised, with its traceback. Whoever keeps it keeps alive what the actor had."""
+    """What it raised, with its traceback. A hook that keeps it keeps alive what the actor had."""
 
 
 class _Printed:
@@ -122,7 +122,7 @@ def crash_hook(crash: ActorCrash) -> None:
 
 
 def _is_silent() -> bool:
-    """Tell whether nothing is seen of what is logged as an error, and nobody has wished that."""
+    """Tell whether nothing is seen of what is logged as an error, and nothing asked for that."""
     own = logging.getLogger("pykka")
     if not own.isEnabledFor(logging.ERROR):
         return False

@@ -2,16 +2,17 @@
 
 Nothing is silently lost (guarantee G3). A *tell* that an actor leaves behind when it ends is
 counted, handed to every subscriber, published as an event, and logged on `pykka.dead_letters`. An
-*ask* is answered with `ActorDeadError` instead, so whoever sent it knows.
+*ask* is answered with `ActorDeadError` instead, so the asker knows.
 
 The log is rate-limited, so that a flood of dead letters cannot drown a program: a bucket of
 tokens, of which each record takes one and each second brings one back. A record says how many
 have been left out so far. When no dead letter has come for `CALM` seconds, and at the exit of the
 program, a last record says how many there were that no record has counted.
 
-Invariant: *a flood does not end in silence.* Whoever leaves a letter out sets an alarm, unless one
-is set. The alarm is set again as long as letters come; then what is owed is logged. It rings on
-the clock's thread, on which no log handler may run: so that is done by a thread of its own.
+Invariant: *a flood does not end in silence.* A sender that leaves a letter out sets an alarm,
+unless one is set. The alarm is set again as long as letters come; then what is owed is logged. It
+rings on the clock's thread, on which no log handler may run: so that is done by a thread of its
+own.
 
 Re-entrancy (guarantee G4): a log handler or a subscriber may itself send to a dead actor, on the
 same thread, in the middle of a report. A letter from within a log handler is not logged, and one
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
         """What is needed of an event bus."""
 
         def has_subscribers(self, event_class: type, /) -> bool:
-            """Tell whether anybody gets the events of a class."""
+            """Tell whether a subscriber gets the events of a class."""
             ...
 
         def publish(self, event: object, /) -> int:

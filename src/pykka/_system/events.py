@@ -1,6 +1,6 @@
-"""The event bus: whoever is interested in a class of events gets them, and nobody else is asked.
+"""The event bus: the subscribers to a class of events get them, and no others are asked.
 
-Publishing is on the way of everything that has something to tell, and most of the time nobody
+Publishing is on the way of everything that has something to tell, and most of the time no one
 listens. So it takes no lock, and without subscribers it is one look at a dictionary that is empty.
 
 The tables
@@ -10,7 +10,7 @@ The tables
     user's (guarantee G4), and none of it costs more if there are many others.
 
     What takes several steps is to forget a class that has no subscribers any more: one may come
-    meanwhile. So whoever subscribes *pins* the class before; that, and the look whether it is
+    meanwhile. So a subscriber *pins* the class before; that, and the look whether it is
     empty and not pinned, are done under a lock. A signal handler that raises at the wrong moment
     may leave a class pinned. That costs some bytes and nothing else.
 
@@ -22,7 +22,7 @@ Invariants
        alive. An actor that ends is marked dead, and *then* is taken out. Both change the same
        dictionary, which puts them in an order. So at least one of them sees the other, and nothing
        of a dead actor stays behind. That an actor knows this bus (`Extras.buses`) is noted before.
-    3. *Whoever leaves all classes leaves all.* A subscriber is entered at the class first, and
+    3. *A subscriber that leaves all classes leaves all.* It is entered at the class first, and
        *then* the class at the subscriber. To leave a class is done the other way round. So a
        class that is missing at the subscriber is one where that is just changing. If there is
        nothing at all, every class is looked at.
@@ -69,7 +69,7 @@ class EventBus:
     """Hands events to all who have subscribed to their class.
 
     An event is any object. A subscriber to a class gets the events of its subclasses too, so
-    whoever subscribes to `object` gets all of them. What counts is the class statement: virtual
+    a subscriber to `object` gets all of them. What counts is the class statement: virtual
     subclasses, such as those of `collections.abc`, are none. The idea is that of Akka's event
     stream.
 
@@ -174,7 +174,7 @@ class EventBus:
 
         It never blocks, unless a subscriber does: a function that waits, or an actor whose inbox
         is bounded and makes its senders wait. What a subscriber raises is logged, also that its
-        inbox is full; nobody else is affected.
+        inbox is full; no other one is affected.
 
         Args:
             event: Any object. It is not copied.
@@ -219,9 +219,9 @@ class EventBus:
         return list(_receivers(self._by_class, event_class))
 
     def has_subscribers(self, event_class: type) -> bool:
-        """Tell whether anybody gets an event of exactly this class.
+        """Tell whether a subscriber gets an event of exactly this class.
 
-        It is cheap, so that an event nobody wants need not be made.
+        It is cheap, so that an event without subscribers need not be made.
 
         Raises:
             TypeError: `event_class` is not a class.

@@ -3,9 +3,9 @@
 A scope gives actors the lifetime of a block, as `asyncio.TaskGroup` does for tasks.
 
 Invariants
-    1. *Nobody survives.* Whatever ends the block, it is left only when all its actors have ended,
-       their last hooks included. They end one after the other, the one started last first, so
-       that each may use, to its very end, those that were started before it.
+    1. *No actor survives.* Whatever ends the block, it is left only when all its actors have
+       ended, their last hooks included. They end one after the other, the one started last first,
+       so that each may use, to its very end, those that were started before it.
     2. *A cancellation is not lost, and does not win.* One that comes while the scope waits is
        raised when all have ended. Until then, it makes the scope hurry: all actors that are left
        are asked to stop at once, and those in an event loop are interrupted.
@@ -42,7 +42,7 @@ class ActorScope:
     exception ends it. Each handles what is in its inbox before it stops.
 
     If the task is cancelled, the actors stop as well, and the cancellation goes on when they have.
-    Those that live in an event loop are cancelled too, so that nobody waits for what they await.
+    Those that live in an event loop are cancelled too, so that nothing waits for what they await.
 
     The idea is that of `asyncio.TaskGroup` and of the nurseries of trio.
 
@@ -130,7 +130,7 @@ class ActorScope:
                 each.stop(block=False)
                 each._address.cancel()
 
-        # Whoever is started while this waits is stopped too, before those that are left.
+        # What is started while this waits is stopped too, before those that are left.
         while self._refs:
             ref = self._refs.pop()
             ended = end_of(ref._address)

@@ -2,7 +2,7 @@
 
 Invariants
     1. *It ends.* The system is marked as closing first, and *then* it is looked who is there.
-       Whoever starts an actor enters it first, and *then* looks at the mark. So an actor is
+       A thread that starts an actor enters it first, and *then* looks at the mark. So an actor is
        either seen here, or refused. Only the children of living actors are let in, and these end
        with their parents. So what is left to be stopped does not grow from outside.
     2. *It costs what it has to do.* Who is left is looked up once for each round, and not for each
@@ -11,7 +11,7 @@ Invariants
     3. *The time holds,* whatever there is to do. In its last part those that are left are killed.
        When it is over, those whose code runs and does not come back are abandoned. What cannot be
        done in time, because there are too many actors, is left to a thread, which kills and
-       abandons the rest; nobody waits for that.
+       abandons the rest; nothing waits for that.
 
 The caller does not lend its thread to an actor if there is a time, since a hook could overrun it.
 """
@@ -268,7 +268,7 @@ class Shutdown:
                 ask_to_stop(address, None)
 
     def _complain(self) -> None:
-        """Raise if somebody had to be killed. Those that hang are named first.
+        """Raise if an actor had to be killed. Those that hang are named first.
 
         Raises:
             Timeout: That is so.

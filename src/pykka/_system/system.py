@@ -1,20 +1,20 @@
 """Actor systems: who lives where.
 
 Invariant: an actor can be found from when it was registered until it is unregistered, and no
-longer; by its URN only if somebody has read that (nobody can look for a URN that nobody has seen).
+longer; by its URN only if that was read (a URN that was never seen cannot be looked for).
 
 The registry is three dicts without a lock. A dict changes in single indivisible steps, with and
 without the GIL, and keeps the order of insertion. The index of URNs follows the dict of refs:
-whoever enters a URN looks afterwards whether the actor is still registered, and takes it out again
-if not; whoever unregisters takes the actor out first and its URN afterwards. So at least one of
-the two sees the other, and no URN of a dead actor stays behind.
+a reader that enters a URN looks afterwards whether the actor is still registered, and takes it out
+again if not; the closer that unregisters takes the actor out first and its URN afterwards. So at
+least one of the two sees the other, and no URN of a dead actor stays behind.
 
 A name is taken with `setdefault()`, so only one of several actors gets it. It is given back when
 the actor is unregistered, which only that actor's own end does.
 
 A system that is being shut down takes no actors but the children of living ones, and after its end
-none at all. Whoever registers an actor looks afterwards whether that is so, and takes it out
-again; whoever ends the system sets the mark, and looks afterwards who is left; see
+none at all. A thread that registers an actor looks afterwards whether that is so, and takes it out
+again; the closer of the system sets the mark, and looks afterwards who is left; see
 `pykka._system.shutdown`.
 """
 
@@ -288,7 +288,7 @@ class ActorSystem:
         """Return how it stands with the actors of the system, all taken together.
 
         How many messages wait is always known. What actors have handled is counted only after
-        `keep_statistics()`, here or on a ref, so that nobody pays for it who does not want it.
+        `keep_statistics()`, here or on a ref, so that only those pay for it who want it.
 
         Examples:
             >>> import pykka
@@ -597,7 +597,7 @@ def join_parent(address: Address) -> None:
     if parent is None:
         return
     parent.take_child(address, extras.shutdown)
-    if parent.ending:  # in this order: whoever ends the parent looks for children after that
+    if parent.ending:  # in this order: the closer of the parent looks for children after that
         raise parent.dead_error("is ending, and can have no more children")
 
 

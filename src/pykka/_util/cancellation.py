@@ -1,6 +1,6 @@
 """Cancellation, as asyncio and trio know it.
 
-Neither module is imported here. If it is that module's exception, somebody has imported it.
+Neither module is imported here. If it is that module's exception, the program has imported it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Refusing wrong arguments, and what the texts of errors are made of.
 
-Whoever takes an argument refuses a wrong one at once: where it is passed, before anything is
-started, changed or lost. The text names the argument, shows what was given, and says what is
+A function that takes an argument refuses a wrong one at once: where it is passed, before anything
+is started, changed or lost. The text names the argument, shows what was given, and says what is
 wanted. It stays short whatever was given: see `shorten`.
 """
 
@@ -74,7 +74,7 @@ def is_too_large(number: Any) -> bool:
 
 
 def show_number(number: Any) -> str:
-    """The `repr()` of a number, unless that would be longer than anybody reads."""
+    """The `repr()` of a number, unless that would be longer than a reader likes."""
     return "an integer that is too large" if is_too_large(number) else shorten(number)
 
 

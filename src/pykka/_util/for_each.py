@@ -1,7 +1,7 @@
 """To do something with each of several things, whatever comes in between.
 
 The end of an actor has much to do, and none of it may be left out because something else has
-raised: a callback of somebody's, or a signal handler, which may strike between any two steps
+raised: a callback of the user's, or a signal handler, which may strike between any two steps
 (guarantee G11). What is done with `for_each()` has to be such that to do it twice does no harm.
 """
 

@@ -1,8 +1,8 @@
 """Copies of exceptions that hold no frames.
 
-Whoever learns why an actor has ended, perhaps long afterwards, gets the exception. Its traceback
-would keep alive all frames that it has passed, and in them the actor and the message. So he gets a
-copy, of the same class, with the same text and the same fields.
+Those who learn why an actor has ended, perhaps long afterwards, get the exception. Its traceback
+would keep alive all frames that it has passed, and in them the actor and the message. So they get
+a copy, of the same class, with the same text and the same fields.
 
 How an exception is copied
     1. As `copy` and `pickle` do, by what `__reduce_ex__()` returns. Many classes, among them those

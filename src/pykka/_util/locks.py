@@ -41,7 +41,7 @@ class Lock(Protocol):
     """What is needed of a lock."""
 
     def acquire(self, blocking: bool = ..., /) -> bool:  # noqa: FBT001 (as in the standard library)
-        """Wait until nobody holds the lock, and hold it."""
+        """Wait until no thread holds the lock, and hold it."""
         ...
 
     def release(self) -> None:

@@ -16,8 +16,8 @@ Invariants (guarantee G9)
     2. *Nothing that a function raises gets out of `call_out()`*; it is logged.
 
     The exception to both is what means the program and not the call: Ctrl-C, and whatever else a
-    signal handler raises on the main thread. Whoever calls out has to bear that in any case,
-    because it may strike between any two steps (guarantee G11).
+    signal handler raises on the main thread. A caller of `call_out()` has to bear that in any
+    case, because it may strike between any two steps (guarantee G11).
 
 `tests/guarantees/test_g9_callouts.py` finds the places that go round these doors.
 """
@@ -47,7 +47,7 @@ def is_failure(error: BaseException) -> bool:
     kind = type(error)
     if issubclass(kind, (Exception, GeneratorExit)):
         return True
-    # If it is asyncio's exception, then somebody has imported asyncio.
+    # If it is asyncio's exception, then the program has imported asyncio.
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and issubclass(kind, asyncio.CancelledError)
 
@@ -56,7 +56,7 @@ def is_for_the_program(error: BaseException) -> bool:
     """Tell whether an exception in a user's callback may be that of a signal handler.
 
     Those come on the main thread, and must not be swallowed there. On any other thread there is
-    nobody for whom the exception could be meant.
+    no code for which the exception could be meant.
     """
     return not is_failure(error) and threading.current_thread() is threading.main_thread()
 
@@ -238,7 +238,8 @@ _ESCAPED = 10
 def print_to_stderr(text: str) -> None:
     """Print something to stderr, if it takes that at once, and else do nothing.
 
-    It never blocks, as far as that can be found out: a pipe that nobody reads is full some day.
+    It never blocks, as far as that can be found out: a pipe that no process reads is full some
+    day.
     """
     try:
         stream: Any = sys.stderr

@@ -6,7 +6,7 @@ it is no picture of a single moment. Each wait in it was there when it was looke
 that hangs that is all one wants.
 
 Nothing in the value belongs to the program: messages are kept as text, threads as names. Who looks
-at a graph tomorrow keeps nobody alive.
+at a graph tomorrow keeps no actor alive.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class WaitGraph:
     def circles(self) -> tuple[tuple[WaitingActor, ...], ...]:
         """The circles of actors that wait for each other, so that none of them can go on.
 
-        There are none, except for the moment in which somebody finds one and raises
+        There are none, except for the moment in which an actor finds one and raises
         `DeadlockError`.
         """
         edges = {each.actor: each for each in self.waiting}
@@ -195,7 +195,7 @@ def look() -> WaitGraph:
     """Look who waits for whom, right now."""
     edges: dict[Address, Edge] = {}
     for ref in [ref for system in all_systems() for ref in system.get_all()]:
-        # An actor that ends is registered no more; it is found if somebody waits for it.
+        # An actor that ends is registered no more; it is found if an actor waits for it.
         source = ref._address
         while source not in edges:
             edge = follow(source)
@@ -227,7 +227,7 @@ def look() -> WaitGraph:
 
 
 def _in_order(edges: dict[Address, Edge]) -> Iterator[Address]:
-    """Those whom nobody waits for, each followed by those it waits for; then the circles."""
+    """Those that no actor waits for, each followed by those it waits for; then the circles."""
     targets = {edge.target for edge in edges.values()}
     seen: set[Address] = set()
     for start in [*(source for source in edges if source not in targets), *edges]:

@@ -96,7 +96,7 @@ class Bounded(InboxSpec):
     Raises:
         TypeError: An argument is of the wrong type.
         ValueError: `capacity` is less than 1, `when_full` is not one of the four, or there is a
-            `timeout` and nobody who waits.
+            `timeout` and no sender that waits.
 
     Examples:
         >>> from pykka.inboxes import Bounded

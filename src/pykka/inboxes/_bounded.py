@@ -11,22 +11,23 @@ Problem
     is what is done without it: what calls the user's code, waits, answers and reports.
 
 Blocked senders
-    A sender that has to wait stands in a line, with its message. Whoever makes room puts the
-    message of the first in line in, on its sender's behalf, and wakes that. So a blocked sender
-    holds nothing, not even a promise of room: it makes no difference how long it takes to wake
-    up, or what runs on top of its wait, and there is nothing that could be lost, or handed out
-    twice. It waits for a future that the actor answers, so the wait-for graph knows about it.
+    A sender that has to wait stands in a line, with its message. The thread that makes room puts
+    the message of the first in line in, on its sender's behalf, and wakes that. So a blocked
+    sender holds nothing, not even a promise of room: it makes no difference how long it takes to
+    wake up, or what runs on top of its wait, and there is nothing that could be lost, or handed
+    out twice. It waits for a future that the actor answers, so the wait-for graph knows about it.
 
-    Invariant: room and a line never last. Whoever takes an ordinary message out lets senders in
-    until there is no room or no line, and sees that under the lock (`_admit`). A sender joins the
-    line only if, under the same lock, there is no room, or a line already. So if there is both,
-    somebody who made room has still to look.
+    Invariant: room and a line never last. The thread that takes an ordinary message out lets
+    senders in until there is no room or no line, and sees that under the lock (`_admit`). A sender
+    joins the line only if, under the same lock, there is no room, or a line already. So if there
+    is both, a thread that made room has still to look.
 
     If a wait ends by an exception, the sender withdraws. If it had been let in by then, its
     message is delivered, and a mere timeout is not raised.
 
-    Whoever lets somebody in finds out where the message belongs. If a comparison of keys raises
-    then, the sender is sent back to try for itself, so it gets the exception, and nobody else.
+    The thread that lets a sender in finds out where the message belongs. If a comparison of keys
+    raises then, the sender is sent back to try for itself, so it gets the exception, and no other
+    thread does.
 
     `tests/unit/test_inbox_interleavings.py` runs this code through every interleaving.
 
@@ -200,10 +201,10 @@ class PolicyInbox(Lanes):
         )
 
     def close(self) -> None:
-        """Note that the actor has ended: nobody waits for room any more, now or later.
+        """Note that the actor has ended: no sender waits for room any more, now or later.
 
         Blocked senders get `ActorDeadError`. What is put in later is put in, whatever the bound
-        says; whoever puts it sees that the actor has ended, and takes it out again.
+        says; its sender sees that the actor has ended, and takes it out again.
         """
         claim = None
         try:

@@ -24,7 +24,7 @@ class Entry:
 
     def __init__(self, envelope: Any) -> None:
         self.envelope = envelope
-        """The envelope; `None` once somebody has seen to what becomes of it without the actor."""
+        """The envelope; `None` once another thread has seen to what becomes of it."""
         self.epoch = 0
         """The epoch of a privileged message; that of others is their lane's."""
         self.key: Any = None

@@ -19,9 +19,9 @@ What is in it
 
     A privileged message that stands for an ordinary one (the tick of a timer) is as urgent as
     that. A clock puts it in, which must not compare keys: that is the user's code, and may block.
-    So it lies in a chain of what is *due* at first, and whoever comes to the inbox next, to put
-    something in or to take something out, gives it its place: a lane of its own, free of the
-    bound. It is never dropped.
+    So it lies in a chain of what is *due* at first, and the thread that comes to the inbox next,
+    to put something in or to take something out, gives it its place: a lane of its own, free of
+    the bound. It is never dropped.
 
     Taken out is, of the earliest epoch: first the privileged messages that overtake, then the
     most urgent lane, then the one that closed the epoch. That compares nothing but numbers.
@@ -29,11 +29,11 @@ What is in it
 Invariants
     1. *Every message is in one place.* Each section under the lock puts an entry in, takes one
        out, or swaps one for another, wholly. What becomes of an entry that has been taken out is
-       the business of whoever did it.
+       the business of the thread that did it.
     2. *The bound.* `_count` is the number of ordinary messages in the lanes. It is never more
        than the capacity while the actor lives.
-    3. *Nobody overtakes the line.* A sender that found no room stands in a line with its entry. A
-       newcomer's entry is put in only if the line is empty; one from the line, only if it is
+    3. *No sender overtakes the line.* A sender that found no room stands in a line with its entry.
+       A newcomer's entry is put in only if the line is empty; one from the line, only if it is
        the first.
     4. *A sender leaves the line once*, and its `fate` says how.
     5. *What is due is not overtaken*: nothing is taken out as long as something is due.
@@ -43,7 +43,7 @@ Sorting
     (`_locate`). That is done without the lock, while others may change the list. When the entry is
     put in (`_commit`), it is checked that the lane is still there; or, for a new lane, that the
     two lanes between which it belongs are still neighbours. If not, all of it is done again;
-    each time that happens, somebody else has got on. If a comparison raises, nothing has been
+    each time that happens, another thread has got on. If a comparison raises, nothing has been
     changed. A search compares a key with both its neighbours, so what is in the list can be
     compared. When a message is taken out, nothing is compared.
 
@@ -72,7 +72,7 @@ even for one that is more urgent; or nothing, and it has to be tried again."""
 
 Found: TypeAlias = Literal["something", "nothing", "a line", "something due"]
 """What has been done to take an entry out: it was taken; there is none; it has been put aside,
-because somebody has to be let in first; or nothing, because what is due has to get its place."""
+because a sender has to be let in first; or nothing, because what is due has to get its place."""
 
 _END = slice(sys.maxsize, sys.maxsize)
 """What is assigned to this part of a list is appended to it."""
@@ -136,7 +136,8 @@ class Lanes:
         self._refused: int = 0
         """How many messages were refused for that reason; their senders know."""
         self._aside: Entry | None = None
-        """What somebody has taken out who lets others in before he has it; the next to be got."""
+        """What was taken out by a reader that lets senders in before it has it; the next to be
+        got."""
         self._first_claim: Claim | None = None
         self._last_claim: Claim | None = None
         self._closed = False

@@ -79,7 +79,7 @@ class PriorityInbox(PolicyInbox):
             middle = (low + high) // 2
             try:
                 lane = lanes[middle]
-            except IndexError:  # somebody has taken the most urgent ones out
+            except IndexError:  # another thread has taken the most urgent ones out
                 high, above = middle, None
                 continue
             try:

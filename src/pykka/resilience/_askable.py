@@ -10,25 +10,26 @@ Whose thread does what
     - A pause of such an ask waits for an alarm of the piece's clock. No actor has to end it, so
       it is no part of a circle.
     - An ask that does not block needs no thread of the asker's. What happens later is done by
-      whoever resolves the future of the answer, or because of the clock: then by a thread that may
-      block, since what the piece wraps may make its senders wait; see `pykka.timers._errands`.
+      the thread that resolves the future of the answer, or because of the clock: then by a thread
+      that may block, since what the piece wraps may make its senders wait; see
+      `pykka.timers._errands`.
 
 Giving up
-    Whoever makes several attempts and gives one up, because its answer did not come in time, tells
-    the piece that it wraps (`Sent.give_up`), and that tells what it wraps. So a circuit breaker
-    in between counts a failure, although no answer will ever say so.
+    A piece that makes several attempts and gives one up, because its answer did not come in time,
+    tells the piece that it wraps (`Sent.give_up`), and that tells what it wraps. So a circuit
+    breaker in between counts a failure, although no answer will ever say so.
 
 Relays
     An ask that does not block is answered by a future, at once. If the piece has yet to send the
     message, or may send it again, that future is a `Relay`. Its *source* is the future that it
-    waits for at the moment. For the wait-for graph, whoever has to resolve the source has to
-    resolve the relay; see `pykka._deadlock.wait_graph`.
+    waits for at the moment. For the wait-for graph, the actor that has to resolve the source has
+    to resolve the relay; see `pykka._deadlock.wait_graph`.
 
     A relay takes its outcome from its source by a waiter and not by a callback: a waiter that a
-    signal handler interrupts is served again, so nobody waits for ever (guarantee G11). On the
+    signal handler interrupts is served again, so no asker waits for ever (guarantee G11). On the
     other hand, a waiter may be served twice.
 
-    A circle of waits is looked for when somebody begins to wait. If a relay has no source by then,
+    A circle of waits is looked for when an actor begins to wait. If a relay has no source by then,
     because the message is sent later, a circle through it is not seen.
 """
 
@@ -67,7 +68,7 @@ class Sent(NamedTuple):
     """The future of the answer."""
 
     give_up: Callable[[], object]
-    """Is called if whoever asked takes the answer for failed, because it did not come in time. It
+    """Is called if the asker takes the answer for failed, because it did not come in time. It
     may come all the same. It raises nothing, and may be called more than once."""
 
 
@@ -171,7 +172,7 @@ class _End:
     """The end of a pause.
 
     Args:
-        over: A future that whoever pauses waits for, and nobody else knows.
+        over: A future that the pausing thread waits for, and no other one knows.
     """
 
     __slots__ = ("_over", "is_cancelled")
@@ -217,7 +218,7 @@ class Relay(ThreadingFuture[Any]):
     def __init__(self) -> None:
         super().__init__()
         self.sent: Sent | None = None
-        """What is to be told if whoever asked gives up; `None` if nothing is under way."""
+        """What is to be told if the asker gives up; `None` if nothing is under way."""
         self.source: ThreadingFuture[Any] | None = None
         """The future that alone can resolve this one, if there is such a one just now."""
 
@@ -233,7 +234,7 @@ class Relay(ThreadingFuture[Any]):
         call_when_done(source, functools.partial(self._take, source))
 
     def give_up(self) -> None:
-        """Pass on that whoever asked takes the answer for failed."""
+        """Pass on that the asker takes the answer for failed."""
         sent = self.sent
         if sent is not None:
             sent.give_up()
@@ -297,7 +298,7 @@ def call_when_done(future: ThreadingFuture[Any], waiter: Callable[[], object]) -
         waiter: It raises nothing. It may be called twice.
 
     Raises:
-        TypeError: The future has a get-hook, so it is done when somebody reads it.
+        TypeError: The future has a get-hook, so it is done when it is read.
     """
     if not future._when_ready(waiter):
         msg = f"there is no telling when {shorten(future)} is done, because it has a get-hook"

@@ -26,7 +26,7 @@ class Backoff:
         factor: How many times longer each pause is than the one before; 1 for equal pauses.
         jitter: The fraction of itself, from 0 to 1, by which a pause may be longer or shorter.
             Every length in between is equally likely.
-        reset_after: Seconds of calm after which whoever counts the attempts begins again with the
+        reset_after: Seconds of calm after which the counter of attempts begins again with the
             first, or `None` if never. It makes no difference to `delay`.
 
     Raises:

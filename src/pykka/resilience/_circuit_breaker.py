@@ -12,7 +12,7 @@ Invariants
        state, and each trial, has a number, the *turn*. An ask remembers the turn in which it
        passed, and its result changes nothing but counts if there is another turn by then. So an
        answer that was long on its way neither closes nor opens a breaker that has moved on.
-    2. *A trial cannot be lost.* If it has no result within `reset_after` seconds, because nobody
+    2. *A trial cannot be lost.* If it has no result within `reset_after` seconds, because no one
        ever answers it or a signal handler struck, then the next ask is a trial, in a turn of its
        own. That is the same rule as for the open state: while it is not closed, the next ask
        passes at the time `_passes_at`.
@@ -20,9 +20,9 @@ Invariants
        `pykka._util.locks`. Who has changed the state tells the listeners about it, afterwards.
 
     4. *The result of an ask counts once.* What comes first takes its token: the answer, the end of
-       `call_timeout`, or that whoever asked gives it up.
+       `call_timeout`, or that the asker gives it up.
 
-Nothing watches the time: a breaker stays open until somebody asks. Only a `call_timeout` needs an
+Nothing watches the time: a breaker stays open until it is asked. Only a `call_timeout` needs an
 alarm, for each ask that does not block.
 """
 
@@ -242,7 +242,7 @@ class CircuitBreaker(AskWrapper):
     def state(self) -> CircuitState:
         """`"closed"`, `"open"` or `"half_open"`.
 
-        It stays open until somebody asks: the first who does so late enough makes it half-open.
+        It stays open until it is asked: the first to do so late enough makes it half-open.
         """
         return self._state
 
@@ -450,7 +450,7 @@ class _Ask:
             self._breaker._note(self._turn, error)
 
     def give_up(self) -> None:
-        """Count a failure, because whoever asked takes the answer for failed."""
+        """Count a failure, because the asker takes the answer for failed."""
         if self._is_first():
             breaker = self._breaker
             breaker._tell(breaker._note_failure(self._turn))

@@ -4,24 +4,24 @@ The bucket holds `burst` tokens, and `rate` tokens a second drop into it while i
 ask takes one. If the bucket is empty, an ask may take a token that has yet to come; it is sent
 when that has come.
 
-All of the bucket is one number: the time at which it would be full again if nobody asked any more.
-A token moves that by `1 / rate` seconds, and is there `(burst - 1) / rate` seconds before that
-time. (This is the virtual scheduling of ATM's Generic Cell Rate Algorithm, ITU-T I.371.)
+All of the bucket is one number: the time at which it would be full again if it were not asked any
+more. A token moves that by `1 / rate` seconds, and is there `(burst - 1) / rate` seconds before
+that time. (This is the virtual scheduling of ATM's Generic Cell Rate Algorithm, ITU-T I.371.)
 
 The line
     Asks that are sent later wait in a line. Each has an entry in the line, a function that lets it
     go, and an alarm that rings when its token has come. An alarm lets the *first* in the line go,
-    whoever scheduled it. So the entries need no times.
+    not the one that scheduled it. So the entries need no times.
 
 Invariants
-    1. *Nobody waits for ever.* An entry is put into the line, and *then* its alarm is scheduled.
+    1. *No ask waits for ever.* An entry is put into the line, and *then* its alarm is scheduled.
        So there are at least as many alarms to ring as there are entries. If there is one too many
        because a signal handler raised, then one ask is sent too early.
     2. *Order* (guarantee G2). An entry is taken out of the line *after* its message was sent, and
        who finds the line not empty stands in it. So a sender whose former ask is not sent yet
        does not overtake it.
-    3. *One at a time* lets asks go: who rings adds to `_turns`, and whoever holds `_door` serves
-       all of them. Nobody waits for the door. Who finds it shut has added its turn before, and
+    3. *One at a time* lets asks go: who rings adds to `_turns`, and the holder of `_door` serves
+       all of them. No thread waits for the door. Who finds it shut has added its turn before, and
        who opens it looks for more afterwards.
 """
 
@@ -65,7 +65,7 @@ class RateLimiterStatistics:
     """Counts since a rate limiter was made."""
 
     asks: int
-    """How often somebody has asked."""
+    """How often it was asked."""
 
     sent: int
     """Asks that were sent."""
@@ -262,7 +262,7 @@ class RateLimiter(AskWrapper):
             raise
 
     def _let_one_go(self) -> None:
-        """Let the first in the line go, now or when whoever holds the door comes to it."""
+        """Let the first in the line go, now or when the holder of the door comes to it."""
         turns, door = self._turns, self._door
         turns.append(None)
         is_mine = True

@@ -1,8 +1,8 @@
 """Retries: what has failed is asked again, after a pause.
 
 An ask that blocks is a loop in the caller's own thread. One that does not block is a *series* of
-attempts. The first is made by the caller, the others when the clock says so. Whoever resolves the
-future of an attempt decides what comes next.
+attempts. The first is made by the caller, the others when the clock says so. The thread that
+resolves the future of an attempt decides what comes next.
 
 Invariants of a series
     1. *Each attempt is made once.* The number of the present attempt goes up by one at a time,
@@ -75,7 +75,7 @@ class RetryStatistics:
     """
 
     asks: int
-    """How often somebody has asked."""
+    """How often it was asked."""
 
     retries: int
     """How many attempts were made after the first of an ask."""
@@ -300,7 +300,7 @@ class _Series:
                     retry._clock.schedule(when, Call(functools.partial(self.attempt, number + 1)))
         except BaseException as error:
             if is_for_the_program(error):
-                raise  # whoever was interrupted is served again
+                raise  # what was interrupted is served again
             self._resolve((None, (error, error.__traceback__)))
 
     def _resolve(self, outcome: Outcome) -> None:

@@ -12,9 +12,9 @@ but a routee's, so it arrives as soon as if it had been sent there.
 | `ConsistentHashing` | the one that its key belongs to |
 | `Broadcast` | all; an answer is the list of their answers |
 | `ScatterGather` | all; the first answer counts |
-| `TailChopping` | one, and after a while another, until somebody answers |
+| `TailChopping` | one, and after a while another, until there is an answer |
 
-The routees are given by whoever makes the router, and may come and go while it is in use. One that
+The routees are given by the maker of the router, and may come and go while it is in use. One that
 is found to be dead is dropped, and the message goes to another one. Or the router is a *pool*,
 which starts its routees itself, supervises them, and can be resized while it is in use:
 `RoundRobin.pool(Worker, 8)`, and so for each kind.

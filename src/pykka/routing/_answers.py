@@ -39,7 +39,7 @@ def failed(error: Exception) -> Future[Any]:
 
 
 def refusal_of(future: Future[Any]) -> BaseException | None:
-    """The exception of somebody who has not even taken the question, or has failed already."""
+    """The exception of a routee that has not even taken the question, or has failed already."""
     if isinstance(future, ThreadingFuture) and future.done():
         return future.exception(timeout=0)
     return None
@@ -48,7 +48,7 @@ def refusal_of(future: Future[Any]) -> BaseException | None:
 def is_refusal(error: BaseException | None, routee: ActorRef[Any]) -> bool:
     """Tell whether an exception says that a routee was dead before it was asked.
 
-    Such a question may be put to somebody else. The same exception can come out of a handler that
+    Such a question may be put to another routee. The same exception can come out of a handler that
     has taken the question, if that waits for an answer of the routee itself; but then the two wait
     for each other.
     """

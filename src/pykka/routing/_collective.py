@@ -200,7 +200,7 @@ class Collective(Routees[A]):
     def _tell_soon(self, message: Any) -> list[Timer]:
         """Choose routees as for `tell()`, and set timers of theirs that are due at once.
 
-        So nobody waits for room in a full inbox, and it is known whether they have begun.
+        So no sender waits for room in a full inbox, and it is known whether they have begun.
         """
         raise NotImplementedError
 

@@ -1,6 +1,6 @@
 """Pools: routers that start and supervise their routees themselves.
 
-A pool is a router like any other, and its supervisor is an actor like any other. Whoever sends
+A pool is a router like any other, and its supervisor is an actor like any other. A sender
 does not come near the supervisor: it keeps the router's list of routees up to date, and that is
 all. So a message through a pool costs what it costs through a group.
 
@@ -22,9 +22,9 @@ Routees that are let go
     There are three cases, and none of them costs a message that comes in time anything. If the
     routee is marked stopped before it is sent to, the send is refused, and the router chooses
     again. If the message comes into the inbox before the routee gets to the stop request, it is
-    handled. If it comes later, whoever takes it out to bury it leaves it to an `Heir` instead, who
-    puts it into another routee's inbox. It may arrive there later than a message that was sent
-    after it: that is the price.
+    handled. If it comes later, the thread that takes it out to bury it leaves it to an `Heir`
+    instead, who puts it into another routee's inbox. It may arrive there later than a message that
+    was sent after it: that is the price.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Pool:
         self.size = 0
         """How many routees there are, those included that are being started anew."""
         self.entered: dict[int, ActorRef[Any]] = {}
-        """The refs that the supervisor has entered, by their places. Nobody else looks here."""
+        """The refs that the supervisor has entered, by their places. No other code looks here."""
         self.is_closed = False
         """Whether it takes no more messages, because it was stopped."""
         self.failure: Exception | None = None
@@ -114,9 +114,9 @@ class Pool:
     def enter(
         self, router: Routees[Any], size: int, found: Mapping[int, ActorRef[Any] | None]
     ) -> None:
-        """Enter routees; the supervisor calls this, and nobody else.
+        """Enter routees; the supervisor calls this, and no other code.
 
-        Invariant: whoever sees the new size sees the new routees. So the size comes last.
+        Invariant: a reader that sees the new size sees the new routees. So the size comes last.
 
         Args:
             router: The router.
@@ -210,7 +210,7 @@ class Pool:
         return derive(all, [ended])
 
     def dead_error(self, whose: Routees[Any]) -> ActorDeadError:
-        """The error for those whose message nobody takes."""
+        """The error for those whose message no routee takes."""
         if self.is_alive():
             remedy = (
                 "its supervisor is starting new ones; try again"
@@ -257,7 +257,7 @@ class Pool:
 class Heir:
     """Takes on what a routee that was let go leaves behind.
 
-    If a signal handler raises in the middle of that, nobody knows whether the message is in
+    If a signal handler raises in the middle of that, it is not known whether the message is in
     another inbox. Then it is buried after all: better than handled twice.
 
     Args:

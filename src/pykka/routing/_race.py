@@ -6,8 +6,8 @@ turned out to be an exception too, that is taken. Whatever comes later is droppe
 
 Invariant: the future is resolved at the latest when all have answered. Each who fails is crossed
 out of the set of those who are missing, and *then* it is seen whether the set is empty. To cross
-out is one step, so whoever does it last finds the set empty. To be served twice, as happens to
-waiters of a future when a signal handler strikes, does no harm.
+out is one step, so the thread that does it last finds the set empty. To be served twice, as
+happens to waiters of a future when a signal handler strikes, does no harm.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Race:
             future: Its answer.
 
         Raises:
-            TypeError: Nobody can tell when its answer is there.
+            TypeError: It cannot be told when its answer is there.
         """
         if not isinstance(future, ThreadingFuture) or not future._when_ready(
             functools.partial(self._arrived, number, future)
@@ -106,7 +106,7 @@ class Race:
             raise TypeError(msg)
 
     def end(self) -> None:
-        """Be told that there is an answer, or that nobody waits for one any more."""
+        """Be told that there is an answer, or that none is waited for any more."""
         if self._limit is not None:
             self._limit.cancel()
 

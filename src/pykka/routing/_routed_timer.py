@@ -1,10 +1,10 @@
 """Timers of routers: messages that are routed when they are due.
 
-A router is no actor, so a timer of it belongs to nobody's inbox. When it is due, the router
+A router is no actor, so a timer of it belongs to no inbox. When it is due, the router
 chooses as for a `tell()`, and those who are chosen get a timer of their own that is due at once.
 These know whether their messages have been taken up, and can be cancelled until then.
 
-Invariant: a cancelled timer sends nothing any more. Whoever cancels sets `is_cancelled`, and
+Invariant: a cancelled timer sends nothing any more. The canceller sets `is_cancelled`, and
 *then* cancels what was sent. The clock enters what it sent, and *then* looks at `is_cancelled`. So
 one of the two cancels what is just being sent.
 """
@@ -86,7 +86,7 @@ class RoutedTimer(Timer):
         """Have nothing delivered any more. It may be done at any time, from any thread.
 
         Returns:
-            `True`: it will never be delivered (again). `False`: somebody who was told last has
+            `True`: it will never be delivered (again). `False`: a routee that was told last has
             begun to handle it.
         """
         self.is_cancelled = True

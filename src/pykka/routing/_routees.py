@@ -1,16 +1,16 @@
 """The routees of a router: who they are, and how they are replaced while others send.
 
 They are a *roster*, which is never changed but only replaced by another, together with what the
-kind of router has made of it, its *plan*: an endless iterator, or a ring. Whoever sends takes one
+kind of router has made of it, its *plan*: an endless iterator, or a ring. A sender takes one
 of the two as it is, and needs no lock. A new roster shares nearly all with the one before, and so
 does a ring. So a change costs nearly the same however many routees there are, and however often
 messages are sent in between (guarantee G13).
 
-To replace them: read both, make the new ones, and put these in their place if nobody has put
-others there meanwhile; or else begin again. Only the comparison and the replacement are done under
-a lock, together with an entry in the index of the rosters, which is a dict of numbers. Nothing is
-called there, nor allocated for the garbage collector (guarantee G4): a finaliser or a signal
-handler that strikes anywhere may send through the router, and add and remove routees.
+To replace them: read both, make the new ones, and put these in their place if no other thread has
+put others there meanwhile; or else begin again. Only the comparison and the replacement are done
+under a lock, together with an entry in the index of the rosters, which is a dict of numbers.
+Nothing is called there, nor allocated for the garbage collector (guarantee G4): a finaliser or a
+signal handler that strikes anywhere may send through the router, and add and remove routees.
 
 Invariant: *routees, index and plan belong together.* They are replaced together, under the lock.
 Who does no more than send reads just one of them.

@@ -104,9 +104,9 @@ class RouterRef(Collective[A]):
         them that fails. It goes on in place: its inbox waits for the new instance. One that was
         stopped or killed is replaced by a new one; meanwhile, messages go to the others.
 
-        A pool lives until it is stopped, as any actor does, also if nobody holds the router any
+        A pool lives until it is stopped, as any actor does, also if nothing holds the router any
         more. Started by an actor, it is a child of that, and ends with it; unless `system` is
-        given. An actor starts its pools in `on_start()`, because whoever starts it runs its
+        given. An actor starts its pools in `on_start()`, because its starter runs its
         `__init__()`. This waits until all routees have started; where an event loop must not wait,
         use `asyncio.to_thread()`, and for `resize()` as well.
 

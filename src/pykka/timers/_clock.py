@@ -6,41 +6,42 @@ the time of the world. With a `pykka.timers._manual_clock.ManualClock`, a test s
 
 How a `MonotonicClock` works
     One thread sleeps until the next alarm is due, and rings it. Alarms wait in a heap, and only
-    that thread ever touches it: whoever schedules an alarm appends it to the list `incoming`, and
-    looks whether the thread has to be woken. Mostly it has not, for most alarms are due later than
-    others, and cancelled before that. To append is one step, and no lock of ours is involved, so
-    an alarm may be scheduled by a signal handler or a finaliser on top of whatever else.
+    that thread ever touches it: a thread that schedules an alarm appends it to the list
+    `incoming`, and looks whether the thread has to be woken. Mostly it has not, for most alarms
+    are due later than others, and cancelled before that. To append is one step, and no lock of
+    ours is involved, so an alarm may be scheduled by a signal handler or a finaliser on top of
+    whatever else.
 
 planned
     When the thread means to wake up; `AWAKE` while it does something, `NEVER` if nothing is
     pending. Only the thread writes it.
 vacant
     A list that holds one token if there is no thread. `del vacant[0]` takes the post, or raises
-    `IndexError` if somebody else has it; `append` gives it back. See `pykka.runtimes.pool.cell`
+    `IndexError` if another thread has it; `append` gives it back. See `pykka.runtimes.pool.cell`
     for more about such a token.
 
 Invariant: if an alarm lies in `incoming` then it is not due before `planned`; or the thread will
 look there before it sleeps; or it is woken by what lies in the bell; or a thread is being started;
-or whoever scheduled the alarm has not yet got to its look.
+or the thread that scheduled the alarm has not yet got to its look.
 
-Proof. The thread empties the bell, writes `planned`, and *then* looks into `incoming`. Whoever
-schedules an alarm appends it, and *then* looks at `planned` (Dekker's pattern). Both operations on
-`incoming` take the list's own lock, so one of them comes first, with and without the GIL. If it is
-the thread's, then the look at `planned` sees what was written before, and if the alarm is due
-earlier than that, the bell rings, or has been rung since it was emptied. It keeps ringing: if it
-was rung before the thread sleeps, that wakes at once. If the other comes first, then the thread
-finds the alarm. A thread that leaves writes `NEVER`, gives the post back, and *then* looks once
-more: in the same way, it finds the alarm, or the post is seen to be vacant and a thread is
-started. Threads that were started needlessly find the post taken, and end. So in doubt, for
-instance when a signal handler raised, one rings or starts once too often (guarantee G11).
+Proof. The thread empties the bell, writes `planned`, and *then* looks into `incoming`. A thread
+that schedules an alarm appends it, and *then* looks at `planned` (Dekker's pattern). Both
+operations on `incoming` take the list's own lock, so one of them comes first, with and without the
+GIL. If it is the thread's, then the look at `planned` sees what was written before, and if the
+alarm is due earlier than that, the bell rings, or has been rung since it was emptied. It keeps
+ringing: if it was rung before the thread sleeps, that wakes at once. If the other comes first,
+then the thread finds the alarm. A thread that leaves writes `NEVER`, gives the post back, and
+*then* looks once more: in the same way, it finds the alarm, or the post is seen to be vacant and a
+thread is started. Threads that were started needlessly find the post taken, and end. So in doubt,
+for instance when a signal handler raised, one rings or starts once too often (guarantee G11).
 `tests/unit/test_clock_interleavings.py` runs this code through every interleaving.
 
 What rings where
     The thread itself does only what cannot block and calls nothing of the user's. That is said of
     a class of alarms by `brief`. Those of the other classes of the library, marked by `lengthy`,
     are sent out, each by itself or in the line that its attribute `line` names; and the user's
-    alarms in a line of their own, so that they ring in order, and hold up nobody but each other.
-    See `pykka.timers._errands`. So what nobody has thought of is sent out.
+    alarms in a line of their own, so that they ring in order, and hold up only each other.
+    See `pykka.timers._errands`. So what was not thought of is sent out.
 
     The thread does not even look at an attribute of a user's alarm that may be a property. Whether
     it is cancelled is asked where it rings.
@@ -96,8 +97,8 @@ class Alarm(Protocol):
     def ring(self) -> object:
         """Do what was to be done at that time.
 
-        It is called once, by whoever runs the clock, which may be any thread. It is short and does
-        not block, for other alarms wait. What it raises is logged.
+        It is called once, by the thread that runs the clock, which may be any. It is short and
+        does not block, for other alarms wait. What it raises is logged.
         """
         ...
 
@@ -170,7 +171,7 @@ class Clock(ABC):
                 are short, and do not block. Some of the library's may block, or call code of the
                 user's: a clock that has a thread of its own, and is to be on time, leaves the
                 ringing to a `MonotonicClock`, as in the example. What it raises is logged and
-                harms nobody else.
+                harms no other alarm.
 
         Raises:
             ValueError: `when` is no point in time, but infinite or not a number (NaN).

@@ -11,15 +11,15 @@ Remedy
     at the same time, and no more than one that idles for each that was needed lately. What has to
     stay in order goes through a `Line`, in which one errand waits for the one before it.
 
-    On any other thread nothing is sent out: whoever advances a `pykka.timers.ManualClock` sees
-    all that an alarm does when `advance()` returns. See `call_out`.
+    On any other thread nothing is sent out: a caller that advances a `pykka.timers.ManualClock`
+    sees all that an alarm does when `advance()` returns. See `call_out`.
 
 Invariant: for each errand in the queue there is a thread that will take it, because it waits at
 the queue, or is being started, or will come there before it offers itself. A thread that is about
-to wait appends a token to `_idle`. Whoever sends out puts the errand in, and *then* takes a token
+to wait appends a token to `_idle`. The sender puts the errand in, and *then* takes a token
 (`del _idle[0]` is one step), which stands for the thread that takes the errand; if there is none,
 a thread is started. One that has waited for long takes a token before it leaves; if there is
-none, somebody has taken it, and an errand is about to come. If no thread can be started, that
+none, a sender has taken it, and an errand is about to come. If no thread can be started, that
 errand is *owed*: who comes to the end of another errand takes it on instead of offering itself.
 
 Errands are sent out on threads of clocks only, so no signal handler raises in between. Threads are
@@ -118,9 +118,9 @@ class Errands:
 class Line:
     """Errands that are run one after the other, in the order in which they were sent out.
 
-    Invariant: if there is an errand in the line then somebody has taken the token, and will look
-    there; or whoever has added the errand has not yet tried to. Who works off the line gives the
-    token back and *then* looks once more.
+    Invariant: if there is an errand in the line then a thread has taken the token, and will look
+    there; or the one that has added the errand has not yet tried to. Who works off the line gives
+    the token back and *then* looks once more.
     """
 
     __slots__ = ("_errands", "_line", "_token")

@@ -1,4 +1,4 @@
-"""A clock that stands still until somebody moves it.
+"""A clock that stands still until it is moved.
 
 The alarms wait in a heap, under a lock that is held only while one is put in or taken out, never
 while one rings. It is re-entrant: a signal handler or a finaliser may schedule an alarm on top of

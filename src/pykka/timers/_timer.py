@@ -6,10 +6,10 @@ most on its way. In an inbox with priorities, a tick is as urgent as its message
 
 Invariants
     1. *A cancelled timer does nothing any more.* A tick has a log to which its handler and
-       whoever cancels append, each in one step; the first entry decides. So `cancel()` knows
+       the canceller append, each in one step; the first entry decides. So `cancel()` knows
        whether the handler had begun, even if the tick was in the inbox already.
 
-       Whoever cancels sets `is_cancelled`, and *then* looks for the log. The clock enters the
+       The canceller sets `is_cancelled`, and *then* looks for the log. The clock enters the
        log, and *then* looks at `is_cancelled`. So one of the two cancels a tick that is just
        being sent.
     2. *A slow actor is not flooded.* A periodic timer has one token, in `_free`. The clock takes
@@ -19,8 +19,8 @@ Invariants
        or left out.
     3. The clock rings one alarm of a timer at a time, on whatever thread: the next is scheduled
        when that is done. So "the clock" is one writer.
-    4. Whoever has the token, and nobody else, enters the log of a tick in `_log`. Each count has
-       one writer: the clock or the actor.
+    4. The holder of the token, and no other thread, enters the log of a tick in `_log`. Each count
+       has one writer: the clock or the actor.
     5. A timer holds the log of its tick and not the tick, which holds the timer. So neither waits
        for the garbage collector.
 
@@ -98,7 +98,7 @@ class Timer:
         self._interval = interval
         policy = address.policy
         self._key = None if policy is None else policy.key_of(message)
-        """How urgent the message is, which whoever sets the timer finds out, as senders do."""
+        """How urgent the message is, which the thread that sets it finds out, as senders do."""
         self._clock: Clock = address.home.clock
         self._due = self._clock.now() + delay
         self._free: list[None] = _NO_TOKEN if interval is None else [None]
@@ -113,7 +113,7 @@ class Timer:
         self._missed = 0
         self._delivered = 0
         self.is_cancelled = False
-        """Whether it is cancelled, by somebody or by the end of the actor."""
+        """Whether it is cancelled, by a caller or by the end of the actor."""
         self.is_own = current.state.address is address
         """Whether the actor itself has set it. Such a timer ends with the instance, too."""
         self.message = message
@@ -279,7 +279,7 @@ class Tick:
     def __init__(self, timer: Timer) -> None:
         self.timer = timer
         self.message = timer.message
-        """What the actor is told; whoever cancels the timer takes it away from that."""
+        """What the actor is told; the canceller takes it away from that."""
         self.key = timer._key
         """How urgent it is; see `pykka.messages.KEYED`."""
         self.log: list[str] = []

@@ -43,8 +43,8 @@ class Random(TurnsRouter[A]):
         ...     def on_receive(self, message):
         ...         return message
         >>> router = routing.Random([Echo.start() for _ in range(3)], random=random.Random(1))
-        >>> router.ask("anybody there?")
-        'anybody there?'
+        >>> router.ask("are you there?")
+        'are you there?'
         >>> router.stop()
         True
     """

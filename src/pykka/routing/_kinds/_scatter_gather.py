@@ -23,8 +23,8 @@ class ScatterGather(RouterRef[A]):
     """Asks all routees, and gives the first answer that is no exception.
 
     It trades work for time: the answer is there as soon as the fastest routee has it. If all of
-    them fail, the last exception to arrive is raised. Answers that come later are dropped, and
-    nobody is told. A `tell` goes to all routees.
+    them fail, the last exception to arrive is raised. Answers that come later are dropped
+    without a word. A `tell` goes to all routees.
 
     An attribute that is set through a proxy is set in all routees; the first one is waited for.
 

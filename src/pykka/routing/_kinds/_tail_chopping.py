@@ -4,12 +4,12 @@ The long tail of a distribution of response times is cut off: it takes two slow 
 answer, or three, and seldom are there two. (The idea is Jeff Dean's "backup requests", in The Tail
 at Scale, CACM 2013; the name is Akka's.)
 
-Invariant: as long as there is no answer and somebody has not been asked yet, there is an alarm
-that will have the next one asked, or a thread is just doing so. Whoever has the next one asked
-cancels the alarm, and sets another. Two threads may do that at the same time: one whose interval
-is over, and one that brings a failure. Each of them takes another routee off the list, which is
-one step. If both set an alarm, the one that was entered last counts, and the other finds that it
-does not.
+Invariant: as long as there is no answer and a routee has not been asked yet, there is an alarm
+that will have the next one asked, or a thread is just doing so. The one that has the next one
+asked cancels the alarm, and sets another. Two threads may do that at the same time: one whose
+interval is over, and one that brings a failure. Each of them takes another routee off the list,
+which is one step. If both set an alarm, the one that was entered last counts, and the other finds
+that it does not.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class TailChopping(TurnsRouter[A]):
 
     The order is drawn by lot for each question. The first answer that is no exception counts. A
     routee that fails is not waited for: the next one is asked at once. If all of them fail, the
-    last exception to arrive is raised. Answers that come later are dropped, and nobody is told.
+    last exception to arrive is raised. Answers that come later are dropped without a word.
 
     So it suits questions that may be asked twice: those that change nothing, or nothing more when
     they are repeated. A `tell` goes to one routee, which is drawn by lot.
@@ -118,7 +118,7 @@ class TailChopping(TurnsRouter[A]):
         try:
             return chase.answer.get(timeout=timeout)
         finally:
-            chase.end()  # if nobody waits any more, then nobody else needs to be asked
+            chase.end()  # if the asker waits no more, no other routee needs to be asked
             del chase  # the exception's traceback holds this frame
 
     _call = RouterRef._call  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]

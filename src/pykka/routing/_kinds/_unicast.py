@@ -2,12 +2,12 @@
 
 Which one is for `_choose` to say. A routee may be dead by then. A *tell* is simply tried: it
 raises if the routee is dead, and in that case nothing has been sent. An *ask* raises the same if
-the routee took the message and then ended, or if it got that exception from somebody else. So the
+the routee took the message and then ended, or if it got that exception from another actor. So the
 router looks first. If the routee ends between the look and the send, the exception says that it
 has refused the message; see `is_refusal`.
 
-Invariant: each round of the loops below that does not send drops a routee, or finds that somebody
-else has dropped it. So they end.
+Invariant: each round of the loops below that does not send drops a routee, or finds that another
+sender has dropped it. So they end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Maps from numbers to things that are never changed: each change makes another map.
 
-It shares nearly all with the one before. So whoever has one has a snapshot, without a lock, and a
-change costs the same however often the map is read in between (guarantee G13).
+It shares nearly all with the one before. So the holder of one has a snapshot, without a lock, and
+a change costs the same however often the map is read in between (guarantee G13).
 
 A map is a tree. Each node has up to 16 children, in a dict, in the order of their numbers. In a
 leaf, the keys are the numbers; the keys of a node above are those of its children, without their

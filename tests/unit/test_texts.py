@@ -365,3 +365,37 @@ def test_a_dynamic_supervisor_has_short_texts() -> None:
     with pytest.raises(ChildStartError) as caught:
         ref.proxy().add_child("z" * 10_000).get(timeout=PATIENCE)
     check(str(caught.value), "ZeroDivisionError")
+
+
+# --- roles --------------------------------------------------------------------------------------
+
+NO_ROLE = re.compile(r"\b(?:somebody|nobody|whoever|anybody)\b", re.IGNORECASE)
+"""A party of a protocol is called by its role: sender, asker, closer, worker, waiter, caller."""
+
+SHOWN = (
+    "Somebody who was told of the end of %s raised:",
+    "Somebody who was told of what %s left behind raised:",
+    "so nobody would await it.",
+    "or use tell() where nobody ",
+    "Somebody who waits for an answer of %s raised:",
+    "somebody else has set it already, or has given it a get-hook.",
+    "cannot watch itself: nobody would be left to be told; use on_stop()",
+    "nobody waits if when_full is ",
+)
+"""Texts of records and errors, which programs may look for, and which name no role so far."""
+
+PROJECT = Path(__file__).parents[2]
+TEXTS = sorted(
+    [*HERE.rglob("*.py"), *(PROJECT / "docs").rglob("*.md"), PROJECT / "README.md"],
+)
+
+
+def test_texts_name_the_role() -> None:
+    found = [
+        f"{path.relative_to(PROJECT)}:{number}: {line.strip()}"
+        for path in TEXTS
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if NO_ROLE.search(line) and not any(text in line for text in SHOWN)
+    ]
+    assert found == []
+    assert len(TEXTS) > 100

@@ -17,15 +17,15 @@ Closing
     Invariant: whatever is put into the inbox is taken out by the actor, by the closer, or by a
     sender. Proof: if the closer found the inbox empty before the envelope came, then its mark
     came before that, hence before the sender's look, which sees it (the queue's own lock orders
-    the two). Otherwise the closer, or somebody who emptied the inbox at the same time, has it.
+    the two). Otherwise the closer, or a thread that emptied the inbox at the same time, has it.
 
-    Whoever takes an envelope out *buries* it: an ask is answered with `ActorDeadError`, a tell is
-    reported as a dead letter. A queue gives each envelope to one taker only, so that happens
-    exactly once. `tests/guarantees/test_g3_nothing_vanishes.py` runs this very code through every
-    interleaving.
+    The thread that takes an envelope out *buries* it: an ask is answered with `ActorDeadError`, a
+    tell is reported as a dead letter. A queue gives each envelope to one taker only, so that
+    happens exactly once. `tests/guarantees/test_g3_nothing_vanishes.py` runs this very code
+    through every interleaving.
 
 Lazy parts
-    A URN, an event and the inbox's public face are made when somebody first looks at them. Two
+    A URN, an event and the inbox's public face are made when they are first looked at. Two
     who look first at the same time get the same one: it is chosen under a lock that is held over
     straight-line code only, in which nothing is allocated or called; see `pykka._util.locks`.
 """
@@ -265,7 +265,7 @@ class Address:
             self.bury_the_rest()
         finally:
             self.actor = None
-            # Whoever makes the extras from now on sees that there is no actor.
+            # A thread that makes the extras from now on sees that there is no actor.
             extras = self.extras
             if extras is None:
                 self.home.forget(self)
@@ -485,9 +485,9 @@ class Address:
             self._answer_stoppers()
 
     def refuse_current(self, reason: str) -> None:
-        """Answer whoever has sent the message that the actor is handling right now.
+        """Answer the sender of the message that the actor is handling right now.
 
-        Whoever has asked it to stop is told of its end in any case.
+        A closer that has asked it to stop is told of its end in any case.
         """
         reply_to = self.handled_reply_to
         if reply_to is not None and not is_stop(self.handled_message):
@@ -495,7 +495,7 @@ class Address:
 
     @property
     def handled_reply_to(self) -> Any:
-        """The future of the answer to what the actor is handling; `None` if nobody wants one."""
+        """The future of the answer to what the actor is handling; `None` if there is no asker."""
         return reply_to_of(self.handling)
 
     @property
@@ -553,7 +553,7 @@ class Address:
 
     @property
     def urn_if_seen(self) -> str | None:
-        """The actor's URN if anybody has read it."""
+        """The actor's URN if it was read."""
         return self._urn
 
     @property
@@ -647,7 +647,7 @@ class Address:
             if extras.down:
                 return
         if self.has_own_inbox:
-            # Whoever wakes it up has more to do, whatever that raises.
+            # The thread that wakes it up has more to do, whatever that raises.
             text = "The inbox of %s raised, so the actor may be late to notice that it is to end:"
             call_out(self.put_without_waiting, Envelope(_WakeUp()), text=text, about=(self,))
         else:
@@ -684,7 +684,7 @@ class Address:
             end: What is to be called at its end, with the address and its value or its exception.
 
         Raises:
-            TypeError: Nobody awaits anything where this actor runs.
+            TypeError: Nothing is awaited where this actor runs.
         """
         del end
         name = getattr(coroutine, "__qualname__", repr(coroutine))
@@ -724,12 +724,12 @@ class Address:
                 letter.let_go()
 
     def _bequeath(self, letter: Letter) -> bool:
-        """Leave a letter to somebody who takes it on, if there is such a one."""
+        """Leave a letter to the heir that takes it on, if there is such a one."""
         heir = None if self.extras is None else self.extras.heir
         return heir is not None and heir(letter)
 
     def refuse(self, reply_to: Any, reason: str) -> None:
-        """Answer somebody whose message this actor will not handle."""
+        """Answer an asker whose message this actor will not handle."""
         answer(reply_to, (None, (self.dead_error(reason), None)))
 
     def _require_stoppers(self) -> list[tuple[Any, object]]:
@@ -744,7 +744,7 @@ class Address:
         return stoppers
 
     def _answer_stoppers(self) -> None:
-        # They stay in the list: to answer somebody twice does no harm, and to take somebody out
+        # They stay in the list: to answer one twice does no harm, and to take one out
         # and be interrupted then would.
         for_each((self.stoppers or _NOBODY).copy(), self._answer_stopper)
 

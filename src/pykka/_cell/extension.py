@@ -6,8 +6,8 @@ where it is not used (guarantee G10). Once there, it stays until the actor has e
 The lane
     `signals` holds what is urgent: it is handled right after the current message, whatever waits
     in the inbox. `front` holds messages that had been set aside and are taken up again; they come
-    before the inbox too. Whoever puts something there sets `Address.attention` *afterwards*, and
-    wakes the actor up. The actor clears the mark and looks *afterwards*; see
+    before the inbox too. A thread that puts something there sets `Address.attention` *afterwards*,
+    and wakes the actor up. The actor clears the mark and looks *afterwards*; see
     `pykka._lifecycle.invoke.attend`. So what is put there is seen by a look that is still to come.
 
 What is here is changed by any thread, in single indivisible steps (of a list or a dict), except
@@ -143,7 +143,7 @@ class Extras:
         self.buses: dict[EventBus, None] = {}
         """Where it has ever subscribed to events."""
         self.killed = False
-        """Whether somebody has killed the actor; then it is marked stopped, too."""
+        """Whether the actor was killed; then it is marked stopped, too."""
         self.reason: list[Reason] = []
         """Why the actor has ended; the first entry counts."""
         self.down = False
@@ -218,7 +218,7 @@ class Extras:
     def forget_instance(self) -> None:
         """Let go of what the instance had taken on: watches, idle time-out, its own timers.
 
-        Only the actor itself does so, or whoever closes it.
+        Only the actor itself does so, or its closer.
         """
         for watch in self.watching.copy().values():
             watch.end()

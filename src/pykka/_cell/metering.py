@@ -1,4 +1,4 @@
-"""Counting what an actor handles, where somebody wants to know.
+"""Counting what an actor handles, if the program wants to know.
 
 Nothing is counted on the way of a message unless that is switched on (guarantee G10). Then, the
 actor itself puts something in front of its inbox, between two messages: a `MeteredInbox` for
@@ -80,7 +80,7 @@ class Meter:
     def now(self) -> float:
         """What time it is; if the clock, which may be the user's, does not say, none has passed.
 
-        A message that is being counted is in nobody's hands. It would be lost.
+        A message that is being counted is in no thread's hands. It would be lost.
         """
         try:
             return self._clock_now()
@@ -104,7 +104,7 @@ class Meter:
             self.arrivals.remove(arrived)
 
     def leave(self, item: Any) -> Any:
-        """Count something that somebody has taken out of the inbox."""
+        """Count something that was taken out of the inbox."""
         with suppress(IndexError):  # its sender did not know yet that things are counted
             self.arrivals.popleft()
         return item
@@ -207,7 +207,7 @@ class MeteredList:
         self.inner.extend(nothing)
 
     def pop(self, _index: int) -> Any:
-        """Take the first one out; for whoever has the actor's turn."""
+        """Take the first one out; for the thread that has the actor's turn."""
         if not self._back:
             inner = self.inner
             self._back = inner[: len(inner)]
@@ -216,7 +216,7 @@ class MeteredList:
         return self._meter.take_up(self._meter.leave(self._back.pop()))
 
     def __len__(self) -> int:
-        return 1 if self._back or self.inner else 0  # so little that nobody takes all at once
+        return 1 if self._back or self.inner else 0  # so little that not all are taken at once
 
     def qsize(self) -> int:
         """Tell how much is in it."""
@@ -276,7 +276,7 @@ class Idle:
 
     An actor that was busy when the alarm rang was not idle; then the time begins anew with the
     look, which comes right after the message. One that has given its answer counts as done, so
-    that somebody who has the answer and moves the clock knows what happens.
+    that an asker who has the answer and moves the clock knows what happens.
 
     Args:
         address: The actor.

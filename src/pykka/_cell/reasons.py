@@ -74,7 +74,7 @@ class Failed(Reason):
     """An exception has ended the actor.
 
     Args:
-        exception: The exception. Whoever asks for the reason after the end gets a copy of it and
+        exception: The exception. A reader of the reason after the end gets a copy of it and
             of its causes, without tracebacks, because those would keep alive what the actor had.
     """
 

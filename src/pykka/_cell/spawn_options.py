@@ -7,8 +7,8 @@ Who takes it
     Problem: a constructor may make and start other actors, of the same class too, and may do so
     before it calls ours. None of them is the one that is meant.
 
-    Invariant: a record is taken by one actor, which is the one that whoever has laid it down is
-    about to get.
+    Invariant: a record is taken by one actor, which is the one that the thread that has laid it
+    down is about to get.
 
     - If a class is started, the record is tied to the new object *before* any constructor runs
       (`make`). An actor that a constructor makes is another object, so the record is not for it.
@@ -17,9 +17,9 @@ Who takes it
       actor that calls our constructor and is not made on behalf of another one, whose constructor
       is still on the stack above (`make_by`).
 
-    Whoever lays a record down restores what lay there before, however the making ends. So records
-    may be nested, and a thread that was lent for the start of another actor in the middle of a
-    constructor goes on with its own.
+    A thread that lays a record down restores what lay there before, however the making ends. So
+    records may be nested, and a thread that was lent for the start of another actor in the middle
+    of a constructor goes on with its own.
 
 *Given up:* a record for the first actor of the class (a constructor that starts another one of the
 class first, as a tree does with its branches, gave its name and its parent away).

@@ -1,9 +1,9 @@
 """What ties a child to its supervisor.
 
-The child, or whoever ends it, calls the link: when a start hook is through, when an instance has
-ended and waits for a decision, and when the actor has ended for good. The link passes that on to
-the supervisor as a message. While the supervisor waits for the child to start, the link resolves
-the future that it waits for instead.
+The child, or the closer that ends it, calls the link: when a start hook is through, when an
+instance has ended and waits for a decision, and when the actor has ended for good. The link passes
+that on to the supervisor as a message. While the supervisor waits for the child to start, the link
+resolves the future that it waits for instead.
 
 The message lies in the supervisor's inbox, behind all that came before it, and is not dropped if
 that is full. If it overtook what waits there, children that fail without end would keep a stop

@@ -1,4 +1,4 @@
-"""What a supervisor keeps of a child, and of what is under way with some; see `_family`."""
+"""What a supervisor keeps of a child, and of what is under way with some; see `_restarter.py`."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Plan:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether nobody wants to be told any more that the time has passed."""
+        """Whether it need not be told any more that the time has passed."""
         return not self.members or self.family.is_over
 
     def last_up(self) -> Child | None:

@@ -1,6 +1,6 @@
 """The children of a supervisor, and what becomes of them.
 
-Everything here is done by the supervisor itself, one event after the other. It waits for nobody
+Everything here is done by the supervisor itself, one event after the other. It waits for no actor
 but where its callers are to wait: when it starts, and in `add_child()` and its sisters. A restart
 is a *plan* that goes on with each event, so the supervisor can be asked, and stopped, meanwhile.
 

@@ -8,7 +8,7 @@ How the starter is told
     everything else does that is said before: in the `Birth` (see there). It takes the place of the
     link that a supervised actor has, and is called at the same points. A supervisor that has a
     link, because it is a child of another one, tells that one instead, and its `start()` does not
-    wait: the other one waits, if somebody is to.
+    wait: the other one waits, if any caller is to.
 
     That `wait=False` is said to the constructor, which runs on the starter's thread. It takes the
     starter off before the actor begins to live.

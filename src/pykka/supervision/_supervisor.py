@@ -325,7 +325,7 @@ class Supervisor(_BaseSupervisor):
         _require_insignificant(who, spec, self._pykka_family.auto_shutdown)
 
     def on_start(self) -> None:
-        """Start the children. Whoever overrides it has to call this."""
+        """Start the children. A class that overrides it has to call this."""
         for spec in self._pykka_specs.values():
             if self._pykka_address.stopped:
                 break  # it was killed, so what it has started is about to end

@@ -1,1 +1,1 @@
-"""Actors in an event loop of asyncio; imported when somebody asks for `pykka.AsyncioActor`."""
+"""Actors in an event loop of asyncio; imported when `pykka.AsyncioActor` is asked for."""

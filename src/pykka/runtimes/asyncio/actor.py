@@ -31,8 +31,8 @@ class AsyncioActor(Actor):
 
     A kill cancels what it awaits. If its task is cancelled from outside, for instance because
     `asyncio.run()` ends, it stops in an orderly way: what it awaits is interrupted, and
-    `on_stop()` runs. Whoever waits for an answer gets `ActorDeadError`. What its own code cancels
-    and copes with, such as a `TaskGroup` of which a task fails, is no end.
+    `on_stop()` runs. An asker that waits for an answer gets `ActorDeadError`. What its own code
+    cancels and copes with, such as a `TaskGroup` of which a task fails, is no end.
 
     Examples:
         >>> import asyncio

@@ -206,7 +206,7 @@ class AsyncioAddress(Address):
             self._begin_here()
         else:
             self._call_in_loop(self._begin_here)
-        if loop.is_closed():  # in this order: whoever closes it looks for residents after that
+        if loop.is_closed():  # in this order: its closer looks for residents after that
             msg = (
                 f"the event loop that {self} is to live in is closed: {loop!r}. Say another one, "
                 "with options(loop=…), or stop the supervisor of the actor before the loop ends"
@@ -326,7 +326,7 @@ class AsyncioAddress(Address):
         return (
             state.address is None
             and running_loop() is self.loop is not None
-            and not future._has_outcome()  # whoever resolves it may not have told us yet
+            and not future._has_outcome()  # its setter may not have told us yet
         )
 
     def _describe_block(self) -> str:
@@ -369,7 +369,7 @@ class AsyncioAddress(Address):
         if extras is None:
             return self.stopped
         extras.need_lanes()
-        extras.signals.extend(())  # it synchronises with whoever appends at the same time
+        extras.signals.extend(())  # it synchronises with a thread that appends at the same time
         return self.stopped or bool(extras.signals or (extras.front and not extras.down))
 
     def use_inbox(self, inbox: Any) -> None:

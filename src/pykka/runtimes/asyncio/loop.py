@@ -12,10 +12,10 @@ House
 
 When a loop is closed
     `asyncio.run()` cancels all tasks before it closes its loop, so its actors stop in order. A
-    loop that is closed without that takes its tasks away in the middle. Nobody is told: there is
+    loop that is closed without that takes its tasks away in the middle. No actor is told: there is
     no hook for it. So `close()` is replaced, on that one loop, with a function that calls it and
     then *evicts* the actors: they end without a hook, since nothing can be awaited any more, and
-    whoever waits for them gets `ActorDeadError`. A loop that is merely stopped can run again, so
+    those that wait for them get `ActorDeadError`. A loop that is merely stopped can run again, so
     its actors wait for that.
 
 The shared loop
@@ -96,9 +96,9 @@ def house_of(loop: asyncio.AbstractEventLoop) -> House:
             house = getattr(loop, _ATTRIBUTE, None)
             if house is None:
                 house = House()
-                # In this order: to watch the loop for a house that nobody moves into, because a
+                # In this order: to watch the loop for a house that no actor moves into, because a
                 # signal handler raised, does no harm.
-                with contextlib.suppress(AttributeError):  # __slots__; nobody has seen such a loop
+                with contextlib.suppress(AttributeError):  # __slots__; no such loop is known
                     _watch_close(loop, house)
                     setattr(loop, _ATTRIBUTE, house)
         finally:

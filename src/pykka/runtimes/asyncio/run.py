@@ -16,7 +16,7 @@ Turns
 
 Cancellation
     If the task is cancelled, that is a stop in the middle of a message: what the actor awaits
-    raises `CancelledError`, whoever asked gets `ActorDeadError`, and `on_stop()` runs. From then
+    raises `CancelledError`, the asker gets `ActorDeadError`, and `on_stop()` runs. From then
     on the task counts as not cancelled, so that the hook may await, with timeouts. A cancellation
     by what a handler has begun itself (`timeout()`, `TaskGroup`), and has coped with, ends inside
     the handler; see `pykka.runtimes.asyncio.task`.
@@ -24,7 +24,7 @@ Cancellation
 Killing
     A kill cancels what the actor awaits, once; see `AsyncioAddress.kill`. So it is a stop in the
     middle of a message, too. What runs only because of the kill (the last hook, and what comes
-    before it) is not cancelled by it, but by whoever finds that it takes too long.
+    before it) is not cancelled by it, but by the closer that finds that it takes too long.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
             # count.
             try:
                 letter = nothing if is_empty() else get_nowait()
-            except Empty:  # somebody else has taken it
+            except Empty:  # another reader has taken it
                 letter = nothing
         if letter is nothing:
             letter = inbox.get_nowait_or_sleep(loop, is_down=is_down)

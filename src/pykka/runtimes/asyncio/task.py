@@ -63,7 +63,7 @@ class ActorTask(asyncio.Task[None]):
         return self.cancel_from_outside(msg)
 
     def cancel_from_outside(self, msg: Any | None = None) -> bool:
-        """Cancel the task so that the actor ends, whoever calls this."""
+        """Cancel the task so that the actor ends, whatever code calls this."""
         is_possible = super().cancel(msg)
         if is_possible:
             self._from_outside += 1
@@ -77,13 +77,13 @@ class ActorTask(asyncio.Task[None]):
 
     @property
     def is_cancelled_from_outside(self) -> bool:
-        """Whether somebody has cancelled it who was not begun by the actor itself."""
+        """Whether code has cancelled it that was not begun by the actor itself."""
         return self._from_outside > 0
 
     async def was_cancelled(self, error: BaseException | None) -> bool:
         """Tell whether a handler that has ended just now was cancelled; see the rules above.
 
-        To be asked if somebody has called `cancel()` and nobody has counted it off.
+        To be asked if `cancel()` was called and has not been counted off.
 
         Args:
             error: What the handler has raised, if anything.

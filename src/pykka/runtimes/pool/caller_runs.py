@@ -121,7 +121,7 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
             context.run(running.run, address, running.ENDLESS, future)
     except BaseException as error:
         # A signal handler raised, in between the parts of our own code. The caller gets that; and
-        # nobody who waits for the same answer may wait for ever.
+        # no other waiter for the same answer may wait for ever.
         future._try_resolve((None, (error, error.__traceback__)))
         future._serve_again()  # perhaps it was resolved, and not everybody served
         raise

@@ -3,41 +3,41 @@
 Problem
     Any thread may send to the actor, any worker may run it, and so may a thread that waits for it.
     One thread at a time may do so (guarantee G1), no message may be left lying in the inbox with
-    nobody about to look (G3), and no lock of ours is on the way of a message. An idle actor is to
-    cost next to nothing.
+    no thread about to look (G3), and no lock of ours is on the way of a message. An idle actor is
+    to cost next to nothing.
 
 Three things say how it stands with the actor:
 
 inbox
-    A list, made when it is first needed. Senders append. Whoever runs the actor takes from the
-    front; if much has come in, all of it at once, into the `backlog` (which is kept back to
+    A list, made when it is first needed. Senders append. The thread that runs the actor takes from
+    the front; if much has come in, all of it at once, into the `backlog` (which is kept back to
     front, so that taking from it is cheap).
 turn
-    A list that holds one token if nobody runs the actor. `del turn[0]` takes the turn, or raises
-    `IndexError` if somebody else has it. It is one indivisible step, with and without the GIL,
-    and one instruction of the interpreter, after which no signal handler can strike before the
-    next: see `pykka._util.locks`. `turn.append(True)` gives the turn back. A lock would be twice
-    as slow, and larger. An actor that is not started, or has ended, has no
-    token: nobody can run it.
+    A list that holds one token if no thread runs the actor. `del turn[0]` takes the turn, or
+    raises `IndexError` if another thread has it. It is one indivisible step, with and without the
+    GIL, and one instruction of the interpreter, after which no signal handler can strike before
+    the next: see `pykka._util.locks`. `turn.append(True)` gives the turn back. A lock would be
+    twice as slow, and larger. An actor that is not started, or has ended, has no token: no thread
+    can run it.
 queued
-    Whether a *hint* lies in some run queue. A hint promises that somebody will look: the one who
+    Whether a *hint* lies in some run queue. A hint promises that a worker will look: the one that
     takes it out sets `queued` to False and *then* tries to take the turn.
 
 Invariant: when there is a message in the inbox of a started actor, then there is a hint in a run
-queue, or somebody has the turn, and he will look into the inbox after he has given it back; or
+queue, or a thread has the turn, and will look into the inbox after it has given it back; or
 the sender has not yet got to its look.
 
 Proof. A sender appends, and then looks at `queued` and at `turn`. If it finds the turn free and no
-hint, it puts a hint into a queue. If it sees a hint, then whoever takes that has still to try for
-the turn. If that fails, or if the sender has seen the turn taken, then the one who has it gives it
-back later than that, and looks into the inbox later still. "Later" is the order that the lists
-themselves make: both the sender's append and that look are operations that the list's own lock
-puts in an order, and if the look came first, then the sender sees the turn free (see `FENCE`).
-`tests/pool/test_turns.py` runs this code through every interleaving.
+hint, it puts a hint into a queue. If it sees a hint, then the worker that takes that has still to
+try for the turn. If that fails, or if the sender has seen the turn taken, then the one who has it
+gives it back later than that, and looks into the inbox later still. "Later" is the order that the
+lists themselves make: both the sender's append and that look are operations that the list's own
+lock puts in an order, and if the look came first, then the sender sees the turn free (see
+`FENCE`). `tests/pool/test_turns.py` runs this code through every interleaving.
 
-Hints are no more than that. Whoever takes one may find the turn taken or the inbox empty, and goes
-on. So in doubt, for instance when a signal handler raised in the middle of a send, one puts a
-second one into the queue (guarantee G11).
+Hints are no more than that. The worker that takes one may find the turn taken or the inbox empty,
+and goes on. So in doubt, for instance when a signal handler raised in the middle of a send, one
+puts a second one into the queue (guarantee G11).
 """
 
 from __future__ import annotations
@@ -176,14 +176,14 @@ class PooledAddress(Address):
     def keeps_turn(self) -> bool:
         """Tell whether the one who has the turn is not to give it back.
 
-        It stays with an actor that is closed, or down: then nobody may run it until its supervisor
-        has decided. The token in `parked` stands for the turn. Whoever wakes the actor up takes
-        that token, and gives the turn back in the place of the one who ran it.
+        It stays with an actor that is closed, or down: then no thread may run it until its
+        supervisor has decided. The token in `parked` stands for the turn. The thread that wakes
+        the actor up takes that token, and gives the turn back in the place of the one who ran it.
 
-        Invariant: if there is a signal for an actor that is parked, somebody gives the turn back.
-        Whoever parks appends the token and *then* looks for signals; whoever signals appends the
-        signal and *then* tries to take the token. So one of the two sees the other; and only one
-        of them gets the token.
+        Invariant: if there is a signal for an actor that is parked, a thread gives the turn back.
+        The parking thread appends the token and *then* looks for signals; the signalling one
+        appends the signal and *then* tries to take the token. So one of the two sees the other;
+        and only one of them gets the token.
         """
         if self.closed:
             return True
@@ -228,7 +228,7 @@ class PooledAddress(Address):
             raise
 
     def send_and_run(self, ask: Any) -> None:
-        """Send a question of somebody who will wait for the answer right away, without a limit.
+        """Send a question of an asker that will wait for the answer right away, without a limit.
 
         If this thread can see to the answer itself, no worker is woken.
         """
@@ -354,11 +354,11 @@ class PooledAddress(Address):
                 return self._take_if_mine()
             if not block or (deadline is not None and monotonic() >= deadline):
                 raise queue.Empty
-            # Whoever waits for the messages of another's actor is not worth a protocol.
+            # A thread that waits for the messages of another's actor is not worth a protocol.
             block_for(ANYTHING, _nap, current.state, None if deadline is None else _LOOK_EVERY)
 
     def _take_if_mine(self) -> Any:
-        """Take the first envelope, if nobody else has the turn; IndexError if there is none."""
+        """Take the first envelope, if the turn is free; IndexError if there is none."""
         if self.begun is None or current.state.address is self:
             return self._take_first()
         del self.turn[0]
@@ -462,7 +462,7 @@ class ForeignInbox:
 
     def __len__(self) -> int:
         # Workers ask when they have given the turn back, and nothing of the actor's may raise
-        # there. So it counts as not empty, and whoever has the turn next gets the exception.
+        # there. So it counts as not empty, and the next to have the turn gets the exception.
         try:
             return 0 if self.theirs.empty() else 1
         except BaseException as error:

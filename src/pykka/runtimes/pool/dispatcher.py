@@ -132,7 +132,7 @@ def _finish() -> None:
     """Let all pools come to rest before the program ends.
 
     `atexit` calls this on the main thread when all threads that are no daemons have ended. From
-    then on nobody sends anything but pooled actors themselves. So a pool is at rest when all of
+    then on, nothing is sent but by pooled actors themselves. So a pool is at rest when all of
     its workers have been sent home, and have left nothing in the run queues.
 
     From some time on, which differs between the versions of Python, no thread can be started any

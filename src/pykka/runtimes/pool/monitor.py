@@ -6,7 +6,7 @@ Problem
     and they cannot get a thread each, or a thousand actors that compute would be a thousand
     threads.
 
-What it does, every `TICK` while somebody works
+What it does, every `TICK` while workers work
     1. What waits in the own queue of a worker that has not taken up an actor since the last tick
        moves to the shared queue, where idle workers take it.
     2. If actors wait in the shared queue and no worker sits there, then
@@ -14,9 +14,9 @@ What it does, every `TICK` while somebody works
          as many again as sleep, so that a thousand sleepers have their threads after a few dozen
          ticks;
        - otherwise one more is started; for the next one, the actors have to wait twice as long.
-         That keeps those few who compute, and leaves nobody waiting for ever.
+         That keeps those few who compute, and leaves no actor waiting for ever.
     3. With the GIL, it finds out whether the workers compete for it; see below.
-    4. Workers that were too many for `CALM` seconds are sent home. When nobody has worked for
+    4. Workers that were too many for `CALM` seconds are sent home. When no worker has worked for
        `KEEP_ALIVE` seconds, all are, and the look-out ends too.
 
 Sleep or work?
@@ -74,13 +74,13 @@ TICK = 0.005
 """Seconds between two looks."""
 
 QUIET_TICKS = 20
-"""After so many looks at which nobody worked it goes to sleep."""
+"""After so many looks at which no worker worked it goes to sleep."""
 
 CALM = 1.0
 """Seconds for which a worker must have been too many to be sent home."""
 
 KEEP_ALIVE = 10.0
-"""Seconds after which a pool in which nobody works lets go of its threads."""
+"""Seconds after which a pool in which no worker works lets go of its threads."""
 
 HANGS = 0.05
 """Seconds; see above."""
@@ -183,11 +183,11 @@ class Lookout:
             quiet = 0 if self.look(time.monotonic()) else quiet + 1
 
     def _sleep(self) -> bool:
-        """Wait until somebody works; False if that took too long, and it is the end."""
+        """Wait until a worker works; False if that took too long, and it is the end."""
         end = time.monotonic() + KEEP_ALIVE
         while True:
             self.is_asleep = True
-            if not self._pool.is_quiet():  # somebody got up before he could see that
+            if not self._pool.is_quiet():  # a worker got up before it could see that
                 self.is_asleep = False
                 return True
             now = time.monotonic()
@@ -203,7 +203,7 @@ class Lookout:
                     continue
                 return True
             with self._lock:
-                if not self.is_asleep:  # somebody is just ringing
+                if not self.is_asleep:  # a thread is just ringing
                     return True
                 self._is_running = False
             self._pool.send_home(len(self._pool.workers))
@@ -282,7 +282,7 @@ class Lookout:
                 worker.cpu = None
 
     def _help(self, workers: list[Worker], now: float) -> None:  # noqa: C901 (one table)
-        """See that somebody takes what waits."""
+        """See that a worker takes what waits."""
         pool = self._pool
         if self._waiting_since is None:
             self._waiting_since = now

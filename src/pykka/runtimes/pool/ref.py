@@ -1,10 +1,10 @@
 """The refs of pooled actors: the ways of a message in, each in one piece, because calls cost.
 
 What a `PooledRef` does differs from what every ref does only in how: bare messages go into the
-inbox without an envelope, and somebody has to be found who runs the actor.
+inbox without an envelope, and a thread has to be found that runs the actor.
 
 `ask` has the shortest way there is: if the actor is idle, the caller takes its turn and calls
-`on_receive()`, with neither an envelope nor a future. That is `lending.run_for` for a single
+`on_receive()`, with neither an envelope nor a future. That is `caller_runs.run_for` for a single
 message; all rules are the same.
 """
 

@@ -11,7 +11,7 @@ What is done
     waits looks there, in the one door for all waits (`pykka._deadlock.wait_graph.block`), and
     takes actors out of the shared queue and runs them until what it waits for is there. It sleeps
     for a moment when there is nothing to run. So rules that lending has do not hold here, such as
-    that a wait with a timeout runs nothing: nobody else would.
+    that a wait with a timeout runs nothing: no other thread would.
 
     Who finds the helpers empty has been counted as one who needs a thread, or has put a hint into
     the queue, before that; so the attempt to start one has failed before it looks.
@@ -96,7 +96,7 @@ def _take(pool: Pool) -> PooledAddress | None:
 
 @runs_actor(cell="address")
 def run_here(address: PooledAddress, state: ThreadState) -> None:
-    """Run an actor for a while on this thread, if nobody else does."""
+    """Run an actor for a while on this thread, if no other thread does."""
     # What follows is what a worker does; see pykka.runtimes.pool.worker and its proofs.
     address.queued = False
     try:

@@ -1,4 +1,4 @@
-"""Running one actor, by whoever has its turn."""
+"""Running one actor, by the thread that has its turn."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Run queues
     Each worker has a run queue of its own, and all share one more, `injected`. An actor that is
-    made ready by code on a worker goes into that worker's queue, and wakes nobody: two actors
+    made ready by code on a worker goes into that worker's queue, and wakes no other: two actors
     that play ping-pong stay on one thread. All others go into the shared queue, in which idle
     workers sit and wait.
 
@@ -25,7 +25,7 @@ The bench
 
 Growing and shrinking
     - A worker that is about to wait for a future says so (`will_block`). What waits in its own
-      queue moves to the shared one, and somebody is found who takes it.
+      queue moves to the shared one, and a worker is found that takes it.
     - The look-out (`pykka.runtimes.pool.monitor`) sees to the rest: workers that hang in a
       handler, workers that are too many.
 
@@ -35,7 +35,7 @@ Growing and shrinking
 
 Invariant: if an actor waits in the shared queue then a worker sits there or will come there before
 it sits down anywhere else, or a worker is being started, or the look-out is awake and will look.
-A sender puts its hint into the queue and *then* looks whether somebody sits there (`parked`); a
+A sender puts its hint into the queue and *then* looks whether a worker sits there (`parked`); a
 worker counts itself in and *then* asks the queue. So one of the two sees the other.
 
 The counts are changed under a lock, by threads on which no signal handler runs. It is re-entrant,
@@ -170,7 +170,7 @@ class Pool:
             self.workers.append(worker)
 
     def inject(self, address: PooledAddress) -> None:
-        """Put a hint into the shared queue, and see that somebody takes it."""
+        """Put a hint into the shared queue, and see that a worker takes it."""
         try:
             # No signal handler can strike between these two.
             address.queued = True
@@ -285,13 +285,13 @@ class Pool:
                 self.share(None)
 
     def is_hopeless(self) -> bool:
-        """Tell whether nobody in the pool can go on until it has one more thread.
+        """Tell whether no thread of the pool can go on until it has one more thread.
 
         That is so if there are as many threads as there may be, and all of them wait, without a
         limit and perhaps by way of others, for actors that are not running and would need one.
 
-        Whoever blocks makes that known, in `Address.waiting` and in the counts, and *then* asks
-        this. So the last one to do so sees all the others.
+        A thread that blocks makes that known, in `Address.waiting` and in the counts, and *then*
+        asks this. So the last one to do so sees all the others.
         """
         if self.blocked_for_ever < self.most:
             return False
@@ -432,7 +432,7 @@ class Worker:
             if local and picks % SHARED_EVERY:
                 try:
                     address = local.popleft()
-                except IndexError:  # somebody else took it
+                except IndexError:  # another worker took it
                     continue
             else:
                 found = self._find()
@@ -592,7 +592,7 @@ class Worker:
         """Wait at the shared queue.
 
         Problem: a finaliser may run on this thread at any moment, and send something. If that went
-        into the own queue after this worker had looked there, nobody might ever look again.
+        into the own queue after this worker had looked there, no worker might ever look again.
 
         Invariant: nothing comes into the own queue of a worker after its last look before it sits.
         For first of all, what is sent on this thread is made to go to the shared queue, and *then*

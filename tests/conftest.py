@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from tests.leaks import PATIENCE, LeakCheck
+from tests.life import Witness, witnessed
 from tests.on_the_clock import watch
 
 import pykka
@@ -130,6 +131,12 @@ def log() -> Iterator[Log]:
     yield handler
     logger.removeHandler(handler)
     logger.setLevel(level)
+
+
+@pytest.fixture
+def witness() -> Iterator[Witness]:
+    """All that actors go through in the test is as `pykka._cell.life_table` says."""
+    yield from witnessed()
 
 
 @pytest.fixture

@@ -172,6 +172,8 @@ class Scenario:
     """The shared state, as far as it can differ while all unfinished tasks have seen the same."""
     check: Callable[[], object]
     """Called at the end of each complete run; raises if something is wrong."""
+    observe: Callable[[], object] = lambda: None
+    """Called between any two steps, while no task moves; raises if something is wrong."""
 
 
 @dataclass
@@ -247,6 +249,7 @@ def _run(
             last = name
             tasks[name].advance()
             schedule.append(name)
+            scenario.observe()
         for task in tasks.values():
             if task.error is not None:
                 raise task.error

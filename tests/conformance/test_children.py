@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tests.conftest import Log, Runtime
 
 
+pytestmark = pytest.mark.usefixtures("witness")
+
+
 @pytest.fixture
 def family(runtime: Runtime, diary: Diary) -> Any:
     """A class of actors that note their name when they end."""

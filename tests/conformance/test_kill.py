@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pykka.timers import ManualClock
 
 
+pytestmark = pytest.mark.usefixtures("witness")
+
+
 class Letters:
     """What a system reports as dead letters."""
 

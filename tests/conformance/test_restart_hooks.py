@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pykka.timers import ManualClock
 
+pytestmark = pytest.mark.usefixtures("witness")
+
 PAUSE = Backoff(minimum=10, maximum=10, jitter=0)
 
 

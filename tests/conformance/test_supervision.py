@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pykka.timers import ManualClock
 
-pytestmark = pytest.mark.thinned
+pytestmark = [pytest.mark.thinned, pytest.mark.usefixtures("witness")]
 
 STOP, KILL, CRASH = "stop", "kill", "crash"
 STRATEGIES = ["one_for_one", "one_for_all", "rest_for_one"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pykka.timers import ManualClock
 
-pytestmark = pytest.mark.thinned
+pytestmark = [pytest.mark.thinned, pytest.mark.usefixtures("witness")]
 
 PAUSE = Backoff(minimum=10, maximum=10, jitter=0)
 

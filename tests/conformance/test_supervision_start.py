@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.conformance.supervised import Offices
     from tests.conftest import Runtime
 
-pytestmark = pytest.mark.thinned
+pytestmark = [pytest.mark.thinned, pytest.mark.usefixtures("witness")]
 
 
 def by_class(specs: list[ChildSpec], **options: Any) -> pykka.ActorRef[Any]:

@@ -43,6 +43,9 @@ PACKAGE = Path(pykka.__file__).parent
 MARKS = {"stopped", "ending", "closed", "killed", "is_over", "is_cancelled", "_ended", "actor"}
 """What is set on an address, a watch, an alarm or a system when it ends."""
 
+MARKERS = {"mark_ending", "refuse_sends", "take_instance"}
+"""Methods that do no more than set one; to call them is to set it."""
+
 
 class Threading(pykka.ThreadingActor):
     """On a thread of its own."""
@@ -306,6 +309,8 @@ REASONS = {
     "Watch.end": "tested with watches",
     "crash": "the actor's own step, on a thread where no signal handler runs",
     "evict": "tested with an actor's own loop",
+    "Address.refuse_sends": "a step of `evict`",
+    "Address.take_instance": "a step of `_renew`",
     "abandon": "tested by itself",
     "Idle.end": "the actor's own step",
     "_on_restart": "the actor's own step",
@@ -340,6 +345,8 @@ def _setters(node: ast.AST, inside: str) -> Iterator[str]:
             targets = [t for t in child.targets if isinstance(t, ast.Attribute)]
             if any(target.attr in MARKS for target in targets):
                 yield inside
+        elif isinstance(child, ast.Attribute) and child.attr in MARKERS:
+            yield inside
         yield from _setters(child, name)
 
 

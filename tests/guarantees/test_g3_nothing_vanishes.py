@@ -11,11 +11,13 @@ import logging
 import queue
 import random
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.interleave import Scenario, begin_anew, explore, fate, saw, step
 from tests.leaks import PATIENCE
+from tests.life import require_legal
 from tests.stress.race import race
 from tests.tiers import repetitions
 
@@ -177,7 +179,8 @@ class Race:
             for name, kind in self.senders.items()
         }
         tasks["actor"] = lambda: invoke.live(self.address)
-        return Scenario(tasks, self._state, self._check)
+        observe = partial(require_legal, self.address)
+        return Scenario(tasks, self._state, self._check, observe)
 
     def _state(self) -> Hashable:
         return (

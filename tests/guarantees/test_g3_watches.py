@@ -12,10 +12,10 @@ from tests.interleave import Scenario, explore, saw, step
 
 import pykka
 from pykka._actor.death_watch import Terminated, Watch, unwatch, watch
-from pykka._cell.cell import Address
+from pykka._cell.cell import NOTHING, Address
 from pykka._cell.extension import Extras
 from pykka._cell.reasons import Killed, Reason, Stopped
-from pykka._lifecycle.invoke import NOTHING, attend, handle
+from pykka._lifecycle.invoke import attend, handle
 from pykka._lifecycle.termination import mark_stopped
 from pykka._ref.ref import ref_at
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tests.conftest import Runtime
 
 
+pytestmark = pytest.mark.usefixtures("witness")
+
+
 class Hooked(pykka.Actor):
     """Notes which hooks ran; its on_stop takes as long as the test wants."""
 

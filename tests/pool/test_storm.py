@@ -11,6 +11,8 @@ from tests.stress.storm import Storm, Stormy
 
 import pykka
 
+pytestmark = pytest.mark.usefixtures("witness")
+
 POOLED = RUNTIMES[1].run(Stormy)
 ELSEWHERE = pykka.Dispatcher("pykka-elsewhere")
 

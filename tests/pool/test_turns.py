@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.interleave import Scenario, begin_anew, explore, fate, saw, step
+from tests.life import require_legal
 
 import pykka
 from pykka._cell.cell import Address
@@ -313,7 +315,8 @@ class Race:
         }
         for number in range(self.workers):
             tasks[f"worker {number}"] = self._work
-        return Scenario(tasks, self._state, self._check)
+        observe = partial(require_legal, self.address)
+        return Scenario(tasks, self._state, self._check, observe)
 
     def _state(self) -> Hashable:
         address = self.address

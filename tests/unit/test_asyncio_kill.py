@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pykka.timers import ManualClock
 
 
+pytestmark = pytest.mark.usefixtures("witness")
+
+
 class Hangs(pykka.AsyncioActor):
     """Hangs where it is told to, and notes what becomes of that."""
 

@@ -115,7 +115,7 @@ def unstash_all(address: Address) -> int:
     """Take up again what was set aside; see `Actor.unstash_all`."""
     extras = address.need_extras()
     taken_up = extras.take_up()
-    address.attention = True
+    address.look_again()
     if taken_up and current.state.address is not address:
         address.wake_up()  # it is a task of the actor's that calls
     return taken_up

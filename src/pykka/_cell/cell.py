@@ -3,6 +3,11 @@
 A ref points at an address and not at a Python object. Inbox, stopped mark and URN belong to the
 address, so that they are the same before, during and after the life of an instance.
 
+Life
+    How the marks of an address may stand together, and what may follow what, is one table:
+    `pykka._cell.life_table`. Other modules set a mark by a method of the cell, so that each mark
+    is written in two modules at most.
+
 Closing
     Problem: a message that is put into the inbox of an actor which is just ending must not be
     forgotten there. A lock around every send would prevent it, and would cost every send.
@@ -126,6 +131,15 @@ _first_look = threading.Lock()
 REASON = object()
 """An answer to those who wait for the end of an actor: why it has ended."""
 
+ENDED = object()
+"""The actor ends; there is nothing to be handled any more."""
+
+DOWN = object()
+"""The instance has ended, and its supervisor has not yet said what is next."""
+
+NOTHING = object()
+"""There is nothing that comes before the inbox."""
+
 
 class Address:
     """Inbox, marks and names of one actor.
@@ -187,7 +201,7 @@ class Address:
         self.closed = False
         self.attention = False
         """Whether there is something to be seen to before the next message; see
-        `pykka._lifecycle.invoke.attend`. It is set when the actor is stopped, too."""
+        `take_first`. It is set when the actor is stopped, too."""
         self.extras: Extras | None = None
         self.ending = False
         """Whether the hook that ends the life has run, or is running."""
@@ -240,6 +254,61 @@ class Address:
             release()
         if event is not None:
             event.announce()
+
+    def refuse_sends(self) -> None:
+        """Mark the actor stopped, and leave it to `close` to wake those who wait for that."""
+        self.stopped = True
+        self.attention = True
+
+    def mark_ending(self) -> None:
+        """Note that the hook that ends the life runs, or that none will."""
+        self.ending = True
+
+    def mark_down(self, reason: Reason) -> None:
+        """Note that the instance ends, and that the actor waits for its supervisor."""
+        self.need_extras().go_down(reason)
+        self.attention = True
+
+    def take_instance(self, actor: Actor) -> bool:
+        """Go on with a new instance; False if the actor was abandoned meanwhile."""
+        self.actor = actor
+        if self.closed:  # in this order: the closer does so the other way round
+            self.actor = None
+            return False
+        self.actor_class = type(actor)
+        return True
+
+    def look_again(self) -> None:
+        """Have the actor look for what comes before the inbox, before its next message."""
+        self.attention = True
+
+    def take_first(self) -> Any:
+        """Take what comes before the next message of the inbox; only for who runs the actor.
+
+        It clears the mark *before* it looks, and sets it again if there may be more.
+
+        Returns:
+            A letter to be handled, `NOTHING`, `DOWN` or `ENDED`.
+        """
+        self.attention = False
+        extras = self.extras
+        if self.stopped:
+            self.attention = True
+            return ENDED
+        if extras is None:
+            return NOTHING
+        lane = extras.signals or extras.front
+        if extras.down and lane is extras.front:
+            self.attention = True
+            return DOWN
+        try:
+            letter = lane.popleft()
+        except (IndexError, AttributeError):  # the latter if nothing has ever been there
+            return NOTHING
+        self.attention = True
+        if extras.meter is not None:
+            extras.meter.take_up(letter)
+        return letter
 
     def close(self) -> None:
         """End the address: what is in its inbox, now or later, will never be handled.

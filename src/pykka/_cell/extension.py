@@ -8,7 +8,7 @@ The lane
     in the inbox. `front` holds messages that had been set aside and are taken up again; they come
     before the inbox too. A thread that puts something there sets `Address.attention` *afterwards*,
     and wakes the actor up. The actor clears the mark and looks *afterwards*; see
-    `pykka._lifecycle.invoke.attend`. So what is put there is seen by a look that is still to come.
+    `Address.take_first`. So what is put there is seen by a look that is still to come.
 
 What is here is changed by any thread, in single indivisible steps (of a list or a dict), except
 where it says that only the actor itself does so.
@@ -178,6 +178,18 @@ class Extras:
                 self.front = front
                 self.signals = signals
             release()
+
+    def go_down(self, reason: Reason) -> None:
+        """Note that the instance ends; for `Address.mark_down`."""
+        self.down = True
+        self.down_reason = reason
+
+    def come_up(self) -> None:
+        """Note that another instance has taken its place."""
+        self.reason.clear()
+        self.has_handed_over = False
+        self.down = False
+        self.down_reason = self.fate = Stopped()
 
     def note_reason(self, reason: Reason) -> None:
         """Enter why the actor has ended, if nothing is entered yet."""

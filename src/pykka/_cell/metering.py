@@ -236,7 +236,7 @@ def switch_on(address: Address) -> Meter:
     if extras.meter is None:
         extras.meter = meter = Meter(address.home.clock.now, address.count())
         address.put_in_front(meter)
-        address.attention = True
+        address.look_again()
     found: Meter = extras.meter
     return found
 

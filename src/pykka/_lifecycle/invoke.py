@@ -30,6 +30,7 @@ from types import BuiltinFunctionType, CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
+from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._deadlock.stacks import runs_actor
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._futures.ask import LETTERS, Ask, CallAsk, answers_an_asker, is_ask, reply_to_of
@@ -116,46 +117,21 @@ def live(address: Address) -> None:
         state.address = None
 
 
-ENDED = object()
-"""The actor ends; there is nothing to be handled any more."""
-
-DOWN = object()
-"""The instance has ended, and its supervisor has not yet said what is next."""
-
-NOTHING = object()
-"""There is nothing that comes before the inbox."""
-
-
 def attend(address: Address) -> Any:
     """See to what comes before the next message of the inbox.
 
-    To be called when `Address.attention` is set. It clears that mark *before* it looks, and sets
-    it again if there may be more.
+    To be called when `Address.attention` is set; see `Address.take_first`. An actor that was
+    killed begins to end here.
 
     Returns:
         A letter to be handled, `NOTHING`, `DOWN` or `ENDED`. If a coroutine was taken over, that
         has to be seen to first.
     """
-    address.attention = False
-    extras = address.extras
-    if address.stopped:
-        address.attention = True
+    letter = address.take_first()
+    if letter is ENDED:
+        extras = address.extras
         if extras is not None and extras.killed and not address.ending:
             stop(address, address.actor)  # type: ignore[arg-type]
-        return ENDED
-    if extras is None:
-        return NOTHING
-    lane = extras.signals or extras.front
-    if extras.down and lane is extras.front:
-        address.attention = True
-        return DOWN
-    try:
-        letter = lane.popleft()
-    except (IndexError, AttributeError):  # the latter if nothing has ever been there
-        return NOTHING
-    address.attention = True
-    if extras.meter is not None:
-        extras.meter.take_up(letter)
     return letter
 
 

@@ -115,7 +115,7 @@ def abandon(address: Address, place: Place | None = None) -> None:
     if address.closed:  # it has just ended
         address.need_extras().reason.remove(abandoned)
         return
-    address.ending = True  # so that no hook is run any more
+    address.mark_ending()  # so that no hook is run any more
     steps = [
         address.mark_stopped,
         partial(address.home.unregister, address),

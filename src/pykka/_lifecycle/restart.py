@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka import messages
 from pykka._cell.metering import NOT_COUNTED
-from pykka._cell.reasons import Failed, Stopped
+from pykka._cell.reasons import Failed
 from pykka._cell.spawn_options import Birth
 from pykka._envelope import Envelope
 from pykka._futures.reply import as_exc_info, is_failure
@@ -150,15 +150,9 @@ def _renew(address: Address) -> None:
         decision = partial(wait_for_decision, address, extras.down_reason)
         Ending(address, (partial(end_children, address), decision)).go_on()
         return
-    address.actor = actor
-    if address.closed:  # in this order: the closer does so the other way round
-        address.actor = None  # it was abandoned meanwhile
+    if not address.take_instance(actor):
         return
-    address.actor_class = type(actor)
-    extras.reason.clear()
-    extras.has_handed_over = False
-    extras.down = False
-    extras.down_reason = extras.fate = Stopped()
+    extras.come_up()
     try:
         result: Any = _run_hook(actor, "post_restart", reason)
         if type(result) is CoroutineType:

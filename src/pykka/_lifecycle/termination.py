@@ -118,7 +118,7 @@ def crash(address: Address, actor: Actor, error: BaseException) -> None:
         extras.fate = Failed(error)
         go_down(address, extras.fate, hook)
         return
-    address.ending = True
+    address.mark_ending()
     # First, so that a sender that finds the actor stopped finds out why.
     address.need_extras().note_reason(Failed(error))
     address.home.unregister(address)
@@ -154,9 +154,7 @@ def may_restart(extras: Extras) -> bool:
 def go_down(address: Address, reason: Reason, hook: Callable[[], object]) -> None:
     """End the instance, and have the supervisor say what is next."""
     extras: Any = address.extras
-    extras.down = True
-    extras.down_reason = reason
-    address.attention = True
+    address.mark_down(reason)
     steps = [
         partial(end_children, address),
         hook,
@@ -235,7 +233,7 @@ def stop_without_hook(address: Address, reply_to: Any) -> None:
 
 def mark_stopped(address: Address) -> None:
     """Note that the life ends."""
-    address.ending = True
+    address.mark_ending()
     address.home.unregister(address)
     address.mark_stopped()
     logger.debug("Stopped %s", address)
@@ -253,7 +251,7 @@ def end(address: Address) -> None:
 def _end(address: Address) -> None:
     try:
         if not address.ending:
-            address.ending = True
+            address.mark_ending()
             address.home.unregister(address)
             if address.extras is not None and address.extras.down:
                 address.extras.note_reason(address.extras.fate)
@@ -280,7 +278,7 @@ def evict(address: Address) -> None:
             actor,
         )
         address.need_extras().note_reason(Killed())
-    address.stopped = address.attention = True
+    address.refuse_sends()
     if reply_to is not None:
         reply_exception(actor, reply_to, address.dead_error("lost its event loop"))
     address.handling = None

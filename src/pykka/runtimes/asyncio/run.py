@@ -34,10 +34,11 @@ from queue import Empty
 from types import coroutine as generator_based
 from typing import TYPE_CHECKING, Any
 
+from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._deadlock.stacks import runs_actor
 from pykka._futures.ask import answers_an_asker
 from pykka._lifecycle import invoke as _life
-from pykka._lifecycle.invoke import DOWN, ENDED, NOTHING, attend, handle
+from pykka._lifecycle.invoke import attend, handle
 from pykka._lifecycle.termination import end_in_any_case, fall, interrupt, is_hook
 from pykka._util.gil import give_way
 from pykka._util.log import is_for_the_program, logger

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
+from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._futures.ask import LETTERS, answers_an_asker
 from pykka._lifecycle import invoke as _life
-from pykka._lifecycle.invoke import DOWN, ENDED, NOTHING, attend, handle, handle_told
+from pykka._lifecycle.invoke import attend, handle, handle_told
 from pykka._lifecycle.termination import end, fall
 from pykka._util.gil import give_way
 from pykka._util.log import call_out

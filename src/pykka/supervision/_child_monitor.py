@@ -44,11 +44,21 @@ class Retry(NamedTuple):
 
     plan: Any
 
+    @property
+    def kind(self) -> Literal["retry"]:
+        """What it is; as of an `Event`."""
+        return "retry"
+
 
 class GoOn(NamedTuple):
     """What a supervisor sends to itself: see what is next with some children."""
 
     plan: Any
+
+    @property
+    def kind(self) -> Literal["go on"]:
+        """What it is; as of an `Event`."""
+        return "go on"
 
 
 class Link:
@@ -134,18 +144,6 @@ def _on_event(address: Address, envelope: Letter) -> object:
     return None
 
 
-def _on_retry(address: Address, envelope: Letter) -> object:
-    supervisor: Any = address.actor
-    supervisor._pykka_family.on_retry(envelope.message.plan)
-    return None
-
-
-def _on_go_on(address: Address, envelope: Letter) -> object:
-    supervisor: Any = address.actor
-    supervisor._pykka_family.on_go_on(envelope.message.plan)
-    return None
-
-
-for _class, _handler in ((Event, _on_event), (Retry, _on_retry), (GoOn, _on_go_on)):
-    messages._handlers[_class] = _handler
+for _class in (Event, Retry, GoOn):
+    messages._handlers[_class] = _on_event
     PRIVILEGED.add(_class)

@@ -93,13 +93,11 @@ class Plan:
         """Whether it need not be told any more that the time has passed."""
         return not self.members or self.family.is_over
 
-    def last_up(self) -> Child | None:
-        """The member that has to be down next; `None` if all are."""
-        return self._last(self.up)
-
-    def next_to_start(self) -> Child | None:
-        """The member that has to run next; `None` if all do."""
-        return self._last(self.down)
+    def next(self) -> Child | None:
+        """The member that has to be down next, or has to run next; `None` if there is none."""
+        if self.phase == "stopping":
+            return self._last(self.up)
+        return self._last(self.down) if self.phase == "starting" else None
 
     def _last(self, stack: list[Child]) -> Child | None:
         while stack:

@@ -44,7 +44,7 @@ from pykka._lifecycle.termination import stop
 from pykka._system.system import start_with
 from pykka._util.checks import in_seconds, shorten
 from pykka._util.log import logger
-from pykka.supervision._child_monitor import GoOn, Link, Retry
+from pykka.supervision._child_monitor import Event, GoOn, Link, Retry
 from pykka.supervision._errors import (
     ChildStartError,
     RestartLimitError,
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pykka._cell.cell import Address
-    from pykka.supervision._child_monitor import Event
 
 E = TypeVar("E", bound=SupervisionError)
 
@@ -270,86 +269,114 @@ class Family:
 
     # --- events
 
-    def on_event(self, event: Event) -> None:
-        """See to what has become of a child."""
-        if self.is_condemned:
-            return
+    def on_event(self, event: Event | Retry | GoOn) -> None:  # noqa: C901, PLR0912 (all cases)
+        """See to what has happened: to a child, or to the time that a plan waits for.
+
+        What is to be done depends on three things, and every case is here: the state that the
+        child was in, the event, and the phase that its plan is in, if it is in one.
+
+        `start()`, `terminate()` and `dismiss()` do the same in every state and phase: the child
+        leaves its plan, if there is one, and the plan gets a `GoOn`.
+        """
+        child, state, plan, phase, reason = self._situation(event)
+        match state, event.kind, phase:
+            case _, _, "over":
+                return
+            case "lost", "down", _:
+                _let_end(event)
+                return
+            case "lost", _, _:
+                return
+
+            case "starting" | "restarting", "up", _:
+                self._note_up(child)
+                self._go_on(plan)
+            case _, "up", _:  # it is being taken down already, or was started by a call
+                self._go_on(plan)
+
+            case _, "down", "stopping":
+                self._note_down(child)
+                self._go_on(plan)
+            case "starting" | "restarting", "down", "waiting" | "starting":
+                self._note_down(child)
+                self._fail_again(child, plan, reason)
+            case _, "down", _:
+                self._note_down(child)
+                self._fail(child, reason)
+
+            case (_, "ended", "stopping" | "waiting") | ("down", "ended", "starting"):
+                self._note_end(child, reason)
+                if child.spec.restart == "temporary":
+                    self._forget(child)
+                self._go_on(plan)  # it sees to the child when it comes to it
+            case "starting" | "restarting", "ended", "starting" if _is_wanted(child, reason):
+                self._note_end(child, reason)
+                self._fail_again(child, plan, reason)
+            case _, "ended", _ if _is_wanted(child, reason):
+                self._note_end(child, reason)
+                self._fail(child, reason)
+            case _, "ended", _:
+                self._note_end(child, reason)
+                self._do_without(child)
+                if not self._shut_down(child):
+                    self._go_on(plan)
+
+            case _, "retry", "waiting":
+                members = list(plan.members)
+                self._begin_to_start(plan)
+                self._go_on(plan)
+                self._changed(members)
+            case _, "go on", _:
+                self._go_on(plan)
+            case _:  # a "retry" for a plan that was begun again meanwhile
+                return
+        if child is not None:
+            self._changed([child])
+
+    def _situation(self, event: Event | Retry | GoOn) -> tuple[Any, str | None, Any, Any, Any]:
+        """What an event is about: the child, its state, its plan, the phase of that, the reason.
+
+        The state is "lost" if the child is not ours any more; perhaps it was that of an instance
+        before this one. The phase is "over" if that is so of the plan, or if the supervisor is
+        about to be killed. All but the plan is `None` where there is no such thing.
+        """
+        is_over = self.is_condemned
+        if not isinstance(event, Event):
+            plan = event.plan
+            is_over = is_over or plan.family is not self or not plan.members
+            return None, None, plan, "over" if is_over else plan.phase, None
         child = event.link.child
-        if child.link is not event.link or self.table.get(child.key) is not child:
-            # It is not ours any more. Perhaps it was that of an instance before this one.
-            if event.kind == "down" and event.link.address is not None:
-                event.link.address.kill()
-            return
-        if event.kind == "up":
-            self._came_up(child)
-        elif event.kind == "down":
-            self._went_down(child, event.reason)
-        else:
-            self._ended(child, event.reason)
-        self._changed([child])
-
-    def on_retry(self, plan: Plan) -> None:
-        """Go on with a plan that has waited."""
-        if plan.phase == "waiting" and self._is_ours(plan):
-            members = list(plan.members)
-            self._begin_to_start(plan)
-            self._go_on(plan)
-            self._changed(members)
-
-    def on_go_on(self, plan: Plan) -> None:
-        """Go on with a plan that has lost a child."""
-        if self._is_ours(plan):
-            self._go_on(plan)
-
-    def _is_ours(self, plan: Plan) -> bool:
-        """Tell whether a plan is not over, nor that of an instance before this one."""
-        return plan.family is self and bool(plan.members) and not self.is_condemned
-
-    def _came_up(self, child: Child) -> None:
-        if child.state in ("starting", "restarting"):
-            child.state = "running"
-            child.up_since = self.clock.now()
-        if child.plan is not None:
-            self._go_on(child.plan)
-
-    def _went_down(self, child: Child, reason: Reason) -> None:
-        self._cancel_alarm(child)
-        state, child.state = child.state, "down"
+        is_ours = child.link is event.link and self.table.get(child.key) is child
         plan = child.plan
-        if plan is not None and plan.phase == "stopping":
-            self._go_on(plan)
-        elif plan is not None and state in ("starting", "restarting"):
-            self._fail_again(child, plan, reason)
-        else:
-            self._fail(child, reason)
+        phase = "over" if is_over else None if plan is None else plan.phase
+        return child, child.state if is_ours else "lost", plan, phase, event.reason
 
-    def _ended(self, child: Child, reason: Reason) -> None:
+    def _note_up(self, child: Child) -> None:
+        child.state = "running"
+        child.up_since = self.clock.now()
+
+    def _note_down(self, child: Child) -> None:
         self._cancel_alarm(child)
-        state = child.state
+        child.state = "down"
+
+    def _note_end(self, child: Child, reason: Reason) -> None:
+        """Note that the actor of a child has ended.
+
+        Raises:
+            SupervisionError: It was abandoned, so that another one cannot take its place.
+        """
+        self._cancel_alarm(child)
         child.state, child.address, child.link = "stopped", None, None
-        spec, plan = child.spec, child.plan
-        must_restart = spec.restart == "permanent" or (
-            spec.restart == "transient" and not isinstance(reason, Stopped)
-        )
         if isinstance(reason, Abandoned):
             child.hangs = reason
-            if must_restart:
+            if _is_wanted(child, reason):
                 self._require_no_other(child)
-        if plan is not None and (plan.phase != "starting" or state == "down"):
-            if spec.restart == "temporary":
-                self._forget(child)
-            self._go_on(plan)
-        elif must_restart:
-            if plan is not None and state in ("starting", "restarting"):
-                self._fail_again(child, plan, reason)
-            else:
-                self._fail(child, reason)
-        else:
-            self._leave_plan(child)
-            if spec.restart == "temporary" or self.forgets_the_stopped:
-                self._forget(child)
-            if not self._shut_down(child) and plan is not None:
-                self._go_on(plan)
+
+    def _do_without(self, child: Child) -> None:
+        """Note that a child has ended for good."""
+        self._leave_plan(child)
+        if child.spec.restart == "temporary" or self.forgets_the_stopped:
+            self._forget(child)
 
     forgets_the_stopped = False
     """Whether a child that has ended for good is forgotten, whatever its specification says."""
@@ -454,26 +481,33 @@ class Family:
         )
         return delay
 
-    def _go_on(self, plan: Plan) -> None:
-        if plan.phase == "stopping":
-            while (child := plan.last_up()) is not None:
-                if child.state in ("running", "starting", "restarting"):
+    def _go_on(self, plan: Plan | None) -> None:
+        """Do what a plan has to do, up to where it has to wait for an event."""
+        while plan is not None:
+            child: Any = plan.next()
+            match plan.phase, child and child.state:
+                case "stopping", None:
+                    self._wait(plan)
+                case "stopping", "running" | "starting" | "restarting":
                     self._take_down(child, plan)
-                if child.state == "stopping":
                     return
-                plan.down.append(plan.up.pop())
-            self._wait(plan)
-        while plan.phase == "starting":
-            child = plan.next_to_start()
-            if child is None:
-                self._finish(plan)
-                return
-            if child.state in ("starting", "restarting"):
-                return
-            if child.state == "running":
-                plan.up.append(plan.down.pop())
-            else:
-                self._bring_up(child, plan)
+                case "stopping", "stopping":
+                    return
+                case "stopping", _:
+                    plan.down.append(plan.up.pop())
+
+                case "starting", None:
+                    self._finish(plan)
+                    return
+                case "starting", "starting" | "restarting":
+                    return
+                case "starting", "running":
+                    plan.up.append(plan.down.pop())
+                case "starting", _:
+                    self._bring_up(child, plan)
+
+                case _:  # it waits for the time to pass
+                    return
 
     def _wait(self, plan: Plan) -> None:
         plan.phase = "waiting"
@@ -529,6 +563,18 @@ class Family:
         alarm, child.alarm = child.alarm, None
         if alarm is not None:
             alarm.cancel()
+
+
+def _is_wanted(child: Child, reason: Reason) -> bool:
+    """Tell whether a child whose actor has ended is to be started anew, by its specification."""
+    restart = child.spec.restart
+    return restart == "permanent" or (restart == "transient" and not isinstance(reason, Stopped))
+
+
+def _let_end(event: Any) -> None:
+    """Have an actor end that is down, and is no child any more: no other one will decide."""
+    if event.link.address is not None:
+        event.link.address.kill()
 
 
 def _on_path(error: E, path: tuple[object, ...], origin: str) -> E:

@@ -265,7 +265,7 @@ def test_it_sees_a_step_that_leads_back(seen: Witness) -> None:
         seen.require_legal()
 
 
-def test_it_sees_a_mark_that_nobody_will_look_at() -> None:
+def test_it_sees_a_mark_that_no_thread_will_look_at() -> None:
     """An actor that is down gets out of its loop by `attention`."""
     ref = Plain.start()
     address: Any = ref._address

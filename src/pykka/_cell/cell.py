@@ -161,9 +161,8 @@ class Address:
     held_up_by: Address | None = None
     """The actor that blocks the event loop in which this one lives, if one does right now."""
 
-    ref_class: ClassVar[type[ActorRef[Any]]]
-    """The class of the actor's ref; entered by `pykka._ref.ref`, which stands above this
-    module."""
+    ref_class: ClassVar[type[ActorRef[Any]] | None] = None
+    """The class of the actor's ref; `None` for `ActorRef` itself."""
 
     __slots__ = (
         "_claimed",

@@ -74,7 +74,8 @@ class ActorRef(Generic[A]):
         if not isinstance(address, Address):
             msg = f"an ActorRef takes an actor, not {actor!r}; Actor.start() returns a ref"
             raise TypeError(msg)
-        ref: ActorRef[A] = _new(address.ref_class if cls is ActorRef else cls)
+        ref_class: Any = (address.ref_class or ActorRef) if cls is ActorRef else cls
+        ref: ActorRef[A] = _new(ref_class)
         ref._address = address
         return ref
 
@@ -501,7 +502,8 @@ _to_nothing = weakref.ref(_Gone())
 
 def ref_at(address: Address) -> ActorRef[Any]:
     """A ref of the actor at an address."""
-    ref: ActorRef[Any] = _new(address.ref_class)
+    ref_class: Any = address.ref_class or ActorRef
+    ref: ActorRef[Any] = _new(ref_class)
     ref._address = address
     return ref
 
@@ -511,6 +513,3 @@ def _envelope_for(future: Future[Any], message: object, address: Address) -> Env
     if isinstance(future, ThreadingFuture):
         future._answered_by = address  # so that deadlocks are seen
     return Envelope(message, future)
-
-
-Address.ref_class = ActorRef

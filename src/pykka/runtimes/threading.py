@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._actor.actor import Actor
 from pykka._futures.threading_future import new_threading_future
-from pykka._lifecycle.invoke import live
 from pykka._lifecycle.termination import end
 from pykka._util.gil import NO_DAEMONS, allows_daemon_threads
+from pykka.runtimes._contract import RuntimeCell, live
 
 if TYPE_CHECKING:
+    from pykka._cell.cell import Address
     from pykka._cell.inbox import ActorInbox
 
 _numbers = itertools.count(1)
+
+
+class ThreadingCell(RuntimeCell):
+    """Inbox, marks and names of an actor on a thread of its own.
+
+    All of it is as the contract says by default: the actor's thread waits in `inbox.get()`.
+    """
+
+    __slots__ = ()
 
 
 class ThreadingActor(Actor):
@@ -45,6 +55,8 @@ class ThreadingActor(Actor):
     be cut off at any time, without its `on_stop()`. An actor does not inherit this from the actor
     that starts it.
     """
+
+    _pykka_address_class: ClassVar[type[Address]] = ThreadingCell
 
     @staticmethod
     def _create_actor_inbox() -> ActorInbox:

@@ -31,7 +31,6 @@ from _thread import start_new_thread
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka._cell.cell import Address
 from pykka._cell.inbox import put_without_waiting, take_all
 from pykka._cell.metering import MeteredInbox
 from pykka._deadlock.wait_graph import Await, place_of
@@ -40,6 +39,7 @@ from pykka._exceptions import DeadlockError, LoopClosedError
 from pykka._futures.awaiting import resume_soon, running_loop
 from pykka._lifecycle.termination import claim_and_end, end
 from pykka.messages import _WakeUp
+from pykka.runtimes._contract import RuntimeCell
 from pykka.runtimes.asyncio.loop import house_of, loop_for, shared_loop
 from pykka.runtimes.asyncio.run import live
 from pykka.runtimes.asyncio.task import ActorTask
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._actor.actor import Actor
-    from pykka._cell.cell import Home
+    from pykka._cell.cell import Address, Home
     from pykka._cell.inbox import ActorInbox, Letter
     from pykka._cell.metering import Meter
     from pykka._futures.threading_future import ThreadingFuture
@@ -163,7 +163,7 @@ class LoopInbox:
         return self.queue.empty()
 
 
-class AsyncioAddress(Address):
+class AsyncioAddress(RuntimeCell):
     """Inbox, marks and names of an actor in an event loop.
 
     Args:

@@ -7,7 +7,7 @@ handler has returned if that is a coroutine.
 Whose step it is
     Many actors share a thread, and their steps alternate. So "the actor that runs on this thread"
     (`ThreadState.address`) is entered for each step of this task and taken out after it: in
-    `_run`, and for coroutines in `drive`. Another task that a handler starts is not the actor's,
+    `step`, and for coroutines in `drive`. Another task that a handler starts is not the actor's,
     and what it waits for does not hold the actor up.
 
 Turns
@@ -43,6 +43,7 @@ from pykka._lifecycle.termination import end_in_any_case, fall, interrupt, is_ho
 from pykka._util.gil import give_way
 from pykka._util.log import is_for_the_program, logger
 from pykka._util.thread_state import current
+from pykka.runtimes._contract import step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -72,7 +73,7 @@ async def live(address: AsyncioAddress) -> None:
     house.state = current.state
     try:
         try:
-            _run(address, _life.begin, address, address.actor)
+            step(address, _life.begin, address, address.actor)
             address.cut_short_if_killed()
             await _complete(address)
             await _handle_messages(address)
@@ -81,7 +82,7 @@ async def live(address: AsyncioAddress) -> None:
         except GeneratorExit:
             raise  # the loop is gone, and nothing can be awaited any more
         except BaseException as error:
-            _run(address, fall, address, error)
+            step(address, fall, address, error)
             await _complete(address)
             if is_for_the_program(error):
                 raise
@@ -133,7 +134,7 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
                     turn_ends = now() + SLICE
                 inbox.sleeper = None
                 continue
-        # This is _run(), to save the call.
+        # This is step(), to save the call.
         state = current.state
         if state.owes is not None and not answers_an_asker(letter):
             give_way(state)
@@ -187,10 +188,10 @@ async def _complete(address: AsyncioAddress) -> None:
             return  # it was abandoned, or the loop was closed meanwhile; see `…asyncio.loops`
         if was_cancelled:
             if not issubclass(type(error), asyncio.CancelledError):
-                _run(address, end, address, result, error)
+                step(address, end, address, result, error)
             await _interrupt(address, actor)
         else:
-            _run(address, end, address, result, error)
+            step(address, end, address, result, error)
         result = error = None
 
 
@@ -217,19 +218,7 @@ async def _interrupt(address: AsyncioAddress, actor: Actor | None) -> None:
     """Turn the cancellation of the task into a stop of the actor."""
     task: Any = address.task
     await task.forget_cancellations()
-    _run(address, interrupt, address, actor, KILLED if address.is_cut_short else CANCELLED)
-
-
-@runs_actor(cell="address")
-def _run(address: AsyncioAddress, function: Callable[..., object], *args: object) -> None:
-    """Call something as a step of the actor."""
-    state = current.state
-    outer = state.address
-    state.address = address
-    try:
-        function(*args)
-    finally:
-        state.address = outer
+    step(address, interrupt, address, actor, KILLED if address.is_cut_short else CANCELLED)
 
 
 @runs_actor(cell="address")

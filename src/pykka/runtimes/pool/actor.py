@@ -12,7 +12,6 @@ from pykka.runtimes.pool import dispatcher as dispatchers
 from pykka.runtimes.pool.caller_runs import has_inherited
 from pykka.runtimes.pool.cell import PooledAddress, new_inbox
 from pykka.runtimes.pool.dispatcher import Dispatcher
-from pykka.runtimes.pool.ref import PooledRef
 
 if TYPE_CHECKING:
     from pykka._cell.cell import Address
@@ -105,9 +104,6 @@ def _require_daemons(name: str) -> None:
         others = "ThreadingActor, or AsyncioActor in a running event loop,"
         raise RuntimeError(NO_DAEMONS.format(name, others))
     _has_daemons = True
-
-
-PooledAddress.ref_class = PooledRef
 
 
 def _new_pool(system: ActorSystem) -> Dispatcher:

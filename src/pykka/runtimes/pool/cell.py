@@ -49,7 +49,6 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._cell import cell as _address
-from pykka._cell.cell import Address
 from pykka._cell.inbox import count, put_without_waiting, take_all
 from pykka._cell.metering import MeteredInbox, MeteredList
 from pykka._deadlock.wait_graph import ANYTHING
@@ -61,14 +60,16 @@ from pykka._util.gil import FENCE
 from pykka._util.locks import held
 from pykka._util.log import is_for_the_program
 from pykka._util.thread_state import current
+from pykka.runtimes._contract import RuntimeCell
 from pykka.runtimes.pool import caller_runs as lending
+from pykka.runtimes.pool.ref import PooledRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
     from pykka._actor.actor import Actor
-    from pykka._cell.cell import Home
+    from pykka._cell.cell import Address, Home
     from pykka._cell.inbox import ActorInbox, Letter
     from pykka._cell.metering import Meter
     from pykka._cell.spawn_options import Birth
@@ -81,7 +82,7 @@ _EMPTY: list[Any] = []
 _LOOK_EVERY = 0.001
 
 
-class PooledAddress(Address):
+class PooledAddress(RuntimeCell):
     """Inbox, marks and names of an actor in a pool.
 
     Args:
@@ -90,7 +91,7 @@ class PooledAddress(Address):
     """
 
     can_be_run: ClassVar[bool] = True
-    ref_class: ClassVar[type[ActorRef[Any]]]
+    ref_class: ClassVar[type[ActorRef[Any]] | None] = PooledRef
 
     __slots__ = (
         "backlog",

@@ -20,12 +20,14 @@ Subclasses of these classes are handled like the classes themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from pykka._cell.cell import Address
 
 __all__ = ["ProxyCall", "ProxyGetAttr", "ProxySetAttr"]
+
+H = TypeVar("H", bound="Callable[[Any, Any], object]")
 
 AttrPath: TypeAlias = Sequence[str]
 """The way from an actor to one of its attributes: one name for each step."""
@@ -37,11 +39,48 @@ KEYED: set[type] = set()
 """Those of them that stand for a message, and have its urgency in an attribute `key`: in an inbox
 with priorities, they have their turn."""
 
+NOT_COUNTED: set[type] = set()
+"""Those of them that are not counted among the messages that an actor has handled."""
+
 # What an actor does on each type of system message; any other type goes to `on_receive()`. The
-# functions are entered by `pykka._lifecycle.invoke`. Subclasses enter themselves when their class
-# statement runs. That keeps the question "is this message for the actor or for us?" at one look-up
-# for each message, without a chain of isinstance checks.
+# functions are entered by `handles`. Subclasses enter themselves when their class statement runs.
+# That keeps the question "is this message for the actor or for us?" at one look-up for each
+# message, without a chain of isinstance checks.
 _handlers: dict[type, Callable[[Address, Any], object]] = {}
+
+
+def handles(
+    kind: type, *, privileged: bool = True, keyed: bool = False, counted: bool = True
+) -> Callable[[H], H]:
+    """Mark the function that says what an actor does on a type of system message.
+
+    Args:
+        kind: The type.
+        privileged: Whether it is one of `PRIVILEGED`.
+        keyed: Whether it is one of `KEYED`.
+        counted: Whether it is none of `NOT_COUNTED`.
+
+    Raises:
+        ValueError: There is such a function already.
+    """
+
+    def register(handler: H) -> H:
+        if kind in _handlers:
+            msg = (
+                f"{handler.__qualname__}() is to handle {kind.__qualname__}, which another "
+                "function does already; give the message a type of its own"
+            )
+            raise ValueError(msg)
+        _handlers[kind] = handler
+        if privileged:
+            PRIVILEGED.add(kind)
+        if keyed:
+            KEYED.add(kind)
+        if not counted:
+            NOT_COUNTED.add(kind)
+        return handler
+
+    return register
 
 
 def _enter_subclass(cls: type) -> None:
@@ -107,8 +146,6 @@ class _WakeUp(NamedTuple):
 class _LastMessage(NamedTuple):
     """End the actor, without a hook: it is in a child process, and has handled what forked."""
 
-
-PRIVILEGED.update((_ActorStop, _WakeUp, _LastMessage))
 
 for _message_class in (ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp, _LastMessage):
     # The body of a NamedTuple cannot hold an __init_subclass__, so it is put on afterwards.

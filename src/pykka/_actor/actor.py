@@ -11,7 +11,6 @@ from pykka._cell.cell import Address
 from pykka._cell.spawn_options import make
 from pykka._envelope import Envelope
 from pykka._lifecycle import invoke
-from pykka._lifecycle import restart as restarting
 from pykka._lifecycle.termination import end
 from pykka._ref.ref import ref_at
 from pykka._system.system import ActorSystem, join_parent, start_with
@@ -288,6 +287,7 @@ class Actor:
         """
         return self._require_pykka_address().event
 
+    @invoke.asks_itself_to_stop
     def stop(self) -> None:
         """Stop this actor when it has handled the messages that are in its inbox now.
 
@@ -680,6 +680,3 @@ _USE_SUBCLASS = (
     "Actor does not say what runs it. Use a subclass of Actor with a runtime, "
     "such as pykka.ThreadingActor, as (one of) the base(s) of your class"
 )
-
-invoke.inherited_stop = Actor.stop
-restarting.enter_handlers()

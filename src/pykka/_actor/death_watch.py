@@ -19,11 +19,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pykka import messages
 from pykka._envelope import Envelope
 from pykka._ref.proxy import require_single
 from pykka._ref.ref import ActorRef, ref_at
-from pykka.messages import PRIVILEGED
+from pykka.messages import handles
 
 if TYPE_CHECKING:
     from pykka._cell.cell import Address
@@ -88,6 +87,7 @@ class _Notice(NamedTuple):
     reason: Reason
 
 
+@handles(_Notice)
 def _on_notice(address: Address, envelope: Letter) -> object:
     watch, reason = envelope.message
     extras = address.need_extras()
@@ -127,7 +127,3 @@ def unwatch(watcher: Address, ref: ActorRef[Any]) -> bool:
     entry.end()  # first, because a signal handler may raise after it
     watching.pop(ref._address, None)
     return True
-
-
-messages._handlers[_Notice] = _on_notice
-PRIVILEGED.add(_Notice)

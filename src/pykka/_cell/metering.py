@@ -17,13 +17,12 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pykka import messages
 from pykka._cell.inbox import count, move, take_all
 from pykka._envelope import Envelope
 from pykka._futures.ask import Ask, is_ask
 from pykka._statistics import ActorStatistics
 from pykka._util.log import is_for_the_program, report_failure
-from pykka.messages import PRIVILEGED, _ActorStop, _WakeUp
+from pykka.messages import NOT_COUNTED, handles
 from pykka.timers._clock import brief
 
 if TYPE_CHECKING:
@@ -337,18 +336,12 @@ def _is_busy(handling: Any) -> bool:
     return not (is_ask(handling) and handling._has_outcome())
 
 
+@handles(_SwitchOn, counted=False)
 def _on_switch_on(address: Address, _envelope: Letter) -> object:
     switch_on(address)
     return None
 
 
+@handles(_IdleCheck, counted=False)
 def _on_idle_check(_address: Address, envelope: Letter) -> object:
     return envelope.message.idle.look(envelope.message)
-
-
-NOT_COUNTED: set[type] = {_WakeUp, _ActorStop, _SwitchOn, _IdleCheck}
-"""Messages of the library's own that are not counted."""
-
-messages._handlers[_SwitchOn] = _on_switch_on
-messages._handlers[_IdleCheck] = _on_idle_check
-PRIVILEGED.update({_SwitchOn, _IdleCheck})

@@ -66,6 +66,7 @@ import gc
 import math
 import sys
 import threading
+from contextlib import suppress
 from threading import TIMEOUT_MAX, get_ident
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from pykka._cell.cell import Address
     from pykka._util.thread_state import ThreadState, Worker
 
+F = TypeVar("F", bound="Callable[..., Any]")
 R = TypeVar("R")
 
 
@@ -132,11 +134,38 @@ class AnyOf:
 
 
 before_blocking: Callable[[], object] | None = None
-"""Called when a thread is about to block; entered by `pykka.debug`."""
+"""Called when a thread is about to block; entered by `call_before_blocking`."""
+
+
+def call_before_blocking(function: Callable[[], object] | None) -> None:
+    """Have something called whenever a thread is about to block.
+
+    Args:
+        function: What is to be called, instead of what was so far; `None` for nothing any more.
+    """
+    global before_blocking  # noqa: PLW0603
+    before_blocking = function
+
 
 helpers: list[Callable[[ThreadState], bool]] = []
 """Do some of the work of a pool that cannot have a thread for it, on the thread of who waits; each
-tells whether there was some. They are entered by `pykka.runtimes.pool.rescue`."""
+tells whether there was some. They are entered by `call_helper`."""
+
+
+def call_helper(helper: Callable[[ThreadState], bool]) -> bool:
+    """Have those who wait do some work meanwhile; False if they do already."""
+    if helper in helpers:
+        return False
+    helpers.append(helper)
+    return True
+
+
+def dismiss_helper(helper: Callable[[ThreadState], bool]) -> None:
+    """Have those who wait do that work no more; however often the helper was called."""
+    with suppress(ValueError):
+        while helpers:
+            helpers.remove(helper)
+
 
 LOOK_AGAIN = 0.001
 """Seconds after which a thread that waits, and helps meanwhile, looks for more to do."""
@@ -631,7 +660,23 @@ def _places_beneath(wait: Wait) -> list[Place]:
 
 awaiting_codes: set[CodeType] = set()
 """The functions that lie between an `await` and `begin_await`; entered by
-`pykka._futures.future`."""
+`lies_beneath_await`."""
+
+
+def lies_beneath_await(function: F) -> F:
+    """Mark a function that lies between an `await` and `begin_await`.
+
+    So the place of the `await` is what called it. It has to be the outermost decorator.
+
+    Raises:
+        ValueError: It is marked already.
+    """
+    code: CodeType = function.__code__
+    if code in awaiting_codes:
+        msg = f"{code.co_qualname}() is marked twice as what lies beneath an await"
+        raise ValueError(msg)
+    awaiting_codes.add(code)
+    return function
 
 
 def place_of(frame: FrameType | None) -> Place:

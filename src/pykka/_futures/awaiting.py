@@ -45,7 +45,7 @@ import sys
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from pykka._deadlock.wait_graph import awaiting_codes, begin_await, end_await, has_deadline
+from pykka._deadlock.wait_graph import begin_await, end_await, has_deadline, lies_beneath_await
 from pykka._futures.derived import Derivation
 from pykka._util.gil import HAS_GIL, arrivals, arrived
 from pykka._util.log import logger
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 modules = sys.modules
 
 
+@lies_beneath_await
 def suspend(future: Future[Any]) -> Generator[Any, Any, Any]:
     """Suspend the running task until a future is resolved, and return its value.
 
@@ -84,6 +85,7 @@ def suspend(future: Future[Any]) -> Generator[Any, Any, Any]:
         del future
 
 
+@lies_beneath_await
 def _suspend(future: Future[Any], waiter: Any) -> Generator[Any, Any, Any]:
     lazy: Any = None
     try:
@@ -137,6 +139,7 @@ def _is_brought_by(worker: Worker, future: Any, waiter: Any) -> bool:
     return is_resolved
 
 
+@lies_beneath_await
 def _suspend_for_sources(lazy: Derivation[Any]) -> Generator[Any, Any, bool]:
     """Suspend until the sources are there; False if `get()` would have to wait all the same."""
     source = None
@@ -292,6 +295,3 @@ def _refuse_unknown_framework() -> None:
         "would block all tasks; call future.get() on a thread, by what the framework has for that"
     )
     raise RuntimeError(msg)
-
-
-awaiting_codes |= {suspend.__code__, _suspend.__code__, _suspend_for_sources.__code__}

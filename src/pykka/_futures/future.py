@@ -10,7 +10,7 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 
-from pykka._deadlock.wait_graph import awaiting_codes
+from pykka._deadlock.wait_graph import lies_beneath_await
 from pykka._exceptions import FutureAlreadySetError
 from pykka._futures.awaiting import suspend
 from pykka._futures.deadline import Deadline
@@ -315,6 +315,7 @@ class Future(Generic[T]):
             msg = f"{type(self).__name__!r} object has no attribute {name!r}: {NO_VALUE}"
             raise AttributeError(msg)
 
+    @lies_beneath_await
     def __await__(self) -> Generator[Any, None, T]:
         try:
             if not self.done():
@@ -324,9 +325,6 @@ class Future(Generic[T]):
         finally:
             # An exception's traceback holds this frame; do not let the frame hold it in turn.
             del self
-
-
-awaiting_codes.add(cast("Any", Future).__await__.__code__)
 
 
 def is_iterated_over(caller: FrameType) -> bool:

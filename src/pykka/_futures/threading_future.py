@@ -57,7 +57,7 @@ from _thread import allocate_lock, start_new_thread
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pykka._deadlock.wait_graph import awaiting_codes, block
+from pykka._deadlock.wait_graph import block, lies_beneath_await
 from pykka._exceptions import FutureAlreadySetError
 from pykka._futures.awaiting import suspend
 from pykka._futures.deadline import Deadline, check_timeout
@@ -124,6 +124,7 @@ class ThreadingFuture(Future[T]):
             # The exception's traceback holds this frame; do not let the frame hold it in turn.
             del self, outcome
 
+    @lies_beneath_await
     def __await__(self) -> Generator[Any, None, T]:
         try:
             if self._outcome is None and not self.done():
@@ -358,9 +359,6 @@ class ThreadingFuture(Future[T]):
         if self._first_outcome() is not None:
             raise FutureAlreadySetError(ALREADY_SET)
         self._lazy = lazy
-
-
-awaiting_codes.add(cast("Any", ThreadingFuture).__await__.__code__)
 
 
 def _serve(waiter: Waiter) -> bool:

@@ -27,7 +27,7 @@ The ends are in `pykka._lifecycle.termination`.
 from __future__ import annotations
 
 from types import BuiltinFunctionType, CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka import messages
 from pykka._cell.cell import DOWN, ENDED, NOTHING
@@ -53,7 +53,15 @@ from pykka._lifecycle.termination import (
 )
 from pykka._util.gil import HAS_GIL, arrivals, give_way
 from pykka._util.thread_state import current
-from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _LastMessage, _WakeUp
+from pykka.messages import (
+    ProxyCall,
+    ProxyGetAttr,
+    ProxySetAttr,
+    _ActorStop,
+    _LastMessage,
+    _WakeUp,
+    handles,
+)
 from pykka.timers._timer import Tick
 
 if TYPE_CHECKING:
@@ -64,6 +72,8 @@ if TYPE_CHECKING:
     from pykka._cell.inbox import Letter
     from pykka._futures.derived import Outcome
 
+F = TypeVar("F", bound="Callable[..., Any]")
+
 _handlers = messages._handlers
 
 
@@ -73,8 +83,24 @@ class SetAside(BaseException):
 
 _NO_REPLY = object()  # the handler has seen to the answer itself
 
-inherited_stop: object = None
-"""The function `Actor.stop`; entered by `pykka._actor.actor`, which stands above this module."""
+_inherited_stop: object = None
+"""The function `Actor.stop`; entered by `asks_itself_to_stop`."""
+
+
+def asks_itself_to_stop(method: F) -> F:
+    """Mark the method by which an actor asks itself to stop.
+
+    Who calls it through a proxy gets the answer when the actor has ended.
+
+    Raises:
+        ValueError: There is such a method already.
+    """
+    global _inherited_stop  # noqa: PLW0603
+    if _inherited_stop is not None:
+        msg = f"there are two methods to stop an actor: {_inherited_stop!r} and {method!r}"
+        raise ValueError(msg)
+    _inherited_stop = method
+    return method
 
 
 @runs_actor(cell="address")
@@ -365,6 +391,7 @@ def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -
             stop_everything(address, actor, error)
 
 
+@handles(_ActorStop, counted=False)
 def _on_stop_message(address: Address, envelope: Letter) -> object:
     if envelope.reply_to is not None:
         address.answer_when_ended(envelope.reply_to, answer=True)
@@ -372,11 +399,13 @@ def _on_stop_message(address: Address, envelope: Letter) -> object:
     return _NO_REPLY
 
 
+@handles(_LastMessage)
 def _on_last_message(address: Address, _envelope: Letter) -> object:
     mark_stopped(address)
     return _NO_REPLY
 
 
+@handles(_WakeUp, counted=False)
 def _on_wake_up(_address: Address, _envelope: Letter) -> object:
     return _NO_REPLY
 
@@ -397,7 +426,7 @@ def _call(address: Address, call: Any, reply_to: Any) -> object:
         raise
     if (
         name == "stop"
-        and getattr(callee, "__func__", None) is inherited_stop
+        and getattr(callee, "__func__", None) is _inherited_stop
         and reply_to is not None
     ):
         # The actor has only asked itself to stop. The caller wants to know when it has.
@@ -406,6 +435,7 @@ def _call(address: Address, call: Any, reply_to: Any) -> object:
     return result
 
 
+@handles(ProxyCall, privileged=False)
 def _on_call(address: Address, envelope: Letter) -> object:
     message, reply_to = envelope.message, envelope.reply_to
     del envelope  # as above
@@ -415,6 +445,7 @@ def _on_call(address: Address, envelope: Letter) -> object:
         del reply_to
 
 
+@handles(ProxyGetAttr, privileged=False)
 def _on_get_attr(address: Address, envelope: Letter) -> object:
     message: ProxyGetAttr = envelope.message
     del envelope  # as above
@@ -424,6 +455,7 @@ def _on_get_attr(address: Address, envelope: Letter) -> object:
     return value
 
 
+@handles(ProxySetAttr, privileged=False)
 def _on_set_attr(address: Address, envelope: Letter) -> object:
     message: ProxySetAttr = envelope.message
     del envelope  # as above
@@ -433,11 +465,3 @@ def _on_set_attr(address: Address, envelope: Letter) -> object:
         owner = getattr(owner, name)
     setattr(owner, last, message.value)
     return None
-
-
-_handlers[ProxyCall] = _on_call
-_handlers[ProxyGetAttr] = _on_get_attr
-_handlers[ProxySetAttr] = _on_set_attr
-_handlers[_ActorStop] = _on_stop_message
-_handlers[_WakeUp] = _on_wake_up
-_handlers[_LastMessage] = _on_last_message

@@ -26,8 +26,6 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pykka import messages
-from pykka._cell.metering import NOT_COUNTED
 from pykka._cell.reasons import Failed
 from pykka._cell.spawn_options import Birth
 from pykka._envelope import Envelope
@@ -44,7 +42,7 @@ from pykka._lifecycle.termination import (
 )
 from pykka._util.log import logger
 from pykka._util.thread_state import current
-from pykka.messages import PRIVILEGED
+from pykka.messages import handles
 
 if TYPE_CHECKING:
     from pykka._actor.actor import Actor
@@ -73,6 +71,7 @@ def suspend(address: Address, reason: Reason) -> None:
     address.signal(Envelope(_Suspend(reason)))
 
 
+@handles(_Suspend, counted=False)
 def _on_suspend(address: Address, envelope: Letter) -> object:
     extras, actor = address.need_extras(), address.actor
     if actor is not None and not extras.down and not address.ending:
@@ -80,6 +79,7 @@ def _on_suspend(address: Address, envelope: Letter) -> object:
     return None
 
 
+@handles(_Restart, counted=False)
 def _on_restart(address: Address, _envelope: Letter) -> object:
     extras: Any = address.extras
     if extras.down:
@@ -186,11 +186,3 @@ def _end_of_post_restart(address: Address, _result: object, error: BaseException
         crash(address, actor, error)
     else:
         stop_everything(address, actor, error)
-
-
-def enter_handlers() -> None:
-    """Have actors understand these signals."""
-    for message_class, handler in ((_Restart, _on_restart), (_Suspend, _on_suspend)):
-        messages._handlers[message_class] = handler
-        PRIVILEGED.add(message_class)
-        NOT_COUNTED.add(message_class)

@@ -347,6 +347,11 @@ def _stop_all(stop_all: Callable[..., Any]) -> None:
             being_stopped.remove(stop_all)
 
 
+def forget_those_being_stopped() -> None:
+    """Begin afresh in a child process: the threads that stop them are its parent's."""
+    being_stopped.clear()
+
+
 def ask_those_being_stopped() -> bool:
     """Ask the actors to stop that a thread is just about to stop; False if there are none.
 

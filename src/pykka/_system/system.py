@@ -59,12 +59,27 @@ if TYPE_CHECKING:
     from pykka._futures.future import Future
 
 A = TypeVar("A", bound="Actor")
+F = TypeVar("F", bound="Callable[..., Any]")
 
 _numbers = itertools.count(1)
 _lock = threading.Lock()
 
-new_pool: Callable[[ActorSystem], Any] | None = None
-"""Makes a system's own dispatcher; entered by `pykka.runtimes.pool`, which stands above this."""
+_new_pool: Callable[[ActorSystem], Any] | None = None
+"""Makes a system's own dispatcher; entered by `makes_pools`."""
+
+
+def makes_pools(function: F) -> F:
+    """Mark the function that makes a system's own dispatcher, when it is first needed.
+
+    Raises:
+        ValueError: There is such a function already.
+    """
+    global _new_pool  # noqa: PLW0603
+    if _new_pool is not None:
+        msg = f"there are two functions that make the pool of a system: {_new_pool}, {function}"
+        raise ValueError(msg)
+    _new_pool = function
+    return function
 
 
 class ActorSystem:
@@ -476,7 +491,7 @@ class ActorSystem:
     def need_pool(self) -> Any:
         """The threads of the system's dispatcher; made now if they have not been needed so far."""
         if self.pool is None:
-            dispatcher: Any = new_pool(self)  # type: ignore[misc]
+            dispatcher: Any = _new_pool(self)  # type: ignore[misc]
             for release in held(_lock):
                 if self.pool is None:
                     self._dispatcher = dispatcher

@@ -166,7 +166,7 @@ def warn_about_blocking(*, enabled: bool = True) -> None:
         >>> pykka.debug.warn_about_blocking(enabled=False)
         >>> stopped = pykka.ActorRegistry.stop_all()
     """
-    _waiting.before_blocking = _warn_in_event_loop if enabled else None
+    _waiting.call_before_blocking(_warn_in_event_loop if enabled else None)
 
 
 _warned: dict[Any, Any] = {}

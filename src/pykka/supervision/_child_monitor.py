@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pykka import messages
 from pykka._cell.reasons import Failed, Reason, Stopped
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._util.checks import shorten
-from pykka.messages import PRIVILEGED
+from pykka.messages import handles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,12 +137,10 @@ class Link:
         self.supervisor.send(Envelope(Event(self, kind, reason)))
 
 
+@handles(Event)
+@handles(Retry)
+@handles(GoOn)
 def _on_event(address: Address, envelope: Letter) -> object:
     supervisor: Any = address.actor
     supervisor._pykka_family.on_event(envelope.message)
     return None
-
-
-for _class in (Event, Retry, GoOn):
-    messages._handlers[_class] = _on_event
-    PRIVILEGED.add(_class)

@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pykka import messages
 from pykka._util.checks import check_seconds
 from pykka._util.thread_state import current
-from pykka.messages import KEYED, PRIVILEGED
+from pykka.messages import handles
 from pykka.timers._clock import brief
 
 if TYPE_CHECKING:
@@ -349,6 +349,7 @@ def check_times(delay: Any, interval: Any, what: str) -> None:
     check_seconds(what, delay)
 
 
+@handles(Tick, keyed=True)
 def _on_tick(address: Address, envelope: Letter) -> object:
     tick: Tick = envelope.message
     if not tick.begin():
@@ -370,8 +371,3 @@ class _Told(NamedTuple):
 
     message: Any
     reply_to: Callable[[], None] | None = None
-
-
-messages._handlers[Tick] = _on_tick
-PRIVILEGED.add(Tick)
-KEYED.add(Tick)

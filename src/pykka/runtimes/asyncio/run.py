@@ -225,21 +225,21 @@ async def _interrupt(address: AsyncioAddress, actor: Actor | None) -> None:
 @generator_based
 def drive(address: AsyncioAddress, coroutine: Any) -> Generator[Any, Any, Any]:
     """Await a coroutine, each step of which is a step of the actor."""
-    step: Callable[[Any], Any] = coroutine.send
+    advance: Callable[[Any], Any] = coroutine.send
     argument: Any = None
     while True:
         state = current.state
         outer = state.address
         state.address = address
         try:
-            awaited = step(argument)
+            awaited = advance(argument)
         except StopIteration as end:
             return end.value
         finally:
             state.address = outer
         try:
             argument = yield awaited
-            step = coroutine.send
+            advance = coroutine.send
         except BaseException as error:
             argument = error
-            step = coroutine.throw
+            advance = coroutine.throw

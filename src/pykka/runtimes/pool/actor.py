@@ -106,9 +106,9 @@ def _require_daemons(name: str) -> None:
     _has_daemons = True
 
 
+@_system.makes_pools
 def _new_pool(system: ActorSystem) -> Dispatcher:
     return Dispatcher(f"pykka-{system.name}")
 
 
-_system.new_pool = _new_pool
 _system.default_system.use_dispatcher(dispatchers.default)

@@ -8,7 +8,7 @@ import os
 import weakref
 from typing import Any
 
-from pykka._lifecycle.termination import ask_those_being_stopped, being_stopped
+from pykka._lifecycle.termination import ask_those_being_stopped, forget_those_being_stopped
 from pykka._statistics import DispatcherStatistics
 from pykka._util.checks import shorten
 from pykka.runtimes.pool.worker import Pool
@@ -180,7 +180,7 @@ def _snapshot() -> list[tuple[Pool, bool]]:
 
 def _after_fork() -> None:
     """Begin afresh in a child process: it has none of its parent's threads."""
-    being_stopped.clear()
+    forget_those_being_stopped()
     for pool, _is_daemon in _snapshot():
         pool.renew()
 

@@ -19,13 +19,12 @@ What is done
 
 from __future__ import annotations
 
-import contextlib
 from contextvars import Context
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 from pykka._deadlock.stacks import runs_actor
-from pykka._deadlock.wait_graph import helpers
+from pykka._deadlock.wait_graph import call_helper, dismiss_helper
 from pykka._util.gil import FENCE, NOTHING
 from pykka._util.locks import held
 from pykka.runtimes.pool.caller_runs import count_frames
@@ -68,17 +67,12 @@ class Helper:
 
 def call_helpers(pool: Pool) -> bool:
     """Have those who wait do the work of a pool; False if they do already."""
-    if Helper(pool) in helpers:
-        return False
-    helpers.append(Helper(pool))
-    return True
+    return call_helper(Helper(pool))
 
 
 def dismiss_helpers(pool: Pool) -> None:
     """Let a pool do its work itself."""
-    with contextlib.suppress(ValueError):
-        while helpers:
-            helpers.remove(Helper(pool))
+    dismiss_helper(Helper(pool))
 
 
 def _take(pool: Pool) -> PooledAddress | None:

@@ -11,6 +11,7 @@ import pytest
 from tests.leaks import PATIENCE, LeakCheck
 from tests.life import Witness, witnessed
 from tests.on_the_clock import watch
+from tests.toy_runtime import BurstActor
 
 import pykka
 from pykka._system.dead_letters import _owing
@@ -76,6 +77,15 @@ RUNTIMES = [
         capabilities=frozenset(),
     ),
 ]
+
+
+TOY = Runtime(
+    name="toy",
+    actor_class=BurstActor,
+    future_class=pykka.ThreadingFuture,
+    capabilities=frozenset({"blocking handlers"}),
+)
+"""The runtime that a guide walks through: it shows that whatever keeps the contract will do."""
 
 
 @pytest.fixture(params=RUNTIMES, ids=lambda runtime: runtime.name)

@@ -27,6 +27,8 @@ ASYNCIO = str(Path(asyncio.__file__).parent)
 GENERATED = ("<frozen", "<string>", contextlib.__file__)
 """Of the interpreter, the `__new__()` of a named tuple, and `suppress()`."""
 
+RUNTIME = str(Path(__file__).with_name("toy_runtime.py"))
+
 ENOUGH = 5
 """So many findings say what there is to say."""
 
@@ -70,7 +72,7 @@ class Watch:
     def _profile(self, frame: Any, event: str, arg: Any) -> None:
         code = frame.f_code
         if event == "call":
-            if not code.co_filename.startswith((LIBRARY, ASYNCIO, *GENERATED, __file__)):
+            if not code.co_filename.startswith((LIBRARY, ASYNCIO, RUNTIME, *GENERATED, __file__)):
                 self._note(frame, f"{code.co_qualname} of {code.co_filename}")
         elif event == "c_call" and code is not Bell.get.__code__:
             waits = arg.__name__ in ("get", "acquire") and isinstance(arg.__self__, WAITERS)

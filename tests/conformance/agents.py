@@ -9,7 +9,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conftest import RUNTIMES
+from tests.conftest import RUNTIMES, TOY
 from tests.leaks import PATIENCE
 
 if TYPE_CHECKING:
@@ -124,9 +124,15 @@ class Freed:
         raise AssertionError("the actor is not freed")
 
 
+def among(runtimes: list[Runtime]) -> list[Any]:
+    """Values for a test's parameter: the runtimes, and the toy in the exhaustive tier only."""
+    toy = pytest.param(TOY, marks=pytest.mark.exhaustive)
+    return [*(runtime for runtime in runtimes if runtime is not TOY), *[toy] * (TOY in runtimes)]
+
+
 def needs(capability: str) -> pytest.MarkDecorator:
     """Run a test with those runtimes only that declare a capability."""
-    able = [runtime for runtime in RUNTIMES if capability in runtime.capabilities]
+    able = among([each for each in (*RUNTIMES, TOY) if capability in each.capabilities])
     return pytest.mark.parametrize(
         "runtime", able, ids=lambda runtime: runtime.name, indirect=True
     )

@@ -9,13 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conformance.agents import Diary, Gate, make_agent_class
+from tests.conformance.agents import Diary, Gate, among, make_agent_class
 from tests.conformance.supervised import Offices, make_worker_class
+from tests.conftest import RUNTIMES, TOY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import Runtime
+
+
+@pytest.fixture(params=among([*RUNTIMES, TOY]), ids=lambda runtime: runtime.name)
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    """Each runtime in turn; in the exhaustive tier, the toy as well."""
+    found: Runtime = request.param
+    return found
 
 
 @pytest.fixture

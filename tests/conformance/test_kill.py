@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -299,7 +300,11 @@ def is_free(thread: threading.Thread | None, ref: pykka.ActorRef[Any]) -> bool:
     """Tell whether a thread has ended, or the workers of the actor's pool all sit."""
     assert thread is not None
     pool = getattr(ref._address, "pool", None)
-    return not thread.is_alive() if pool is None else pool.is_quiet()
+    if pool is not None:
+        return bool(pool.is_quiet())
+    if isinstance(thread, threading._DummyThread):  # it was not started by `threading`
+        return thread.ident not in sys._current_frames()
+    return not thread.is_alive()
 
 
 class Quit(BaseException):

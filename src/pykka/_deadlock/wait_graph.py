@@ -740,6 +740,21 @@ def _is_pythons(frame: FrameType) -> bool:
     return filename.startswith(_LIBRARY) and "site-packages" not in filename
 
 
+_runtimes: set[str] = set()
+"""The modules of runtimes that are not the library's own; entered by `belongs_to_a_runtime`."""
+
+
+def belongs_to_a_runtime(module: str) -> None:
+    """Say that a module is that of a runtime, so that its lines are not taken for the user's.
+
+    Args:
+        module: Its name. To enter it once more changes nothing.
+    """
+    _runtimes.add(module)
+
+
 def _is_ours(frame: FrameType) -> bool:
     module: Any = frame.f_globals.get("__name__")
-    return type(module) is str and (module == "pykka" or module.startswith("pykka."))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if type(module) is not str:
+        return False
+    return module == "pykka" or module.startswith("pykka.") or module in _runtimes

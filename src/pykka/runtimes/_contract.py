@@ -72,7 +72,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from pykka._cell.cell import Address
 from pykka._cell.inbox import take_all
+from pykka._cell.metering import MeteredInbox
 from pykka._deadlock.stacks import runs_actor
+from pykka._deadlock.wait_graph import belongs_to_a_runtime
 from pykka._futures.threading_future import new_threading_future
 from pykka._lifecycle.invoke import DOWN, ENDED, NOTHING, attend, begin, handle, live
 from pykka._lifecycle.termination import end_in_any_case, fall
@@ -93,10 +95,12 @@ __all__ = [
     "DOWN",
     "ENDED",
     "NOTHING",
+    "MeteredInbox",
     "RuntimeActor",
     "RuntimeCell",
     "attend",
     "begin",
+    "belongs_to_a_runtime",
     "end_in_any_case",
     "fall",
     "handle",
@@ -107,6 +111,7 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound="Callable[..., Any]")
+R = TypeVar("R")
 
 
 def by_default(declared: F) -> F:
@@ -411,7 +416,7 @@ class RuntimeCell(Address):
 
 
 @runs_actor(cell="cell")
-def step(cell: RuntimeCell, function: Callable[..., object], *args: object) -> object:
+def step(cell: RuntimeCell, function: Callable[..., R], *args: object) -> R:
     """Call something as a step of an actor: what it does there, the actor does.
 
     Whatever runs code of an actor's is called like this, for that is how the library knows on

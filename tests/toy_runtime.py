@@ -34,7 +34,7 @@ belongs_to_a_runtime(__name__)
 class BurstInbox:
     """An inbox that has a thread started when something comes in."""
 
-    def __init__(self, queue: Any, cell: BurstCell) -> None:
+    def __init__(self, queue: Any, cell: Any) -> None:
         self.queue = queue
         self.cell = cell
 

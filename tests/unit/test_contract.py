@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conftest import RUNTIMES
+from tests.conftest import RUNTIMES, TOY
 
 import pykka
 from pykka._cell.cell import Address
@@ -29,7 +29,7 @@ MADE_BY_PYTHON = {
 }
 """What each class has, or, for `__init__`, each class does in its own way."""
 
-EACH = pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
+EACH = pytest.mark.parametrize("runtime", [*RUNTIMES, TOY], ids=lambda runtime: runtime.name)
 
 
 def overridden(derived: type[Any], base: type[Any]) -> set[str]:

@@ -64,7 +64,7 @@ def imported(tree: ast.Module) -> set[str]:
 
 def root(node: ast.expr) -> str | None:
     """What an expression such as `a.b[c].d` begins with."""
-    while isinstance(node, ast.Attribute | ast.Subscript):
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
 
@@ -72,9 +72,9 @@ def root(node: ast.expr) -> str | None:
 def changed(node: ast.AST) -> list[ast.expr]:
     """What a statement or a call changes, other than by giving a name of its own to something."""
     targets: list[ast.expr] = []
-    if isinstance(node, ast.Assign | ast.Delete):
+    if isinstance(node, (ast.Assign, ast.Delete)):
         targets = node.targets
-    elif isinstance(node, ast.AnnAssign | ast.For):
+    elif isinstance(node, (ast.AnnAssign, ast.For)):
         targets = [node.target]
     elif isinstance(node, ast.AugAssign):
         return [node.target]

@@ -10,11 +10,12 @@ What a runtime supplies
        marks, its names. Its members are the doors by which everybody else asks the runtime for
        something. Each has a default, which is right for a runtime that calls `live()` on a thread
        of the actor's own, and has it wait in `inbox.get()`.
-    3. Code that runs actors. It is either `live()`, or a loop of the runtime's own:
+    3. Code that runs actors. It is either `live()`, or a loop of the runtime's own, which is, as
+       a `step()` of the actor:
 
             if not cell.claim_life():
                 return
-            step(cell, begin, cell, cell.actor)
+            begin(cell, cell.actor)
             for as long as the actor lives:
                 if cell.attention:
                     letter = attend(cell)    # a letter, NOTHING, DOWN or ENDED
@@ -22,14 +23,19 @@ What a runtime supplies
                     DOWN: wait until `wake_up()` is called, and look again
                     NOTHING: there is only the inbox
                 take a letter out of the inbox, if there is none yet
-                step(cell, handle, cell, letter)
-            if anything is raised that is not the actor's: step(cell, fall, cell, error)
-            step(cell, end_in_any_case, cell)
+                handle(cell, letter)
+            if anything is raised here, which the inbox has done: fall(cell, error)
+            if the actor has ended: end_in_any_case(cell)
 
 What a runtime gets
-    `live`, `begin`, `attend`, `handle`, `fall`, `end_in_any_case`, `step`. None of them lets an
-    exception of the actor's out. Each says for itself what it does. And what they do with an
-    actor, they do through its cell, so that the runtime is asked wherever it matters.
+    To run actors: `live`, `begin`, `attend`, `handle`, `fall`, `end_in_any_case`, `step`. None of
+    them lets an exception of the actor's out. What they do with an actor they do through its
+    cell, so that the runtime is asked wherever it matters.
+
+    To make parts of: `new_threading_future`, `take_all`, `MeteredInbox`.
+
+    To be known: `belongs_to_a_runtime`, called with the names of a runtime's modules, if they are
+    not part of this package. Their lines are then not taken for those of the user.
 
 Who is who
     The *runner* is the thread that runs the actor's code right now. A *sender* is any thread, on
@@ -300,8 +306,9 @@ class RuntimeCell(Address):
     def put_in_front(self, meter: Meter) -> None:
         """Have a meter count what goes in and comes out, from now on.
 
-        Called by the runner, between two messages, once. It sets `attention` afterwards, so that
-        a loop that has `inbox.get` at hand fetches it anew.
+        Called by the runner, between two messages, once. A sender may have `inbox` at hand: what
+        it puts in there has to come out behind the meter all the same. `attention` is set
+        afterwards, so that a loop that has `inbox.get` at hand fetches it anew.
         """
 
     @by_default

@@ -47,12 +47,12 @@ Who is who
 The marks of a cell, which are written by the library and read by the runtime
     attention
         There is something to be seen to before the next message: the runner calls `attend()`
-        before it takes anything out of the inbox. Whoever sets it calls `wake_up()` *afterwards*.
+        before it takes anything out of the inbox. The setter calls `wake_up()` *afterwards*.
     stopped
         No message comes in any more; `attend()` answers `ENDED`. Never unset, but by a program
         that plays with `actor_stopped`.
     closed
-        Whatever is in the inbox is taken out by whoever put it there, and answered or reported.
+        Whatever is in the inbox is taken out by its sender, and answered or reported.
     actor
         The object whose code runs; another one after a restart, `None` when all is over. So a
         runner reads it anew for each step.
@@ -61,7 +61,7 @@ Invariants that every runtime keeps
     G1. One runner at a time. Between two of them, everything the one wrote can be read by the
         other.
     G3. When there is a letter in the inbox, or `attention` is set, of an actor that has begun, a
-        runner looks, or is going to; or whoever brought that about has not yet got to its
+        runner looks, or is going to; or the sender has not yet got to its
         `put()` or `wake_up()`. So a runner that goes to sleep says so first, and looks *then*.
     G4. A send blocks on no lock that the code below could hold. It calls nothing of the user's,
         but an inbox that the user's class has brought.
@@ -76,13 +76,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from pykka._cell.cell import Address
+from pykka._cell.cell import DOWN, ENDED, NOTHING, Address
 from pykka._cell.inbox import take_all
 from pykka._cell.metering import MeteredInbox
 from pykka._deadlock.stacks import runs_actor
 from pykka._deadlock.wait_graph import belongs_to_a_runtime
 from pykka._futures.threading_future import new_threading_future
-from pykka._lifecycle.invoke import DOWN, ENDED, NOTHING, attend, begin, handle, live
+from pykka._lifecycle.invoke import attend, begin, handle, live
 from pykka._lifecycle.termination import end_in_any_case, fall
 from pykka._util.thread_state import current
 
@@ -226,7 +226,7 @@ class RuntimeCell(Address):
     def take_child(self, child: Address, shutdown: float | None) -> None:
         """Take note that an actor ends with this one.
 
-        Called on the thread of whoever starts the child, which is the runner, or a task of the
+        Called on the thread of the starter of the child, which is the runner, or a task of the
         actor's. An override calls this one as well; it is for short cuts that are not to be taken
         with a parent.
         """
@@ -235,7 +235,7 @@ class RuntimeCell(Address):
     def claim_life(self) -> bool:
         """Take it on to run the actor, or to see that it never runs.
 
-        Called by the runtime before it runs any of the actor's code, and by whoever gives up a
+        Called by the runtime before it runs any of the actor's code, and by a starter that gives up a
         start that has failed. True for exactly one of them, who ends the life as well.
         """
         raise NotImplementedError
@@ -275,7 +275,7 @@ class RuntimeCell(Address):
     def wake_up(self) -> None:
         """Have the runner look at `attention`, although there may be nothing in the inbox.
 
-        Called by anybody, after a mark was set or a signal was added; also before the actor has
+        Called by any thread, after a mark was set or a signal was added; also before the actor has
         begun, and after it has ended, when it does nothing. It raises nothing of the user's. An
         actor that is down looks as well: its next instance, or its end, is a signal. By default
         a message that means nothing is put in, and into the bell of a supervised actor.
@@ -381,7 +381,7 @@ class RuntimeCell(Address):
     def cancel(self) -> None:
         """Interrupt what the actor awaits, and have it stop.
 
-        Called by whoever asks it to stop and does not want to wait for what it awaits; on any
+        Called by a closer that does not want to wait for what it awaits; on any
         thread. By default nothing can be interrupted, so it does nothing.
         """
 

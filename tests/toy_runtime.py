@@ -89,24 +89,20 @@ class BurstCell(RuntimeCell):
 
     def wake_up(self) -> None:
         self.is_woken = True
-        if self.turn.copy():  # unlike a bare look, that takes the list's lock
-            start_new_thread(run, (self,))
-
-    def takes_turn(self) -> bool:
         try:
-            self.turn.pop()
+            del self.turn[0]  # no signal handler can strike between this and the next line
+            start_new_thread(run, (self,))
         except IndexError:
-            return False  # another thread has it, or the actor has not begun, or has ended
-        return True
+            pass  # another thread has the turn, or the actor has not begun, or has ended
 
 
 def run(cell: BurstCell) -> None:
-    """Do what there is to be done for an actor, unless another thread is at it."""
-    while cell.is_woken and cell.takes_turn():
-        cell.is_woken = False
-        if cell.context.run(step, cell, handle_all, cell):
-            return
+    """Do what there is to be done for an actor; the thread has its turn."""
+    cell.is_woken = False
+    if not cell.context.run(step, cell, handle_all, cell):
         cell.turn.append(None)
+        if cell.is_woken:
+            cell.wake_up()
 
 
 def handle_all(cell: BurstCell) -> bool:

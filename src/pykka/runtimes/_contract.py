@@ -235,8 +235,8 @@ class RuntimeCell(Address):
     def claim_life(self) -> bool:
         """Take it on to run the actor, or to see that it never runs.
 
-        Called by the runtime before it runs any of the actor's code, and by a starter that gives up a
-        start that has failed. True for exactly one of them, who ends the life as well.
+        Called by the runtime before it runs any of the actor's code, and by a starter that gives
+        up a start that has failed. True for exactly one of them, who ends the life as well.
         """
         raise NotImplementedError
 

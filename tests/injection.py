@@ -6,10 +6,14 @@ If the handler raises, the exception appears there, as that of the very instruct
 runs a function again and again and raises at the first such place, then at the second, and so on,
 until the function gets through.
 
-The places are found with `sys.settrace` and `sys.setprofile`, in the functions of the package
-only. Each run has a thread of its own: what is raised between two instructions of an `except`
-block leaves the block's exception behind as the thread's current one, and it would turn up in the
-tests that follow.
+The places are found with `sys.settrace` and `sys.setprofile`, in the functions of the package, and
+in those of the modules `threading` and `queue` that it calls: these are not made for signal
+handlers that raise, and leave a lock locked, so the package must not use them where one may
+strike. To start a thread is left out; see guarantee G11.
+
+Each run has a thread of its own: what is raised between two instructions of an `except` block
+leaves the block's exception behind as the thread's current one, and it would turn up in the tests
+that follow.
 
 Neither hook sees all calls return; there, the exception is raised before the next instruction. If
 that belongs to another `try`, the place is left out.
@@ -18,6 +22,7 @@ that belongs to another `try`, the place is left out.
 from __future__ import annotations
 
 import dis
+import queue
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 _PACKAGE = pykka.__file__.removesuffix("__init__.py")
+_CALLED = (threading.__file__, queue.__file__)
+"""The modules of the standard library whose functions are struck if the package calls them."""
 
 
 class Interrupted(BaseException):
@@ -131,7 +138,7 @@ class _Tracer:
         """Where a frame calls something whose return nothing tells of."""
 
     def call(self, frame: FrameType, event: str, _arg: object) -> Any:
-        if not frame.f_code.co_filename.startswith(_PACKAGE):
+        if not _belongs_to_the_package(frame):
             return None
         frame.f_trace = self.step  # or Python 3.13 and newer forget the next line
         frame.f_trace_opcodes = True
@@ -169,6 +176,16 @@ class _Tracer:
             self.where = f"{code.co_filename}:{frame.f_lineno} in {code.co_name}"
             raise self.error
         self.passed += 1
+
+
+def _belongs_to_the_package(frame: FrameType) -> bool:
+    """Tell whether a function is of the package, or of `_CALLED` and called by it."""
+    caller: FrameType | None = frame
+    while caller is not None and caller.f_code.co_filename in _CALLED:
+        if caller.f_code is threading.Thread.start.__code__:
+            return False
+        caller = caller.f_back
+    return caller is not None and caller.f_code.co_filename.startswith(_PACKAGE)
 
 
 _cache: dict[CodeType, tuple[dict[int, str], list[Any]]] = {}

@@ -17,6 +17,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,45 @@ def interrupt_everywhere(
 
     assert inject(prepare, CtrlC, found) >= 1
     assert_everything_works()
+
+
+@pytest.mark.parametrize("way", ["kill without waiting", "stop without waiting"])
+def test_no_step_of_an_end_that_a_thread_waits_for_leaves_a_lock_locked(way: str) -> None:
+    """Whoever has read the event before is told of the end by it."""
+
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        ref = Threading.start()
+        event = ref.actor_stopped
+        waiter = pykka.ThreadingFuture[bool]()
+        thread = threading.Thread(target=lambda: waiter.set(event.wait()))
+        thread.start()
+
+        def check(interrupted: bool) -> None:
+            del interrupted
+            WAYS[way](ref)
+            assert waiter.get(timeout=PATIENCE)
+            thread.join(PATIENCE)
+            assert event.wait(timeout=PATIENCE)
+
+        return lambda: WAYS[way](ref), check
+
+    assert inject(prepare, CtrlC) >= 1
+
+
+@pytest.mark.parametrize("timeout", [0, 1e-6])
+def test_an_interrupted_wait_for_the_event_leaves_no_lock_locked(timeout: float) -> None:
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        ref = Threading.start()
+
+        def check(interrupted: bool) -> None:
+            del interrupted
+            ref.actor_stopped.set()
+            ref.when_terminated().get(timeout=PATIENCE)
+            assert ref.actor_stopped.wait(timeout=PATIENCE)
+
+        return lambda: ref.actor_stopped.wait(timeout), check
+
+    assert inject(prepare, CtrlC) >= 1
 
 
 def test_an_actor_that_is_busy_in_its_loop_is_killed_and_does_not_spin() -> None:

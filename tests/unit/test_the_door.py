@@ -93,7 +93,7 @@ FUTURES = {
 """What waits for a future, whose own `get()` is behind the door."""
 
 REASONS = dict.fromkeys(FUTURES, FUTURE) | {
-    ("_cell/cell.py", "StoppedEvent._wait", "super().wait(timeout)"): "called by the door",
+    ("_cell/cell.py", "StoppedEvent._wait", "lock.acquire()"): "the lock is new and free",
     ("_futures/awaiting.py", "_suspend", "future.get"): "run on a thread of the loop's executor",
     ("_futures/awaiting.py", "_suspend", "waiter.wait()"): "it is awaited",
     ("_futures/awaiting.py", "_TrioWaiter.wait", "self._event.wait()"): "it is awaited",
@@ -265,8 +265,8 @@ def test_every_reason_has_a_place() -> None:
         ),
         (
             "_cell/cell.py",
-            "_waiting.block(self, self._wait, state, timeout)",
-            "super().wait(timeout)",
+            "_waiting.block(self, lock.acquire, state, timeout)",
+            "lock.acquire(timeout=timeout)",
         ),
         (
             "_cell/cell.py",

@@ -37,6 +37,7 @@ Lazy parts
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from functools import partial
 from queue import SimpleQueue
@@ -630,15 +631,11 @@ class Address:
         event = self._event
         if event is None:
             event = fresh = StoppedEvent(self)
-            stopped = False
             for release in held(_first_look):
                 if self._event is None:
                     self._event = fresh
                 event = self._event
-                stopped = self.stopped
                 release()
-            if stopped:
-                event.announce()
         return event
 
     @property
@@ -849,16 +846,30 @@ def renew_locks() -> None:
 class StoppedEvent(threading.Event):
     """The `actor_stopped` event of an address.
 
-    The mark of the address is the truth; the event follows it. Setting the event sets the mark.
+    The mark of the address is the truth. Setting the event sets the mark.
+
+    Invariants
+        1. A thread that waits enters its lock in `_waiters`, and then looks at the mark; the
+           setter of the mark releases, after that, the locks that are entered. So one of the two
+           sees the other, and no lock guards the list. The one that a `threading.Event` has stays
+           locked if a signal handler raises right after it was taken, and a handler that stops
+           an actor would wait there for its own thread. So nothing here may use it.
+        2. To announce the event twice does no harm.
     """
 
     def __init__(self, address: Address) -> None:
         super().__init__()
         self._address = address
+        self._waiters: list[threading.Lock] = []
 
     _answered_by = None
     """Any thread may set it, so no actor in particular has to; see
     `pykka._deadlock.wait_graph.Awaited`."""
+
+    def __repr__(self) -> str:
+        cls = type(self)
+        status = "set" if self.is_set() else "unset"
+        return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: {status}>"
 
     def is_set(self) -> bool:
         return self._address.stopped
@@ -870,7 +881,7 @@ class StoppedEvent(threading.Event):
             state = current.state
             if timeout is None and state.worker is not None and state.worker.is_the_last():
                 self._bring(state)
-            _waiting.block(self, self._wait, state, timeout)
+            self._wait(state, timeout)
         return self.is_set()
 
     def _bring(self, state: ThreadState) -> None:
@@ -881,8 +892,15 @@ class StoppedEvent(threading.Event):
         if address.can_be_run:
             address.run_for(ended, state)
 
-    def _wait(self, _block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002 (a lock's signature)
-        super().wait(timeout)
+    def _wait(self, state: ThreadState, timeout: float | None) -> None:
+        lock = threading.Lock()
+        lock.acquire()
+        self._waiters.append(lock)
+        try:
+            if not self.is_set():
+                _waiting.block(self, lock.acquire, state, timeout)
+        finally:
+            self._waiters.remove(lock)
 
     def _has_outcome(self) -> bool:
         return self.is_set()
@@ -900,8 +918,9 @@ class StoppedEvent(threading.Event):
 
     def clear(self) -> None:
         self._address.stopped = False
-        super().clear()
 
     def announce(self) -> None:
         """Wake those who wait for the event."""
-        super().set()
+        for waiter in self._waiters.copy():
+            with contextlib.suppress(RuntimeError):  # it has been released already
+                waiter.release()

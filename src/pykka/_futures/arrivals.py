@@ -114,7 +114,8 @@ class Arrivals(Generic[T]):
 
     def close(self) -> None:
         """Wait for nothing any more."""
-        waiting = self._waiting
+        # A signal handler may have raised before there was anything to wait for.
+        waiting = getattr(self, "_waiting", None)
         while waiting:
             future, waiter = next(iter(waiting.items()))
             future._forget(waiter)

@@ -7,6 +7,7 @@ import contextvars
 import gc
 import random
 import signal
+import re
 import subprocess
 import sys
 import threading
@@ -537,7 +538,9 @@ def run_program(text: str) -> str:
         check=False,
         timeout=4 * PATIENCE,
     )
-    assert completed.stderr == ""
+    # On a busy machine, asyncio's debug mode says which step took long.
+    complaints = re.sub(r"Executing .+ took [0-9.]+ seconds\n", "", completed.stderr)
+    assert complaints == ""
     assert completed.returncode == 0
     return completed.stdout
 

@@ -6,8 +6,8 @@ import asyncio
 import contextvars
 import gc
 import random
-import signal
 import re
+import signal
 import subprocess
 import sys
 import threading

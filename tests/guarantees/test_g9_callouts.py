@@ -20,7 +20,7 @@ from tests.leaks import PATIENCE
 
 import pykka
 from pykka.resilience import Retry
-from pykka.supervision import ChildSpec, Supervisor
+from pykka.supervision import ChildSpec, ChildStartError, RestartLimitError, Supervisor
 from pykka.timers import MonotonicClock
 
 if TYPE_CHECKING:
@@ -392,6 +392,38 @@ def test_an_exception_that_raises_at_any_look(
     assert repr(reason)
     with pytest.raises(pykka.ActorDeadError):
         ref.tell("late")
+
+
+@pytest.mark.parametrize("error", ODD_ERRORS)
+def test_a_child_whose_exception_raises_at_any_look_is_restarted(
+    error: type[Exception], runtime: Runtime, bystander: pykka.ActorRef[Any]
+) -> None:
+    def on_receive(self: Any, message: Any) -> Any:
+        if message == "fail":
+            raise error
+        return message
+
+    spec = ChildSpec("odd", make(runtime, on_receive=on_receive))
+    supervisor = Supervisor.start([spec], max_restarts=1)
+    child = supervisor.proxy().get_child("odd").get()
+    child.tell("fail")
+    assert child.ask("fine", timeout=PATIENCE) == "fine"
+    child.tell("fail")
+    reason = supervisor.when_terminated().get(timeout=PATIENCE)
+    assert isinstance(reason, pykka.Failed)
+    assert isinstance(reason.exception, RestartLimitError)
+
+
+@pytest.mark.parametrize("error", ODD_ERRORS)
+def test_a_child_whose_exception_raises_at_any_look_cannot_be_started(
+    error: type[Exception], runtime: Runtime, bystander: pykka.ActorRef[Any]
+) -> None:
+    def on_start(self: Any) -> None:
+        raise error
+
+    spec = ChildSpec("odd", make(runtime, on_start=on_start))
+    with pytest.raises(ChildStartError, match="'odd'"):
+        Supervisor.start([spec])
 
 
 class OddInbox(queue.SimpleQueue):  # type: ignore[type-arg]

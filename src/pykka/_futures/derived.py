@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from pykka._deadlock.wait_graph import block
 from pykka._futures.deadline import Deadline
+from pykka._util.log import traceback_of
 from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _compute(compute: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> 
         return compute(values), None
     except Exception as error:
         # Without this function's frame; and this function's frame does not hold it either.
-        return None, (error, error.__traceback__ and error.__traceback__.tb_next)
+        return None, (error, getattr(traceback_of(error), "tb_next", None))
 
 
 def _computed(_values: Sequence[Any]) -> Any:

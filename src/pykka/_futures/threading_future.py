@@ -64,7 +64,7 @@ from pykka._futures.deadline import Deadline, check_timeout
 from pykka._futures.derived import Derivation, Lazy, Outcome, unwrap
 from pykka._futures.future import ALREADY_SET, Future
 from pykka._util.gil import HAS_GIL, arrivals
-from pykka._util.log import is_for_the_program, report_failure
+from pykka._util.log import is_for_the_program, report_failure, traceback_of
 from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
@@ -468,7 +468,7 @@ def _as_raised(
             )
             raise ValueError(msg)
     if isinstance(exc_info, BaseException):
-        return exc_info, exc_info.__traceback__
+        return exc_info, traceback_of(exc_info)
     try:
         kind, error, traceback = exc_info
     except (TypeError, ValueError):
@@ -481,7 +481,7 @@ def _as_raised(
             f"not {exc_info!r}"
         )
         raise TypeError(msg)
-    return error, traceback if traceback is not None else error.__traceback__
+    return error, traceback if traceback is not None else traceback_of(error)
 
 
 def _need_room() -> None:

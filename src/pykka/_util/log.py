@@ -212,10 +212,10 @@ LONGEST = 200
 
 def as_exc_info(error: BaseException) -> tuple[type[BaseException], BaseException, Any]:
     """An exception as `sys.exc_info()` has it. It is not asked itself, for it may raise."""
-    return type(error), error, _traceback_of(error)
+    return type(error), error, traceback_of(error)
 
 
-_traceback_of: Any = BaseException.__dict__["__traceback__"].__get__
+traceback_of: Any = BaseException.__dict__["__traceback__"].__get__
 
 
 def format_exception(error: BaseException, *, chain: bool = True) -> str:

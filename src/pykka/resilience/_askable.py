@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias,
 from pykka._futures.deadline import check_timeout
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._util.checks import check_clock, shorten
+from pykka._util.log import traceback_of
 from pykka.timers._clock import Clock, brief, default_clock, lengthy
 
 if TYPE_CHECKING:
@@ -315,7 +316,7 @@ def _read(future: ThreadingFuture[Any]) -> Outcome:
     try:
         return future.get(timeout=0), None
     except BaseException as error:
-        return None, (error, error.__traceback__)
+        return None, (error, traceback_of(error))
     finally:
         # The exception's traceback holds this frame; do not let the frame hold it in turn.
         del future

@@ -39,7 +39,7 @@ from pykka._util.checks import (
     in_seconds,
 )
 from pykka._util.locks import held
-from pykka._util.log import is_for_the_program
+from pykka._util.log import is_for_the_program, traceback_of
 from pykka.resilience._askable import (
     AskWrapper,
     Call,
@@ -254,7 +254,7 @@ class _Series:
                 self.answer.source = future
             call_when_done(future, functools.partial(self._end, number, future, alarm))
         except BaseException as error:
-            self._resolve((None, (error, error.__traceback__)))
+            self._resolve((None, (error, traceback_of(error))))
             if not isinstance(error, Exception):
                 raise
 
@@ -301,7 +301,7 @@ class _Series:
         except BaseException as error:
             if is_for_the_program(error):
                 raise  # what was interrupted is served again
-            self._resolve((None, (error, error.__traceback__)))
+            self._resolve((None, (error, traceback_of(error))))
 
     def _resolve(self, outcome: Outcome) -> None:
         if self.answer.end(outcome):

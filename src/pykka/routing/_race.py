@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pykka._exceptions import Timeout
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._util.checks import check_clock, check_number, in_seconds, shorten
+from pykka._util.log import traceback_of
 from pykka.timers._clock import lengthy
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Race:
         """See to a runner that has failed."""
         self._missing.discard(number)
         if not self._missing:
-            self.answer._try_resolve((None, (error, error.__traceback__)))
+            self.answer._try_resolve((None, (error, traceback_of(error))))
 
     def _time_is_up(self, _alarm: Alarm) -> None:
         error = Timeout(f"{self._whose} has got no answer within {in_seconds(self._within)}")

@@ -19,6 +19,7 @@ from pykka._cell.reasons import Failed, Reason, Stopped
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._util.checks import shorten
+from pykka._util.log import traceback_of
 from pykka.messages import handles
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Link:
             if outcome is None:
                 started._try_resolve((None, None))
             else:
-                started._try_resolve((None, (outcome, outcome.__traceback__)))
+                started._try_resolve((None, (outcome, traceback_of(outcome))))
             if kind != "ended" and not self._tells_all:
                 return
         self.supervisor.send(Envelope(Event(self, kind, reason)))

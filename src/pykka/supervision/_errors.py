@@ -7,7 +7,7 @@ quotes of the other: it names the exception that all began with, and the path to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pykka._cell.reasons import Failed
 from pykka._exceptions import ActorError
@@ -48,8 +48,11 @@ def describe(id: object, reason: Reason | BaseException) -> tuple[tuple[object, 
         id: The child that has failed.
         reason: Why, as far as its supervisor knows.
     """
-    cause = reason.exception if isinstance(reason, Failed) else reason
-    if isinstance(cause, SupervisionError) and cause._origin is not None:
+    # To ask an exception of the user's for its class may raise.
+    cause: Any = reason
+    if issubclass(type(cause), Failed):
+        cause = cause.exception
+    if issubclass(type(cause), SupervisionError) and cause._origin is not None:
         return (id, *cause._path), cause._origin
     return (id,), shorten(cause)
 

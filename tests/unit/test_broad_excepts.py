@@ -85,6 +85,7 @@ REASONS = {
     "timers._errands.Errands._start": SHUTS_DOWN,
     "timers._errands._report": USERS,
     "timers._errands.run": USERS,
+    "_cell.cell.StoppedEvent.announce": "a lock was released twice",
     "_util.locks.Bell.put": "a lock was released twice",
     "timers._clock.MonotonicClock._wake": SHUTS_DOWN,
     "_futures.ask.answer": FUTURES,

@@ -399,3 +399,29 @@ def test_texts_name_the_role() -> None:
     ]
     assert found == []
     assert len(TEXTS) > 100
+
+
+# --- exceptions that raise when they are looked at ----------------------------------------------
+
+
+def reads_of_tracebacks(source: str) -> list[int]:
+    """The lines in which an exception itself is asked for its traceback, which may raise."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "__traceback__"
+        and isinstance(node.ctx, ast.Load)
+    ]
+
+
+def test_no_exception_is_asked_for_its_traceback() -> None:
+    found = {
+        path.name: reads_of_tracebacks(path.read_text("utf-8")) for path in HERE.rglob("*.py")
+    }
+    lines = {name: lines for name, lines in found.items() if lines}
+    assert lines == {}, "use pykka._util.log.traceback_of()"
+
+
+def test_an_exception_that_is_asked_is_found() -> None:
+    assert reads_of_tracebacks("def f(error):\n    return error, error.__traceback__") == [2]

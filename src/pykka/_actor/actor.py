@@ -14,7 +14,7 @@ from pykka._lifecycle import invoke
 from pykka._lifecycle.termination import end
 from pykka._ref.ref import ref_at
 from pykka._system.system import ActorSystem, join_parent, start_with
-from pykka._util.log import logger
+from pykka._util.log import logger, traceback_of
 from pykka._util.thread_state import current
 from pykka.messages import _ActorStop
 
@@ -655,7 +655,7 @@ def _give_up_unborn(actor_class: type[Actor], error: BaseException) -> None:
     No other code knows of that actor. It is found in the frames that the exception has passed, so
     that a start that succeeds pays nothing for this.
     """
-    traceback = error.__traceback__
+    traceback = traceback_of(error)
     while traceback is not None:
         frame = traceback.tb_frame
         names = frame.f_code.co_varnames[: frame.f_code.co_argcount]

@@ -47,7 +47,7 @@ from pykka._futures.ask import CallAsk, answer, is_ask
 from pykka._futures.deadline import Deadline
 from pykka._statistics import InboxStatistics
 from pykka._util.locks import held
-from pykka._util.log import is_for_the_program
+from pykka._util.log import is_for_the_program, traceback_of
 from pykka._util.thread_state import current
 from pykka.inboxes._entries import Claim, Entry
 from pykka.inboxes._lanes import Lanes
@@ -398,7 +398,7 @@ class PolicyInbox(Lanes):
         try:
             if envelope.reply_to is None or is_for_the_program(error):
                 raise error
-            answer(envelope.reply_to, (None, (error, error.__traceback__)))
+            answer(envelope.reply_to, (None, (error, traceback_of(error))))
             if is_ask(envelope):
                 envelope.let_go()
             entry.envelope = None  # the traceback leads to frames that hold the entry

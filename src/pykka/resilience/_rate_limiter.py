@@ -38,6 +38,7 @@ from pykka._exceptions import RateLimitExceededError, Timeout
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._util.checks import check_count, check_span, in_seconds, shorten
 from pykka._util.locks import held
+from pykka._util.log import traceback_of
 from pykka.resilience._askable import (
     AskWrapper,
     Call,
@@ -244,7 +245,7 @@ class RateLimiter(AskWrapper):
         try:
             relay.follow(begin(self._target, message))
         except BaseException as error:
-            relay.end((None, (error, error.__traceback__)))
+            relay.end((None, (error, traceback_of(error))))
             if not isinstance(error, Exception):
                 raise
 

@@ -42,6 +42,7 @@ from pykka._futures.ask import Ask
 from pykka._lifecycle.invoke import handle
 from pykka._lifecycle.termination import stop_without_hook
 from pykka._util.gil import FENCE, NOTHING
+from pykka._util.log import traceback_of
 from pykka.messages import _ActorStop
 from pykka.runtimes.pool import run as running
 
@@ -122,7 +123,7 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
     except BaseException as error:
         # A signal handler raised, in between the parts of our own code. The caller gets that; and
         # no other waiter for the same answer may wait for ever.
-        future._try_resolve((None, (error, error.__traceback__)))
+        future._try_resolve((None, (error, traceback_of(error))))
         future._serve_again()  # perhaps it was resolved, and not everybody served
         raise
     finally:

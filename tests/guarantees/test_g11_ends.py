@@ -82,6 +82,7 @@ def test_a_kill_is_interrupted_everywhere(
     assert_everything_works()
 
 
+@pytest.mark.thinned
 @ERRORS
 @pytest.mark.parametrize("when", ["living", "dead"])
 def test_a_watch_is_interrupted_everywhere(when: str, error: type[Interrupted]) -> None:
@@ -199,6 +200,7 @@ def test_a_shutdown_is_interrupted_everywhere(
     assert_everything_works()
 
 
+@pytest.mark.thinned
 @ERRORS
 @RECORDERS
 def test_the_start_of_a_named_actor_is_interrupted_everywhere(

@@ -291,6 +291,7 @@ def test_a_get_hook_is_interrupted_everywhere() -> None:
     assert inject(prepare) >= 5
 
 
+@pytest.mark.thinned
 @RECORDERS
 @ERRORS
 def test_the_start_of_an_actor_is_interrupted_everywhere(
@@ -315,6 +316,7 @@ def test_the_start_of_an_actor_is_interrupted_everywhere(
     assert_everything_works()
 
 
+@pytest.mark.exhaustive
 def test_a_sender_that_buries_is_interrupted_everywhere() -> None:
     """The main thread finds messages of others in a closed inbox, and must not lose them."""
     found: list[object] = []

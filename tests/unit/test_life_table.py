@@ -144,6 +144,7 @@ DOORS = [
 ]
 
 
+@pytest.mark.thinned
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("mark", WRITTEN_IN)
 def test_a_third_module_that_writes_is_found(mark: str, door: str) -> None:

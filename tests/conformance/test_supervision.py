@@ -585,7 +585,8 @@ def test_a_child_that_is_killed_handles_no_more_and_runs_its_last_hook(
     gate.wait_until_entered()
     child.tell("never handled")
     stopped = office.ref.stop(block=False)
-    wait_until(lambda: not child.is_alive(), "it is killed")
+    # It is no longer alive a moment before it is told to look at that.
+    wait_until(lambda: not child.is_alive() and child._address.attention, "it is killed")
     gate.open()
     assert stopped.get(timeout=PATIENCE)
     assert [what for _name, what in diary.rest()] == ["on_start", "on_stop"]

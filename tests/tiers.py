@@ -1,7 +1,7 @@
 """The two tiers of the tests: how much is tried in each.
 
-The quick tier is for whoever changes something, and runs on every Python: it takes two minutes,
-so it is run often. The exhaustive tier is for what is to be accepted; it does everything that the
+The quick tier is for whoever changes something, and runs on every Python: it takes about two
+minutes, so it is run often. The exhaustive tier is for what is to be accepted; it does everything that the
 quick one does, and
 
 - runs the tests marked `exhaustive`, which take long and seldom find what no other test does,

@@ -1,8 +1,8 @@
 """The two tiers of the tests: how much is tried in each.
 
 The quick tier is for whoever changes something, and runs on every Python: it takes about two
-minutes, so it is run often. The exhaustive tier is for what is to be accepted; it does everything that the
-quick one does, and
+minutes, so it is run often. The exhaustive tier is for what is to be accepted; it does everything
+that the quick one does, and
 
 - runs the tests marked `exhaustive`, which take long and seldom find what no other test does,
 - runs those marked `thinned` with all combinations of their parameters, and not only with so many

@@ -133,6 +133,8 @@ def test_a_deep_set_wakes_the_tasks_that_await(frames: int) -> None:
     assert asyncio.run(main()) == [1] * 4
 
 
+# On Python 3.13, after many other tests, pytest has no room there to report what it ignores.
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("frames", DEPTHS)
 def test_a_deep_set_wakes_the_threads_that_wait(frames: int) -> None:
     future: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()

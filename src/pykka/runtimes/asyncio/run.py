@@ -108,7 +108,7 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
     while True:
         letter = nothing
         if address.attention:
-            letter = _attend(address)
+            letter = step(address, attend, address)
             if letter is ENDED:
                 return
             is_down = letter is DOWN
@@ -154,18 +154,6 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
             turn_ends = now() + SLICE
 
 
-@runs_actor(cell="address")
-def _attend(address: AsyncioAddress) -> Any:
-    """Do what `attend` does, as a step of the actor."""
-    state = current.state
-    outer = state.address
-    state.address = address
-    try:
-        return attend(address)
-    finally:
-        state.address = outer
-
-
 async def _complete(address: AsyncioAddress) -> None:
     """Await the coroutines that the actor's code has returned, and end what they belong to."""
     task: Any = address.task
@@ -185,7 +173,7 @@ async def _complete(address: AsyncioAddress) -> None:
         was_cancelled = not is_last and task.cancelling() and await task.was_cancelled(error)
         actor = address.actor
         if actor is None:
-            return  # it was abandoned, or the loop was closed meanwhile; see `…asyncio.loops`
+            return  # it was abandoned, or the loop was closed meanwhile; see `…asyncio.loop`
         if was_cancelled:
             if not issubclass(type(error), asyncio.CancelledError):
                 step(address, end, address, result, error)

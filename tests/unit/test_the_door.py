@@ -117,7 +117,6 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
         "RateLimiter._let_one_go",
         "door.acquire",
     ): "it does not wait for the lock",
-    ("_util/world.py", "World", "time.sleep"): "it is named, and not called",
     ("_util/locks.py", "Bell.__init__", "self._lock.acquire()"): "the lock is new and free",
     (
         "_util/locks.py",

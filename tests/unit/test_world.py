@@ -41,7 +41,7 @@ INBOX = "a queue that the real cell brings, whose reader waits behind the door"
 REPORTS = "how often a person is told something is measured in that person's time"
 HELPS = "what is done for a thread of the real world that nothing else can serve"
 LIMIT = "how long a lock can wait"
-CHOICE = "a default that is seen in a signature; what draws lots by default asks the world"
+CHOICE = "the default of a parameter, which a caller in another world can choose"
 
 REASONS: dict[str, dict[str, str]] = {
     "_cell/cell.py": {

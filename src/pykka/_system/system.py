@@ -138,12 +138,13 @@ class ActorSystem:
         Deadline(shutdown_timeout, "shutdown_timeout")  # refuses what is no number of seconds
         self._name = name if name is not None else f"system-{next(_numbers)}"
         world = current.state.world
-        self.clock: Clock = world.clock(default_clock) if clock is None else clock
+        usual_clock = world.clock(default_clock)
+        self.clock: Clock = usual_clock if clock is None else clock
         """What its timers go by."""
         self.events = EventBus()
         """The event bus of the system."""
         self.dead_letters = DeadLetters(
-            events=self.events, clock=world.monotonic, timer=world.clock(default_clock)
+            events=self.events, clock=world.monotonic, timer=usual_clock
         )
         """The dead letters of the system's actors: subscribe to them, or count them. Each is
         an event too, of the class `pykka.dead_letters.DeadLetter`."""

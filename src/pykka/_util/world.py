@@ -9,7 +9,7 @@ What goes through it
     - a wait for something that others have to do (`pykka._deadlock.wait_graph.block`, which is
       the one door for all of them),
     - the time that timeouts are measured by (`Deadline`),
-    - entropy (URNs) and chance (routers, back-off),
+    - entropy (URNs) and chance (routers),
     - the queues that readers wait in (`as_completed()`),
     - the clock of a system that is made, the default system, and the cells of actors that are
       made.
@@ -49,17 +49,11 @@ class World:
     monotonic = staticmethod(time.monotonic)
     """Returns the seconds since some moment, which never go backwards."""
 
-    sleep = staticmethod(time.sleep)
-    """Passes so many seconds, and does nothing else on this thread."""
-
     entropy = staticmethod(os.urandom)
     """Returns so many bytes that are not to be guessed."""
 
     new_random = staticmethod(random.Random)
     """Makes a source of chance for something that draws lots."""
-
-    draw = staticmethod(random.random)
-    """Draws one number from 0 up to 1."""
 
     new_queue: Callable[[], SimpleQueue[Any]] = SimpleQueue
     """Makes a queue that readers may wait in, by way of the door for all waits."""

@@ -108,18 +108,15 @@ class Actor:
         former: Any = self._pykka_address
         if former is not None and _is_made_already(self, is_meant=birth is not None):
             return
+        address = system = None
         if birth is not None:
             state.birth = None
-            address = birth.address
-            if address is None:
-                cell_class = state.world.cell_class(self._pykka_address_class)
-                address = cell_class(self, _home(birth.system))
-                address.adopt(birth)
-        else:
+            address, system = birth.address, birth.system
+        if address is None:
             cell_class = state.world.cell_class(self._pykka_address_class)
-            address = cell_class(self, _home(None))
-            if type(self).default_inbox is not None:
-                address.adopt(None)
+            address = cell_class(self, _home(system))
+            if birth is not None or type(self).default_inbox is not None:
+                address.adopt(birth)
         self._pykka_address = address
         self._actor_ref: ActorRef[Any] = ref_at(address)
 

@@ -12,11 +12,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The compiled files of the tests are kept, which saves much of the time, but not among the sources.
 TESTING = env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(abspath $(VENV))/pycache $(BIN)
-PYTEST = -m pytest --numprocesses auto --maxprocesses 4 --max-worker-restart 0
+PYTEST = -m pytest --max-worker-restart 0 --numprocesses
 # Many a quick test waits for something, so one process more than there are cores has work to do.
 PROCESSES = $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 	if [ "$$n" -lt 4 ]; then echo $$((n + 1)); else echo 4; fi)
-QUICKLY = -m pytest --numprocesses $(PROCESSES) --max-worker-restart 0
 # Python 3.12.1 crashes if one thread is traced by instruction and others for their coverage.
 CRASHES_IF_MEASURED = $(filter 3.12,$(shell scripts/pythons --version-of $(BIN)/python))
 # Not --quiet, which hides warnings even from --strict, so that nothing counts.
@@ -37,13 +36,13 @@ demo: $(VENV)/ready-demo ## run the main job: parse Python's own standard librar
 
 test: $(VENV)/ready-examples ## run the quick tests, in about two minutes; on another Python: make test PYTHON=…
 	@echo "The quick tests, on $$($(BIN)/python --version), take about two minutes on two cores …"
-	@$(TESTING)/python $(QUICKLY)
+	@$(TESTING)/python $(PYTEST) $(PROCESSES)
 	@echo "The quick tests have passed. make test-all and make stress try more."
 
 test-all: $(VENV)/ready-dev ## run the exhaustive tests, with coverage, in about ten minutes
 	@echo "The exhaustive tests, on $$($(BIN)/python --version), take about ten minutes on two cores …"
-	@$(if $(CRASHES_IF_MEASURED),$(TESTING)/python $(PYTEST) --exhaustive, \
-	$(BIN)/coverage erase && $(TESTING)/coverage run $(PYTEST) --exhaustive && \
+	@$(if $(CRASHES_IF_MEASURED),$(TESTING)/python $(PYTEST) auto --maxprocesses 4 --exhaustive, \
+	$(BIN)/coverage erase && $(TESTING)/coverage run $(PYTEST) auto --maxprocesses 4 --exhaustive && \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report)
 	@echo "The exhaustive tests have passed$(if $(CRASHES_IF_MEASURED),; coverage is not measured on Python 3.12)."
 

@@ -25,6 +25,7 @@ import pytest
 from tests.guarantees.test_g11_signal_handlers import assert_everything_works
 from tests.injection import Alarm, CtrlC, inject
 from tests.leaks import PATIENCE, wait_until
+from tests.sources import PACKAGE, SOURCES
 
 import pykka
 from pykka._lifecycle.kill import abandon
@@ -39,7 +40,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-PACKAGE = Path(pykka.__file__).parent
 
 MARKS = {"stopped", "ending", "closed", "killed", "is_over", "is_cancelled", "_ended", "actor"}
 """What is set on an address, a watch, an alarm or a system when it ends."""
@@ -369,11 +369,9 @@ REASONS = {
 
 def steps_of_ends() -> Iterator[tuple[str, str]]:
     """Every function of the package that sets a mark: its file and its qualified name."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text())
-        yield from (
-            (str(path.relative_to(PACKAGE)), name) for name in dict.fromkeys(_setters(tree, ""))
-        )
+    for path, source in SOURCES.items():
+        names = dict.fromkeys(_setters(ast.parse(source), ""))
+        yield from ((path, name) for name in names)
 
 
 def _setters(node: ast.AST, inside: str) -> Iterator[str]:

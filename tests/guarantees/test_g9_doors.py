@@ -6,14 +6,9 @@ becomes of what it raises; the program that finds them is tried with doors that 
 
 from __future__ import annotations
 
-import pathlib
-
 import pytest
 from tests.callouts import Place, find_unguarded
-
-import pykka
-
-PACKAGE = pathlib.Path(pykka.__file__).parent
+from tests.sources import SOURCES
 
 STARTER = "whoever starts the actor gets the exception, and there is no actor"
 SENDER = "whoever sends gets the exception, and nothing is sent"
@@ -94,13 +89,8 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
 }
 
 
-def source_of(path: str) -> str:
-    return (PACKAGE / path).read_text(encoding="utf-8")
-
-
 def test_every_place_is_guarded_or_known() -> None:
-    paths = [str(path.relative_to(PACKAGE).as_posix()) for path in PACKAGE.rglob("*.py")]
-    found = {path: find_unguarded(source_of(path)) for path in paths}
+    found = {path: find_unguarded(source) for path, source in SOURCES.items()}
     assert {path: places for path, places in found.items() if places} == {
         path: {Place(*place) for place in places} for path, places in KNOWN.items()
     }
@@ -181,7 +171,7 @@ OPEN_DOORS = [
 def test_a_door_that_is_left_open_is_found(
     path: str, door: str, way_round: str, what: str
 ) -> None:
-    source = source_of(path)
+    source = SOURCES[path]
     assert door in source
     found = find_unguarded(source.replace(door, way_round)) - find_unguarded(source)
     assert what in {place.what for place in found}

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pykka
+from tests.sources import SOURCES, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,12 +148,11 @@ def _always_raises_it(handler: ast.ExceptHandler) -> bool:
 
 
 def all_places() -> set[str]:
-    root = Path(str(pykka.__file__)).parent
-    found: set[str] = set()
-    for file in root.rglob("*.py"):
-        module = ".".join(file.relative_to(root).with_suffix("").parts)
-        found.update(places(ast.parse(file.read_text(encoding="utf-8")), module))
-    return found
+    return {
+        place
+        for path, source in SOURCES.items()
+        for place in places(ast.parse(source), name_of(path))
+    }
 
 
 def test_each_place_has_a_reason() -> None:

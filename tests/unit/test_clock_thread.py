@@ -7,12 +7,12 @@ import contextlib
 import logging
 import queue
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE, wait_until
-from tests.on_the_clock import LIBRARY, watch
+from tests.on_the_clock import watch
+from tests.sources import SOURCES
 from tests.unit.clocks import Prompt
 
 import pykka
@@ -375,11 +375,6 @@ RINGERS = {
 """Who calls `ring()`: the clocks' one door. (What `derived` has is no alarm.)"""
 
 
-def sources() -> dict[str, str]:
-    root = Path(LIBRARY)
-    return {str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*.py"))}
-
-
 def functions(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, ast.AST]]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -442,7 +437,7 @@ def complaints(texts: dict[str, str]) -> list[str]:
 
 
 def test_what_rings_on_a_clocks_thread_is_known() -> None:
-    assert complaints(sources()) == []
+    assert complaints(SOURCES) == []
     assert {
         each.__name__ for each in _clock._brief if each.__module__.startswith("pykka")
     } == BRIEF
@@ -467,7 +462,7 @@ PLANTED = {
 @pytest.mark.parametrize("planted", PLANTED)
 def test_another_way_to_the_clocks_thread_is_found_in_the_sources(planted: str) -> None:
     file, old, new = PLANTED[planted]
-    texts = sources()
+    texts = SOURCES.copy()
     assert old in texts[file]
     texts[file] = texts[file].replace(old, new)
     assert complaints(texts)

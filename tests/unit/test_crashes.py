@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE
+from tests.sources import SOURCES
 
 import pykka
 from pykka._system import crashes as _crashes
@@ -444,11 +445,7 @@ def made_in(source: str) -> list[str]:
 
 
 def test_it_is_made_where_the_reason_is_known() -> None:
-    package = pathlib.Path(pykka.__file__).parent
-    found = {
-        str(path.relative_to(package)): made_in(path.read_text(encoding="utf-8"))
-        for path in package.rglob("*.py")
-    }
+    found = {path: made_in(source) for path, source in SOURCES.items()}
     assert {path: names for path, names in found.items() if names} == MAKERS | OTHERS
 
 

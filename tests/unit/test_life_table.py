@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ast
 import itertools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.interleave import Scenario, explore, step
 from tests.life import Witness, combination, require_legal, rests, state_of, states_of
+from tests.sources import SOURCES
 
 import pykka
 from pykka._cell.cell import Address
@@ -23,7 +23,6 @@ from pykka._cell.life_table import FLAGS, FOLLOWS, STATES, TOKEN_MOVED_IN, WRITT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-PACKAGE = Path(pykka.__file__).parent
 
 # --- the table
 
@@ -88,11 +87,6 @@ NO_MARKS = {
 Module = tuple[str, str]
 
 
-def modules() -> Iterator[Module]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).as_posix(), path.read_text()
-
-
 def writers(sources: Iterable[Module]) -> dict[str, set[str]]:
     """The modules that write each mark, in whatever way."""
     found: dict[str, set[str]] = {mark: set() for mark in WRITTEN_IN}
@@ -121,7 +115,7 @@ def _written(node: ast.AST) -> str | None:
 
 
 def test_each_mark_is_written_where_the_table_says() -> None:
-    assert writers(modules()) == {mark: set(where) for mark, where in WRITTEN_IN.items()}
+    assert writers(SOURCES.items()) == {mark: set(where) for mark, where in WRITTEN_IN.items()}
 
 
 def test_that_is_at_most_two_modules() -> None:
@@ -151,8 +145,7 @@ def test_a_third_module_that_writes_is_found(mark: str, door: str) -> None:
     """Planted in three modules of which none may."""
     for name in ("_lifecycle/restart.py", "_system/system.py", "runtimes/asyncio/run.py"):
         planted = f"def f(address):\n    {door.format(f'address.{mark}', mark)}\n"
-        sources = [(n, s + planted if n == name else s) for n, s in modules() if n == name]
-        assert writers(sources)[mark] == {name}
+        assert writers([(name, SOURCES[name] + planted)])[mark] == {name}
 
 
 def movers(sources: Iterable[Module]) -> dict[str, set[str]]:
@@ -191,7 +184,7 @@ def _is_turn(node: ast.AST | None) -> bool:
 
 
 def test_the_token_of_a_turn_is_moved_where_the_table_says() -> None:
-    assert movers(modules()) == TOKEN_MOVED_IN
+    assert movers(SOURCES.items()) == TOKEN_MOVED_IN
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,12 @@ import asyncio
 import gc
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.leaks import PATIENCE
+from tests.sources import SOURCES, name_of
 
-import pykka
 from pykka._deadlock import stacks
 
 
@@ -71,20 +70,15 @@ def test_no_thread_turns_it_on_while_another_needs_it_off(
 
 # --- which actor a thread runs is read from local variables -------------------------------------
 
-PACKAGE = Path(pykka.__file__).parent
-
 RECORDS = {"self", "child"}
 """Their `address` is not that of the actor that the thread runs."""
 
 
-MODULES = {
-    ".".join(("pykka", *file.relative_to(PACKAGE).with_suffix("").parts)): file
-    for file in sorted(PACKAGE.rglob("*.py"))
-}
+MODULES = {f"pykka.{name_of(path)}": source for path, source in SOURCES.items()}
 
 
 def parse(module: str) -> ast.Module:
-    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    return ast.parse(MODULES[module])
 
 
 def enters_an_actor(function: ast.AST) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE, wait_until
+from tests.sources import SOURCES
 
 import pykka
 from pykka import routing
@@ -416,11 +417,10 @@ def reads_of_tracebacks(source: str) -> list[int]:
 
 
 def test_no_exception_is_asked_for_its_traceback() -> None:
-    found = {
-        path.name: reads_of_tracebacks(path.read_text("utf-8")) for path in HERE.rglob("*.py")
-    }
-    lines = {name: lines for name, lines in found.items() if lines}
-    assert lines == {}, "use pykka._util.log.traceback_of()"
+    found = {path: reads_of_tracebacks(source) for path, source in SOURCES.items()}
+    assert {path: lines for path, lines in found.items() if lines} == {}, (
+        "use pykka._util.log.traceback_of()"
+    )
 
 
 def test_an_exception_that_is_asked_is_found() -> None:

@@ -9,17 +9,14 @@ could. Each of them is inside of a call of `block()`, or has its reason here.
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-
-import pykka
+from tests.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PACKAGE = Path(pykka.__file__).parent
 
 ALWAYS = {"acquire", "wait", "sleep", "join", "result", "select", "run_until_complete", "recv"}
 """Methods and functions that block, whatever they are called with. (`sleep()` of asyncio and
@@ -220,11 +217,7 @@ def _can_block(call: ast.Call) -> bool:
 
 def all_places() -> list[Place]:
     """All places of the package."""
-    return [
-        place
-        for path in sorted(PACKAGE.rglob("*.py"))
-        for place in places(path.relative_to(PACKAGE).as_posix(), path.read_text())
-    ]
+    return [place for file, source in SOURCES.items() for place in places(file, source)]
 
 
 def without_reason(found: list[Place]) -> list[Place]:
@@ -280,7 +273,7 @@ def test_every_reason_has_a_place() -> None:
     ],
 )
 def test_a_wait_that_goes_round_the_door_is_found(file: str, through: str, past: str) -> None:
-    source = (PACKAGE / file).read_text()
+    source = SOURCES[file]
     assert without_reason(list(places(file, source))) == []
     assert source.count(through) == 1
     found = without_reason(list(places(file, source.replace(through, past))))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import random
 import threading
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE
+from tests.sources import SOURCES
 
 import pykka
 from pykka import dead_letters, routing
@@ -22,8 +22,6 @@ from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-PACKAGE = Path(pykka.__file__).parent
 
 MODULES = {"_thread", "queue", "random", "threading", "time"}
 
@@ -161,11 +159,7 @@ def without_reason(file: str, source: str) -> set[str]:
     return {use for use in uses(source) if use not in known}
 
 
-FILES = {
-    str(file.relative_to(PACKAGE)): file.read_text(encoding="utf-8")
-    for file in sorted(PACKAGE.rglob("*.py"))
-    if file.name != "world.py"
-}
+FILES = {file: text for file, text in SOURCES.items() if file != "_util/world.py"}
 
 
 def test_each_use_goes_through_the_world_or_has_a_reason() -> None:

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import combinations
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
 Item = TypeVar("Item")
 PREEMPTIONS = 2
@@ -65,6 +65,18 @@ def preemptions(wanted: int | None) -> int | None:
 def repetitions(wanted: int) -> int:
     """How often a test repeats what it does to find a race, if it is to be so often."""
     return wanted if _Tier.is_exhaustive else wanted // 4
+
+
+def every_other(cases: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """What a test that takes long is tried with: the first, third, … in the exhaustive tier only.
+
+    Args:
+        cases: The arguments of the test, a tuple for each time.
+    """
+    return [
+        pytest.param(*case, marks=() if number % 2 else pytest.mark.exhaustive)
+        for number, case in enumerate(cases)
+    ]
 
 
 def leave_out(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.interleave import Scenario, begin_anew, explore, fate, saw, step
 from tests.life import require_legal
+from tests.tiers import every_other
 
 import pykka
 from pykka._cell.cell import Address
@@ -386,14 +387,8 @@ SENDERS = [
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(
     "senders",
-    [
-        pytest.param(
-            senders,
-            id="+".join(senders.values()),
-            marks=() if number % 2 else pytest.mark.exhaustive,
-        )
-        for number, senders in enumerate(SENDERS)
-    ],
+    every_other((senders,) for senders in SENDERS),
+    ids=lambda senders: "+".join(senders.values()),
 )
 def test_every_interleaving(senders: dict[str, str], workers: int) -> None:
     """With few preemptions; `tests/stress/test_interleavings_of_turns.py` has more."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.inboxes import Undertaker, make_inbox
 from tests.interleave import Abandoned, Scenario, explore, saw, step
+from tests.tiers import every_other
 
 import pykka
 from pykka._envelope import Envelope
@@ -316,13 +317,7 @@ the test has."""
 
 
 @pytest.mark.usefixtures("untraced")
-@pytest.mark.parametrize(
-    ("spec", "before", "tasks"),
-    [
-        pytest.param(*race[:3], marks=() if number % 2 else pytest.mark.exhaustive)
-        for number, race in enumerate(RACES)
-    ],
-)
+@pytest.mark.parametrize(("spec", "before", "tasks"), every_other(race[:3] for race in RACES))
 def test_every_message_has_one_fate_and_nobody_waits_for_ever(
     spec: InboxSpec, before: int, tasks: dict[str, str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from tests.pool.tools import Agent, ThreadAgent
 
 import pykka
 from pykka._cell.reasons import Abandoned, Killed
+from pykka._envelope import Envelope
 from pykka._system import shutdown as _shutdown
 
 if TYPE_CHECKING:
@@ -159,3 +161,35 @@ def test_a_shutdown_that_is_interrupted_still_asks_all_to_stop(
     gate.open()
     last.when_terminated().get(timeout=PATIENCE)
     assert system.everybody() == []
+
+
+def test_a_late_sender_does_not_take_what_wakes_the_thread_of_an_abandoned_actor() -> None:
+    """It stands before its inbox, abandoned and closed, when the inbox is emptied once more."""
+    stands_before_it, may_take = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+
+    class Slow(queue.Queue[Any]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002
+            if block:
+                stands_before_it.set()
+                assert may_take.wait(PATIENCE)
+            return super().get(block, timeout)
+
+    class Waiting(pykka.ThreadingActor):
+        @staticmethod
+        def _create_actor_inbox() -> Any:
+            return Slow()
+
+        def on_start(self) -> None:
+            threads.append(threading.current_thread())
+
+    ref = Waiting.start()
+    address = ref._address
+    assert stands_before_it.wait(PATIENCE)
+    assert ref.kill(deadline=0.001) is True
+    assert isinstance(ref.when_terminated().get(timeout=PATIENCE), Abandoned)
+    # A sender comes now that looked whether the actor was alive before all this.
+    address.send(Envelope("late"))
+    may_take.set()
+    threads[0].join(PATIENCE)
+    assert not threads[0].is_alive()

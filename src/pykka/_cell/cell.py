@@ -697,8 +697,16 @@ class Address:
         return count(self.inner_inbox())
 
     def take_all(self, into: list[Any]) -> None:
-        """Move everything that is in the inbox to the end of a list."""
-        take_all(self.inbox, into)
+        """Move everything that is in the inbox to the end of a list.
+
+        Invariant: the thread of an abandoned actor, which may wait in `inbox.get()`, finds a
+        wake-up there. So whoever takes it away puts another in *after* that.
+        """
+        try:
+            take_all(self.inbox, into)
+        finally:
+            if self.extras is not None and self.extras.is_abandoned:
+                self.wake_up()
 
     def wake_up(self) -> None:
         """Make the actor's thread look at the marks."""

@@ -21,7 +21,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pykka._cell.reasons import Failed, Killed, Reason, Stopped
+from pykka._cell.reasons import Abandoned, Failed, Killed, Reason, Stopped
 from pykka._util.for_each import call, for_each
 from pykka._util.locks import held
 
@@ -194,6 +194,11 @@ class Extras:
     def note_reason(self, reason: Reason) -> None:
         """Enter why the actor has ended, if nothing is entered yet."""
         self.reason.append(Killed() if self.killed and isinstance(reason, Stopped) else reason)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the actor counts as ended although its code is still running."""
+        return bool(self.reason) and type(self.reason[0]) is Abandoned
 
     def close(self, address: Address) -> None:
         """Let go of everything, and tell those who watch. It may be done twice."""

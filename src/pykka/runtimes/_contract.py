@@ -294,7 +294,8 @@ class RuntimeCell(Address):
         """Move all letters to the end of a list, in order.
 
         Called by the closer, and by a sender that finds the cell closed; by several at a time.
-        Whatever was put in before the call is moved by one of them, and by one only.
+        Whatever was put in before the call is moved by one of them, and by one only. By default
+        it wakes the runner of an abandoned actor anew, which may wait for what was moved.
         """
 
     @by_default

@@ -169,7 +169,7 @@ def test_a_late_sender_does_not_take_what_wakes_the_thread_of_an_abandoned_actor
     threads: list[threading.Thread] = []
 
     class Slow(queue.Queue[Any]):
-        def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
             if block:
                 stands_before_it.set()
                 assert may_take.wait(PATIENCE)

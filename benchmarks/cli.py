@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from benchmarks import comparison, free_threaded, machine, report
 from benchmarks.adapters import ADAPTERS
 from benchmarks.environments import HOME, ROOT, Site, make_all
 from benchmarks.plan import UnknownNameError, make_plan
-from benchmarks.progress import show
+from benchmarks.progress import Progress
 from benchmarks.report import was_measured
 from benchmarks.results import Run
 from benchmarks.runner import Runner, begin, steps
@@ -160,7 +162,7 @@ def _run(options: argparse.Namespace) -> int:
     run, tasks = open_run(site, form, out, options)
     if not run.measurements and out.exists():
         shutil.copyfile(out, HOME / f"{out.stem}-before.json")
-    with show(steps(tasks)) as progress:
+    with Progress(steps(tasks)) as progress:
         Runner(site, run, tasks, progress, lambda run: run.save(out)).go()
     _print(run)
     print(f"\nResults: {out}", file=sys.stderr)
@@ -175,11 +177,11 @@ def _free_threaded(options: argparse.Namespace) -> int:
     if not free_threaded.is_free_threaded(shutil.which(python) or python):
         print(f"{python} is not a free-threaded Python, 3.13 or newer.", file=sys.stderr)
         return 2
-    pair = free_threaded.measure(Site(python), Site(), options.out, options.rounds, show)
-    print(free_threaded.as_text(pair))
+    pair = free_threaded.measure(Site(python), Site(), options.out, options.rounds, Progress)
+    console = _console()
+    console.print(free_threaded.table(*pair), free_threaded.goals(*pair))
     for run in pair:
-        for problem in report.problems(run):
-            print(f"  {problem}")
+        console.print(*report.problems(run), sep="\n")
     print(f"\nResults: {options.out}", file=sys.stderr)
     return 0
 
@@ -219,20 +221,30 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _print(run: Run) -> None:
-    print("\n".join(report.describe(run)))
-    print(f"\n{report.comparison(run).as_text()}")
+    console = _console()
+    console.print(*report.describe(run), sep="\n")
+    console.print("", report.comparison(run), sep="\n")
     if was_measured(run, run.pooled):
-        print(f"\n{report.pooled(run).as_text()}")
-    others = report.everybody(run, report.EVERYTHING)
-    print(f"\nMedians of all implementations:\n\n{others.as_text()}")
+        console.print(report.pooled(run))
+    console.print("Medians of all implementations:", "", sep="\n")
+    console.print(report.everybody(run, report.EVERYTHING))
     for each in run.curves:
         if report.curve_points(run, each["workload"]):
             for metric in run.workloads[each["workload"]]["metrics"]:
                 table = report.curve(run, each["workload"], each["parameter"], metric)
-                print(f"\n{each['title']}: {metric['name']}\n\n{table.as_text()}")
-    print(f"\n{report.targets(run).as_text()}")
-    for problem in report.problems(run):
-        print(f"  {problem}")
+                console.print(f"{each['title']}: {metric['name']}", "", table, sep="\n")
+    console.print(report.targets(run))
+    console.print(*report.problems(run), sep="\n")
+
+
+def _console() -> Console:
+    """What prints as wide as the terminal is; without one, as wide as a table is."""
+    return Console(
+        width=None if sys.stdout.isatty() else _WIDEST, markup=False, emoji=False, highlight=False
+    )
+
+
+_WIDEST = 1_000
 
 
 def _page(options: argparse.Namespace) -> int:
@@ -247,5 +259,5 @@ def _page(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     before, after = Run.load(options.before), Run.load(options.after)
     changes = comparison.compare(before, after, threshold=options.threshold)
-    print(comparison.as_text(before, after, changes))
+    _console().print(*comparison.told(before, after, changes), sep="\n")
     return 0

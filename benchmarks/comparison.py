@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import quantity
-from benchmarks.report import Row, Table, rows
-from benchmarks.stats import paired_ratios, rank_sum_probability, spread
+from benchmarks.report import EVERYTHING, Row, Table, rows
+from benchmarks.stats import paired_ratios, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 THRESHOLD = 0.05
 CHANCE = 0.01
-GROUPS = ("feel", "savina", "curve")
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,12 @@ class Change:
 def compare(before: Run, after: Run, *, threshold: float = THRESHOLD) -> list[Change]:
     """All figures of both runs."""
     old = {
-        (row.workload, row.metric["name"]): row for group in GROUPS for row in rows(before, group)
+        (row.workload, row.metric["name"]): row
+        for group in EVERYTHING
+        for row in rows(before, group)
     }
     changes: list[Change] = []
-    for group in GROUPS:
+    for group in EVERYTHING:
         for row in rows(after, group):
             was = old.get((row.workload, row.metric["name"]))
             same_work = was is not None and (
@@ -90,6 +91,26 @@ def _changes(before: Run, after: Run, was: Row, now: Row, threshold: float) -> I
         yield Change(now.title, title, *texts, factor, probability, verdict, relative=relative)
 
 
+FEW = 8
+"""Samples of so many values at most are compared exactly, although some values are equal."""
+
+
+def rank_sum_probability(one: Sequence[float], other: Sequence[float]) -> float:
+    """How likely two samples differ by so much though they are of one kind (two-sided).
+
+    This is the test of Wilcoxon, Mann and Whitney, which assumes nothing about how the values are
+    distributed. It is exact if the samples are small.
+    """
+    # Takes a second, which only those who compare have to wait.
+    from scipy.stats import PermutationMethod, mannwhitneyu  # noqa: PLC0415
+
+    # Among values that are equal, scipy approximates unless it is told otherwise.
+    are_some_equal = len({*one, *other}) < len(one) + len(other)
+    is_small = 1 < min(len(one), len(other)) <= max(len(one), len(other)) <= FEW
+    method = PermutationMethod(n_resamples=13_000) if are_some_equal and is_small else "auto"
+    return float(mannwhitneyu(one, other, method=method).pvalue)
+
+
 def _relative(
     before: Run, after: Run, was: Row, now: Row, adapter: str
 ) -> tuple[list[float], list[float]] | None:
@@ -109,42 +130,49 @@ def _verdict(factor: float, probability: float, threshold: float, unit: str) -> 
     return names[0] if factor > 1 else names[1]
 
 
-def as_text(before: Run, after: Run, changes: Sequence[Change]) -> str:
+def told(before: Run, after: Run, changes: Sequence[Change]) -> list[str | Table]:
     """What changed, as a table, and what did not, as a number."""
-    lines = [f"before: {before.started}, sources {before.sources.get('digest', '')}"]
-    lines.append(f"after:  {after.started}, sources {after.sources.get('digest', '')}")
+    found: list[str | Table] = [
+        f"before: {before.started}, sources {before.sources.get('digest', '')}",
+        f"after:  {after.started}, sources {after.sources.get('digest', '')}",
+    ]
     for what, one, other in (
         ("machine", before.machine.get("processor"), after.machine.get("processor")),
         ("Python", before.python, after.python),
     ):
         if one != other:
-            lines.append(f"The two runs differ in {what}: {one}, {other}.")
+            found.append(f"The two runs differ in {what}: {one}, {other}.")
     changes, lonely = _in_both(changes)
-    lines += [f"{adapter} was measured in one of the two runs only." for adapter in lonely]
-    told = [change for change in changes if change.verdict != "same"]
-    if told:
-        table = Table(["", "", "before", "after", "factor", "chance", "verdict"], [])
-        for change in sorted(told, key=lambda change: change.factor):
-            table.rows.append(
-                [
-                    change.title,
-                    change.adapter,
-                    change.before,
-                    change.after,
-                    f"{change.factor:.2f}{' of the floor' if change.relative else ''}",
-                    f"{change.probability:.3f}",
-                    change.verdict,
-                ]
-            )
-        lines += ["", table.as_text()]
-    unchanged = len(changes) - len(told)
-    lines += ["", f"{len(told)} changed, {unchanged} did not, beyond the noise."]
+    found += [f"{adapter} was measured in one of the two runs only." for adapter in lonely]
+    changed = [change for change in changes if change.verdict != "same"]
+    if changed:
+        found += [_table(changed)]
+    found.append(
+        f"{len(changed)} changed, {len(changes) - len(changed)} did not, beyond the noise."
+    )
     by_chance = len(changes) * CHANCE
-    if told and by_chance >= 1:
-        lines.append(f"Of so many figures, {by_chance:.0f} would differ so much by chance alone.")
+    if changed and by_chance >= 1:
+        found.append(f"Of so many figures, {by_chance:.0f} would differ so much by chance alone.")
     if any(min(_rounds(run)) < _ENOUGH for run in (before, after) if run.measurements):
-        lines.append(f"With fewer than {_ENOUGH} rounds in each run, no change can be told apart.")
-    return "\n".join(lines)
+        found.append(f"With fewer than {_ENOUGH} rounds in each run, no change can be told apart.")
+    return found
+
+
+def _table(changes: Sequence[Change]) -> Table:
+    table = Table(["", "", "before", "after", "factor", "chance", "verdict"], [])
+    for change in sorted(changes, key=lambda change: change.factor):
+        table.rows.append(
+            [
+                change.title,
+                change.adapter,
+                change.before,
+                change.after,
+                f"{change.factor:.2f}{' of the floor' if change.relative else ''}",
+                f"{change.probability:.3f}",
+                change.verdict,
+            ]
+        )
+    return table
 
 
 def _in_both(changes: Sequence[Change]) -> tuple[list[Change], list[str]]:

@@ -45,4 +45,11 @@ CURVES = (
         "nodes",
         (2, 8, 32, 128, 512, 2_048),
     ),
+    Curve(
+        "timers",
+        "From a thousand timers to a million",
+        "timers",
+        "timers",
+        (1_000, 10_000, 100_000, 1_000_000),
+    ),
 )

@@ -14,6 +14,7 @@ _STEPS: dict[str, Sequence[tuple[float, str]]] = {
     Unit.SECONDS: [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")],
     Unit.BYTES: [(1024.0**3, "GiB"), (1024.0**2, "MiB"), (1024.0, "KiB"), (1.0, "B")],
     Unit.TIMES: [(1.0, "×")],
+    Unit.PART: [(0.01, "%")],
     Unit.PER_SECOND: [(1e6, "M/s"), (1e3, "k/s"), (1.0, "/s")],
 }
 

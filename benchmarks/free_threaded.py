@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from benchmarks.environments import Site
     from benchmarks.plan import Task
-    from benchmarks.progress import Bar, Lines
+    from benchmarks.progress import Progress
     from benchmarks.stats import Spread
 
 WORKLOADS = (
@@ -100,7 +100,7 @@ def twin(file: Path) -> Path:
 
 
 def measure(
-    free: Site, other: Site, out: Path, rounds: int, progress: Callable[[int], Bar | Lines]
+    free: Site, other: Site, out: Path, rounds: int, progress: Callable[[int], Progress]
 ) -> tuple[Run, Run]:
     """Measure on both builds, and keep the results.
 
@@ -219,8 +219,3 @@ def as_markdown(pair: tuple[Run, Run] | None) -> str:
         table(free, other).as_markdown(),
     ]
     return "\n\n".join(parts)
-
-
-def as_text(pair: tuple[Run, Run]) -> str:
-    """Both tables, for a terminal."""
-    return f"{table(*pair).as_text()}\n\n{goals(*pair).as_text()}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import cpuinfo
+import psutil
 
 from benchmarks.environments import ROOT
 
@@ -29,14 +31,14 @@ PRESENTATION = (
 def describe_machine() -> dict[str, Any]:
     """Processor, memory and operating system; nothing that names the machine."""
     return {
-        "processor": _processor(),
+        "processor": cpuinfo.get_cpu_info().get("brand_raw", "unknown"),
         "cores": _cores(),
-        "memory_bytes": _memory(),
+        "memory_bytes": psutil.virtual_memory().total,
         "system": platform.system(),
         "kernel": platform.release().partition("-")[0],
         "distribution": _distribution(),
         "architecture": platform.machine(),
-        "load_at_start": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "load_at_start": round(psutil.getloadavg()[0], 2),
     }
 
 
@@ -72,27 +74,12 @@ def without_paths(text: str) -> str:
     return text
 
 
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or "unknown"
-
-
 def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
+    """How many this process may use."""
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):
+        return len(process.cpu_affinity())
+    return psutil.cpu_count() or 1
 
 
 def _distribution() -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import signal
-import subprocess
 import tempfile
 import time
-import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import memory
-from benchmarks.environments import ENVIRONMENTS, ROOT
+import psutil
+
+from benchmarks.environments import ENVIRONMENTS
+from benchmarks.processes import Family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +28,6 @@ MOST_MEMORY = 4 * 1024**3
 """Bytes for all processes of one measurement."""
 LOOK_EVERY = 0.25
 """Seconds between two looks at the memory."""
-LOOKS_IN_VAIN = 3
-"""How often nobody is found until it is believed that nobody is left."""
 
 
 @dataclass(frozen=True)
@@ -72,22 +69,13 @@ def describe(site: Site, adapter: Adapter) -> Outcome:
 
 def _in_child(site: Site, adapter: Adapter, spec: dict[str, Any], deadline: float) -> Outcome:
     environment = ENVIRONMENTS[adapter.environment]
-    mark = uuid.uuid4().hex
+    family = Family()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         result = Path(folder) / "result"
         command = [str(site.interpreter(environment)), "-m", "benchmarks.child"]
-        process = subprocess.Popen(  # noqa: S603 (our own program)
-            [*command, json.dumps(spec), str(result)],
-            cwd=ROOT,
-            env={**site.variables(environment), memory.MARK: mark},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            gone_too_far = _watch(process, mark, deadline)
-        finally:
-            _end_all(process, mark)
+        command += [json.dumps(spec), str(result)]
+        with family.started(command, site.variables(environment)) as process:
+            gone_too_far = _watch(process, family, deadline)
         if gone_too_far is not None:
             return gone_too_far
         try:
@@ -98,54 +86,17 @@ def _in_child(site: Site, adapter: Adapter, spec: dict[str, Any], deadline: floa
     return Outcome(status, values, reason, found)
 
 
-def _watch(process: subprocess.Popen[bytes], mark: str, deadline: float) -> Outcome | None:
+def _watch(process: psutil.Popen, family: Family, deadline: float) -> Outcome | None:
     """Wait for the end; an outcome if the end was not its own."""
     give_up = time.monotonic() + deadline
-    while not _ends_within(process, LOOK_EVERY):
+    while True:
+        with suppress(psutil.TimeoutExpired):
+            process.wait(LOOK_EVERY)
+            return None
         if time.monotonic() > give_up:
             return Outcome("too slow", reason=f"no end after {deadline:.0f} s")
-        used = memory.resident(memory.family(mark, process.pid))
-        if used > MOST_MEMORY:
+        if family.resident() > MOST_MEMORY:
             return Outcome("too big", reason=f"more than {MOST_MEMORY / 1024**3:.0f} GiB")
-    return None
-
-
-def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait for the end of a process without polling, where the system can do that."""
-    if hasattr(os, "pidfd_open"):
-        try:
-            handle = os.pidfd_open(process.pid)
-        except OSError:  # an old kernel
-            pass
-        else:
-            try:
-                select.select([handle], [], [], seconds)
-            finally:
-                os.close(handle)
-            return process.poll() is not None
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def _end_all(process: subprocess.Popen[bytes], mark: str) -> None:
-    """End everything that the measurement has started, and what that starts meanwhile."""
-    process.kill()  # does nothing if it has ended
-    process.wait()
-    # A process that is just becoming another program has no variables for a moment. So it takes
-    # more than one look to know that nobody is left.
-    looks_in_vain = 0
-    while looks_in_vain < LOOKS_IN_VAIN:
-        left = [member for member in memory.family(mark, 0) if member]
-        looks_in_vain = 0 if left else looks_in_vain + 1
-        for member in left:
-            try:
-                os.kill(member, signal.SIGKILL)
-            except OSError:  # it has just ended
-                continue
-        time.sleep(0.01)
 
 
 def _cause_of_death(returncode: int) -> str:

@@ -64,7 +64,7 @@ def make_plan(
 
     Args:
         full: The long form: all implementations, more rounds, and the curves.
-        only: Names or patterns of workloads; all if there are none.
+        only: Names or patterns of workloads; all but the extras if there are none.
         against: Names or patterns of implementations; ours are always there.
         rounds: How often; the default depends on the form.
         settings: Parameters that differ from the defaults.
@@ -74,6 +74,8 @@ def make_plan(
         UnknownNameError: A pattern or a parameter fits nothing.
     """
     workloads = select(only, WORKLOADS, "workload")
+    if not only:
+        workloads = [name for name in workloads if WORKLOADS[name].group is not Group.EXTRAS]
     adapters = select(against, ADAPTERS, "implementation")
     if against:
         adapters = [name for name in ADAPTERS if name in adapters or ADAPTERS[name].ours]

@@ -2,118 +2,74 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as RichProgress
 
 from benchmarks.adapters import ADAPTERS
 from benchmarks.workloads import WORKLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
     from typing import Self
 
     from benchmarks.plan import Task
 
 
-class Progress(Protocol):
-    """Told by the runner what it does."""
+class Progress:
+    """Told by the runner what it does.
 
-    def next(self, number: int, task: Task, adapter: str) -> None:
-        """The next measurement begins."""
+    On a terminal, a bar tells what runs and how long it will take. Elsewhere, there is a line for
+    each workload and round.
 
-    def done(self, number: int, task: Task) -> None:
-        """All implementations have done a workload in a round."""
+    Args:
+        total: How many measurements there are.
+        console: Where to show it; standard error if there is none.
+    """
 
-    def __enter__(self) -> Self:
-        """Begin to show."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Clear away."""
-
-
-class Lines:
-    """One line for each workload and round."""
-
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._total = total
         self._begun = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def next(self, number: int, task: Task, adapter: str) -> None:
-        """Count."""
-        del number, task, adapter
-        self._begun += 1
-
-    def done(self, number: int, task: Task) -> None:
-        """Print."""
-        percent = 100 * self._begun // self._total
-        print(f"{percent:3} %  round {number + 1}: {label(task)}", file=sys.stderr, flush=True)
-
-
-class Bar:
-    """A bar that tells what runs and how long it will take."""
-
-    def __init__(self, total: int) -> None:
-        from rich.console import Console  # noqa: PLC0415 (not needed for lines)
-        from rich.progress import (  # noqa: PLC0415
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self._progress: Any = Progress(
+        self._bar = RichProgress(
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-            console=Console(stderr=True),
+            TextColumn("{task.description}", markup=False),
+            console=self._console,
             transient=True,
+            disable=not self._console.is_terminal,
         )
-        self._task: Any = self._progress.add_task("", total=total)
-        self._begun = 0
-        self.description = ""
+        self._task = self._bar.add_task("", total=total)
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._bar.stop()
 
     def next(self, number: int, task: Task, adapter: str) -> None:
-        """Show what runs."""
-        self.description = f"round {number + 1}: {label(task)}, {ADAPTERS[adapter].title}"
-        self._progress.update(self._task, completed=self._begun, description=self.description)
+        """The next measurement begins."""
+        description = f"round {number + 1}: {label(task)}, {ADAPTERS[adapter].title}"
+        self._bar.update(self._task, completed=self._begun, description=description)
         self._begun += 1
 
     def done(self, number: int, task: Task) -> None:
-        """Nothing more."""
-
-
-def show(total: int) -> Bar | Lines:
-    """A bar if standard error is a terminal and can show one, else lines."""
-    if sys.stderr.isatty():
-        try:
-            return Bar(total)
-        except ImportError:
-            pass
-    return Lines(total)
+        """All implementations have done a workload in a round."""
+        if self._bar.disable:
+            percent = 100 * self._begun // self._total
+            self._console.print(f"{percent:3} %  round {number + 1}: {label(task)}")
 
 
 def label(task: Task) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import rich.box
+import rich.table
 
 from benchmarks.figures import percent, quantity, ratio
 from benchmarks.stats import Spread, paired_ratios, spread
@@ -34,18 +36,14 @@ class Table:
         lines = [self.head, rule, *self.rows]
         return "\n".join(f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines)
 
-    def as_text(self) -> str:
+    def __rich__(self) -> rich.table.Table:
         """For a terminal."""
-        lines = [self.head, *self.rows]
-        widths = [max(len(line[n]) for line in lines) for n in range(len(self.head))]
-        lines.insert(1, ["─" * width for width in widths])
-        return "\n".join(
-            "  ".join(
-                cell.ljust(width) if n == 0 else cell.rjust(width)
-                for n, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        )
+        made = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+        for number, title in enumerate(self.head):
+            made.add_column(title, justify="right" if number else "left")
+        for row in self.rows:
+            made.add_row(*row)
+        return made
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def rows(run: Run, group: str) -> Iterator[Row]:
             yield Row(name, metric, f"{workload['title']}{addition}", measurements)
 
 
-EVERYTHING = ("feel", "savina", "curve")
+EVERYTHING = ("feel", "savina", "curve", "extras")
 
 
 def comparison(run: Run, groups: Sequence[str] = EVERYTHING) -> Table:
@@ -284,7 +282,7 @@ def standings(run: Run, groups: Sequence[str] = ("feel", "savina"), *, ours: str
         if found and name != ours:
             better = sum(verdict(each) > 0 for each in found)
             worse = sum(verdict(each) < 0 for each in found)
-            mean = math.exp(statistics.fmean(math.log(each.median) for each in found))
+            mean = statistics.geometric_mean(each.median for each in found)
             counts = [better, worse, len(found) - better - worse]
             table.rows.append([title_of(run, name), *map(str, counts), ratio(mean)])
     return table

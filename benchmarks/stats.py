@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,52 +65,3 @@ def paired_ratios(
     if better == "more":
         return [ours[r] / theirs[r] for r in rounds if theirs[r]]
     return [theirs[r] / ours[r] for r in rounds if ours[r]]
-
-
-EXACT = 26
-"""Up to so many values together, the probability is exact."""
-
-
-def rank_sum_probability(one: Sequence[float], other: Sequence[float]) -> float:
-    """How likely two samples differ by so much though they are of one kind (two-sided).
-
-    This is the test of Wilcoxon, Mann and Whitney. It assumes nothing about how the values are
-    distributed. With few values it is exact: the ranks are dealt out in every possible way.
-    """
-    ranks = doubled_ranks([*one, *other])
-    size, total = len(one), len(ranks)
-    observed = sum(ranks[:size])
-    expected = size * (total + 1)  # of doubled ranks
-    if total <= EXACT:
-        ways = _ways(tuple(sorted(ranks)), size)
-        distance = abs(observed - expected)
-        extreme = sum(count for s, count in ways.items() if abs(s - expected) >= distance)
-        return extreme / math.comb(total, size)
-    mean = total + 1
-    variance = sum((rank - mean) ** 2 for rank in ranks) / total
-    deviation = math.sqrt(size * (total - size) / (total - 1) * variance)
-    if not deviation:
-        return 1.0
-    return math.erfc(abs(observed - expected) / deviation / math.sqrt(2))
-
-
-def doubled_ranks(values: Sequence[float]) -> list[int]:
-    """The rank of each value times two, so that equal values share a whole number."""
-    ordered = sorted(values)
-    first: dict[float, int] = {}
-    last: dict[float, int] = {}
-    for position, value in enumerate(ordered, 1):
-        first.setdefault(value, position)
-        last[value] = position
-    return [first[value] + last[value] for value in values]
-
-
-@lru_cache(maxsize=64)
-def _ways(ranks: tuple[int, ...], size: int) -> dict[int, int]:
-    """In how many ways `size` of the ranks have each possible sum."""
-    table: list[dict[int, int]] = [{0: 1}, *({} for _ in range(size))]
-    for rank in ranks:
-        for taken in range(size, 0, -1):
-            for total, count in table[taken - 1].items():
-                table[taken][total + rank] = table[taken].get(total + rank, 0) + count
-    return table[size]

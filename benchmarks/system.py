@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.behaviour import Behaviour, Ref
 
@@ -47,6 +47,76 @@ def most_threads() -> int:
 def unsupported(reason: str) -> NoReturn:
     """Say that the implementation has nothing of the kind."""
     raise UnsupportedError(reason)
+
+
+class Clock(ABC):
+    """Timers of an implementation.
+
+    Args:
+        count: How many are going to ring.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._left = [None] * count
+
+    @abstractmethod
+    def start(self, delay: float, number: int) -> Any:
+        """Set a timer, the one with that number, and return what can be cancelled."""
+
+    @abstractmethod
+    def done(self) -> None:
+        """Take note that the last has rung."""
+
+    @abstractmethod
+    def wait(self) -> None:
+        """Wait until that is so."""
+
+    def set(self, count: int) -> list[Any]:
+        """Set timers that will not ring, all due at different times, and return them."""
+        return [self.start(LATER + number % 60, number) for number in range(count)]
+
+    def ring(self) -> int:
+        """Set timers that are due at once, wait until all are handled, and tell how many."""
+        count = len(self._left)
+        for number in range(count):
+            self.start(SOON, number)
+        self.wait()
+        return count
+
+    def tick(self) -> None:
+        """Count one that has rung, on whichever thread."""
+        self._left.pop()
+        if not self._left:
+            self.done()
+
+    def check(self, *, in_time: bool) -> None:
+        """Refuse timers that have not rung."""
+        if not in_time:
+            msg = f"{len(self._left):,} timers have not rung"
+            raise FailedError(msg)
+
+
+LATER, SOON = 100_000.0, 0.001
+"""Seconds after which timers are due that are not meant to ring, and those that are."""
+
+
+class Routed(ABC):
+    """Routees, and a router that leads to them."""
+
+    router: Any
+    routees: Sequence[Any]
+
+    @abstractmethod
+    def by_proxy(self, ref: Any) -> Callable[[Any], Any]:
+        """What calls a method of a routee, or of one behind a router, without waiting."""
+
+    @abstractmethod
+    def from_actor(self, work: Callable[[], float]) -> float:
+        """Call a function inside the handler of another actor."""
+
+    @abstractmethod
+    def handled(self) -> list[int]:
+        """How many messages each routee has handled."""
 
 
 class System(ABC):
@@ -199,6 +269,21 @@ class System(ABC):
         """
         del count
         unsupported("what it takes to start an actor is not told apart from the rest")
+
+    def clock(self, actors: int, count: int) -> Clock:
+        """Timers, for so many actors if there are any, of which so many will ring."""
+        del actors, count
+        unsupported("it has no timers")
+
+    def route(self, router: str, routees: int, *, is_pool: bool) -> Routed:
+        """Start routees and a router, which starts and supervises them itself if it is a pool."""
+        del router, routees, is_pool
+        unsupported("it has no routers")
+
+    def routees_of(self, keys: Sequence[Any], routees: int) -> Iterator[list[Any]]:
+        """Which routee each key has: at first, when one has joined, when one has left instead."""
+        del keys, routees
+        unsupported("it has no routers")
 
     # --- implementations that cannot run a Behaviour ---------------------------------------------
 

@@ -37,6 +37,7 @@ class Unit(StrEnum):
     PER_SECOND = "1/s"
     BYTES = "B"
     TIMES = "×"
+    PART = "%"
 
 
 class Group(StrEnum):
@@ -45,6 +46,8 @@ class Group(StrEnum):
     FEEL = "feel"
     SAVINA = "savina"
     CURVE = "curve"
+    EXTRAS = "extras"
+    """What is measured if it is named: it is not done by whatever has actors."""
 
 
 @dataclass(frozen=True)

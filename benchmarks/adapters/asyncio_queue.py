@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.adapters.event_loop import LoopSystem
 from benchmarks.behaviour import Behaviour, embody
-from benchmarks.system import unsupported
+from benchmarks.system import Clock, unsupported
 from benchmarks.workloads.echo import Cell
 
 if TYPE_CHECKING:
@@ -89,6 +89,27 @@ class _Adder(Behaviour):
 class _Idle(Behaviour):
     def receive(self, message: Any) -> Any:
         return message
+
+
+class LoopClock(Clock):
+    """`call_later` of a loop; whether that runs makes no difference to what it costs."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, count: int) -> None:
+        super().__init__(count)
+        self._loop = loop
+
+    def start(self, delay: float, number: int) -> asyncio.TimerHandle:
+        """Have a function called later."""
+        del number
+        return self._loop.call_later(delay, self.tick)
+
+    def done(self) -> None:
+        """End the wait."""
+        self._loop.stop()
+
+    def wait(self) -> None:
+        """Let the loop run."""
+        self._loop.run_forever()
 
 
 class AsyncioSystem(LoopSystem):
@@ -255,3 +276,8 @@ class AsyncioSystem(LoopSystem):
         for ref in refs:
             self.run(self._ask(ref, None))
         return refs
+
+    def clock(self, actors: int, count: int) -> Clock:
+        """`call_later` of the loop."""
+        del actors
+        return LoopClock(self.loop, count)

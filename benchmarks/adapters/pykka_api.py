@@ -8,14 +8,16 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pykka
+from benchmarks.adapters.pykka_extras import PykkaClock, PykkaRouted, routees_of
 from benchmarks.behaviour import embody
 from benchmarks.system import FailedError, System, most_threads, unsupported
 from benchmarks.workload import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.behaviour import Behaviour
+    from benchmarks.system import Clock, Routed
 
 
 MANY_IN_A_LOOP = 200_000
@@ -37,7 +39,8 @@ class PykkaSystem(System):
         self.blocks_others = actor_class == "AsyncioActor"
         if threads:
             self.most_actors = most_threads()
-        base: Any = getattr(pykka, actor_class)
+        self._base: Any = getattr(pykka, actor_class)
+        base = self._base
         self._host = _host(base, self)
         self._asker = (_awaiting_asker if self.blocks_others else _asker)(base, self)
         self._adder, self._idle, self._cell = _adder(base), _idle(base), _cell(base)
@@ -169,6 +172,18 @@ class PykkaSystem(System):
         for ref in refs:
             ref.ask(None)
         return refs
+
+    def clock(self, actors: int, count: int) -> Clock:
+        """Messages that actors are told later."""
+        return PykkaClock(self._base, actors, count)
+
+    def route(self, router: str, routees: int, *, is_pool: bool) -> Routed:
+        """A router of `pykka.routing`."""
+        return PykkaRouted(self._base, router, routees, is_pool=is_pool)
+
+    def routees_of(self, keys: Sequence[Any], routees: int) -> Iterator[list[Any]]:
+        """Consistent hashing of `pykka.routing`."""
+        return routees_of(self._base, keys, routees)
 
 
 def _host(base: Any, system: PykkaSystem) -> Any:

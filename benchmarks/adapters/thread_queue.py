@@ -12,13 +12,15 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.behaviour import Behaviour, embody
-from benchmarks.system import System, most_threads
+from benchmarks.system import Clock, System, most_threads, unsupported
+from benchmarks.workload import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _STOP = object()
 _AGAIN = object()
+MOST_TIMERS = 1_000
 
 
 class ThreadRef:
@@ -76,6 +78,30 @@ class _Cell(Behaviour):
 
     def receive(self, message: SimpleQueue[int]) -> None:
         message.put(self.value)
+
+
+class ThreadClock(Clock):
+    """A thread for each timer."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self._done = threading.Event()
+
+    def start(self, delay: float, number: int) -> threading.Timer:
+        """Start a `threading.Timer`."""
+        del number
+        timer = threading.Timer(delay, self.tick)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def done(self) -> None:
+        """End the wait."""
+        self._done.set()
+
+    def wait(self) -> None:
+        """Wait for the last."""
+        self.check(in_time=self._done.wait(PATIENCE))
 
 
 class ThreadSystem(System):
@@ -266,3 +292,10 @@ class ThreadSystem(System):
             ref.tell(replies)
             replies.get()
         return refs
+
+    def clock(self, actors: int, count: int) -> Clock:
+        """A thread for each timer, of which there can only be so many."""
+        del actors
+        if count > MOST_TIMERS:
+            unsupported(f"takes {count:,} threads; it is given {MOST_TIMERS:,} at most")
+        return ThreadClock(count)

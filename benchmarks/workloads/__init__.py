@@ -23,11 +23,13 @@ from benchmarks.workloads.many_senders import ManySenders
 from benchmarks.workloads.message_size import MessageSize
 from benchmarks.workloads.philosophers import Philosophers
 from benchmarks.workloads.ping_pong import PingPong
+from benchmarks.workloads.route import Route, RouteKeys
 from benchmarks.workloads.sleepers import Sleepers
 from benchmarks.workloads.start import Million, Start, StartAndTell
 from benchmarks.workloads.start_stop import IdleMemory, StartStop
 from benchmarks.workloads.tell import Tell
 from benchmarks.workloads.thread_ring import ThreadRing
+from benchmarks.workloads.timers import Timers
 from benchmarks.workloads.trapezoid import Trapezoid
 from benchmarks.workloads.two_cores import TwoCores
 
@@ -80,5 +82,17 @@ WORKLOADS: dict[str, Workload] = {
         ManyActors(),
         ManySenders(),
         MessageSize(),
+        # extras
+        Timers(),
+        Route("round-robin"),
+        Route("round-robin", "from-actor"),
+        Route("round-robin", "by-proxy"),
+        Route("round-robin", "pool"),
+        Route("random"),
+        Route("smallest-inbox"),
+        Route("smallest-inbox", "pool"),
+        Route("consistent-hashing"),
+        Route("consistent-hashing", "pool"),
+        RouteKeys(),
     )
 }

@@ -6,8 +6,8 @@ import gc
 import time
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import memory
 from benchmarks.behaviour import START, Behaviour
-from benchmarks.memory import used_here
 from benchmarks.workload import PATIENCE, Group, Metric, Unit, Workload, check
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ class ManyActors(Workload):
         """Start them, hear from all, and look at the memory."""
         count = parameters["actors"]
         gc.collect()
-        before = used_here()
+        before = memory.used()
         started = time.perf_counter()
         main = system.spawn(Main, count)
         system.tell_each(main, [START])
         heard = system.wait(PATIENCE)
         seconds = time.perf_counter() - started
         check(heard, sum(range(count)))
-        return {"time": seconds / count, "memory": (used_here() - before) / count}
+        return {"time": seconds / count, "memory": (memory.used() - before) / count}

@@ -6,7 +6,7 @@ import gc
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.memory import used_here
+from benchmarks import memory
 from benchmarks.workload import Group, Metric, Unit, Workload, check
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ class Million(_Starts):
         """Start all, weigh them, ask all."""
         count = parameters["actors"]
         gc.collect()
-        before = used_here()
+        before = memory.used()
         started = time.perf_counter()
         actors = system.start_many(count)
         seconds = time.perf_counter() - started
-        grown = used_here() - before
+        grown = memory.used() - before
         asked = time.perf_counter()
         total = system.ask_every(actors)
         asking = time.perf_counter() - asked

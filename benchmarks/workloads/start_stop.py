@@ -6,7 +6,7 @@ import gc
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.memory import used_here
+from benchmarks import memory
 from benchmarks.workload import Group, Metric, Unit, Workload
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ class IdleMemory(Workload):
         count = parameters["actors"]
         few = system.start_idle(min(10, count))
         gc.collect()
-        before = used_here()
+        before = memory.used()
         many = system.start_idle(count)
         gc.collect()
-        grown = used_here() - before
+        grown = memory.used() - before
         del few, many
         return {"memory": grown / count}

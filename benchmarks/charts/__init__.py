@@ -1,9 +1,10 @@
-"""Charts out of results, in light and in dark, as SVG and as PNG.
+"""Charts out of results, in light and in dark, as SVG.
 
 What was looked for: that one glance says who is ahead, and a second one by how much. So bars start
 at "the same" and point to the better or the worse side, on an axis where twice as fast is as long
-as twice as slow; a line of a curve has its name at its end and not in a legend; and an
-implementation has the same colour and the same marker everywhere.
+as twice as slow; names stand above what they name, and the lines of a curve are listed in the
+order of their ends, so that a telephone has room for both; and an implementation has the same
+colour and the same marker everywhere.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from benchmarks.chart_names import curve_name
 from benchmarks.charts import bars, curves
 from benchmarks.charts.everybody import everybody, measured_on
 from benchmarks.charts.latency import WORKLOADS, latency, percentiles
-from benchmarks.charts.style import DPI, THEMES, settings
+from benchmarks.charts.style import THEMES, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,13 +37,10 @@ def draw_all(run: Run, folder: Path) -> list[Path]:
     for name, draw in charts(run):
         for theme in THEMES:
             with mpl.rc_context(settings(theme)):
-                figure = draw(theme)
-                for kind in ("svg", "png"):
-                    file = folder / f"{name}-{theme.name}.{kind}"
-                    # Without date and version, the same results give the same file.
-                    metadata = {"Date": None} if kind == "svg" else {"Software": None}
-                    figure.savefig(file, metadata=metadata, dpi=DPI)
-                    written.append(file)
+                file = folder / f"{name}-{theme.name}.svg"
+                # Without a date, the same results give the same file.
+                draw(theme).savefig(file, metadata={"Date": None})
+                written.append(file)
     return written
 
 
@@ -65,6 +63,8 @@ def charts(run: Run) -> Iterator[tuple[str, Callable[[Theme], Figure]]]:
         if workload in run.workloads and percentiles(run, workload):
             yield workload, partial(latency, run, workload=workload)
     for curve in run.curves:
+        if run.workloads[curve["workload"]]["group"] == "extras":
+            continue  # which have a table of their own
         for metric in run.workloads[curve["workload"]]["metrics"]:
             lines = curves.lines_of(run, curve, metric)
             if max((len(points) for _, points, _ in lines), default=0) > 1:

@@ -11,13 +11,15 @@ from matplotlib.patches import Patch
 
 from benchmarks.charts.style import (
     GROUPS,
+    MARGIN,
     MARKERS,
     ROW,
+    WIDTH,
     around_one,
     canvas,
-    draw_legend,
+    end_rows,
     heading,
-    name_rows,
+    name_row,
     ratio_ticks,
 )
 from benchmarks.figures import ratio
@@ -131,28 +133,29 @@ def _bars(run: Run, theme: Theme, make: Callable[[Row], Bar | None], look: Look)
         if bars:
             groups.append((title, bars))
     lines = sum(len(bars) + 1.4 for _, bars in groups)
-    figure, axes = canvas(theme, look.title, look.subtitle, lines * ROW, right=0.85)
+    markers = [
+        Line2D([], [], linestyle="none", label=label, **_marker(theme, n))
+        for n, label in enumerate(look.dots)
+    ]
+    figure, axes = canvas(
+        theme, look.title, look.subtitle, lines * ROW,
+        right=0.72, legend=[*look.handles, *markers],
+    )  # fmt: skip
     spreads = [s for _, bars in groups for bar in bars for s in (bar.found, *bar.dots) if s]
     low, high = around_one([value for s in spreads for value in (s.low, s.high)])
     axes.set_xscale("log")
     axes.set_xlim(low / 1.12, high * 1.12)
     y = 0.0
-    labels: list[tuple[float, str]] = []
     for title, bars in groups:
         heading(axes, theme, y, title)
         for bar in bars:
             y += 1
-            labels.append((y, bar.title))
+            name_row(axes, y, bar.title)
             _draw(axes, theme, y, bar, look)
         y += 1.4
-    name_rows(axes, labels, y - 0.7)
+    end_rows(axes, y - 0.9)
     ratio_ticks(axes)
     axes.axvline(1, color=theme.muted, linewidth=1.2, zorder=1)
-    markers = [
-        Line2D([], [], linestyle="none", label=label, **_marker(theme, n))
-        for n, label in enumerate(look.dots)
-    ]
-    draw_legend(figure, [*look.handles, *markers])
     return figure
 
 
@@ -162,14 +165,15 @@ def _draw(axes: Axes, theme: Theme, y: float, bar: Bar, look: Look) -> None:
         return
     low, high = sorted((bar.found.low, bar.found.high))
     colour = look.colours[verdict(bar.found) + 1]
-    axes.barh(y, bar.found.median - 1, left=1, height=0.62, color=colour, zorder=2)
+    axes.barh(y, bar.found.median - 1, left=1, height=0.4, color=colour, zorder=2)
     axes.plot([low, high], [y, y], color=theme.ink, linewidth=1.3, zorder=3)
     for n, dot in enumerate(bar.dots):
         if dot is not None:
             axes.plot(dot.median, y, linestyle="none", zorder=4, **_marker(theme, n))
     axes.text(
-        1.085, y, ratio(bar.found.median), transform=axes.get_yaxis_transform(), va="center",
-        ha="right", fontsize=9.5, weight="bold", color=colour,
+        1 + 0.66 / (WIDTH - 0.72 - MARGIN), y, ratio(bar.found.median),
+        transform=axes.get_yaxis_transform(), va="center", ha="right", weight="bold",
+        color=colour,
     )  # fmt: skip
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.lines import Line2D
+
 from benchmarks.charts.style import canvas, looks, point_ticks, quantity_ticks
+from benchmarks.figures import quantity
 from benchmarks.report import Row, title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from benchmarks.charts.style import Theme
@@ -62,14 +62,20 @@ def draw(run: Run, theme: Theme, *, curve: dict[str, Any], metric: dict[str, Any
         " lower is better"
     )
     ends = "" if not any(end for *_, end in lines) else " × marks where one goes no further."
+    look = looks(run, theme)
+    lines.sort(key=lambda line: -list(line[1].values())[-1].median)
+    handles = [
+        Line2D([], [], label=_name(run, metric, line), **_line(run, theme, look, line[0]))
+        for line in lines
+    ]
+    title = f"{curve['title']}{addition}"
     figure, axes = canvas(
-        theme, f"{curve['title']}{addition}", f"{what[0].upper()}{what[1:]}.{ends}", 3.9,
-        left=0.9, right=2.4, legend_lines=0,
+        theme, title, f"{what[0].upper()}{what[1:]}.{ends}", 3.4,
+        left=0.86, below=0.55, legend=handles, columns=1,
     )  # fmt: skip
     axes.grid(visible=True, axis="both")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    look = looks(run, theme)
     for name, points, end in lines:
         ours = run.adapters[name]["ours"]
         at = list(points)
@@ -80,10 +86,7 @@ def draw(run: Run, theme: Theme, *, curve: dict[str, Any], metric: dict[str, Any
         axes.fill_between(
             at, low, high, color=look[name]["color"], alpha=0.15, linewidth=0, zorder=order - 1
         )
-        axes.plot(
-            at, values, linewidth=2.8 if ours else 1.5, markersize=6 if ours else 4.5,
-            zorder=order, markeredgecolor=theme.surface, markeredgewidth=0.6, **look[name],
-        )  # fmt: skip
+        axes.plot(at, values, zorder=order, **_line(run, theme, look, name))
         if end:
             axes.plot(
                 at[-1], values[-1], marker="x", markersize=9, markeredgewidth=2,
@@ -93,69 +96,24 @@ def draw(run: Run, theme: Theme, *, curve: dict[str, Any], metric: dict[str, Any
     point_ticks(axes, everything, curve["parameter"])
     quantity_ticks(axes.yaxis, metric["unit"])
     axes.set_xlabel(curve["parameter"])
-    figure.canvas.draw()  # so that the axes know where things are
-    _label_ends(run, theme, axes, lines, everything[-1])
     return figure
 
 
-def _label_ends(run: Run, theme: Theme, axes: Axes, lines: Sequence[Line], last: int) -> None:
-    """Write the name of each line beside its end, without two on top of each other."""
-    to_pixels = axes.transData.transform
-    to_part = axes.transAxes.inverted().transform
-    ends = []
-    for name, points, end in lines:
-        point, found = list(points.items())[-1]
-        height = to_part(to_pixels((point, found.median)))[1]
-        ends.append((height, name, point, found.median, end))
-    ends.sort()
-    room = 0.062
-    heights = spaced([height for height, *_ in ends], room)
-    look = looks(run, theme)
-    for height, (_, name, point, value, end) in zip(heights, ends, strict=True):
-        reason = f" ({_ENDS.get(end, end)})" if end else ""
-        axes.annotate(
-            f"{title_of(run, name)}{reason}",
-            xy=(point, value),
-            xytext=(1.045, height),
-            textcoords="axes fraction",
-            va="center",
-            annotation_clip=False,
-            fontsize=8.5,
-            color=look[name]["color"],
-            weight="bold" if run.adapters[name]["ours"] else "normal",
-            arrowprops={
-                "arrowstyle": "-",
-                "relpos": (0, 0.5),
-                "color": look[name]["color"],
-                "alpha": 0.9 if point == last else 0.35,
-                "linewidth": 0.8,
-                "linestyle": "-" if point == last else ":",
-                "shrinkA": 1,
-                "shrinkB": 4,
-            },
-        )
+def _line(run: Run, theme: Theme, look: dict[str, Any], name: str) -> dict[str, Any]:
+    """How a line is drawn; ours are thicker."""
+    width, size = (2.8, 6.0) if run.adapters[name]["ours"] else (1.5, 4.5)
+    return {
+        "linewidth": width,
+        "markersize": size,
+        "markeredgecolor": theme.surface,
+        "markeredgewidth": 0.6,
+        **look[name],
+    }
 
 
-def spaced(heights: Sequence[float], room: float) -> list[float]:
-    """Move ascending heights apart, so that there is room between them, as little as possible."""
-    # Neighbours that are too close become a block, which is centred on where its members were.
-    blocks: list[list[float]] = []  # each the sum of wanted bottoms, and the number of members
-    for height in heights:
-        blocks.append([height, 1])
-        while len(blocks) > 1 and _top(blocks[-2], room) > _bottom(blocks[-1], room):
-            total, count = blocks.pop()
-            blocks[-1][0] += total
-            blocks[-1][1] += count
-    placed = []
-    for block in blocks:
-        bottom = _bottom(block, room) + room / 2
-        placed += [bottom + n * room for n in range(int(block[1]))]
-    return placed
-
-
-def _bottom(block: Sequence[float], room: float) -> float:
-    return block[0] / block[1] - block[1] * room / 2
-
-
-def _top(block: Sequence[float], room: float) -> float:
-    return block[0] / block[1] + block[1] * room / 2
+def _name(run: Run, metric: dict[str, Any], line: Line) -> str:
+    """What the legend says of a line: who it is, and where it ends."""
+    name, points, end = line
+    _, found = list(points.items())[-1]
+    reason = f" ({_ENDS.get(end, end)})" if end else ""
+    return f"{title_of(run, name)}, {quantity(found.median, metric['unit'])}{reason}"

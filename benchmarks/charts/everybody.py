@@ -11,10 +11,10 @@ from benchmarks.charts.style import (
     ROW,
     around_one,
     canvas,
-    draw_legend,
+    end_rows,
     heading,
     looks,
-    name_rows,
+    name_row,
     ratio_ticks,
 )
 from benchmarks.report import rows, title_of, was_measured
@@ -47,36 +47,34 @@ def everybody(run: Run, theme: Theme) -> Figure:
         title_of(run, run.reference),
         [n for n in measured_on(run) if n != run.reference],
     )
+    look = looks(run, theme)
+    line = {"color": look[run.reference]["color"], "linewidth": 2.2}
+    dots = [
+        Line2D([], [], linestyle="none", markersize=SIZE, label=title_of(run, name), **look[name])
+        for name in others
+    ]
     figure, axes = canvas(
         theme,
         f"Everybody, with {ours} at 1",
         "Further to the right is better: twice as fast, or half as large, is at 2.",
         lines * ROW,
-        legend_lines=2,
+        legend=[Line2D([], [], label=ours, **line), *dots],
     )
     axes.set_xscale("log")
     y = 0.0
-    labels = []
     seen: list[float] = []
     for title, found in groups:
         heading(axes, theme, y, title)
         for row in found:
             y += 1
-            labels.append((y, row.title))
+            name_row(axes, y, row.title)
             seen += _draw(run, theme, axes, y, row)
         y += 1.4
     low, high = around_one(seen)
     axes.set_xlim(low / 1.6, high * 1.6)
-    name_rows(axes, labels, y - 0.7)
+    end_rows(axes, y - 0.9)
     ratio_ticks(axes)
-    look = looks(run, theme)
-    line = {"color": look[run.reference]["color"], "linewidth": 2.2}
     axes.axvline(1, zorder=2, **line)
-    dots = [
-        Line2D([], [], linestyle="none", markersize=SIZE, label=title_of(run, name), **look[name])
-        for name in others
-    ]
-    draw_legend(figure, [Line2D([], [], label=ours, **line), *dots], columns=5)
     return figure
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.lines import Line2D
 
 from benchmarks.charts.everybody import measured_on
-from benchmarks.charts.style import canvas, draw_legend, looks, name_rows, quantity_ticks
+from benchmarks.charts.style import NAME, SMALL, canvas, end_rows, looks, name_row, quantity_ticks
 from benchmarks.figures import quantity
 from benchmarks.report import Row, title_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WORKLOADS = ("latency", "latency-crowded")
 SHAPES = "osD"
 """For the percentiles, in ascending order."""
-HEIGHT = 0.42
+HEIGHT = 0.5
 """Inches for an implementation."""
 
 
@@ -30,12 +30,21 @@ def latency(run: Run, theme: Theme, *, workload: str) -> Figure:
     measured = percentiles(run, workload)
     busy = 2 * described["parameters"]["pairs"]
     names = sorted(measured, key=lambda name: measured[name][-1])
+    handles = [
+        Line2D(
+            [], [], color=theme.muted, marker=shape, linestyle="none", markersize=7,
+            label=metric["title"],
+        )
+        for metric, shape in zip(described["metrics"], SHAPES, strict=True)
+    ]  # fmt: skip
     figure, axes = canvas(
         theme,
         f"How long an ask takes while {busy} other actors are busy",
         "Further to the left is better. Half of all asks are faster than the circle, "
         "999 of 1,000 faster than the diamond.",
-        (len(names) + 0.6) * HEIGHT,
+        (len(names) + 0.3) * HEIGHT,
+        legend=handles,
+        columns=3,
     )
     axes.set_xscale("log")
     look = looks(run, theme)
@@ -48,26 +57,17 @@ def latency(run: Run, theme: Theme, *, workload: str) -> Figure:
                 value, y, marker=shape, markersize=8, color=colour, zorder=3,
                 markeredgecolor=theme.surface, markeredgewidth=0.8,
             )  # fmt: skip
-        axes.annotate(
-            " · ".join(quantity(value, "s") for value in values), (values[-1], y),
-            xytext=(9, 0), textcoords="offset points", va="center", fontsize=8.5,
-            color=theme.muted,
+        weight = "bold" if run.adapters[name]["ours"] else "normal"
+        name_row(axes, y, title_of(run, name), weight=weight)
+        axes.text(
+            1, y - NAME, " · ".join(quantity(value, "s") for value in values), va="center",
+            ha="right", transform=axes.get_yaxis_transform(), fontsize=SMALL, color=theme.muted,
         )  # fmt: skip
     everything = [value for values in measured.values() for value in values]
     span = max(everything) / min(everything)
-    axes.set_xlim(min(everything) / span**0.05, max(everything) * span**0.42)
-    name_rows(axes, [(y, title_of(run, name)) for y, name in enumerate(names)], len(names) - 0.4)
-    for label, name in zip(axes.get_yticklabels(), names, strict=True):
-        label.set_fontweight("bold" if run.adapters[name]["ours"] else "normal")
+    axes.set_xlim(min(everything) / span**0.05, max(everything) * span**0.05)
+    end_rows(axes, len(names) - 0.6)
     quantity_ticks(axes.xaxis, "s")
-    handles = [
-        Line2D(
-            [], [], color=theme.muted, marker=shape, linestyle="none", markersize=7,
-            label=metric["title"],
-        )
-        for metric, shape in zip(described["metrics"], SHAPES, strict=True)
-    ]  # fmt: skip
-    draw_legend(figure, handles)
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,11 +70,18 @@ THEMES = (
     ),
 )  # fmt: skip
 MARKERS = "sD^vPX<>phd"
-WIDTH = 9.0
-"""Inches, of all charts."""
-ROW = 0.27
-"""Inches for a row of a chart with rows."""
-DPI = 130
+WIDTH = 4.5
+"""Inches, of all charts: 432 pixels, which are shown smaller where the screen is smaller."""
+SMALL, PLAIN, LARGE = 11.0, 11.0, 13.0
+"""Points, of all text. On a telephone that is 360 pixels wide, `SMALL` is 12 pixels high."""
+MARGIN = 0.12
+"""Inches, at the left and at the right of what is drawn."""
+LINE = 0.215
+"""Inches for a line of text."""
+ROW = 0.44
+"""Inches for a row of a chart with rows: its name, and below it what is drawn."""
+NAME = 0.42
+"""Part of a row, from the middle of what is drawn up to the middle of its name."""
 
 
 def settings(theme: Theme) -> Any:
@@ -99,9 +107,9 @@ def settings(theme: Theme) -> Any:
         "xtick.major.size": 0,
         "ytick.major.size": 0,
         "font.family": "DejaVu Sans",  # comes with matplotlib
-        "font.size": 9.5,
+        "font.size": PLAIN,
         "legend.frameon": False,
-        "legend.fontsize": 8.5,
+        "legend.fontsize": SMALL,
         "svg.fonttype": "path",
         "svg.hashsalt": "benchmarks",
     }
@@ -127,29 +135,47 @@ def canvas(
     subtitle: str,
     height: float,
     *,
-    left: float = 2.1,
-    right: float = 0.3,
-    legend_lines: int = 1,
+    left: float = MARGIN,
+    right: float = MARGIN,
+    legend: Sequence[Any] = (),
+    columns: int = 2,
+    below: float = 0.32,
 ) -> tuple[Figure, Axes]:
-    """A figure whose axes are so many inches high, with a title above them."""
-    above, below = 0.72 + 0.24 * legend_lines, 0.5
+    """A figure whose axes are so many inches high, below a title and a legend.
+
+    Args:
+        theme: The colours.
+        title: What it is about.
+        subtitle: How to read it.
+        height: Inches, of the axes.
+        left: Inches beside the axes.
+        right: The same on the other side.
+        legend: What the legend shows.
+        columns: How many columns it has.
+        below: Inches below the axes.
+    """
+    titles, subtitles = textwrap.wrap(title, 38), textwrap.wrap(subtitle, 50)
+    lines = len(titles) * 1.2 + len(subtitles)
+    above = MARGIN + (lines + math.ceil(len(legend) / columns)) * LINE + 0.16
     total = height + above + below
     figure = Figure(figsize=(WIDTH, total))
     axes = figure.add_axes(
         (left / WIDTH, below / total, (WIDTH - left - right) / WIDTH, height / total)
     )
-    figure.text(0.02, 1 - 0.26 / total, title, fontsize=13, weight="bold", va="center")
-    figure.text(0.02, 1 - 0.51 / total, subtitle, fontsize=9, color=theme.muted, va="center")
+    y, x = MARGIN, MARGIN / WIDTH
+    for text in titles:
+        figure.text(x, 1 - y / total, text, fontsize=LARGE, weight="bold", va="top")
+        y += LINE * 1.2
+    for text in subtitles:
+        figure.text(x, 1 - y / total, text, fontsize=SMALL, color=theme.muted, va="top")
+        y += LINE
+    if legend:
+        figure.legend(
+            handles=list(legend), loc="upper left", bbox_to_anchor=(x, 1 - y / total),
+            ncols=columns, handlelength=1.2, handletextpad=0.5, columnspacing=1.2,
+            labelspacing=0.35, borderaxespad=0, borderpad=0.2,
+        )  # fmt: skip
     return figure, axes
-
-
-def draw_legend(figure: Figure, handles: Sequence[Any], columns: int = 6) -> None:
-    """A legend below the title."""
-    total = figure.get_figheight()
-    figure.legend(
-        handles=list(handles), loc="upper left", bbox_to_anchor=(0.012, 1 - 0.6 / total),
-        ncols=columns, handletextpad=0.5, columnspacing=1.6, borderaxespad=0.2,
-    )  # fmt: skip
 
 
 def around_one(values: Sequence[float]) -> tuple[float, float]:
@@ -161,13 +187,25 @@ def ratio_ticks(axes: Axes) -> None:
     """Ticks such as a half, 1, 2, 5, as many as there is room for."""
     low, high = axes.get_xlim()
     decades = math.log10(high / low)
-    few, some = 1.5, 3.0
+    few, some = 1.0, 2.0
     steps: tuple[float, ...] = (1, 2, 5) if decades < some else (1,)
     if decades < few:
-        steps = (1, 1.5, 2, 3, 5, 7)
-    axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=40))
+        steps = (1, 1.5, 2, 3, 5)
+    ticks = LogLocator(subs=steps, numticks=7).tick_values(low, high)
+    ticks = [tick for tick in ticks if _has_room(math.log(tick / low, high / low), _times(tick))]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _times(value)))
+
+
+_LETTER = 0.013
+"""Half of a letter, as a part of an axis."""
+
+
+def _has_room(at: float, label: str) -> bool:
+    """Tell whether a label at a part of an axis is not cut off by the edge of the chart."""
+    half = len(label) * _LETTER - MARGIN / WIDTH
+    return half <= at <= 1 - half
 
 
 def _times(value: float) -> str:
@@ -182,12 +220,12 @@ def quantity_ticks(axis: Any, unit: str) -> None:
     narrow = 1.6
     steps = (1, 2, 5) if math.log10(high / low) < narrow else (1,)
     binary = unit == Unit.BYTES
-    axis.set_major_locator(LogLocator(8, (1,)) if binary else LogLocator(10, steps, numticks=40))
+    axis.set_major_locator(LogLocator(8, (1,)) if binary else LogLocator(10, steps, numticks=8))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: _round_quantity(value, unit)))
 
 
-_CLOSE = 0.05
+_CLOSE = 0.13
 """Part of an axis that has room for one label only."""
 
 
@@ -212,16 +250,23 @@ def _round_quantity(value: float, unit: str) -> str:
 
 
 def heading(axes: Axes, theme: Theme, y: float, text: str) -> None:
-    """The title of a group of rows, in the column of their names."""
+    """The title of a group of rows, above the name of the first."""
     axes.text(
         0, y, text, transform=axes.get_yaxis_transform(), color=theme.muted, weight="bold",
-        va="center", ha="right", fontsize=9,
+        va="center", fontsize=SMALL,
     )  # fmt: skip
 
 
-def name_rows(axes: Axes, labels: Sequence[tuple[float, str]], end: float) -> None:
-    """Write the names of rows beside them; the first row is at the top."""
+def name_row(axes: Axes, y: float, text: str, **style: Any) -> None:
+    """Write the name of a row above what is drawn: beside it there is no room on a telephone."""
+    axes.text(
+        0, y - NAME, text, transform=axes.get_yaxis_transform(), va="center",
+        bbox={"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 0.8}, **style,
+    )  # fmt: skip
+
+
+def end_rows(axes: Axes, end: float) -> None:
+    """Put the first row at the top, and take away what rows do not need."""
     axes.set_ylim(end, -0.8)
-    axes.yaxis.set_major_locator(FixedLocator([at for at, _ in labels]))
-    axes.set_yticklabels([text for _, text in labels])
+    axes.yaxis.set_major_locator(NullLocator())
     axes.spines[["left", "bottom"]].set_visible(False)

@@ -13,11 +13,10 @@ from rich.console import Console
 from benchmarks import comparison, free_threaded, machine, report
 from benchmarks.adapters import ADAPTERS
 from benchmarks.environments import HOME, ROOT, Site, make_all
-from benchmarks.plan import UnknownNameError, make_plan
+from benchmarks.plan import UnknownNameError, make_plan, steps
 from benchmarks.progress import Progress
-from benchmarks.report import was_measured
 from benchmarks.results import Run
-from benchmarks.runner import Runner, begin, steps
+from benchmarks.runner import Runner, begin
 from benchmarks.workloads import WORKLOADS
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "full.json"
 """The results that the documentation shows."""
 FREE_THREADED = RESULTS.with_name("free-threaded.json")
 """And what it shows of running without the GIL."""
+EXTRAS = RESULTS.with_name("extras.json")
+"""And of timers and routers."""
 PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"
 
@@ -107,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
     page.set_defaults(do=_page)
     page.add_argument("file", type=Path, nargs="?", default=RESULTS)
     page.add_argument("--free-threaded", type=Path, default=FREE_THREADED)
+    page.add_argument("--extras", type=Path, default=EXTRAS)
     page.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
     page.add_argument("--images", type=Path, default=IMAGES, help="where the charts go")
 
@@ -223,9 +225,10 @@ def _show(options: argparse.Namespace) -> int:
 def _print(run: Run) -> None:
     console = _console()
     console.print(*report.describe(run), sep="\n")
-    console.print("", report.comparison(run), sep="\n")
-    if was_measured(run, run.pooled):
-        console.print(report.pooled(run))
+    console.print()
+    for table in (report.comparison(run), report.pooled(run)):
+        if table.rows:
+            console.print(table)
     console.print("Medians of all implementations:", "", sep="\n")
     console.print(report.everybody(run, report.EVERYTHING))
     for each in run.curves:
@@ -252,7 +255,8 @@ def _page(options: argparse.Namespace) -> int:
 
     run = Run.load(options.file)
     charts.draw_all(run, options.images)
-    page.refresh(run, options.page, free_threaded.load(options.free_threaded))
+    extras = Run.load(options.extras) if options.extras.exists() else None
+    page.refresh(run, options.page, free_threaded.load(options.free_threaded), extras)
     return 0
 
 

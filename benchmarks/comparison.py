@@ -91,24 +91,18 @@ def _changes(before: Run, after: Run, was: Row, now: Row, threshold: float) -> I
         yield Change(now.title, title, *texts, factor, probability, verdict, relative=relative)
 
 
-FEW = 8
-"""Samples of so many values at most are compared exactly, although some values are equal."""
-
-
 def rank_sum_probability(one: Sequence[float], other: Sequence[float]) -> float:
     """How likely two samples differ by so much though they are of one kind (two-sided).
 
     This is the test of Wilcoxon, Mann and Whitney, which assumes nothing about how the values are
-    distributed. It is exact if the samples are small.
+    distributed. It is exact for small samples in which no two values are equal.
     """
     # Takes a second, which only those who compare have to wait.
-    from scipy.stats import PermutationMethod, mannwhitneyu  # noqa: PLC0415
+    from scipy.stats import mannwhitneyu  # noqa: PLC0415
 
-    # Among values that are equal, scipy approximates unless it is told otherwise.
-    are_some_equal = len({*one, *other}) < len(one) + len(other)
-    is_small = 1 < min(len(one), len(other)) <= max(len(one), len(other)) <= FEW
-    method = PermutationMethod(n_resamples=13_000) if are_some_equal and is_small else "auto"
-    return float(mannwhitneyu(one, other, method=method).pvalue)
+    if len({*one, *other}) == 1:
+        return 1.0
+    return float(mannwhitneyu(one, other, use_continuity=False).pvalue)
 
 
 def _relative(

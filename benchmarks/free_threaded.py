@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from benchmarks.adapters import FLOOR, OURS, POOLED
 from benchmarks.environments import ENVIRONMENTS
 from benchmarks.figures import ratio
-from benchmarks.plan import make_plan
+from benchmarks.plan import make_plan, steps
 from benchmarks.report import NOTHING, Row, Table, figure, rows, title_of
 from benchmarks.results import Run
-from benchmarks.runner import Runner, begin, steps
+from benchmarks.runner import Runner, begin
 from benchmarks.stats import paired_ratios, spread
 
 if TYPE_CHECKING:

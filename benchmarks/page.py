@@ -21,18 +21,21 @@ if TYPE_CHECKING:
 BEGIN = re.compile(r"^<!-- begin ([\w-]+) -->$", re.MULTILINE)
 
 
-def refresh(run: Run, page: Path, free: tuple[Run, Run] | None = None) -> None:
+def refresh(
+    run: Run, page: Path, free: tuple[Run, Run] | None = None, extras: Run | None = None
+) -> None:
     """Replace what is between the markers of a page.
 
     Args:
         run: The results.
         page: The page.
         free: The results without and with the GIL.
+        extras: The results of what has to be named to be measured.
 
     Raises:
         ValueError: A marker has no end, or a name that is not known, or a block is missing.
     """
-    page.write_text(replaced(page.read_text(), blocks(run, free)))
+    page.write_text(replaced(page.read_text(), blocks(run, free, extras)))
 
 
 def replaced(text: str, made: dict[str, str]) -> str:
@@ -53,7 +56,9 @@ def replaced(text: str, made: dict[str, str]) -> str:
     return text
 
 
-def blocks(run: Run, free: tuple[Run, Run] | None = None) -> dict[str, str]:
+def blocks(
+    run: Run, free: tuple[Run, Run] | None = None, extras: Run | None = None
+) -> dict[str, str]:
     """All blocks, by name."""
     make: dict[str, Callable[[Run], str]] = {
         "machine": lambda run: _listed(report.describe(run)),
@@ -75,7 +80,28 @@ def blocks(run: Run, free: tuple[Run, Run] | None = None) -> dict[str, str]:
         "problems": lambda run: _listed(report.problems(run)),
     }
     made = {name: function(run) for name, function in make.items()}
-    return {**made, "free-threaded": free_threaded.as_markdown(free)}
+    return {**made, "free-threaded": free_threaded.as_markdown(free), "extras": _extras(extras)}
+
+
+def _extras(run: Run | None) -> str:
+    """Timers along their curve, and all routers; and what was measured how."""
+    if run is None:
+        return "Not measured."
+    rounds = max((len(m.rounds()) for m in run.measurements), default=0)
+    sources = (
+        f"commit {run.sources.get('commit', '')[:12]}, sources {run.sources.get('digest', '')}"
+    )
+    parts = [f"{rounds} rounds, {run.started}, {sources}."]
+    curves = [each for each in run.curves if report.is_extra(run, each["workload"])]
+    parts += [
+        report.along(run, each["workload"], each["parameter"]).as_markdown()
+        for each in curves
+        if report.curve_points(run, each["workload"])
+    ]
+    others = report.everybody(
+        run, ["extras"], but=[each["workload"] for each in curves], with_spread=True
+    )
+    return "\n\n".join([*parts, *([others.as_markdown()] if others.rows else [])])
 
 
 def _listed(lines: list[str]) -> str:
@@ -86,7 +112,8 @@ def _curves(run: Run) -> str:
     """For each curve and each of its metrics: a heading, the chart, and the table."""
     parts = []
     for curve in run.curves:
-        if not report.curve_points(run, curve["workload"]):
+        name = curve["workload"]
+        if not report.curve_points(run, name) or report.is_extra(run, name):
             continue
         workload = run.workloads[curve["workload"]]
         parts += [f"### {curve['title']}", workload["about"]]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.adapters import ADAPTERS, ERLANG, FLOOR, NEWEST, OURS, PEER, POOLED
 from benchmarks.curves import CURVES
@@ -159,3 +159,32 @@ def order(adapters: Sequence[str], number: int) -> list[str]:
     start = number % len(ring) if ring else 0
     turned = ring[start:] + ring[:start]
     return turned[::-1] if number % 2 else turned
+
+
+def steps(tasks: Sequence[Task]) -> int:
+    """How many measurements a plan has."""
+    return sum(task.rounds * len(task.adapters) for task in tasks)
+
+
+def describe_workloads() -> dict[str, dict[str, Any]]:
+    """What the file of results says of workloads."""
+    return {
+        workload.name: {
+            "title": workload.title,
+            "about": workload.about,
+            "group": workload.group.value,
+            "parameters": dict(workload.parameters),
+            "metrics": [
+                {**asdict(metric), "unit": metric.unit.value, "better": metric.better}
+                for metric in workload.metrics
+            ],
+        }
+        for workload in WORKLOADS.values()
+    }
+
+
+def describe_curves() -> list[dict[str, Any]]:
+    """What the file of results says of curves."""
+    return [
+        {key: value for key, value in asdict(curve).items() if key != "points"} for curve in CURVES
+    ]

@@ -114,14 +114,14 @@ def comparison(run: Run, groups: Sequence[str] = EVERYTHING) -> Table:
 
 def pooled(run: Run, groups: Sequence[str] = EVERYTHING) -> Table:
     """Our pool against those that it is compared with, and against our actors on threads."""
-    if not was_measured(run, run.pooled):
-        return Table(["not measured"], [])
     return _side_by_side(run, groups, run.pooled, [*run.pooled_against, run.reference])
 
 
 def _side_by_side(
     run: Run, groups: Sequence[str], ours: str, others: Sequence[str], floor: str = ""
 ) -> Table:
+    if not was_measured(run, ours):
+        return Table(["not measured"], [])
     others = [name for name in dict.fromkeys(others) if was_measured(run, name)]
     if not was_measured(run, floor):
         floor = ""
@@ -142,14 +142,17 @@ def _side_by_side(
     return table
 
 
-def everybody(run: Run, groups: Sequence[str]) -> Table:
-    """The medians of all implementations."""
+def everybody(
+    run: Run, groups: Sequence[str], *, but: Sequence[str] = (), with_spread: bool = False
+) -> Table:
+    """The medians of all implementations, in all workloads but some."""
     names = [name for name in run.adapters if was_measured(run, name)]
     table = Table(["", *(title_of(run, name) for name in names)], [])
     for group in groups:
         for row in rows(run, group):
-            cells = [figure(row, name, with_spread=False) for name in names]
-            table.rows.append([f"{row.title}, {_unit(row)}", *cells])
+            if row.workload not in but:
+                cells = [figure(row, name, with_spread=with_spread) for name in names]
+                table.rows.append([f"{row.title}, {_unit(row)}", *cells])
     return table
 
 
@@ -163,13 +166,15 @@ def targets(run: Run) -> Table:
             for each in figures
         ):
             continue
+        found = target.measured(run)
+        if found is None and is_extra(run, target.ours.workload):
+            continue
         show = partial(_shown, run, target)
         wanted = target.at_most if target.at_least is None else target.at_least
         cells = [
             _goal(run, target),
             f"{'≤' if target.at_least is None else '≥'} {show(wanted or 0, is_wanted=True)}",
         ]
-        found = target.measured(run)
         if found is None:
             cells += [NOTHING, NOTHING, "not measured"]
         else:
@@ -213,6 +218,26 @@ def curve(run: Run, workload: str, parameter: str, metric: dict[str, Any]) -> Ta
             cells.append(figure(row, name, with_spread=False))
         table.rows.append([title_of(run, name), *cells])
     return table
+
+
+def along(run: Run, workload: str, parameter: str) -> Table:
+    """A curve as a table of all metrics: lines for each point, one for each implementation."""
+    metrics = run.workloads[workload]["metrics"]
+    titles = [metric["title"] or metric["name"] for metric in metrics]
+    table = Table([parameter, "", *titles], [])
+    lines = list(run.curve(workload, parameter))
+    for point in sorted({point for _, measured in lines for point in measured}):
+        for name, measured in lines:
+            if point in measured and not measured[point].problems:
+                found = {name: measured[point]}
+                cells = [figure(Row(workload, metric, "", found), name) for metric in metrics]
+                table.rows.append([f"{point:,}", title_of(run, name), *cells])
+    return table
+
+
+def is_extra(run: Run, workload: str) -> bool:
+    """Tell whether a workload is only measured if it is named."""
+    return bool(run.workloads[workload]["group"] == "extras")
 
 
 def curve_points(run: Run, workload: str) -> bool:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import machine, measure
 from benchmarks.adapters import ADAPTERS, ERLANG, FLOOR, NEWEST, OURS, PEER, POOLED
-from benchmarks.curves import CURVES
 from benchmarks.environments import ENVIRONMENTS
-from benchmarks.plan import order
+from benchmarks.plan import describe_curves, describe_workloads, order
 from benchmarks.results import Run
 from benchmarks.workloads import WORKLOADS
 
@@ -57,30 +56,6 @@ def begin(site: Site, form: str, names: Collection[str] = ADAPTERS) -> Run:
         if not found["absent"]:
             _look_at(site, run, found, adapter.name)
     return run
-
-
-def describe_workloads() -> dict[str, dict[str, Any]]:
-    """What the file of results says of workloads."""
-    return {
-        workload.name: {
-            "title": workload.title,
-            "about": workload.about,
-            "group": workload.group.value,
-            "parameters": dict(workload.parameters),
-            "metrics": [
-                {**asdict(metric), "unit": metric.unit.value, "better": metric.better}
-                for metric in workload.metrics
-            ],
-        }
-        for workload in WORKLOADS.values()
-    }
-
-
-def describe_curves() -> list[dict[str, Any]]:
-    """What the file of results says of curves."""
-    return [
-        {key: value for key, value in asdict(curve).items() if key != "points"} for curve in CURVES
-    ]
 
 
 def _look_at(site: Site, run: Run, found: dict[str, Any], name: str) -> None:
@@ -172,8 +147,3 @@ class Runner:
             if (lower.workload, lower.adapter) == (task.workload, measurement.adapter)
             and lower.parameters[task.ladder] < task.parameters[task.ladder]
         )
-
-
-def steps(tasks: Sequence[Task]) -> int:
-    """How many measurements a plan has."""
-    return sum(task.rounds * len(task.adapters) for task in tasks)

@@ -126,4 +126,5 @@ TARGETS = (
     Target(Figure("million", "memory", POOLED), at_most=650),
     Target(Figure("million", "total", POOLED), at_most=10),
     Target(Figure("sleepers", "among", POOLED), at_most=0.05),
+    Target(Figure("route-round-robin", "part", POOLED), at_least=0.7),
 )

@@ -19,6 +19,7 @@ from benchmarks.charts import bars, curves
 from benchmarks.charts.everybody import everybody, measured_on
 from benchmarks.charts.latency import WORKLOADS, latency, percentiles
 from benchmarks.charts.style import THEMES, settings
+from benchmarks.report import is_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,8 +64,8 @@ def charts(run: Run) -> Iterator[tuple[str, Callable[[Theme], Figure]]]:
         if workload in run.workloads and percentiles(run, workload):
             yield workload, partial(latency, run, workload=workload)
     for curve in run.curves:
-        if run.workloads[curve["workload"]]["group"] == "extras":
-            continue  # which have a table of their own
+        if is_extra(run, curve["workload"]):
+            continue  # it has a table of its own
         for metric in run.workloads[curve["workload"]]["metrics"]:
             lines = curves.lines_of(run, curve, metric)
             if max((len(points) for _, points, _ in lines), default=0) > 1:

@@ -64,7 +64,7 @@ def latency(run: Run, theme: Theme, *, workload: str) -> Figure:
             ha="right", transform=axes.get_yaxis_transform(), fontsize=SMALL, color=theme.muted,
         )  # fmt: skip
     everything = [value for values in measured.values() for value in values]
-    span = max(everything) / min(everything)
+    span = max(2.0, max(everything) / min(everything))
     axes.set_xlim(min(everything) / span**0.05, max(everything) * span**0.05)
     end_rows(axes, len(names) - 0.6)
     quantity_ticks(axes.xaxis, "s")

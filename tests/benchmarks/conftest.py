@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from benchmarks.adapters import ADAPTERS
+from benchmarks.plan import describe_curves, describe_workloads
 from benchmarks.results import Measurement, Run
-from benchmarks.runner import describe_curves, describe_workloads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +27,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _home(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what tests write out of the environments that are there."""
     monkeypatch.setattr("benchmarks.environments.HOME", tmp_path / "bench")
+
+
+def needs(module: str) -> Any:
+    """Import a module of the benchmarks; without what it needs, skip the file of tests.
+
+    The tests are run without psutil, scipy, py-cpuinfo and matplotlib too, which only those who
+    measure need.
+    """
+    return pytest.importorskip(
+        f"benchmarks.{module}", reason=f"benchmarks.{module} needs requirements/bench-full.txt"
+    )
 
 
 OURS = [adapter.name for adapter in ADAPTERS.values() if adapter.ours]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from benchmarks.adapters import ADAPTERS
 from benchmarks.plan import make_plan
-from benchmarks.progress import Bar, Lines
+from benchmarks.progress import Progress
+from benchmarks.report import Table
 from benchmarks.workloads import WORKLOADS
-from tests.benchmarks.conftest import make_run
+from rich.console import Console
+from tests.benchmarks.conftest import make_run, needs
 
-from benchmarks import cli
+cli = needs("cli")
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +43,19 @@ def test_show_prints_tables_targets_and_problems(
     assert "ours is better by" in printed
     assert "≤ 1.1" in printed
     assert "xoscar is absent: no wheel" in printed
+
+
+@pytest.mark.parametrize("name", ["full", "extras", "free-threaded", "free-threaded-gil"])
+def test_the_results_of_the_repository_are_shown(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = cli.RESULTS.with_name(f"{name}.json")
+    if not file.exists():
+        pytest.skip(f"there is no {file.name}")
+
+    assert cli.main(["show", str(file)]) == 0
+
+    assert "ours, PooledActor" in capsys.readouterr().out
 
 
 def test_compare_tells_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +97,7 @@ def test_a_number_of_rounds_that_is_none_is_refused(
 def test_progress_without_a_terminal_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
     [task] = make_plan(only=["tell"], against=["thread"], rounds=1)
 
-    with Lines(len(task.adapters)) as progress:
+    with Progress(len(task.adapters)) as progress:
         for adapter in task.adapters:
             progress.next(0, task, adapter)
         progress.done(0, task)
@@ -91,12 +106,22 @@ def test_progress_without_a_terminal_is_lines(capsys: pytest.CaptureFixture[str]
 
 
 def test_progress_on_a_terminal_tells_what_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("rich")
     task = next(t for t in make_plan(full=True, only=["many-actors"]) if t.ladder)
 
-    with Bar(2) as bar:
-        bar.next(0, task, "pykka-4.0.2")
-        shown = bar.description
+    with Progress(2, Console(force_terminal=True, width=200)) as progress:
+        progress.next(0, task, "pykka-4.0.2")
+        progress.done(0, task)
 
-    assert shown == "round 1: many actors, 1 actors, Pykka 4.0.2"
-    capsys.readouterr()
+    shown = capsys.readouterr().out
+    assert "round 1: many actors, 1 actors, Pykka 4.0.2" in shown
+    assert "0 %" not in shown
+
+
+def test_a_table_is_as_wide_as_it_is_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+
+    cli._console().print(Table(["", "figure"], [["[red]" + "long " * 40 + "end", "1.0"]]))
+
+    assert "[red]" + "long " * 40 + "end" in capsys.readouterr().out

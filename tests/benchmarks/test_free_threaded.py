@@ -7,12 +7,11 @@ import sysconfig
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from benchmarks.measure import Outcome
-from benchmarks.progress import Lines
+from benchmarks.progress import Progress
 from benchmarks.results import Problem, Run
-from tests.benchmarks.conftest import make_run
+from tests.benchmarks.conftest import make_run, needs
 
-from benchmarks import cli, free_threaded, measure
+cli, free_threaded, measure = needs("cli"), needs("free_threaded"), needs("measure")
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,19 +84,19 @@ def test_both_builds_are_measured_in_turn_and_kept(
     other: Any = Nowhere()
     order: list[bool] = []
 
-    def fake(site: Any, adapter: Any, workload: str, parameters: Any, warm_up: Any) -> Outcome:
+    def fake(site: Any, adapter: Any, workload: str, parameters: Any, warm_up: Any) -> Any:
         order.append(site is free)
-        return Outcome("ok", {"apart": 1.8, "within": 1.7, "rate": 1.0, "time": 1.0})
+        return measure.Outcome("ok", {"apart": 1.8, "within": 1.7, "rate": 1.0, "time": 1.0})
 
-    def describe(site: Any, adapter: Any) -> Outcome:
+    def describe(site: Any, adapter: Any) -> Any:
         python = {"version": "3", "free_threaded": site is free}
-        return Outcome("ok", details={"python": python, "version": "5"})
+        return measure.Outcome("ok", details={"python": python, "version": "5"})
 
     monkeypatch.setattr(measure, "measure", fake)
     monkeypatch.setattr(measure, "describe", describe)
     out = tmp_path / "free.json"
 
-    free_threaded.measure(free, other, out, 2, Lines)
+    free_threaded.measure(free, other, out, 2, Progress)
 
     assert free.made == other.made == ["bare", "ours"]
     half = len(order) // 4
@@ -149,7 +148,7 @@ def test_both_builds_stand_side_by_side() -> None:
     assert table.head[3].endswith(", free-threaded")
     [row] = [row for row in table.rows if row[0] == "ping-pong"]
     assert row[-1] == "0.50×"
-    assert "1.90" in free_threaded.as_text((free, other))
+    assert "1.90" in free_threaded.as_markdown((free, other))
     assert "1.90" in free_threaded.as_markdown((free, other))
 
 

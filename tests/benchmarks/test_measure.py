@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,15 +12,16 @@ import pytest
 from benchmarks.adapters import ADAPTERS
 from benchmarks.environments import ENVIRONMENTS, AbsentError, Site, make_all
 from benchmarks.plan import make_plan
+from tests.benchmarks.conftest import needs
 from tests.leaks import PATIENCE
 
-from benchmarks import environments, measure, memory, runner
+from benchmarks import environments
 
 if TYPE_CHECKING:
     from benchmarks.environments import Environment
 
+measure, runner, processes = needs("measure"), needs("runner"), needs("processes")
 OURS = ADAPTERS["ThreadingActor"]
-needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
 
 
 class Here(Site):
@@ -61,6 +64,53 @@ def test_too_many_actors_are_not_started(site: Site) -> None:
     assert outcome.reason.startswith("takes 10,000,000 actors; it is given ")
 
 
+def test_the_process_that_measures_imports_nothing_that_only_its_parent_needs() -> None:
+    program = (
+        "import sys\n"
+        "from benchmarks import child\n"
+        "from benchmarks.adapters import asyncio_queue, executor, pykka_api, thread_queue\n"
+        "sys.exit(' '.join({'cpuinfo', 'numpy', 'psutil', 'rich', 'scipy'} & {*sys.modules}))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=environments.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr.strip() == ""
+
+
+def test_memory_is_that_of_the_process_and_of_what_it_has_started(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import subprocess, sys\n"
+        "from benchmarks import memory\n"
+        "before = memory.used()\n"
+        "mine = b'x' * 20_000_000\n"
+        "grown = memory.used() - before\n"
+        "code = 'theirs = b\"x\" * 20_000_000; print(flush=True); input()'\n"
+        "child = subprocess.Popen([sys.executable, '-c', code], stdin=subprocess.PIPE,"
+        " stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "both = memory.used() - before\n"
+        "open(sys.argv[1], 'w').write(f'{grown} {both}')\n"
+    )
+    variables = {**os.environ, "PYTHONPATH": str(environments.ROOT)}
+
+    with processes.Family().started(
+        [sys.executable, str(program), str(tmp_path / "out")], variables
+    ) as process:
+        process.wait(PATIENCE)
+
+    grown, both = map(int, (tmp_path / "out").read_text().split())
+    # Less than a third of that is the interpreter's own, or shared with others that come and go.
+    assert 15_000_000 <= grown < 30_000_000
+    assert both >= 30_000_000
+
+
 def test_one_that_does_not_end_is_ended(site: Site) -> None:
     endless = {"pairs": 1, "asks": 10**9}
 
@@ -69,7 +119,6 @@ def test_one_that_does_not_end_is_ended(site: Site) -> None:
     assert (outcome.status, outcome.reason) == ("too slow", "no end after 0 s")
 
 
-@needs_proc
 def test_one_that_takes_too_much_memory_is_ended(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,14 +143,13 @@ def test_one_that_dies_without_a_word_has_failed(tmp_path: Path) -> None:
     assert (outcome.status, outcome.reason) == ("failed", "the process was ended by SIGSEGV")
 
 
-@needs_proc
 def test_what_a_measurement_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
     class Leaving(Site):
         def interpreter(self, environment: Environment) -> Path:
             program = tmp_path / "leaving"
             # A daemon in a session of its own, as some implementations start them.
             program.write_text(
-                f'#!/bin/sh\necho "${memory.MARK}" > {tmp_path}/mark\n'
+                f'#!/bin/sh\necho "${processes.MARK}" > {tmp_path}/mark\n'
                 "setsid sleep 1000 &\nexit 3\n"
             )
             program.chmod(0o755)
@@ -112,7 +160,9 @@ def test_what_a_measurement_leaves_behind_is_ended_with_it(tmp_path: Path) -> No
     assert outcome.reason == "the process ended with 3 and without a result"
     mark = (tmp_path / "mark").read_text().strip()
     assert mark
-    assert memory.family(mark, 0) == []
+    family = processes.Family()
+    family.mark, family._others = mark, set()
+    assert family.members() == []
 
 
 # --- who is absent -------------------------------------------------------------------------------
@@ -198,7 +248,7 @@ def test_a_run_names_who_is_absent_and_measures_the_others(
     monkeypatch.setattr(site, "absent", lambda: absent)
     described: list[str] = []
 
-    def describe(site: Site, adapter: Any) -> measure.Outcome:
+    def describe(site: Site, adapter: Any) -> Any:
         described.append(adapter.name)
         if adapter.name == "xoscar":
             return measure.Outcome("failed", reason="ImportError: no")

@@ -7,8 +7,14 @@ from collections import Counter
 import pytest
 from benchmarks.adapters import ADAPTERS, ERLANG, FLOOR, NEWEST, OURS, PEER, POOLED
 from benchmarks.curves import CURVES
-from benchmarks.plan import HEAVY_ROUNDS, SHORT_ROUNDS, UnknownNameError, make_plan, order
-from benchmarks.runner import steps
+from benchmarks.plan import (
+    HEAVY_ROUNDS,
+    SHORT_ROUNDS,
+    UnknownNameError,
+    make_plan,
+    order,
+    steps,
+)
 from benchmarks.targets import TARGETS
 from benchmarks.workload import Group
 from benchmarks.workloads import WORKLOADS
@@ -26,8 +32,10 @@ def test_the_short_form_has_at_least_five_rounds_and_no_curves() -> None:
 
 
 def test_both_forms_measure_whatever_there_is_a_target_for() -> None:
+    extras = [w.name for w in WORKLOADS.values() if w.group is Group.EXTRAS]
     for tasks in (make_plan(), make_plan(full=True)):
-        measured = {(t.workload, adapter) for t in tasks for adapter in t.adapters}
+        named = [*tasks, *make_plan(only=extras)]
+        measured = {(t.workload, adapter) for t in named for adapter in t.adapters}
         for target in TARGETS:
             figures = [target.ours, *([target.theirs] if target.theirs else [])]
             assert {(figure.workload, figure.adapter) for figure in figures} <= measured
@@ -47,10 +55,14 @@ def test_the_full_form_has_everything() -> None:
     tasks = make_plan(full=True)
 
     points = {task.workload for task in tasks if not task.ladder}
-    assert points == {w.name for w in WORKLOADS.values() if w.group is not Group.CURVE}
+    named = {Group.CURVE, Group.EXTRAS}
+    assert points == {w.name for w in WORKLOADS.values() if w.group not in named}
     light = [task for task in tasks if not WORKLOADS[task.workload].heavy]
     assert all(set(task.adapters) == set(ADAPTERS) for task in light)
     for curve in CURVES:
+        if WORKLOADS[curve.workload].group is Group.EXTRAS:
+            assert not {t.workload for t in tasks} & {curve.workload}
+            tasks = make_plan(full=True, only=[curve.workload])
         found = [t.parameters[curve.parameter] for t in tasks if t.workload == curve.workload]
         assert set(curve.points) <= set(found)
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from benchmarks.comparison import as_text, compare
+from benchmarks.comparison import compare, told
 from benchmarks.results import Measurement, Problem
 from benchmarks.targets import TARGETS, Figure, Target
-from tests.benchmarks.conftest import enter, make_run
+from tests.benchmarks.conftest import enter, make_run, needs
 
-from benchmarks import page, report
+from benchmarks import report
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.results import Run
 
+page = needs("page")
+pytest.importorskip("scipy", reason="it compares runs")
 FIVE = [1.0, 1.01, 1.02, 1.03, 1.04]
 
 
@@ -181,6 +183,7 @@ def test_the_targets_of_the_pool() -> None:
         ("million", "memory", 650),
         ("million", "total", 10),
         ("sleepers", "among", 0.05),
+        ("route-round-robin", "part", None),
     }
 
 
@@ -291,6 +294,14 @@ def times(run: Run, factor: float) -> Run:
             for number in values:
                 values[number] *= factor
     return run
+
+
+def as_text(before: Run, after: Run, changes: Any) -> str:
+    """What is told of changes, without the frames of tables."""
+    return "\n".join(
+        line if isinstance(line, str) else line.as_markdown()
+        for line in told(before, after, changes)
+    )
 
 
 def one(before: Run, after: Run, adapter: str = "ours, ThreadingActor") -> tuple[str, float]:
@@ -429,10 +440,15 @@ def test_the_page_of_the_documentation_has_a_place_for_every_block(tmp_path: Pat
     copy = tmp_path / "performance.md"
     copy.write_text(PAGE.read_text())
 
-    page.refresh(run, copy)
+    extras = make_run(route_round_robin={"PooledActor": FIVE})
+    for timers in (1_000, 2_000):
+        enter(extras, "timers", {"PooledActor": FIVE, "asyncio": FIVE}, timers=timers)
+    page.refresh(run, copy, extras=extras)
 
     text = copy.read_text()
     assert "abacus, 2 cores, 1 GiB" in text
     assert "### From a small ring to a large one" in text
     assert "images/curve-rings-dark.svg" in text
     assert "| ask, per ask |" in text
+    assert "| 2,000 | asyncio.Queue task | 1.02 s ±1 % |" in text
+    assert "| round robin, routed, messages | 1.02 /s ±1 % |" in text

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from benchmarks.adapters import ADAPTERS
-from benchmarks.measure import Outcome
-from benchmarks.plan import Task, make_plan
-from benchmarks.progress import Lines
+from benchmarks.plan import Task, make_plan, steps
+from benchmarks.progress import Progress
 from benchmarks.results import Measurement, Problem, Run
-from benchmarks.runner import Runner
-from tests.benchmarks.conftest import OURS, enter, make_run
+from tests.benchmarks.conftest import OURS, enter, make_run, needs
 
-from benchmarks import cli, machine, measure, runner
+cli, machine, measure, runner = (needs(name) for name in ("cli", "machine", "measure", "runner"))
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +51,7 @@ def test_what_is_no_file_of_results_is_refused(text: str, tmp_path: Path) -> Non
 def test_values_are_rounded_to_what_they_can_mean() -> None:
     measurement = Measurement("tell", "thread", {})
 
-    measurement.add(0, Outcome("ok", {"rate": 123.456789012}))
+    measurement.add(0, measure.Outcome("ok", {"rate": 123.456789012}))
 
     assert measurement.values == {"rate": {0: 123.457}}
 
@@ -73,7 +71,7 @@ def test_a_row_has_the_parameters_of_the_table_and_a_curve_has_all() -> None:
 class FakeMeasure:
     """Takes the place of fresh processes."""
 
-    outcomes: dict[tuple[str, int], Outcome] = field(default_factory=dict)
+    outcomes: dict[tuple[str, int], Any] = field(default_factory=dict)
     """(Adapter, value of the first parameter) → what comes out, if it is not a value."""
     done: list[tuple[str, str, int]] = field(default_factory=list)
     break_after: int = 1_000
@@ -85,14 +83,15 @@ class FakeMeasure:
         workload: str,
         parameters: dict[str, int],
         warm_up: dict[str, int],
-    ) -> Outcome:
+    ) -> Any:
         if len(self.done) == self.break_after:
             raise KeyboardInterrupt
         first = next(iter(parameters.values()))
         self.done.append((workload, adapter.name, first))
         metrics = {"tell": "rate", "ask": "time", "thread-ring": "rate", "many-actors": "time"}
         return self.outcomes.get(
-            (adapter.name, first), Outcome("ok", {metrics[workload]: float(len(self.done))})
+            (adapter.name, first),
+            measure.Outcome("ok", {metrics[workload]: float(len(self.done))}),
         )
 
 
@@ -107,7 +106,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeMeasure:
 def go(run: Run, tasks: list[Task], file: Path) -> None:
     """Run a plan."""
     site: Any = None
-    Runner(site, run, tasks, Lines(runner.steps(tasks)), lambda run: run.save(file)).go()
+    runner.Runner(site, run, tasks, Progress(steps(tasks)), lambda run: run.save(file)).go()
 
 
 ALL = [*sorted(OURS), "thread"]
@@ -152,7 +151,7 @@ def test_an_interrupted_run_goes_on_and_measures_nothing_twice(
 def test_what_cannot_be_had_is_asked_for_once(fake: FakeMeasure, tmp_path: Path) -> None:
     [task] = make_plan(only=["tell"], against=["thread"], rounds=4)
     messages = task.parameters["messages"]
-    fake.outcomes["thread", messages] = Outcome("unsupported", reason="it has none")
+    fake.outcomes["thread", messages] = measure.Outcome("unsupported", reason="it has none")
     run = make_run()
 
     go(run, [task], tmp_path / "file.json")
@@ -165,7 +164,7 @@ def test_a_failure_does_not_excuse_from_the_other_rounds(
     fake: FakeMeasure, tmp_path: Path
 ) -> None:
     [task] = make_plan(only=["tell"], against=["thread"], rounds=4)
-    fake.outcomes["thread", task.parameters["messages"]] = Outcome("failed", reason="lost")
+    fake.outcomes["thread", task.parameters["messages"]] = measure.Outcome("failed", reason="lost")
     run = make_run()
 
     go(run, [task], tmp_path / "file.json")
@@ -180,7 +179,7 @@ def test_who_is_too_slow_at_a_point_of_a_curve_is_not_given_a_higher_one(
         Task("many-actors", {"actors": actors}, ("ThreadingActor", "thread"), 2, "actors")
         for actors in (1, 10, 100)
     ]
-    fake.outcomes["thread", 10] = Outcome("too slow", reason="no end after 60 s")
+    fake.outcomes["thread", 10] = measure.Outcome("too slow", reason="no end after 60 s")
 
     go(make_run(), tasks, tmp_path / "file.json")
 

@@ -71,7 +71,7 @@ class Family:
         """Look at the memory whenever a process says so."""
         with suppress(OSError):  # who has asked was ended
             while channel.recv(1):
-                channel.sendall(b"%d" % self.proportional() + memory.END)
+                channel.sendall(b"%d" % self.proportional())
 
     def members(self) -> list[psutil.Process]:
         """Those that are there."""

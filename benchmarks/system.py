@@ -9,11 +9,14 @@ implementation that lives in an event loop enters it once and not for each messa
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from abc import ABC, abstractmethod
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from benchmarks.workload import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,18 +61,11 @@ class Clock(ABC):
 
     def __init__(self, count: int) -> None:
         self._left = [None] * count
+        self._rung = threading.Event()
 
     @abstractmethod
     def start(self, delay: float, number: int) -> Any:
         """Set a timer, the one with that number, and return what can be cancelled."""
-
-    @abstractmethod
-    def done(self) -> None:
-        """Take note that the last has rung."""
-
-    @abstractmethod
-    def wait(self) -> None:
-        """Wait until that is so."""
 
     def set(self, count: int) -> list[Any]:
         """Set timers that will not ring, all due at different times, and return them."""
@@ -89,34 +85,19 @@ class Clock(ABC):
         if not self._left:
             self.done()
 
-    def check(self, *, in_time: bool) -> None:
-        """Refuse timers that have not rung."""
-        if not in_time:
+    def done(self) -> None:
+        """End the wait for the last."""
+        self._rung.set()
+
+    def wait(self) -> None:
+        """Wait for the last."""
+        if not self._rung.wait(PATIENCE):
             msg = f"{len(self._left):,} timers have not rung"
             raise FailedError(msg)
 
 
 LATER, SOON = 100_000.0, 0.001
 """Seconds after which timers are due that are not meant to ring, and those that are."""
-
-
-class Routed(ABC):
-    """Routees, and a router that leads to them."""
-
-    router: Any
-    routees: Sequence[Any]
-
-    @abstractmethod
-    def by_proxy(self, ref: Any) -> Callable[[Any], Any]:
-        """What calls a method of a routee, or of one behind a router, without waiting."""
-
-    @abstractmethod
-    def from_actor(self, work: Callable[[], float]) -> float:
-        """Call a function inside the handler of another actor."""
-
-    @abstractmethod
-    def handled(self) -> list[int]:
-        """How many messages each routee has handled."""
 
 
 class System(ABC):
@@ -275,7 +256,7 @@ class System(ABC):
         del actors, count
         unsupported("it has no timers")
 
-    def route(self, router: str, routees: int, *, is_pool: bool) -> Routed:
+    def route(self, router: str, routees: int, *, is_pool: bool) -> Any:
         """Start routees and a router, which starts and supervises them itself if it is a pool."""
         del router, routees, is_pool
         unsupported("it has no routers")

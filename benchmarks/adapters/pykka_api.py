@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.behaviour import Behaviour
-    from benchmarks.system import Clock, Routed
+    from benchmarks.system import Clock
 
 
 MANY_IN_A_LOOP = 200_000
@@ -177,7 +177,7 @@ class PykkaSystem(System):
         """Messages that actors are told later."""
         return PykkaClock(self._base, actors, count)
 
-    def route(self, router: str, routees: int, *, is_pool: bool) -> Routed:
+    def route(self, router: str, routees: int, *, is_pool: bool) -> PykkaRouted:
         """A router of `pykka.routing`."""
         return PykkaRouted(self._base, router, routees, is_pool=is_pool)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pykka
-from benchmarks.system import Clock, Routed, unsupported
+from benchmarks.system import Clock, unsupported
 from benchmarks.workload import PATIENCE
 
 if TYPE_CHECKING:
@@ -28,20 +27,11 @@ class PykkaClock(Clock):
         super().__init__(count)
         if not hasattr(pykka.ActorRef, "tell_after"):
             unsupported("it has no timers")
-        self._done = threading.Event()
         self._refs = [_ticking(base).start(self) for _ in range(actors)]
 
     def start(self, delay: float, number: int) -> Any:
         """Tell one of the actors later."""
         return self._refs[number % len(self._refs)].tell_after(delay, None)
-
-    def done(self) -> None:
-        """End the wait."""
-        self._done.set()
-
-    def wait(self) -> None:
-        """Wait for the last."""
-        self.check(in_time=self._done.wait(PATIENCE))
 
 
 def _ticking(base: Any) -> Any:
@@ -59,7 +49,7 @@ def _ticking(base: Any) -> Any:
     return Ticking
 
 
-class PykkaRouted(Routed):
+class PykkaRouted:
     """Routees of one runtime, and a router.
 
     Args:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.behaviour import Behaviour, embody
 from benchmarks.system import Clock, System, most_threads, unsupported
-from benchmarks.workload import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,10 +82,6 @@ class _Cell(Behaviour):
 class ThreadClock(Clock):
     """A thread for each timer."""
 
-    def __init__(self, count: int) -> None:
-        super().__init__(count)
-        self._done = threading.Event()
-
     def start(self, delay: float, number: int) -> threading.Timer:
         """Start a `threading.Timer`."""
         del number
@@ -94,14 +89,6 @@ class ThreadClock(Clock):
         timer.daemon = True
         timer.start()
         return timer
-
-    def done(self) -> None:
-        """End the wait."""
-        self._done.set()
-
-    def wait(self) -> None:
-        """Wait for the last."""
-        self.check(in_time=self._done.wait(PATIENCE))
 
 
 class ThreadSystem(System):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.system import unsupported
@@ -13,7 +14,7 @@ from benchmarks.workload import PATIENCE, Group, Metric, Unit, Workload, WrongRe
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchmarks.system import Routed, System
+    from benchmarks.system import System
     from benchmarks.workload import Parameters, Values
 
 PARTS = ("direct", "routed", "routed", "direct")
@@ -65,7 +66,7 @@ class Route(Workload):
         count = max(1, parameters["messages"] // 2)
         seconds = {"routed": 0.0, "direct": 0.0}
         for name in PARTS:
-            work = _Sending(sends[name], routed, count)
+            work = partial(_seconds, sends[name], routed.routees, count)
             seconds[name] += routed.from_actor(work) if self.way == "from-actor" else work()
         handled = sum(routed.handled())
         if handled != len(PARTS) * count:
@@ -87,26 +88,17 @@ _WAYS = {
 }
 
 
-class _Sending:
-    """Sends numbers, and waits until all are handled.
-
-    Returns:
-        The seconds that it took.
-    """
-
-    def __init__(self, sends: Sequence[Callable[[Any], Any]], routed: Routed, count: int) -> None:
-        self.sends, self.routed, self.count = sends, routed, count
-
-    def __call__(self) -> float:
-        started = time.perf_counter()
-        # A loop in C finds the next routee. So what is compared with is the least it can cost.
-        for number, send in zip(range(self.count), itertools.cycle(self.sends), strict=False):
-            send(number)
-        for ref in self.routed.routees:
-            handled = threading.Event()
-            ref.tell(handled.set)
-            handled.wait(PATIENCE)
-        return time.perf_counter() - started
+def _seconds(sends: Sequence[Callable[[Any], Any]], routees: Sequence[Any], count: int) -> float:
+    """Send numbers, and wait until all are handled."""
+    started = time.perf_counter()
+    # A loop in C finds the next routee. So what is compared with is the least it can cost.
+    for number, send in zip(range(count), itertools.cycle(sends), strict=False):
+        send(number)
+    for ref in routees:
+        handled = threading.Event()
+        ref.tell(handled.set)
+        handled.wait(PATIENCE)
+    return time.perf_counter() - started
 
 
 class RouteKeys(Workload):

@@ -40,7 +40,7 @@ class Table:
         """For a terminal."""
         made = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
         for number, title in enumerate(self.head):
-            made.add_column(title, justify="right" if number else "left")
+            made.add_column(title, justify="right" if number else "left", overflow="fold")
         for row in self.rows:
             made.add_row(*row)
         return made

@@ -83,6 +83,16 @@ def test_a_tell_ends_the_actor_as_any_failing_tell_does(actor_class: Any, log: L
 
 
 @BOTH
+def test_a_call_by_hand_that_is_told_ends_the_actor(actor_class: Any, log: Log) -> None:
+    ref = actor_class.start()
+    assert ref.proxy().plain().get(timeout=PATIENCE) == "plain"
+    ref.tell(ProxyCall(["method"], [], {}))
+    (record,) = log.wait_for("ERROR", f"Unhandled exception in {ref}")
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], TypeError)
+
+
+@BOTH
 @pytest.mark.parametrize("hook", ["on_start", "on_stop", "on_failure"])
 def test_a_hook_is_logged(actor_class: Any, hook: str, log: Log) -> None:
     async def run(_self: object, *_args: object) -> None:

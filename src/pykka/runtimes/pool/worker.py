@@ -471,7 +471,9 @@ class Worker:
                                 if result is not None and type(result) is CoroutineType:
                                     address.take_over(result, end_of_message)  # raises
                             else:
-                                handler(address, Envelope(item))
+                                result = handler(address, Envelope(item))
+                                if type(result) is CoroutineType:
+                                    address.take_over(result, end_of_message)  # as above
                         except BaseException as error:
                             fail_told(address, error)
                         address.handling = None

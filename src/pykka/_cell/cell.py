@@ -433,10 +433,8 @@ class Address:
         if self.users_inbox() is None or (extras is not None and extras.policy is not None):
             self.send(letter)
             return
-        if not self.put_without_waiting(letter):
+        if not self.send_without_waiting(letter):
             self._put_into_lane(self.need_lanes().front, letter)
-        elif self.closed:
-            self.bury_the_rest()
 
     def line_of_ticks(self) -> Line | None:
         """Where a clock's thread has messages sent to the actor, instead of sending them itself.
@@ -453,6 +451,14 @@ class Address:
         if extras.line is None:
             extras.line = Line()  # only the clock's thread comes here
         return extras.line
+
+    def send_without_waiting(self, letter: Letter) -> bool:
+        """Do what `send` does, but never wait for room; False if there is none."""
+        if not self.put_without_waiting(letter):
+            return False
+        if self.closed:
+            self.bury_the_rest()
+        return True
 
     def put_without_waiting(self, letter: Letter) -> bool:
         """Put a letter into the inbox, and let the actor notice it; False if there is no room."""

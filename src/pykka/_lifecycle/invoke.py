@@ -182,11 +182,17 @@ def end_of_start(address: Address, _result: object, error: BaseException | None)
     actor: Any = address.actor
     if actor is None:
         return  # it was abandoned, or its loop was closed under it
-    if error is None:
-        supervision = None if address.extras is None else address.extras.supervision
-        if supervision is not None:
-            supervision.came_up(address)
-    elif is_failure(error):
+    if error is not None:
+        end_by(address, actor, error)
+        return
+    supervision = None if address.extras is None else address.extras.supervision
+    if supervision is not None:
+        supervision.came_up(address)
+
+
+def end_by(address: Address, actor: Actor, error: BaseException) -> None:
+    """End the life, or the instance, because of what one of its first hooks has raised."""
+    if is_failure(error):
         crash(address, actor, error)
     else:
         stop_everything(address, actor, error)
@@ -273,10 +279,12 @@ def handle_told(address: Address, message: object) -> None:
         handler = _handlers.get(type(message))
         if handler is None:
             result = actor.on_receive(message)
+            if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
+                address.take_over(result, end_of_message)  # it raises: this is not asyncio
         else:
             result = handler(address, Envelope(message))
-        if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
-            address.take_over(result, end_of_message)  # it raises: this is not asyncio
+            if type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
+                address.take_over(result, end_of_message)  # as above
     except BaseException as error:
         fail_told(address, error)
         message = actor = None  # as above

@@ -31,11 +31,10 @@ from pykka._cell.spawn_options import Birth
 from pykka._envelope import Envelope
 from pykka._futures.reply import as_exc_info, is_failure
 from pykka._lifecycle.children import end_children
-from pykka._lifecycle.invoke import begin
+from pykka._lifecycle.invoke import begin, end_by
 from pykka._lifecycle.termination import (
     Ending,
     call_hook,
-    crash,
     go_down,
     stop_everything,
     wait_for_decision,
@@ -182,7 +181,5 @@ def _end_of_post_restart(address: Address, _result: object, error: BaseException
     actor: Any = address.actor
     if error is None:
         begin(address, actor)
-    elif is_failure(error):
-        crash(address, actor, error)
     else:
-        stop_everything(address, actor, error)
+        end_by(address, actor, error)

@@ -67,13 +67,8 @@ class Ending:
         for step in self._steps:
             if self._address.actor is None:
                 return
-            try:
-                result: Any = step()
-                if type(result) is CoroutineType:
-                    self._address.take_over(result, self)  # pyright: ignore[reportUnknownArgumentType]
-                    return
-            except BaseException as error:
-                end_of_hook(self._address, None, error)
+            if _is_awaited(self._address, step, self):
+                return
 
     def __call__(self, address: Address, _result: object, error: BaseException | None) -> None:
         """Go on after a step that was awaited."""
@@ -91,7 +86,7 @@ def stop(address: Address, actor: Actor) -> None:
     mark_stopped(address)
     extras = address.extras
     if extras is None:
-        _run_hook(address, partial(call_hook, actor, "on_stop"))
+        _is_awaited(address, partial(call_hook, actor, "on_stop"), end_of_hook)
     elif extras.down:  # the hooks of the instance have run
         extras.note_reason(extras.fate)
     else:
@@ -296,14 +291,24 @@ def end_in_any_case(address: Address) -> None:
         report_failure("Somebody who was told of the end of %s raised:", address)
 
 
-def _run_hook(address: Address, hook: Callable[[], object]) -> None:
-    """Run one of the hooks at the end of a life. There is nothing left for it to end."""
+def _is_awaited(
+    address: Address,
+    hook: Callable[[], object],
+    end: Callable[[Address, Any, BaseException | None], None],
+) -> bool:
+    """Run one of the hooks at the end of a life. There is nothing left for it to end.
+
+    Returns:
+        Whether it has to be awaited. Then, `end` will be called at its end.
+    """
     try:
         result: Any = hook()
         if type(result) is CoroutineType:
-            address.take_over(result, end_of_hook)  # pyright: ignore[reportUnknownArgumentType]
+            address.take_over(result, end)  # pyright: ignore[reportUnknownArgumentType]
+            return True
     except BaseException as error:
         end_of_hook(address, None, error)
+    return False
 
 
 def end_of_hook(address: Address, _result: object, error: BaseException | None) -> None:

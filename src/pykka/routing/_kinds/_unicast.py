@@ -122,8 +122,6 @@ class UnicastRouter(RouterRef[A]):
             if address.users_inbox() is None:
                 address.send(letter)
                 return True
-            if address.put_without_waiting(letter):
-                if address.closed:
-                    address.bury_the_rest()
+            if address.send_without_waiting(letter):
                 return True
         return False

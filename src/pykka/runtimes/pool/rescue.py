@@ -21,12 +21,12 @@ from __future__ import annotations
 
 from contextvars import Context
 from queue import Empty
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pykka._deadlock.stacks import runs_actor
 from pykka._deadlock.wait_graph import call_helper, dismiss_helper
 from pykka._util.gil import FENCE, NOTHING
 from pykka._util.locks import held
+from pykka.runtimes._contract import step
 from pykka.runtimes.pool.caller_runs import count_frames
 from pykka.runtimes.pool.run import run
 
@@ -60,7 +60,7 @@ class Helper:
             for _ in range(pool.injected.qsize()):
                 address = _take(pool)
                 if address is not None:
-                    run_here(address, state)
+                    run_here(address)
                     return True
         return False
 
@@ -88,10 +88,10 @@ def _take(pool: Pool) -> PooledAddress | None:
     return found
 
 
-@runs_actor(cell="address")
-def run_here(address: PooledAddress, state: ThreadState) -> None:
+def run_here(address: PooledAddress) -> None:
     """Run an actor for a while on this thread, if no other thread does."""
     # What follows is what a worker does; see pykka.runtimes.pool.worker and its proofs.
+    context = Context()
     address.queued = False
     try:
         del address.turn[0]
@@ -99,13 +99,11 @@ def run_here(address: PooledAddress, state: ThreadState) -> None:
         if address.closed:
             address.bury_the_rest()
         return
-    outer = state.address
-    context: Any = address.context or Context()
+    # No signal handler can strike between taking the turn and this `try`.
     try:
-        state.address = address
-        context.run(run, address)
+        context = address.context or context
+        step(address, context.run, run, address)
     finally:
-        state.address = outer
         if context and address.context is None:
             address.context = context
             address.is_plain = address.is_direct = False

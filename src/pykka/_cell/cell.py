@@ -186,6 +186,7 @@ class Address:
     )
 
     def __init__(self, actor: Actor, home: Home) -> None:
+        # twin: new cell (19 statements)
         inbox: ActorInbox = actor._create_actor_inbox()
         create_future = actor._create_future
         self.actor: Actor | None = actor
@@ -224,6 +225,7 @@ class Address:
 
         `ActorRef.tell` and `ActorRef.ask` hold a copy of these two steps, to save the call.
         """
+        # twin: send (2 statements)
         self.inbox.put(envelope)
         if self.closed:
             self.bury_the_rest()
@@ -376,6 +378,7 @@ class Address:
         extras = self.extras
         if extras is None:
             extras = fresh = Extras()
+            # twin: first look (1 statement)
             for release in held(_first_look):
                 if self.extras is None:
                     self.extras = fresh
@@ -607,6 +610,7 @@ class Address:
         urn = self._urn
         if urn is None:
             urn = fresh = _new_urn()
+            # twin: first look (1 statement)
             for release in held(_first_look):
                 if self._urn is None:
                     self._urn = fresh
@@ -637,6 +641,7 @@ class Address:
         event = self._event
         if event is None:
             event = fresh = StoppedEvent(self)
+            # twin: first look (1 statement)
             for release in held(_first_look):
                 if self._event is None:
                     self._event = fresh
@@ -654,6 +659,7 @@ class Address:
         face = self._face
         if face is None:
             face = fresh = Inbox(self)
+            # twin: first look (1 statement)
             for release in held(_first_look):
                 if self._face is None:
                     self._face = fresh
@@ -815,6 +821,7 @@ class Address:
         """The list of those who wait for the end; it is there before the address is closed."""
         stoppers: list[tuple[Any, object]] = []
         fresh = stoppers
+        # twin: first look (1 statement)
         for release in held(_first_look):
             if self.stoppers is None:
                 self.stoppers = fresh

@@ -209,6 +209,7 @@ class MeteredList:
         """Take the first one out; for the thread that has the actor's turn."""
         if not self._back:
             inner = self.inner
+            # twin: take whole (3 statements)
             self._back = inner[: len(inner)]
             del inner[: len(self._back)]
             self._back.reverse()

@@ -179,6 +179,7 @@ def _arrive(arrived: SimpleQueue[Future[Any]], blocked: list[None], future: Futu
     """Enter a future that is done, and owe a turn to the thread that this has woken, if any."""
     arrived.put(future)
     if HAS_GIL and blocked:
+        # twin: owe (1 statement)
         current.state.owes = arrivals.latest
 
 

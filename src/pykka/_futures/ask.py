@@ -80,6 +80,7 @@ for _class in (Ask, CallAsk):
 
 def make_ask(message: object, address: Address) -> Ask:
     """Make a question, without the cost of calling `__init__` for each class on the way."""
+    # twin: make ask (5 statements)
     ask = _new(Ask)
     ask.message = message
     ask._answered_by = address

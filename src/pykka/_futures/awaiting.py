@@ -203,6 +203,7 @@ class _AsyncioWaiter:
             logger.debug("The future of a task came too late for %r", self._loop)
         else:
             if HAS_GIL and self._asyncio._get_running_loop() is not self._loop:
+                # twin: owe (1 statement)
                 current.state.owes = arrivals.latest
 
     def _resume(self) -> None:
@@ -250,6 +251,7 @@ class _TrioWaiter:
             logger.debug("The future of a task came too late for %r", self._token)
         else:
             if HAS_GIL:
+                # twin: owe (1 statement)
                 current.state.owes = arrivals.latest
 
     def run_elsewhere(self, function: Callable[[], object]) -> Generator[Any, Any, object]:

@@ -219,6 +219,7 @@ class ThreadingFuture(Future[T]):
         if log:
             _need_room()  # for the calls that serve those who wait
         try:
+            # twin: resolve (2 statements)
             log.append(outcome)
             if log[0] is outcome:
                 self._outcome = outcome
@@ -371,6 +372,7 @@ def _serve(waiter: Waiter) -> bool:
             raise
         # The lock was released before.
     if is_lock and HAS_GIL:
+        # twin: owe (1 statement)
         current.state.owes = arrivals.latest
     return is_lock
 

@@ -132,6 +132,7 @@ def live(address: Address) -> None:
                 letter = None
             else:
                 letter = get()
+                # twin: give way (1 statement)
                 if state.owes is not None and not answers_an_asker(letter):
                     give_way(state)
                 handle(address, letter)
@@ -240,6 +241,7 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
             # an asker who waits alone.
             outcome: Any = (result, None)
             log = letter._log
+            # twin: resolve (2 statements)
             log.append(outcome)
             if log[0] is outcome:
                 letter._outcome = outcome
@@ -255,6 +257,7 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
                         if type(first) is not BuiltinFunctionType:  # not a lock's release()
                             letter._forget(first)
                         elif HAS_GIL:
+                            # twin: owe (1 statement)
                             current.state.owes = arrivals.latest
                     else:
                         settle(actor, letter, outcome)
@@ -273,12 +276,14 @@ def handle_told(address: Address, message: object) -> None:
 
     Only for runtimes where nothing is awaited.
     """
+    # twin: handle told (4 statements)
     address.handling = message
     actor: Any = address.actor
     try:
         handler = _handlers.get(type(message))
         if handler is None:
             result = actor.on_receive(message)
+            # twin: refuse coroutine (1 statement)
             if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
                 address.take_over(result, end_of_message)  # it raises: this is not asyncio
         else:

@@ -75,6 +75,7 @@ class ActorRef(Generic[A]):
             msg = f"an ActorRef takes an actor, not {actor!r}; Actor.start() returns a ref"
             raise TypeError(msg)
         ref_class: Any = (address.ref_class or ActorRef) if cls is ActorRef else cls
+        # twin: new ref (3 statements)
         ref: ActorRef[A] = _new(ref_class)
         ref._address = address
         return ref
@@ -169,16 +170,19 @@ class ActorRef(Generic[A]):
             ActorDeadError: The actor is dead.
         """
         address = self._address
+        # twin: refuse (1 statement)
         if address.stopped:
             raise address.dead_error("not found")
         envelope = _new(Envelope)  # pyright: ignore[reportUnknownVariableType]
         envelope.message = message
         envelope.reply_to = None
         # What follows is Address.send(), whose invariant holds here as well.
+        # twin: send (2 statements)
         address.inbox.put(envelope)
         if address.closed:
             address.bury_the_rest()
 
+    # twin: overloads of ask (3 statements)
     @overload
     def ask(
         self, message: Any, *, block: Literal[False], timeout: float | None = None
@@ -219,6 +223,7 @@ class ActorRef(Generic[A]):
         envelope: Ask | Envelope[Any]
         if address.create_future is None:
             # What follows is make_ask(), to save the call.
+            # twin: make ask (5 statements)
             future = envelope = _new(Ask)
             envelope.message = message
             envelope._answered_by = address
@@ -245,6 +250,7 @@ class ActorRef(Generic[A]):
                 del future, envelope
         return future
 
+    # twin: overloads of stop (3 statements)
     @overload
     def stop(self, *, block: Literal[True] = True, timeout: float | None = None) -> bool: ...
     @overload
@@ -461,9 +467,12 @@ class ActorRef(Generic[A]):
     ) -> Future[Any]:
         """`ask(ProxyCall(attr_path, args, kwargs), block=False)`, at half the cost."""
         address = self._address
+        # twin: call the long way (1 statement)
         if address.stopped or address.create_future is not None:
             return self.ask(ProxyCall(attr_path, args, kwargs), block=False)
+        # twin: make ask (7 statements)
         ask = _new(CallAsk)
+        # twin: note call (3 statements)
         ask.attr_path = attr_path
         ask.args = args
         ask.kwargs = kwargs or None
@@ -471,6 +480,7 @@ class ActorRef(Generic[A]):
         ask._log = []
         ask._outcome = None
         # What follows is Address.send(), whose invariant holds here as well.
+        # twin: send (2 statements)
         address.inbox.put(ask)
         if address.closed:
             address.bury_the_rest()
@@ -481,13 +491,16 @@ class ActorRef(Generic[A]):
     ) -> None:
         """`tell(ProxyCall(attr_path, args, kwargs))`, at half the cost."""
         address = self._address
+        # twin: refuse (1 statement)
         if address.stopped:
             raise address.dead_error("not found")
         envelope = _new(CallEnvelope)
+        # twin: note call (3 statements)
         envelope.attr_path = attr_path
         envelope.args = args
         envelope.kwargs = kwargs or None
         # What follows is Address.send(), whose invariant holds here as well.
+        # twin: send (2 statements)
         address.inbox.put(envelope)
         if address.closed:
             address.bury_the_rest()
@@ -503,6 +516,7 @@ _to_nothing = weakref.ref(_Gone())
 def ref_at(address: Address) -> ActorRef[Any]:
     """A ref of the actor at an address."""
     ref_class: Any = address.ref_class or ActorRef
+    # twin: new ref (3 statements)
     ref: ActorRef[Any] = _new(ref_class)
     ref._address = address
     return ref

@@ -149,6 +149,7 @@ class ActorRegistry(metaclass=_Face):
         """
         broadcast_by(cls, message, target_class)
 
+    # twin: overloads of stop_all (3 statements)
     @overload
     @classmethod
     def stop_all(

@@ -266,6 +266,7 @@ class ActorSystem:
         """
         broadcast_by(self, message, target_class)
 
+    # twin: overloads of stop_all (3 statements)
     @overload
     def stop_all(
         self, *, block: Literal[True] = True, timeout: float | None = None

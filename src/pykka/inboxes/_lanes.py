@@ -225,6 +225,7 @@ class Lanes:
                             lanes[place] = new_lane
                             lane.is_listed = True
                             self._lane_count += 1
+                        # twin: append to chain (2 statements)
                         if lane.last is None:
                             lane.first = entry
                         else:
@@ -302,6 +303,7 @@ class Lanes:
                     due.last = None
                 if lane is None:
                     entry.epoch = self._epoch
+                    # twin: append to chain (2 statements)
                     if self._overtakers.last is None:
                         self._overtakers.first = entry
                     else:
@@ -328,6 +330,7 @@ class Lanes:
                 entry.epoch = self._epoch
                 if closes:
                     self._epoch += 1
+                # twin: append to chain (2 statements)
                 if chain.last is None:
                     chain.first = entry
                 else:

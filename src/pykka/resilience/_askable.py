@@ -97,6 +97,7 @@ class AskWrapper:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} for {shorten(self._target)}>"
 
+    # twin: overloads of ask (3 statements)
     @overload
     def ask(
         self, message: Any, *, block: Literal[False], timeout: float | None = None
@@ -127,6 +128,7 @@ class AskWrapper:
             Exception: What `ActorRef.ask` raises, and what the class says. Without blocking, the
                 future raises it.
         """
+        # twin: ask either way (3 statements)
         if not block:
             return self._ask_for_future(message)
         if timeout is not None:

@@ -36,6 +36,7 @@ class Collective(Routees[A]):
             return self._pool.is_alive()
         return any(routee.is_alive() for routee in self._routees)
 
+    # twin: overloads of stop (3 statements)
     @overload
     def stop(self, *, block: Literal[True] = True, timeout: float | None = None) -> bool: ...
     @overload

@@ -232,6 +232,7 @@ class RouterRef(Collective[A]):
         """
         raise NotImplementedError
 
+    # twin: overloads of ask (3 statements)
     @overload
     def ask(
         self, message: Any, *, block: Literal[False], timeout: float | None = None
@@ -265,6 +266,7 @@ class RouterRef(Collective[A]):
             ValueError: `timeout` is negative.
             Exception: What the actor raised while it handled the message.
         """
+        # twin: ask either way (3 statements)
         if not block:
             return self._ask(message)
         if timeout is not None:

@@ -440,6 +440,7 @@ def step(cell: RuntimeCell, function: Callable[..., R], *args: object) -> R:
         What it returns.
     """
     state = current.state
+    # twin: step (3 statements)
     outer = state.address
     state.address = cell
     try:

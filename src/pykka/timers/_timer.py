@@ -328,6 +328,7 @@ def tell_later(
         Exception: What the key function of the inbox raises, if it has priorities.
     """
     check_times(delay, interval, what)
+    # twin: refuse (1 statement)
     if address.stopped:
         raise address.dead_error("not found")
     timer = Timer(address, message, delay, interval)

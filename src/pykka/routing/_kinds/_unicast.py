@@ -66,6 +66,7 @@ class UnicastRouter(RouterRef[A]):
             self._drop(routee)
 
     def _ask(self, message: Any) -> Future[Any]:
+        # twin: ask a routee (1 statement)
         while True:
             routee = self._choose_living(message)
             if routee is None:
@@ -91,6 +92,7 @@ class UnicastRouter(RouterRef[A]):
     def _call(
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Future[Any]:
+        # twin: ask a routee (1 statement)
         while True:
             routee = self._choose_living(None)
             if routee is None:

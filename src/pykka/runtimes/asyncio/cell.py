@@ -109,6 +109,7 @@ class LoopInbox:
 
     def put(self, envelope: Any) -> None:
         """Put an envelope in, and wake the actor if it sleeps."""
+        # twin: in doubt (1 statement)
         try:
             self.queue.put(envelope)
             sleeper = self.sleeper

@@ -136,8 +136,10 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
                 continue
         # This is step(), to save the call.
         state = current.state
+        # twin: give way (1 statement)
         if state.owes is not None and not answers_an_asker(letter):
             give_way(state)
+        # twin: step (3 statements)
         outer = state.address
         state.address = address
         try:
@@ -217,6 +219,7 @@ def drive(address: AsyncioAddress, coroutine: Any) -> Generator[Any, Any, Any]:
     argument: Any = None
     while True:
         state = current.state
+        # twin: step (3 statements)
         outer = state.address
         state.address = address
         try:

@@ -83,6 +83,7 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
     if "asyncio.events" in modules and in_event_loop():
         return False
     depth = state.depth
+    # twin: room on stack (1 statement)
     try:
         has_room = get_frame(depth).f_back is None
     except ValueError:  # the stack is not as deep as last time
@@ -99,6 +100,7 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         return False
     # No signal handler can strike between taking the turn and this `try`.
     try:
+        # twin: begin to lend (3 statements)
         state.spare = None
         state.address = address
         if outer is not None:
@@ -128,6 +130,7 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         raise
     finally:
         # Without a call, up to giving back the turn.
+        # twin: end lending (3 statements)
         state.address = outer
         state.depth = depth
         if outer is not None:
@@ -135,6 +138,7 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         if own is not None:
             state.spare = spare
         elif context:  # the actor has set a variable, and keeps the context
+            # twin: keep context (2 statements)
             address.context = context
             address.is_plain = address.is_direct = False
             state.spare = None
@@ -144,6 +148,7 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         # takes calls.
         try:
             if not address.closed:
+                # twin: give turn back (3 statements)
                 turn.append(True)
                 if FENCE:
                     address.inbox.extend(NOTHING)

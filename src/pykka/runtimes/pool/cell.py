@@ -109,6 +109,7 @@ class PooledAddress(RuntimeCell):
 
     def __init__(self, actor: Actor, home: ActorSystem) -> None:
         # This is Address.__init__() and more, in one piece: there may be a million of them.
+        # twin: new cell (10 statements)
         make_inbox = actor._create_actor_inbox
         create_future = actor._create_future
         self.actor = actor
@@ -205,6 +206,7 @@ class PooledAddress(RuntimeCell):
         inbox: Any = self.inbox
         if inbox is None:
             fresh: list[Any] = []
+            # twin: first look (1 statement)
             for release in held(_address._first_look):
                 if self.inbox is None:
                     self.inbox = fresh
@@ -213,6 +215,8 @@ class PooledAddress(RuntimeCell):
         return inbox
 
     def send(self, envelope: Letter) -> None:
+        # twin: in doubt (1 statement)
+        # twin: pooled send (1 statement)
         try:
             self.need_inbox().append(envelope)
             # `PooledRef` holds a copy of these steps, to save the call.
@@ -233,6 +237,8 @@ class PooledAddress(RuntimeCell):
 
         If this thread can see to the answer itself, no worker is woken.
         """
+        # twin: in doubt (1 statement)
+        # twin: pooled send (1 statement)
         try:
             self.need_inbox().append(ask)
             if type(ask) is Ask and self.run_for(ask, current.state):
@@ -253,6 +259,7 @@ class PooledAddress(RuntimeCell):
 
     def schedule(self) -> None:
         """Put a hint into a run queue: this thread's own, if it is one of the pool's workers."""
+        # twin: schedule (2 statements)
         state = current.state
         if state.accepts is self.pool:
             # No signal handler can strike between these two.
@@ -267,6 +274,7 @@ class PooledAddress(RuntimeCell):
         Only for the one who has the turn, and while the backlog is empty.
         """
         inbox = self.inbox
+        # twin: take whole (3 statements)
         backlog: list[Any] = inbox[: len(inbox)]
         del inbox[: len(backlog)]
         backlog.reverse()
@@ -366,6 +374,7 @@ class PooledAddress(RuntimeCell):
         try:
             return self._take_first()
         finally:
+            # twin: give turn back in doubt (2 statements)
             self.turn.append(True)
             self.schedule()  # perhaps for nothing
 

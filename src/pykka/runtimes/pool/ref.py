@@ -53,16 +53,20 @@ class PooledRef(ActorRef[A]):
 
     def tell(self, message: Any) -> None:
         address = self._address
+        # twin: refuse (1 statement)
         if address.stopped:
             raise address.dead_error("not found")
         if type(message) in _WRAPPED:
             message = Envelope(message)
         # What follows is PooledAddress.send(), whose invariant holds here as well.
+        # twin: in doubt (1 statement)
+        # twin: pooled send (1 statement)
         try:
             inbox = address.inbox
             (address.need_inbox() if inbox is None else inbox).append(message)
             if not address.queued:
                 if address.turn:
+                    # twin: schedule (2 statements)
                     state = current.state
                     if state.accepts is address.pool:
                         address.queued = True
@@ -96,6 +100,7 @@ class PooledRef(ActorRef[A]):
             depth = state.depth
             if context is None:
                 context = Context()
+            # twin: room on stack (1 statement)
             try:
                 has_room = get_frame(depth).f_back is None
             except ValueError:  # the stack is not as deep as last time
@@ -111,6 +116,7 @@ class PooledRef(ActorRef[A]):
                     before = None
                     try:
                         if not address.inbox and not address.backlog:
+                            # twin: begin to lend (3 statements)
                             state.spare = None
                             state.address = address
                             if outer is not None:
@@ -118,6 +124,7 @@ class PooledRef(ActorRef[A]):
                                 outer.waiting = address
                             address.handling = message
                             result: Any = context.run(address.actor.on_receive, message)  # type: ignore[union-attr]
+                            # twin: refuse coroutine (1 statement)
                             if result is not None and type(result) is CoroutineType:
                                 address.take_over(result, end_of_message)  # raises
                             return result  # pyright: ignore[reportUnknownVariableType]
@@ -126,18 +133,21 @@ class PooledRef(ActorRef[A]):
                         raise
                     finally:
                         # Without a call, up to giving back the turn.
+                        # twin: end lending (3 statements)
                         state.address = outer
                         state.depth = depth
                         if outer is not None:
                             outer.waiting = before
                         address.handling = None
                         if context:  # the actor has set a variable, and keeps the context
+                            # twin: keep context (2 statements)
                             address.context = context
                             address.is_plain = address.is_direct = False
                         else:
                             state.spare = context
                         # This is how the turn is given back everywhere; see the proof.
                         try:
+                            # twin: give turn back (3 statements)
                             address.turn.append(True)
                             if FENCE:
                                 address.inbox.extend(NOTHING)
@@ -154,9 +164,12 @@ class PooledRef(ActorRef[A]):
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Future[Any]:
         address = self._address
+        # twin: call the long way (1 statement)
         if address.stopped or address.create_future is not None:
             return self.ask(ProxyCall(attr_path, args, kwargs), block=False)
+        # twin: make ask (7 statements)
         ask: Any = _new(CallAsk)  # pyright: ignore[reportUnknownVariableType]
+        # twin: note call (3 statements)
         ask.attr_path = attr_path
         ask.args = args
         ask.kwargs = kwargs or None
@@ -164,6 +177,8 @@ class PooledRef(ActorRef[A]):
         ask._log = []
         ask._outcome = None
         # What follows is PooledAddress.send(), whose invariant holds here as well.
+        # twin: in doubt (1 statement)
+        # twin: pooled send (1 statement)
         try:
             inbox = address.inbox
             (address.need_inbox() if inbox is None else inbox).append(ask)
@@ -185,9 +200,11 @@ class PooledRef(ActorRef[A]):
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> None:
         address = self._address
+        # twin: refuse (1 statement)
         if address.stopped:
             raise address.dead_error("not found")
         envelope = _new(CallEnvelope)
+        # twin: note call (3 statements)
         envelope.attr_path = attr_path
         envelope.args = args
         envelope.kwargs = kwargs or None

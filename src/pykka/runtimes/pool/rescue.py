@@ -92,6 +92,7 @@ def run_here(address: PooledAddress) -> None:
     """Run an actor for a while on this thread, if no other thread does."""
     # What follows is what a worker does; see pykka.runtimes.pool.worker and its proofs.
     context = Context()
+    # twin: take hint (2 statements)
     address.queued = False
     try:
         del address.turn[0]
@@ -105,9 +106,11 @@ def run_here(address: PooledAddress) -> None:
         step(address, context.run, run, address)
     finally:
         if context and address.context is None:
+            # twin: keep context (2 statements)
             address.context = context
             address.is_plain = address.is_direct = False
         if not (address.attention and address.keeps_turn()):
+            # twin: give turn back (3 statements)
             address.turn.append(True)
             if FENCE:
                 address.inbox.extend(NOTHING)

@@ -68,8 +68,10 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
             else:
                 backlog = address.refill()
                 item = backlog.pop()
+            # twin: give way (1 statement)
             if state.owes is not None and not answers_an_asker(item):
                 give_way(state)
+            # twin: handle either (1 statement)
             if type(item) in LETTERS:
                 handle(address, item)
             else:

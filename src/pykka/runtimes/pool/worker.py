@@ -440,6 +440,7 @@ class Worker:
                     return
                 address = found
             # In this order: see pykka.runtimes.pool.cell.
+            # twin: take hint (2 statements)
             address.queued = False
             try:
                 del address.turn[0]
@@ -458,16 +459,20 @@ class Worker:
                         run(address)
                         break
                     item: Any = inbox.pop(0)
+                    # twin: give way (1 statement)
                     if state.owes is not None and not answers_an_asker(item):
                         give_way(state)
+                    # twin: handle either (1 statement)
                     if type(item) in LETTERS:
                         handle(address, item)
                     else:
+                        # twin: handle told (3 statements)
                         address.handling = item
                         try:
                             handler = handlers.get(type(item))  # pyright: ignore[reportUnknownArgumentType]
                             if handler is None:
                                 result: Any = address.actor.on_receive(item)  # type: ignore[union-attr]
+                                # twin: refuse coroutine (1 statement)
                                 if result is not None and type(result) is CoroutineType:
                                     address.take_over(result, end_of_message)  # raises
                             else:
@@ -491,10 +496,12 @@ class Worker:
                 continue
             is_taken = False
             if context and address.context is None:
+                # twin: keep context (2 statements)
                 address.context = context
                 address.is_plain = address.is_direct = False
                 is_taken = True
             # No signal handlers run here, so this may stop at nothing.
+            # twin: give turn back (3 statements)
             address.turn.append(True)
             if FENCE:
                 address.inbox.extend(NOTHING)
@@ -517,6 +524,7 @@ class Worker:
             end_in_any_case(address)
         state.address = None
         if not address.keeps_turn():
+            # twin: give turn back in doubt (2 statements)
             address.turn.append(True)
             address.schedule()
 

@@ -1,0 +1,618 @@
+"""What is written several times, because a call would cost too much, is the same everywhere.
+
+A change of one copy that is not made in the others fails here, and so does a copy without a mark.
+`tests/twins.py` says how the copies are marked and compared.
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.sources import SOURCES
+from tests.twins import (
+    Copy,
+    Differs,
+    Region,
+    Sources,
+    Twin,
+    complaints,
+    mutations,
+    planted,
+    unmarked,
+)
+
+CALL = "a call on the way of each message costs up to a tenth of it"
+SIGNALS = (
+    "a signal handler could strike at the beginning of a call, between two steps of which it must "
+    "not; and it would be a call for each message"
+)
+LOCK = "there may be no call under the lock; see pykka._util.locks"
+TYPES = "it is for type checkers, who do not look into what makes functions"
+
+PUBLIC, POOLED, CELL = "_ref/ref.py", "runtimes/pool/ref.py", "runtimes/pool/cell.py"
+WORKER, RESCUE, LENDING = (
+    "runtimes/pool/worker.py",
+    "runtimes/pool/rescue.py",
+    "runtimes/pool/caller_runs.py",
+)
+INVOKE, LANES = "_lifecycle/invoke.py", "inboxes/_lanes.py"
+ASYNCIO = "runtimes/asyncio/run.py"
+
+SELF = {"self": "address"}
+
+NO_DUTY = "what lies there already has a hint, or its sender is about to look"
+
+A_CALL = Differs(
+    "envelope = _new(CallAsk)\ntwin('note call')",
+    "envelope = _new(Ask)\nenvelope.message = message",
+    "a call through a proxy lies in the inbox without a message, which is made when it is read",
+)
+
+AT_HAND = Differs(
+    "inbox = self.inbox\n(self.need_inbox() if inbox is None else inbox).append(envelope)",
+    "self.need_inbox().append(envelope)",
+    "the inbox is nearly always there, and to look costs less than the call",
+)
+
+STOP_ALL = [
+    f"def stop_all(self, *, block: {block}, timeout: float | None=None) -> {result}:"
+    for block, result in (
+        ("Literal[True]=True", "list[bool]"),
+        ("Literal[False]", "list[Future[bool]]"),
+        ("bool=True", "list[bool] | list[Future[bool]]"),
+    )
+]
+
+TWINS = {
+    "refuse": Twin(
+        CALL,
+        [
+            Copy(PUBLIC, "ActorRef.tell"),
+            Copy(PUBLIC, "ActorRef._defer"),
+            Copy(POOLED, "PooledRef.tell"),
+            Copy(POOLED, "PooledRef._defer"),
+            Copy("timers/_timer.py", "tell_later"),
+        ],
+    ),
+    "send": Twin(
+        CALL,
+        [
+            Copy("_cell/cell.py", "Address.send", SELF),
+            Copy(PUBLIC, "ActorRef.tell"),
+            Copy(PUBLIC, "ActorRef._call", {"ask": "envelope"}),
+            Copy(PUBLIC, "ActorRef._defer"),
+        ],
+    ),
+    "pooled send": Twin(
+        CALL,
+        [
+            Copy(CELL, "PooledAddress.send"),
+            Copy(
+                CELL,
+                "PooledAddress.send_and_run",
+                {"ask": "envelope"},
+                [
+                    Differs(
+                        "if type(envelope) is Ask and self.run_for(envelope, current.state):\n"
+                        "    return",
+                        "",
+                        "the sender waits, so it may run the actor itself, and wake no worker",
+                    ),
+                    Differs(
+                        "finally:\n    del envelope",
+                        "",
+                        "the answer may be an exception, whose traceback holds this frame",
+                    ),
+                ],
+            ),
+            Copy(
+                POOLED,
+                "PooledRef.tell",
+                {"address": "self", "message": "envelope"},
+                [
+                    AT_HAND,
+                    Differs("twin('schedule')", "self.schedule()", CALL),
+                ],
+            ),
+            Copy(
+                POOLED,
+                "PooledRef._call",
+                {"address": "self", "ask": "envelope"},
+                [
+                    AT_HAND,
+                ],
+            ),
+        ],
+    ),
+    "in doubt": Twin(
+        "each guards other steps, and a context manager would be two calls for each message",
+        [
+            Copy(CELL, "PooledAddress.send"),
+            Copy(
+                CELL,
+                "PooledAddress.send_and_run",
+                {},
+                [
+                    Differs(
+                        "finally:\n    del ask",
+                        "",
+                        "the answer may be an exception, whose traceback holds this frame",
+                    ),
+                ],
+            ),
+            Copy(POOLED, "PooledRef.tell", {"address.schedule": "self.schedule"}),
+            Copy(POOLED, "PooledRef._call", {"address.schedule": "self.schedule"}),
+            Copy("runtimes/asyncio/cell.py", "LoopInbox.put", {"self.rouse": "self.schedule"}),
+        ],
+        holes=["body"],
+    ),
+    "schedule": Twin(
+        CALL,
+        [
+            Copy(CELL, "PooledAddress.schedule", SELF),
+            Copy(POOLED, "PooledRef.tell"),
+        ],
+    ),
+    "make ask": Twin(
+        CALL,
+        [
+            Copy("_futures/ask.py", "make_ask", {"ask": "envelope"}),
+            Copy(
+                PUBLIC,
+                "ActorRef.ask",
+                {},
+                [
+                    Differs(
+                        "future = envelope = _new(Ask)",
+                        "envelope = _new(Ask)",
+                        "it is both, and only in this case",
+                    )
+                ],
+            ),
+            Copy(PUBLIC, "ActorRef._call", {"ask": "envelope"}, [A_CALL]),
+            Copy(POOLED, "PooledRef._call", {"ask": "envelope"}, [A_CALL]),
+        ],
+    ),
+    "note call": Twin(
+        CALL,
+        [
+            Copy(PUBLIC, "ActorRef._call"),
+            Copy(PUBLIC, "ActorRef._defer", {"envelope": "ask"}),
+            Copy(POOLED, "PooledRef._call"),
+            Copy(POOLED, "PooledRef._defer", {"envelope": "ask"}),
+        ],
+    ),
+    "call the long way": Twin(
+        CALL,
+        [Copy(PUBLIC, "ActorRef._call"), Copy(POOLED, "PooledRef._call")],
+    ),
+    "new ref": Twin(
+        "a class that is asked for a ref makes one of itself; and to start an actor makes one",
+        [Copy(PUBLIC, "ref_at"), Copy(PUBLIC, "ActorRef.__new__")],
+    ),
+    "new cell": Twin(
+        "there may be a million of them, and each is made faster in one piece",
+        [
+            Copy("_cell/cell.py", "Address.__init__"),
+            Copy(
+                CELL,
+                "PooledAddress.__init__",
+                {},
+                [
+                    Differs(
+                        "make_inbox = actor._create_actor_inbox",
+                        "inbox = actor._create_actor_inbox()",
+                        "the usual inbox, a list, is made when it is first needed",
+                    ),
+                    Differs(
+                        "self.inbox = first_inbox() if make_inbox is new_inbox else "
+                        "as_list(make_inbox())",
+                        "self.inbox = inbox",
+                        "the same",
+                    ),
+                ],
+            ),
+        ],
+        in_any_order=True,
+    ),
+    "first look": Twin(
+        LOCK,
+        [
+            Copy("_cell/cell.py", "Address.need_extras"),
+            Copy(
+                "_cell/cell.py",
+                "Address._require_stoppers",
+                {"self.stoppers": "self.extras", "stoppers": "extras"},
+            ),
+            Copy("_cell/cell.py", "Address.urn", {"self._urn": "self.extras", "urn": "extras"}),
+            Copy(
+                "_cell/cell.py",
+                "Address.event",
+                {"self._event": "self.extras", "event": "extras"},
+            ),
+            Copy("_cell/cell.py", "Address.face", {"self._face": "self.extras", "face": "extras"}),
+            Copy(
+                CELL,
+                "PooledAddress.need_inbox",
+                {
+                    "self.inbox": "self.extras",
+                    "inbox": "extras",
+                    "_address._first_look": "_first_look",
+                },
+            ),
+        ],
+    ),
+    "overloads of ask": Twin(
+        TYPES,
+        [
+            Copy(PUBLIC, "ActorRef"),
+            Copy("routing/_router.py", "RouterRef"),
+            Copy("resilience/_askable.py", "AskWrapper"),
+        ],
+    ),
+    "overloads of stop": Twin(
+        TYPES, [Copy(PUBLIC, "ActorRef"), Copy("routing/_collective.py", "Collective")]
+    ),
+    "overloads of stop_all": Twin(
+        TYPES,
+        [
+            Copy("_system/system.py", "ActorSystem"),
+            Copy(
+                "_system/registry.py",
+                "ActorRegistry",
+                {"cls": "self"},
+                [
+                    Differs(f"@classmethod\n{line}", line, "the registry is a class")
+                    for line in STOP_ALL
+                ],
+            ),
+        ],
+    ),
+    "ask either way": Twin(
+        "the two know nothing of each other, and it is shorter than to share it",
+        [
+            Copy("routing/_router.py", "RouterRef.ask"),
+            Copy(
+                "resilience/_askable.py",
+                "AskWrapper.ask",
+                {"self._ask_for_future": "self._ask"},
+            ),
+        ],
+    ),
+    "ask a routee": Twin(
+        CALL,
+        [
+            Copy("routing/_kinds/_unicast.py", "UnicastRouter._ask"),
+            Copy(
+                "routing/_kinds/_unicast.py",
+                "UnicastRouter._call",
+                {},
+                [
+                    Differs(
+                        "routee = self._choose_living(None)",
+                        "routee = self._choose_living(message)",
+                        "a call is no message, so no router has a rule for it",
+                    ),
+                    Differs(
+                        "answer = routee._call(attr_path, args, kwargs)",
+                        "answer = routee.ask(message, block=False)",
+                        "a call is passed on as a call",
+                    ),
+                ],
+            ),
+        ],
+    ),
+    "take hint": Twin(
+        SIGNALS,
+        [
+            Copy(RESCUE, "run_here"),
+            Copy(
+                WORKER,
+                "Worker._work",
+                {},
+                [
+                    Differs(
+                        "self._bury_the_rest(address)",
+                        "address.bury_the_rest()",
+                        "what that raises is no business of the next actor",
+                    ),
+                    Differs("continue", "return", "a worker goes on with the next actor"),
+                ],
+            ),
+        ],
+    ),
+    "give turn back": Twin(
+        SIGNALS,
+        [
+            Copy(RESCUE, "run_here"),
+            Copy(POOLED, "PooledRef.ask"),
+            Copy(LENDING, "run_for", {"turn": "address.turn"}),
+            Copy(
+                WORKER,
+                "Worker._work",
+                {},
+                [
+                    Differs(
+                        "address.queued = True\nlocal.append(address)",
+                        "address.schedule()",
+                        "a worker has its own run queue at hand",
+                    )
+                ],
+            ),
+        ],
+    ),
+    "give turn back in doubt": Twin(
+        SIGNALS,
+        [
+            Copy(WORKER, "Worker._drop"),
+            Copy(CELL, "PooledAddress._take_if_mine", SELF),
+        ],
+    ),
+    "keep context": Twin(
+        SIGNALS,
+        [
+            Copy(RESCUE, "run_here"),
+            Copy(POOLED, "PooledRef.ask"),
+            Copy(LENDING, "run_for"),
+            Copy(WORKER, "Worker._work"),
+        ],
+    ),
+    "room on stack": Twin(CALL, [Copy(LENDING, "run_for"), Copy(POOLED, "PooledRef.ask")]),
+    "begin to lend": Twin(
+        SIGNALS,
+        [
+            Copy(LENDING, "run_for"),
+            Copy(
+                POOLED,
+                "PooledRef.ask",
+                {},
+                [
+                    Differs(
+                        "before = outer.waiting\nouter.waiting = address",
+                        "outer.waiting = address",
+                        "it is looked up only if there is an actor that waits",
+                    )
+                ],
+            ),
+        ],
+    ),
+    "end lending": Twin(SIGNALS, [Copy(LENDING, "run_for"), Copy(POOLED, "PooledRef.ask")]),
+    "step": Twin(
+        CALL,
+        [
+            Copy("runtimes/_contract.py", "step"),
+            Copy(ASYNCIO, "_handle_messages", {"address": "cell"}),
+            Copy(
+                ASYNCIO,
+                "drive",
+                {"address": "cell"},
+                [
+                    Differs(
+                        "except StopIteration as end:\n    return end.value",
+                        "",
+                        "that is how a coroutine returns",
+                    )
+                ],
+            ),
+        ],
+        holes=["body"],
+    ),
+    "give way": Twin(
+        CALL,
+        [
+            Copy(INVOKE, "live"),
+            Copy(ASYNCIO, "_handle_messages"),
+            Copy("runtimes/pool/run.py", "run", {"item": "letter"}),
+            Copy(WORKER, "Worker._work", {"item": "letter"}),
+        ],
+    ),
+    "handle either": Twin(
+        CALL,
+        [
+            Copy("runtimes/pool/run.py", "run"),
+            Copy(
+                WORKER,
+                "Worker._work",
+                {},
+                [Differs("twin('handle told')", "handle_told(address, item)", CALL)],
+            ),
+        ],
+    ),
+    "handle told": Twin(
+        CALL,
+        [
+            Copy(INVOKE, "handle_told"),
+            Copy(
+                WORKER,
+                "Worker._work",
+                {"item": "message", "handlers": "_handlers", "address.actor": "actor"},
+                [
+                    Differs(
+                        "address.handling = message",
+                        "address.handling = message\nactor = address.actor",
+                        "it is used once, and looked up there",
+                    ),
+                    Differs(
+                        "fail_told(address, error)",
+                        "fail_told(address, error)\nmessage = actor = None",
+                        "the worker forgets its message before it waits",
+                    ),
+                ],
+            ),
+        ],
+    ),
+    "refuse coroutine": Twin(
+        CALL,
+        [Copy(INVOKE, "handle_told"), Copy(WORKER, "Worker._work"), Copy(POOLED, "PooledRef.ask")],
+    ),
+    "resolve": Twin(
+        CALL,
+        [
+            Copy("_futures/threading_future.py", "ThreadingFuture._try_resolve", {}),
+            Copy(
+                INVOKE,
+                "handle",
+                {"letter": "self"},
+                [
+                    Differs(
+                        "if log[0] is outcome:\n    self._outcome = outcome\nelse:\n    ...",
+                        "if log[0] is outcome:\n    self._outcome = outcome\n    return True",
+                        "there is more to do; and an asker who waits alone is woken right there",
+                    )
+                ],
+            ),
+        ],
+        holes=["orelse"],
+    ),
+    "owe": Twin(
+        "it is one assignment, and a call would be no shorter",
+        [
+            Copy(INVOKE, "handle"),
+            Copy("_futures/threading_future.py", "_serve"),
+            Copy("_futures/arrivals.py", "_arrive"),
+            Copy("_futures/awaiting.py", "_AsyncioWaiter.__call__"),
+            Copy("_futures/awaiting.py", "_TrioWaiter.__call__"),
+        ],
+    ),
+    "append to chain": Twin(
+        LOCK,
+        [
+            Copy(LANES, "Lanes._put_privileged"),
+            Copy(LANES, "Lanes._commit", {"lane": "chain"}),
+            Copy(LANES, "Lanes._commit_due", {"self._overtakers": "chain"}),
+        ],
+    ),
+    "take whole": Twin(
+        "it would be a call each time that many messages are taken over at once",
+        [
+            Copy(CELL, "PooledAddress.refill"),
+            Copy(
+                "_cell/metering.py", "MeteredList.pop", {"self._back": "backlog", "inner": "inbox"}
+            ),
+        ],
+    ),
+}
+
+ONLY_ALIKE: dict[tuple[str, str, str], str] = {}
+"""What looks like a copy and is none: the idea, the file, the function, and why."""
+
+EVERY = Sources(SOURCES)
+
+
+def test_the_marks_can_be_read() -> None:
+    assert EVERY.errors == []
+    assert {region.name for region in EVERY.regions} == set(TWINS)
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_the_copies_agree(name: str) -> None:
+    assert complaints(name, TWINS[name], EVERY.of(name), EVERY) == []
+
+
+def test_no_copy_is_without_a_mark() -> None:
+    assert unmarked(TWINS, EVERY, but=ONLY_ALIKE) == []
+
+
+# --- a mistake in any one copy is found
+
+PLACES = [
+    pytest.param(name, region, id=f"{name}-{region.function}")
+    for name in TWINS
+    for region in EVERY.of(name)
+]
+
+
+@pytest.mark.parametrize(("name", "region"), PLACES)
+def test_a_change_of_one_copy_is_found(name: str, region: Region) -> None:
+    twin, regions = TWINS[name], EVERY.of(name)
+    changes = []
+    for change in mutations(region, twin, EVERY):
+        changes.append(change)
+        found = complaints(name, twin, regions, EVERY)
+        assert found != [], change
+        for complaint in found:
+            named = {each.place for each in regions if str(each) in complaint}
+            assert region.place in named, change
+            assert len(named) == 2, change
+    assert len(changes) > 1, changes
+    assert complaints(name, twin, regions, EVERY) == []
+
+
+@pytest.mark.parametrize(("name", "region"), PLACES)
+def test_one_more_copy_is_found(name: str, region: Region) -> None:
+    among = Sources({"somewhere.py": planted(region)})
+    (complaint,) = unmarked({name: TWINS[name]}, EVERY, among=among, but={})
+    assert complaint.startswith("somewhere.py, line ")
+    assert f"a copy of {name!r}, and has no mark" in complaint
+
+
+@pytest.mark.parametrize(("name", "region"), PLACES)
+def test_a_copy_that_loses_its_mark_is_found(name: str, region: Region) -> None:
+    index = EVERY.regions.index(region)
+    del EVERY.regions[index]
+    try:
+        (complaint,) = complaints(name, TWINS[name], EVERY.of(name), EVERY)
+    finally:
+        EVERY.regions.insert(index, region)
+    assert complaint == f"{region.file} ({region.function}): {name!r} is declared and not marked"
+
+
+def with_change(name: str, file: str, old: str, new: str) -> Sources:
+    """The files with copies of an idea, one of them changed."""
+    sources = {copy.file: SOURCES[copy.file] for copy in TWINS[name].copies}
+    assert sources[file].count(old) >= 1
+    return Sources(sources | {file: sources[file].replace(old, new)})
+
+
+def test_a_change_in_a_file_names_that_and_the_other_one() -> None:
+    order = (
+        "inbox.put(envelope)\n        if address.closed:\n            address.bury_the_rest()\n"
+    )
+    wrong = (
+        "if address.closed:\n            address.bury_the_rest()\n        inbox.put(envelope)\n"
+    )
+    changed = with_change("send", "_ref/ref.py", f"address.{order}", wrong)
+    found = complaints("send", TWINS["send"], changed.of("send"), changed)
+    assert any("_cell/cell.py" in one and "_ref/ref.py" in one for one in found)
+
+
+def test_a_mark_that_is_misspelt_is_found() -> None:
+    mark = "# twin: give way (1 statement)"
+    changed = with_change(
+        "give way", "runtimes/pool/run.py", mark, "# Twin of what a worker does:"
+    )
+    (error,) = changed.errors
+    assert "runtimes/pool/run.py" in error
+    assert "not a mark of a twin" in error
+    (error,) = complaints("give way", TWINS["give way"], changed.of("give way"), changed)
+    assert "declared and not marked" in error
+
+
+def test_a_mark_above_too_few_statements_is_found() -> None:
+    mark, more = "# twin: refuse (1 statement)", "# twin: refuse (100 statements)"
+    (error,) = with_change("refuse", "timers/_timer.py", mark, more).errors
+    assert "'refuse' has not 100 statements" in error
+
+
+def test_a_new_copy_of_a_marked_idea_has_to_be_declared() -> None:
+    mark = "# twin: refuse (1 statement)"
+    text = f"def fresh(address):\n    {mark}\n    if address.stopped:\n        raise\n"
+    more = Sources(
+        {one.file: SOURCES[one.file] for one in TWINS["refuse"].copies} | {"fresh.py": text}
+    )
+    (error,) = complaints("refuse", TWINS["refuse"], more.of("refuse"), more)
+    assert error == "fresh.py, line 3 (fresh): 'refuse' is marked and not declared"
+
+
+def test_a_difference_that_is_none_any_more_is_found() -> None:
+    gone = with_change(
+        "take hint", "runtimes/pool/worker.py", "self._bury_the_rest(address)", "address.bury()"
+    )
+    (error,) = complaints("take hint", TWINS["take hint"], gone.of("take hint"), gone)
+    assert "stands here 0 times" in error
+
+
+def test_each_copy_has_reasons() -> None:
+    for twin in TWINS.values():
+        assert twin.why
+        assert len(twin.copies) > 1
+        assert all(each.why for one in twin.copies for each in one.differs)

@@ -6,6 +6,9 @@ A change of one copy that is not made in the others fails here, and so does a co
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from tests.sources import SOURCES
 from tests.twins import (
@@ -616,3 +619,11 @@ def test_each_copy_has_reasons() -> None:
         assert twin.why
         assert len(twin.copies) > 1
         assert all(each.why for one in twin.copies for each in one.differs)
+
+
+def test_the_table_in_the_documentation_counts_them() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "design.md").read_text(encoding="utf-8")
+    table = text.partition("#### Twins")[2].partition("####")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if re.match(r"\| [a-z]", line)]
+    counted = {name.removeprefix("| "): int(copies) for name, copies, *_ in rows}
+    assert counted == {name: len(twin.copies) for name, twin in TWINS.items()}

@@ -268,13 +268,8 @@ def complaints(name: str, twin: Twin, regions: Sequence[Region], every: Sources)
 
 def _taken(region: Region, names: Mapping[str, str]) -> set[str]:
     """The names that something would be renamed to, and that stand in the copy already."""
-    stand = {
-        ast.unparse(node)
-        for statement in region.statements
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name | ast.Attribute)
-    }
-    return stand & set(names.values()) - set(names)
+    stand = {_path(node) for statement in region.statements for node in ast.walk(statement)}
+    return {name for name in names.values() if name in stand and name not in names}
 
 
 def _lines(region: Region, twin: Twin, names: Mapping[str, str], every: Sources) -> list[str]:
@@ -327,30 +322,26 @@ class _Cleaner:
         return short
 
     def visit(self, node: Any) -> Any:
-        if isinstance(node, ast.expr):
-            name = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
-            if name in self._names:
-                return ast.parse(self._names[name], mode="eval").body
+        name = _path(node)
+        if name in self._names:
+            return ast.parse(self._names[name], mode="eval").body
         if isinstance(node, ast.AnnAssign) and node.value is not None:
             return ast.Assign([self.visit(node.target)], self.visit(node.value))
-        fresh = copy.copy(node)
-        if isinstance(node, ast.arg):
-            fresh.arg = self._names.get(node.arg, node.arg)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            fresh.name = self._names.get(node.name, node.name)
+        fields: dict[str, Any] = {}
         for key, value in ast.iter_fields(node):
-            if isinstance(value, ast.AST):
-                setattr(fresh, key, self.visit(value))
-            elif isinstance(value, list):
-                if id(node) in self._tops and key in self._holes:
-                    setattr(fresh, key, [HOLE] if value else [])
-                    continue
-                is_block = value and isinstance(value[0], ast.stmt)
-                items = self.shortened(value) if is_block else value
-                setattr(
-                    fresh, key, [self.visit(i) if isinstance(i, ast.AST) else i for i in items]
-                )
-        return fresh
+            is_hole = key in self._holes and id(node) in self._tops
+            fields[key] = [HOLE] if is_hole and value else self._visit_field(value)
+        if isinstance(node, ast.arg):
+            fields["arg"] = self._names.get(node.arg, node.arg)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            fields["name"] = self._names.get(node.name, node.name)
+        return type(node)(**fields)
+
+    def _visit_field(self, value: Any) -> Any:
+        if isinstance(value, list):
+            is_block = value and isinstance(value[0], ast.stmt)
+            return [self._visit_field(i) for i in (self.shortened(value) if is_block else value)]
+        return self.visit(value) if isinstance(value, ast.AST) else value
 
 
 def _undo(lines: list[str], differences: Iterable[Differs]) -> list[str]:

@@ -50,7 +50,7 @@ REASONS = {
     "_util.cancellation.outlast": USERS,
     "_lifecycle.children._end_awaiting": USERS,
     "timers._clock.is_cancelled": USERS,
-    "_lifecycle.termination._is_awaited": USERS,
+    "_lifecycle.termination._run_hook": USERS,
     "_system.events.EventBus._deliver": USERS,
     "_system.events.EventBus.publish": USERS,
     "_futures.derived._compute": USERS,

@@ -67,7 +67,7 @@ class Ending:
         for step in self._steps:
             if self._address.actor is None:
                 return
-            if _is_awaited(self._address, step, self):
+            if _run_hook(self._address, step, self):
                 return
 
     def __call__(self, address: Address, _result: object, error: BaseException | None) -> None:
@@ -86,7 +86,7 @@ def stop(address: Address, actor: Actor) -> None:
     mark_stopped(address)
     extras = address.extras
     if extras is None:
-        _is_awaited(address, partial(call_hook, actor, "on_stop"), end_of_hook)
+        _run_hook(address, partial(call_hook, actor, "on_stop"), end_of_hook)
     elif extras.down:  # the hooks of the instance have run
         extras.note_reason(extras.fate)
     else:
@@ -291,7 +291,7 @@ def end_in_any_case(address: Address) -> None:
         report_failure("Somebody who was told of the end of %s raised:", address)
 
 
-def _is_awaited(
+def _run_hook(
     address: Address,
     hook: Callable[[], object],
     end: Callable[[Address, Any, BaseException | None], None],

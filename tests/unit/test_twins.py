@@ -525,6 +525,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "region"), PLACES)
 def test_a_change_of_one_copy_is_found(name: str, region: Region) -> None:
     first, second, *_ = TWINS[name].copies
@@ -541,6 +542,7 @@ def test_a_change_of_one_copy_is_found(name: str, region: Region) -> None:
     assert complaints(name, twin, regions, EVERY) == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "region"), PLACES)
 def test_one_more_copy_is_found(name: str, region: Region) -> None:
     among = Sources({"somewhere.py": planted(region)})
@@ -549,6 +551,7 @@ def test_one_more_copy_is_found(name: str, region: Region) -> None:
     assert f"a copy of {name!r}, and has no mark" in complaint
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "region"), PLACES)
 def test_a_copy_that_loses_its_mark_is_found(name: str, region: Region) -> None:
     index = EVERY.regions.index(region)

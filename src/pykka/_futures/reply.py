@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from pykka._util.log import as_exc_info as as_exc_info  # noqa: PLC0414 (for those above)
+from pykka._util.log import is_a, is_for_the_program, logger, report_failure
 from pykka._util.log import is_failure as is_failure  # noqa: PLC0414 (as above)
-from pykka._util.log import is_for_the_program, logger, report_failure
 from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def is_the_callers(error: BaseException) -> bool:
 
     Ctrl-C reaches the main thread, and an actor runs there only for a caller who waits for it.
     """
-    return issubclass(type(error), KeyboardInterrupt) and current.state.is_main
+    return is_a(error, KeyboardInterrupt) and current.state.is_main
 
 
 def log_returned(actor: Actor, error: BaseException) -> None:

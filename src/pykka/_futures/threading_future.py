@@ -64,7 +64,7 @@ from pykka._futures.deadline import Deadline, check_timeout
 from pykka._futures.derived import Derivation, Lazy, Outcome, unwrap
 from pykka._futures.future import ALREADY_SET, Future
 from pykka._util.gil import HAS_GIL, arrivals
-from pykka._util.log import is_for_the_program, report_failure, traceback_of
+from pykka._util.log import is_a, is_for_the_program, report_failure, traceback_of
 from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
@@ -368,7 +368,7 @@ def _serve(waiter: Waiter) -> bool:
     try:
         waiter()
     except RuntimeError as error:
-        if not is_lock or isinstance(error, RecursionError):
+        if not is_lock or is_a(error, RecursionError):
             raise
         # The lock was released before.
     if is_lock and HAS_GIL:
@@ -469,15 +469,15 @@ def _as_raised(
                 "call it from an except block, or give it an exception"
             )
             raise ValueError(msg)
-    if isinstance(exc_info, BaseException):
+    if is_a(exc_info, BaseException):
         return exc_info, traceback_of(exc_info)
     try:
-        kind, error, traceback = exc_info
+        kind, error, traceback = cast("OptExcInfo", exc_info)
     except (TypeError, ValueError):
         kind = error = traceback = None
     if error is None and isinstance(kind, type):
         error = kind()
-    if not isinstance(error, BaseException):
+    if not is_a(error, BaseException):
         msg = (
             "set_exception() takes an exception or a tuple (type, exception, traceback), "
             f"not {exc_info!r}"

@@ -32,7 +32,7 @@ from pykka._futures.ask import is_ask
 from pykka._futures.reply import as_exc_info, is_failure, reply_exception
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._lifecycle.children import end_children
-from pykka._util.log import call_out, is_for_the_program, logger, report_failure
+from pykka._util.log import call_out, is_a, is_for_the_program, logger, report_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -130,10 +130,10 @@ def ends_all_the_same(address: Address, error: BaseException) -> bool:
         kinds: Any = address.actor_class.crash_on
         if not kinds:
             return False
-        return isinstance(error, kinds if isinstance(kinds, type) else tuple(kinds))
+        return is_a(error, kinds if isinstance(kinds, type) else tuple(kinds))
     except TypeError:
         return False
-    except BaseException as raised:  # the look-up, or a class that answers isinstance() itself
+    except BaseException as raised:  # the look-up, or an iteration
         if is_for_the_program(raised):
             raise
         report_failure("The attribute crash_on of %s raised:", address)

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from pykka._system.subscribers import Subscribers
 from pykka._util.checks import check_callable, shorten
 from pykka._util.locks import held
-from pykka._util.log import SafeLogger, Shortened, call_out
+from pykka._util.log import SafeLogger, Shortened, call_out, is_a
 from pykka.timers._clock import brief
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class DeadLetters:
                 _EndOfFlood(self, self._timer).set()
         except BaseException as error:  # a signal handler raised, or the clock cannot ring
             self._is_armed = False
-            if not isinstance(error, Exception):
+            if not is_a(error, Exception):
                 raise
 
     def log_the_rest(self) -> None:

@@ -9,6 +9,8 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
+from pykka._util.log import is_a
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractContextManager
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 def is_cancellation(error: BaseException) -> bool:
     """Tell whether an exception means that the task which it is raised in is cancelled."""
     asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
-    return (asyncio is not None and isinstance(error, asyncio.CancelledError)) or (
-        trio is not None and isinstance(error, trio.Cancelled)
+    return (asyncio is not None and is_a(error, asyncio.CancelledError)) or (
+        trio is not None and is_a(error, trio.Cancelled)
     )
 
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 from types import FrameType, MemberDescriptorType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from pykka._util.log import is_for_the_program, safe_repr, safe_str
+from pykka._util.log import is_a, is_for_the_program, safe_repr, safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def _copy(error: BaseException, copies: Copies) -> BaseException:
 def _make(error: BaseException, copies: Copies) -> BaseException:
     """Make another exception of the same class with the same text."""
     text = safe_str(error)
-    ways = (_regroup,) if issubclass(type(error), BaseExceptionGroup) else (_remake, _make_bare)
+    ways = (_regroup,) if is_a(error, BaseExceptionGroup) else (_remake, _make_bare)
     for way in ways:
         copy = _attempt(way, error, copies)
         if type(copy) is type(error) and copy is not error:

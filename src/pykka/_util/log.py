@@ -30,26 +30,40 @@ import sys
 import threading
 import traceback
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._util.locks import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypeGuard
+
+E = TypeVar("E")
 
 _package = logging.getLogger("pykka")
 _package.addHandler(logging.NullHandler())
 
 
+def is_a(error: object, kinds: type[E] | tuple[type[E], ...]) -> TypeGuard[E]:
+    """Tell whether an exception is of a class, or of one of several, as `except` does.
+
+    That looks at nothing but types. `isinstance()` asks the exception for its `__class__`, and
+    the class for its `__instancecheck__()`. Both may be the user's, and raise.
+    """
+    if type(kinds) is tuple:
+        several: Any = kinds
+        return any(is_a(error, kind) for kind in several)
+    one: Any = kinds
+    return type.__subclasscheck__(one, type(error))
+
+
 def is_failure(error: BaseException) -> bool:
     """Tell whether an exception is about the call that raised it, and not about the program."""
-    # Not isinstance(), which asks the exception for its `__class__`.
-    kind = type(error)
-    if issubclass(kind, (Exception, GeneratorExit)):
+    if is_a(error, Exception) or is_a(error, GeneratorExit):
         return True
     # If it is asyncio's exception, then the program has imported asyncio.
     asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and issubclass(kind, asyncio.CancelledError)
+    return asyncio is not None and is_a(error, asyncio.CancelledError)
 
 
 def is_for_the_program(error: BaseException) -> bool:

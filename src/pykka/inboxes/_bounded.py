@@ -47,7 +47,7 @@ from pykka._futures.ask import CallAsk, answer, is_ask
 from pykka._futures.deadline import Deadline
 from pykka._statistics import InboxStatistics
 from pykka._util.locks import held
-from pykka._util.log import is_for_the_program, traceback_of
+from pykka._util.log import is_a, is_for_the_program, traceback_of
 from pykka._util.thread_state import current
 from pykka.inboxes._entries import Claim, Entry
 from pykka.inboxes._lanes import Lanes
@@ -118,7 +118,7 @@ class PolicyInbox(Lanes):
         try:
             error = self._put_ordinary(entry, timeout)
             if error is not None:
-                if isinstance(error, InboxFullError):
+                if is_a(error, InboxFullError):
                     for release in held(self._lock):
                         self._refused += 1
                         release()
@@ -338,7 +338,7 @@ class PolicyInbox(Lanes):
             self._leave_line(claim, "withdrawn")
             entry.claim = None
             if claim.fate == "withdrawn":
-                if isinstance(error, Timeout):
+                if is_a(error, Timeout):
                     return self._error(f", and was so for {deadline.timeout} seconds")
                 return error
         # After any other exception, put() sees to it that the line is left.

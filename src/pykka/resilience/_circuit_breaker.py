@@ -42,7 +42,7 @@ from pykka._util.checks import (
     in_seconds,
 )
 from pykka._util.locks import held
-from pykka._util.log import Shortened, call_out
+from pykka._util.log import Shortened, call_out, is_a
 from pykka.resilience._askable import (
     AskWrapper,
     Call,
@@ -274,7 +274,7 @@ class CircuitBreaker(AskWrapper):
             self._tell(passage.change)
             answer = self._target.ask(message, timeout=limit)
         except BaseException as error:
-            if is_limited and isinstance(error, Timeout):
+            if is_limited and is_a(error, Timeout):
                 self._tell(self._note_failure(passage.turn))
             else:
                 self._note(passage.turn, error)
@@ -292,7 +292,7 @@ class CircuitBreaker(AskWrapper):
             future = ask.begin(self._target, message, self._call_timeout)
         except BaseException as error:
             ask.note(error)
-            if not isinstance(error, Exception):
+            if not is_a(error, Exception):
                 raise
             return Sent(failed(error), do_nothing)
         return Sent(future, ask.give_up)
@@ -339,9 +339,9 @@ class CircuitBreaker(AskWrapper):
 
     def _note(self, turn: int, error: BaseException | None) -> None:
         """Count the result of an ask."""
-        if error is not None and isinstance(error, self._counts_as_failure):
+        if error is not None and is_a(error, self._counts_as_failure):
             change = self._note_failure(turn)
-        elif error is None or isinstance(error, Exception):
+        elif error is None or is_a(error, Exception):
             change = self._note_success(turn)
         else:
             change = self._note_interruption(turn)

@@ -38,7 +38,7 @@ from pykka._exceptions import RateLimitExceededError, Timeout
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._util.checks import check_count, check_span, in_seconds, shorten
 from pykka._util.locks import held
-from pykka._util.log import traceback_of
+from pykka._util.log import is_a, traceback_of
 from pykka.resilience._askable import (
     AskWrapper,
     Call,
@@ -246,7 +246,7 @@ class RateLimiter(AskWrapper):
             relay.follow(begin(self._target, message))
         except BaseException as error:
             relay.end((None, (error, traceback_of(error))))
-            if not isinstance(error, Exception):
+            if not is_a(error, Exception):
                 raise
 
     def _enter_line(self, let_go: Callable[[], object], when: float) -> None:

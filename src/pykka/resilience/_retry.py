@@ -39,7 +39,7 @@ from pykka._util.checks import (
     in_seconds,
 )
 from pykka._util.locks import held
-from pykka._util.log import is_for_the_program, traceback_of
+from pykka._util.log import is_a, is_for_the_program, traceback_of
 from pykka.resilience._askable import (
     AskWrapper,
     Call,
@@ -255,7 +255,7 @@ class _Series:
             call_when_done(future, functools.partial(self._end, number, future, alarm))
         except BaseException as error:
             self._resolve((None, (error, traceback_of(error))))
-            if not isinstance(error, Exception):
+            if not is_a(error, Exception):
                 raise
 
     def _begin(self, number: int) -> bool:
@@ -289,7 +289,7 @@ class _Series:
         """Make an end, or plan the next attempt."""
         retry, raised = self._retry, outcome[1]
         try:
-            if raised is None or not isinstance(raised[0], retry._retry_on):
+            if raised is None or not is_a(raised[0], retry._retry_on):
                 self._resolve(outcome)
             elif number == self._number:  # else a later attempt is under way
                 if number == retry._attempts:

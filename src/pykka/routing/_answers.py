@@ -8,6 +8,7 @@ from pykka._exceptions import ActorDeadError, Timeout
 from pykka._futures.derived import Derivation
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._util.checks import in_seconds, list_some
+from pykka._util.log import is_a
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +54,7 @@ def is_refusal(error: BaseException | None, routee: ActorRef[Any]) -> bool:
     for each other.
     """
     return (
-        isinstance(error, ActorDeadError)
+        is_a(error, ActorDeadError)
         and error._refused_by is not None
         and error._refused_by is getattr(routee, "_address", None)
     )

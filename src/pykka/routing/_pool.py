@@ -49,6 +49,7 @@ from pykka._util.checks import (
     shorten,
 )
 from pykka._util.frameless import copy_without_frames
+from pykka._util.log import is_a
 from pykka._util.thread_state import current
 from pykka.messages import ProxyCall
 from pykka.routing._answers import derive, late
@@ -222,7 +223,7 @@ class Pool:
         failure = reason.exception if isinstance(reason, Failed) else self.failure
         if failure is not None:
             cause = copy_without_frames(failure)
-            text = cause if isinstance(cause, SupervisionError) else shorten(cause)
+            text = cause if is_a(cause, SupervisionError) else shorten(cause)
             error = ActorDeadError(f"{whose} has ended: {text}")
             error.__cause__ = cause
             return error
@@ -420,7 +421,7 @@ def start_pool(
         ended = pool.kill(router, None)
         # Nothing is left when this raises, unless the pool cannot end before this thread goes on:
         # because a routee waits for the actor that runs here, or lives in the loop that does.
-        if isinstance(error, Exception) and not runs_event_loop():
+        if is_a(error, Exception) and not runs_event_loop():
             with suppress(DeadlockError, PoolExhaustedError):
                 ended.get()
         raise

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka._exceptions import ActorDeadError
 from pykka._futures.deadline import check_timeout
+from pykka._util.log import is_a
 from pykka.messages import ProxyCall
 from pykka.routing._collective import Collective
 from pykka.routing._pool import start_pool
@@ -310,7 +311,7 @@ class RouterRef(Collective[A]):
                 else:
                     send(routee)
             except Exception as error:  # it is dead, or its inbox is full
-                if isinstance(error, ActorDeadError) and not routee.is_alive():
+                if is_a(error, ActorDeadError) and not routee.is_alive():
                     self._drop(routee)
                 elif raised is None:
                     raised = error

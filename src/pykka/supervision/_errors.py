@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pykka._cell.reasons import Failed
 from pykka._exceptions import ActorError
 from pykka._util.checks import shorten
+from pykka._util.log import is_a
 
 if TYPE_CHECKING:
     from pykka._cell.reasons import Reason
@@ -48,11 +49,10 @@ def describe(id: object, reason: Reason | BaseException) -> tuple[tuple[object, 
         id: The child that has failed.
         reason: Why, as far as its supervisor knows.
     """
-    # To ask an exception of the user's for its class may raise.
     cause: Any = reason
-    if issubclass(type(cause), Failed):
+    if is_a(cause, Failed):
         cause = cause.exception
-    if issubclass(type(cause), SupervisionError) and cause._origin is not None:
+    if is_a(cause, SupervisionError) and cause._origin is not None:
         return (id, *cause._path), cause._origin
     return (id,), shorten(cause)
 

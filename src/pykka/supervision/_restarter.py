@@ -43,7 +43,7 @@ from pykka._lifecycle.restart import restart, suspend
 from pykka._lifecycle.termination import stop
 from pykka._system.system import start_with
 from pykka._util.checks import in_seconds, shorten
-from pykka._util.log import logger
+from pykka._util.log import is_a, logger
 from pykka.supervision._child_monitor import Event, GoOn, Link, Retry
 from pykka.supervision._errors import (
     ChildStartError,
@@ -145,7 +145,7 @@ class Family:
                 self.table.pop(child.key, None)
             with suppress(DeadlockError):  # it waits for us, and ends when it has our answer
                 self._end(child)
-            if not isinstance(error, Exception):
+            if not is_a(error, Exception):
                 raise
             path, origin = describe(child.spec.id, error)
             msg = f"{self.supervisor} could not start its child {path_of(path)}: {origin}"

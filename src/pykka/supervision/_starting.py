@@ -27,7 +27,7 @@ Invariants
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pykka._actor.options import ActorOptions
 from pykka._cell.reasons import Failed, Reason
@@ -36,7 +36,7 @@ from pykka._futures.awaiting import runs_event_loop
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._lifecycle.kill import end_of
 from pykka._util.checks import shorten
-from pykka._util.log import traceback_of
+from pykka._util.log import is_a, traceback_of
 from pykka._util.thread_state import current
 from pykka.supervision._errors import ChildStartError
 
@@ -116,8 +116,8 @@ def _failure(address: Address, reason: Reason) -> ChildStartError:
     """Say why a supervisor did not come up."""
     if isinstance(reason, Failed):
         cause = reason.exception
-        if issubclass(type(cause), ChildStartError):
-            return cast("ChildStartError", cause)
+        if is_a(cause, ChildStartError):
+            return cause
         error = ChildStartError(f"{address} could not start: {shorten(cause)}")
         error.__cause__ = cause
         return error
@@ -193,7 +193,7 @@ async def start_async(
 
 def _refuse_circle(address: Address, error: BaseException) -> None:
     """Raise what there is to say if the starter cannot wait, since a child waits for it."""
-    if issubclass(type(error), DeadlockError):
+    if is_a(error, DeadlockError):
         msg = f"{address} cannot start while its starter waits for it: a child waits for that one"
         raise ChildStartError(msg) from error
 

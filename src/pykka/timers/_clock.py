@@ -73,7 +73,7 @@ from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 from pykka._util.locks import Bell
-from pykka._util.log import Shortened, call_out, is_for_the_program, report_failure
+from pykka._util.log import Shortened, call_out, is_a, is_for_the_program, report_failure
 from pykka._util.thread_state import current
 from pykka.timers._errands import Line, report, send_out
 
@@ -273,7 +273,7 @@ class MonotonicClock(Clock):
                 start_new_thread(self._start, ())
             except BaseException as error:
                 self._is_starting = False
-                if not isinstance(error, RuntimeError) or isinstance(error, RecursionError):
+                if not is_a(error, RuntimeError) or is_a(error, RecursionError):
                     raise  # a full stack is the caller's
                 self._complain()
 

@@ -41,7 +41,7 @@ from pykka._lifecycle import invoke as _life
 from pykka._lifecycle.invoke import attend, handle
 from pykka._lifecycle.termination import end_in_any_case, fall, interrupt, is_hook
 from pykka._util.gil import give_way
-from pykka._util.log import is_for_the_program, logger
+from pykka._util.log import is_a, is_for_the_program, logger
 from pykka._util.thread_state import current
 from pykka.runtimes._contract import step
 
@@ -177,7 +177,7 @@ async def _complete(address: AsyncioAddress) -> None:
         if actor is None:
             return  # it was abandoned, or the loop was closed meanwhile; see `…asyncio.loop`
         if was_cancelled:
-            if not issubclass(type(error), asyncio.CancelledError):
+            if not is_a(error, asyncio.CancelledError):
                 step(address, end, address, result, error)
             await _interrupt(address, actor)
         else:
@@ -198,7 +198,7 @@ async def _end_of_cancelled_hook(
     extras = address.extras
     if not address.ending and extras is not None and extras.supervision is not None:
         extras.supervision.restarts = False  # the instance ends, and there shall be no other one
-    if not isinstance(error, asyncio.CancelledError):
+    if not is_a(error, asyncio.CancelledError):
         return error
     logger.warning("The last hook of %s was cancelled before it had ended.", address)
     return None

@@ -28,6 +28,8 @@ import asyncio
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any
 
+from pykka._util.log import is_a
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -88,7 +90,7 @@ class ActorTask(asyncio.Task[None]):
         Args:
             error: What the handler has raised, if anything.
         """
-        if self.is_cancelled_from_outside or isinstance(error, asyncio.CancelledError):
+        if self.is_cancelled_from_outside or is_a(error, asyncio.CancelledError):
             return True
         # A cancellation that has not struck yet would strike the next handler. To asyncio, a task
         # that returns before it is struck is cancelled.

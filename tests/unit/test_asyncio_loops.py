@@ -11,6 +11,8 @@ from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka.routing import RoundRobin
+from pykka.runtimes.asyncio.cell import AsyncioAddress
+from pykka.runtimes.asyncio.loop import shared_loop
 from pykka.supervision import ChildSpec, DynamicSupervisor, Supervisor
 
 if TYPE_CHECKING:
@@ -261,6 +263,143 @@ def test_a_supervisor_whose_children_lose_their_loop_fails_and_says_why() -> Non
     assert isinstance(reason, pykka.Failed)
     assert "is to live in is closed" in str(reason.exception)
     assert "stop the supervisor of the actor before the loop ends" in str(reason.exception)
+
+
+# --- a loop that does not run yet ---------------------------------------------------------------
+
+
+class Broken(Reader):
+    async def on_start(self) -> None:
+        raise ValueError("on purpose")
+
+
+def nested(loop: asyncio.AbstractEventLoop) -> Any:
+    inner = ChildSpec("a", Reader.options(loop=loop))
+    return Supervisor.start([ChildSpec("inner", Supervisor, [[inner]]), ChildSpec("b", Reader)])
+
+
+STARTS: dict[str, Any] = {
+    "the supervisor is told": lambda loop: Supervisor.options(loop=loop).start(
+        [ChildSpec("a", Reader), ChildSpec("b", pykka.ThreadingActor)]
+    ),
+    "the child is told": lambda loop: Supervisor.start(
+        [ChildSpec("a", Reader.options(loop=loop)), ChildSpec("b", pykka.ThreadingActor)]
+    ),
+    "nested": nested,
+    "awaited": lambda loop: asyncio.run(
+        Supervisor.options(loop=loop).start_async([ChildSpec("a", Reader)])
+    ),
+}
+
+
+@pytest.fixture
+def idle_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that the test runs, on its own thread."""
+    loop = asyncio.new_event_loop()
+    yield loop
+    if not loop.is_closed():
+        loop.run_until_complete(end_of_all())
+        loop.close()
+
+
+async def end_of_all() -> None:
+    for ref in pykka.ActorRegistry.get_all():
+        await ref.stop(block=False)
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def states(office: Any) -> dict[Any, str]:
+    return {info.id: info.state for info in await office.proxy().which_children()}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_supervisor_does_not_wait_for_a_loop_that_does_not_run(
+    start: str, idle_loop: asyncio.AbstractEventLoop
+) -> None:
+    office = STARTS[start](idle_loop)
+
+    async def main() -> Any:
+        top = office
+        if start == "nested":
+            assert (await states(top))["inner"] == "running"
+            top = await top.proxy().get_child("inner")
+        child = await top.proxy().get_child("a")
+        answer = await child.ask("where?", block=False)
+        assert (await states(top))["a"] == "running"
+        child.tell(ValueError("on purpose"))
+        assert await child.ask("where?", block=False) is answer
+        return answer
+
+    assert idle_loop.run_until_complete(main()) is idle_loop
+
+
+def test_a_child_that_is_added_to_a_loop_that_does_not_run(
+    idle_loop: asyncio.AbstractEventLoop,
+) -> None:
+    office = Supervisor.options(loop=idle_loop).start([]).proxy()
+    ref = office.add_child(ChildSpec("a", Reader)).get(timeout=PATIENCE)
+    crew = DynamicSupervisor.options(loop=idle_loop).start(ChildSpec("b", Reader)).proxy()
+    other = crew.add_child().get(timeout=PATIENCE)
+    router = RoundRobin.pool(Reader.options(loop=idle_loop), 2)
+    for each in (ref, other, router):
+        assert idle_loop.run_until_complete(as_coroutine(each.ask("?", block=False))) is idle_loop
+    idle_loop.run_until_complete(as_coroutine(router.stop(block=False)))
+
+
+async def as_coroutine(future: Any) -> Any:
+    return await future
+
+
+def test_a_start_that_fails_when_the_loop_runs_is_a_failure_like_any_other(
+    idle_loop: asyncio.AbstractEventLoop,
+) -> None:
+    office = Supervisor.options(loop=idle_loop).start([ChildSpec("a", Broken)])
+    reason = idle_loop.run_until_complete(as_coroutine(office.when_terminated()))
+    assert isinstance(reason.exception, pykka.supervision.RestartLimitError)
+    assert "on purpose" in str(reason.exception)
+
+
+def test_a_supervisor_in_a_closed_loop_cannot_start() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    for start in STARTS.values():
+        with pytest.raises(pykka.supervision.ChildStartError, match="live in is closed"):
+            start(loop)
+    assert pykka.ActorRegistry.get_all() == []
+
+
+@pytest.mark.parametrize("comes_up", [True, False])
+def test_a_child_whose_loop_begins_to_run_in_the_middle_is_waited_for(
+    comes_up: bool, idle_loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its start hook is through between the look whether the loop runs, and the next step."""
+    began = threading.Event()
+
+    def is_idle(address: Any) -> bool:
+        if not began.is_set():
+            began.set()
+            idle_loop.run_until_complete(asyncio.sleep(0.001))
+            while address.actor is not None and not address.extras.supervision._started.done():
+                idle_loop.run_until_complete(asyncio.sleep(0.001))
+        return True
+
+    monkeypatch.setattr(AsyncioAddress, "has_idle_loop", property(is_idle))
+    spec = ChildSpec("a", Reader if comes_up else Broken)
+    start = Supervisor.options(loop=idle_loop).start
+    if not comes_up:
+        with pytest.raises(pykka.supervision.ChildStartError, match="on purpose"):
+            start([spec])
+        return
+    office = start([spec])
+    assert idle_loop.run_until_complete(states(office)) == {"a": "running"}
+
+
+def test_the_loop_of_the_library_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also before its thread has got to run it."""
+    monkeypatch.setattr(shared_loop(), "is_running", lambda: False)
+    with pytest.raises(pykka.supervision.ChildStartError, match="on purpose"):
+        Supervisor.start([ChildSpec("a", Broken)])
 
 
 # --- pools --------------------------------------------------------------------------------------

@@ -90,7 +90,10 @@ class ActorOptions(Generic[A]):
             check_methods("system", system, "pykka.ActorSystem", ["get_by_name"])
         if loop is not None:
             check_methods(
-                "loop", loop, "event loop of asyncio", ["call_soon_threadsafe", "is_closed"]
+                "loop",
+                loop,
+                "event loop of asyncio",
+                ["call_soon_threadsafe", "is_closed", "is_running"],
             )
 
     def __repr__(self) -> str:

@@ -76,13 +76,13 @@ class Link:
 
     __slots__ = (
         "_started",
-        "_tells_all",
         "actor_class",
         "address",
         "child",
         "make",
         "restarts",
         "supervisor",
+        "tells_all",
     )
 
     def __init__(
@@ -96,7 +96,7 @@ class Link:
         started: ThreadingFuture[None] | None = None,
         tells_all: bool = False,
     ) -> None:
-        self._tells_all = tells_all
+        self.tells_all = tells_all
         self.supervisor = supervisor
         self.child = child
         self.make = make
@@ -133,7 +133,7 @@ class Link:
                 started._try_resolve((None, None))
             else:
                 started._try_resolve((None, (outcome, traceback_of(outcome))))
-            if kind != "ended" and not self._tells_all:
+            if kind != "ended" and not self.tells_all:
                 return
         self.supervisor.send(Envelope(Event(self, kind, reason)))
 

@@ -119,8 +119,8 @@ class Family:
     def start(self, child: Child, *, is_new: bool = True) -> None:
         """Start a child, and wait until its start hook is through.
 
-        It does not wait for one that lives in the event loop of a family that leaves its loop the
-        turns; see `blocks_its_loop`.
+        It does not wait for one whose event loop does not run, or whose loop's thread waits for
+        the supervisor; see `_cannot_wait_for`.
 
         Args:
             child: The child.
@@ -135,7 +135,7 @@ class Family:
         try:
             started: ThreadingFuture[None] = ThreadingFuture()
             self._spawn(child, started)
-            if self.blocks_its_loop and getattr(child.address, "loop", None) is not None:
+            if self._cannot_wait_for(child, started):
                 self._changed([child])
                 return
             started._answered_by = child.address
@@ -153,6 +153,23 @@ class Family:
         child.state = "running"
         child.up_since = self.clock.now()
         self._changed([child])
+
+    def _cannot_wait_for(self, child: Child, started: ThreadingFuture[None]) -> bool:
+        """Tell whether a child that was just spawned comes up only when callers go on.
+
+        Because they block the thread of its loop, or because its loop does not run: they may be
+        who is to run it. The supervisor gets an event instead when the child is up; and if it
+        fails before, that is a failure like any other.
+        """
+        address: Any = child.address
+        if self.blocks_its_loop:
+            return getattr(address, "loop", None) is not None
+        if not getattr(address, "has_idle_loop", False):
+            return False
+        # In this order. The child resolves the future, and then looks whether to send an event. If
+        # it is not resolved here, that look finds what is set here.
+        child.link.tells_all = True  # type: ignore[union-attr]
+        return not started.done()
 
     def terminate(self, child: Child) -> None:
         """Stop a child, and wait until it has ended.

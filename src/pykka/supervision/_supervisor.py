@@ -53,7 +53,8 @@ class _BaseSupervisor(PooledActor):
 
         On a thread that runs an event loop it does not wait, because the children may live in that
         loop; `await start_async(…)` waits there. It does not wait either if the supervisor is the
-        child of another one, which then waits itself; nor with `wait=False`.
+        child of another one, which then waits itself; nor with `wait=False`; nor for children in
+        an event loop that does not run yet (`options(loop=…)`), which start when it does.
 
         Args:
             *args: Arguments for the constructor.

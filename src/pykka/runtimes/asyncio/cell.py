@@ -214,6 +214,12 @@ class AsyncioAddress(RuntimeCell):
             )
             raise LoopClosedError(msg)
 
+    @property
+    def has_idle_loop(self) -> bool:
+        """Whether its loop does not run, and may be waiting for the thread that asks."""
+        loop, house = self.loop, self.house
+        return not (loop is None or house is None or house.is_ours or loop.is_running())
+
     def _move_in(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.house = house_of(loop)

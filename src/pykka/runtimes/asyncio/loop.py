@@ -18,6 +18,11 @@ When a loop is closed
     those that wait for them get `ActorDeadError`. A loop that is merely stopped can run again, so
     its actors wait for that.
 
+When a loop does not run yet
+    An actor may be started in it all the same, and begins when it runs. Which thread will run it,
+    only the program knows; perhaps the one that starts the actor. So no *start* waits for a loop
+    that does not run, that of a supervisor above the actor included.
+
 The shared loop
     For actors that are started where no loop runs. Its thread is made with the first of them. It
     is a daemon thread, so that the program can end. When all threads that are no daemons have
@@ -55,10 +60,12 @@ _ATTRIBUTE = "_pykka_house"
 class House:
     """The actors that live in one loop."""
 
-    __slots__ = ("residents", "state")
+    __slots__ = ("is_ours", "residents", "state")
 
     def __init__(self) -> None:
         self.residents: dict[AsyncioAddress, None] = {}
+        self.is_ours = False
+        """Whether the loop is the one that the library makes and runs itself."""
         self.state: ThreadState | None = None
         """What the library keeps for the thread that runs the loop."""
 
@@ -143,6 +150,7 @@ class SharedLoop:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.house = house_of(self.loop)
+        self.house.is_ours = True
         self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="pykka-asyncio", daemon=True)
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.injection import inject
 from tests.leaks import PATIENCE
 from tests.pool.tools import Agent, agents_of
 
 import pykka
 from pykka._deadlock import wait_graph
 from pykka._futures.ask import make_ask
+from pykka._lifecycle.restart import restart
+from pykka._system.system import start_with
 from pykka._util.thread_state import current
 from pykka.runtimes.pool import rescue
 from pykka.runtimes.pool import worker as workers
-from pykka.runtimes.pool.run import BATCH
+from pykka.runtimes.pool.run import BATCH, run
+from pykka.supervision import ChildSpec
+from pykka.supervision._factory import make
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -128,6 +135,106 @@ def test_what_another_thread_has_taken_is_not_counted_twice(
     assert pool.takes == takes
     ref = agents.start()
     assert rescued(ref, "hello") == "hello"
+
+
+class Decider:
+    """Who decides what becomes of an actor that fails; the test does that itself."""
+
+    restarts = True
+    knows = True
+
+    def __init__(self, actor_class: type[Agent]) -> None:
+        self.actor_class = actor_class
+        self.make = functools.partial(make, ChildSpec("agent", actor_class))
+
+    def _ignore(self, *_args: object) -> None:
+        pass
+
+    came_up = went_down = ended = _ignore
+
+
+def fail() -> None:
+    raise ValueError("on purpose")
+
+
+@pytest.fixture
+def run_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The actor is run where no signal handler strikes, so that only what is around it is struck.
+
+    What strikes in the middle of a message ends the actor, as any exception does there.
+    """
+
+    def run_it(address: Any) -> None:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(run, address).result()
+
+    monkeypatch.setattr(rescue, "run", run_it)
+
+
+def run_all(pool: Any) -> None:
+    """Do the work of a pool until there is none."""
+    helper = rescue.Helper(pool)
+    while helper(current.state):
+        pass
+
+
+@pytest.mark.usefixtures("run_elsewhere")
+def test_who_is_interrupted_in_a_rescue_gives_the_turn_back(agents: type[Agent]) -> None:
+    """A signal handler may raise at every step, on the main thread."""
+
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        ref = agents.start()
+        address: Any = ref._address
+        pool = address.pool
+        run_all(pool)
+        ref.tell("something")
+
+        def check(_interrupted: bool) -> None:
+            later = ref.ask("still here?", block=False)
+            run_all(pool)
+            assert later.get(timeout=0) == "still here?"
+            assert address.turn == [True]
+            run_all(pool)
+
+        return lambda: rescue.Helper(pool)(current.state), check
+
+    struck: set[Any] = set()
+    inject(prepare, struck=struck)
+    names = {code.co_name for code in struck}
+    assert {"_run_first", "run_here", "_give_back", "_move"} <= names
+
+
+@pytest.mark.usefixtures("run_elsewhere")
+def test_who_is_interrupted_in_the_rescue_of_an_actor_that_fails_parks_it(
+    agents: type[Agent],
+) -> None:
+    """It is down until its supervisor has decided; no turn is lost, and none is given twice."""
+
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        link = Decider(agents)
+        ref = start_with(agents, (), {}, supervision=link)
+        address: Any = ref._address
+        pool = address.pool
+        run_all(pool)
+        ref.tell(fail)
+
+        def check(_interrupted: bool) -> None:
+            run_all(pool)
+            if not address.extras.down:
+                ref.tell(fail)
+                run_all(pool)
+            assert (address.turn, address.extras.parked) == ([], [True])
+            restart(address)
+            later = ref.ask("still here?", block=False)
+            run_all(pool)
+            assert later.get(timeout=0) == "still here?"
+            assert (address.turn, address.extras.parked) == ([True], [])
+            ref.kill(block=False)
+            run_all(pool)
+
+        return lambda: rescue.Helper(pool)(current.state), check
+
+    assert inject(prepare) > 0
 
 
 def test_a_pool_that_has_a_thread_again_needs_no_help() -> None:

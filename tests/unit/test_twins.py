@@ -327,8 +327,19 @@ TWINS = {
     "give turn back": Twin(
         SIGNALS,
         [
-            Copy(RESCUE, "run_here"),
             Copy(POOLED, "PooledRef.ask"),
+            Copy(
+                RESCUE,
+                "_give_back",
+                {},
+                [
+                    Differs(
+                        "_move(mine, address.turn)",
+                        "address.turn.append(True)",
+                        "this thread may have parked the turn, or given it back already",
+                    ),
+                ],
+            ),
             Copy(LENDING, "run_for", {"turn": "address.turn"}),
             Copy(
                 WORKER,

@@ -19,7 +19,9 @@ What is done
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import Context
+from itertools import starmap
 from queue import Empty
 from typing import TYPE_CHECKING
 
@@ -58,9 +60,7 @@ class Helper:
         pool = self._pool
         if not pool.parked and count_frames(state) >= 0:
             for _ in range(pool.injected.qsize()):
-                address = _take(pool)
-                if address is not None:
-                    run_here(address)
+                if _run_first(pool):
                     return True
         return False
 
@@ -75,23 +75,39 @@ def dismiss_helpers(pool: Pool) -> None:
     dismiss_helper(Helper(pool))
 
 
-def _take(pool: Pool) -> PooledAddress | None:
+def _run_first(pool: Pool) -> bool:
+    """Run the actor whose hint is the first in the shared queue; False if none is."""
+    address: PooledAddress | None = None
+    counting = held(pool.lock)
     try:
-        found = pool.injected.get_nowait()
-    except Empty:
-        return None
-    for release in held(pool.lock):
-        pool.takes += 1
-        release()
-    if found is None:
-        pool.share(None)  # it sends a worker home, and this is none
-    return found
+        try:
+            # What a `for` statement takes no signal handler can lose; see `pykka._util.locks`.
+            for address in starmap(pool.injected.get_nowait, _NO_ARGUMENTS):  # noqa: B007
+                for release in counting:
+                    pool.takes += 1
+                    release()
+        except Empty:
+            return False
+        if address is None:
+            pool.share(None)  # it sends a worker home, and this is none
+            return False
+        run_here(address)
+    except BaseException:
+        if address is not None:
+            address.schedule()  # a signal handler raised: in doubt, a hint too many
+        raise
+    return True
+
+
+_NO_ARGUMENTS = ((),)
 
 
 def run_here(address: PooledAddress) -> None:
     """Run an actor for a while on this thread, if no other thread does."""
-    # What follows is what a worker does; see pykka.runtimes.pool.worker and its proofs.
+    # What follows is what a worker does; see pykka.runtimes.pool.worker and its proofs. But a
+    # worker is never the main thread, and this may be it: a signal handler may raise in here.
     context = Context()
+    mine = [True]
     # twin: take hint (2 statements)
     address.queued = False
     try:
@@ -102,17 +118,51 @@ def run_here(address: PooledAddress) -> None:
         return
     # No signal handler can strike between taking the turn and this `try`.
     try:
-        context = address.context or context
-        step(address, context.run, run, address)
+        own = address.context
+        step(address, (context if own is None else own).run, run, address)
     finally:
-        if context and address.context is None:
+        if context:  # the actor has set a variable
             # twin: keep context (2 statements)
             address.context = context
             address.is_plain = address.is_direct = False
-        if not (address.attention and address.keeps_turn()):
-            # twin: give turn back (3 statements)
-            address.turn.append(True)
-            if FENCE:
-                address.inbox.extend(NOTHING)
-            if (address.inbox or address.backlog or address.attention) and not address.queued:
-                address.schedule()
+        try:
+            _give_back(address, mine)
+        except BaseException:
+            _give_back(address, mine)  # a signal handler raised
+            raise
+
+
+def _give_back(address: PooledAddress, mine: list[bool]) -> None:
+    """Give the turn of an actor back, or park it; see `PooledAddress.keeps_turn`.
+
+    If a signal handler raises in here, it is to be called again.
+
+    Args:
+        address: The actor.
+        mine: The token of this thread's turn, as long as it has that.
+    """
+    if address.closed:
+        return
+    extras = address.extras
+    if extras is not None and extras.down:
+        _move(mine, extras.parked)
+        if not (extras.signals or address.stopped):
+            return
+        _move(extras.parked, mine)
+    # twin: give turn back (3 statements)
+    _move(mine, address.turn)
+    if FENCE:
+        address.inbox.extend(NOTHING)
+    if (address.inbox or address.backlog or address.attention) and not address.queued:
+        address.schedule()
+
+
+def _move(source: list[bool], target: list[bool]) -> None:
+    """Move a token from one list to another, if there is one."""
+    # In one step, between whose parts no signal handler can strike, as above.
+    with suppress(IndexError):
+        for _ in map(target.append, map(_take_token, (source,))):
+            pass
+
+
+_take_token = list[bool].pop

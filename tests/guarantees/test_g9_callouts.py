@@ -19,6 +19,8 @@ from tests.conformance.agents import needs
 from tests.leaks import PATIENCE
 
 import pykka
+from pykka._envelope import Envelope
+from pykka.messages import _ActorStop
 from pykka.resilience import Retry
 from pykka.supervision import ChildSpec, ChildStartError, RestartLimitError, Supervisor
 from pykka.timers import MonotonicClock
@@ -490,9 +492,66 @@ def test_a_future_that_raises_when_it_is_set(
 ) -> None:
     ref = make(runtime, _create_future=staticmethod(OddFuture)).start()
     ref.ask(message, block=False)
-    log.wait_for("WARNING", "its future could not be set")
+    (record,) = log.wait_for("ERROR", "OddFuture.set_exception() raised, so the asker of Odd")
+    assert record.exc_info is not None
+    assert record.exc_info[0] is SystemExit
+    assert len(log.find("ERROR", "OddFuture.set() raised")) == (message == "fine")
     assert ref.is_alive()
     ref.kill()
+
+
+class HalfFuture(pykka.ThreadingFuture):  # type: ignore[type-arg]
+    """A future that takes nothing but exceptions."""
+
+    def set(self, value: Any = None) -> None:
+        raise Fault
+
+
+def test_the_asker_is_told_what_its_future_raises(
+    runtime: Runtime, bystander: pykka.ActorRef[Any], log: Log
+) -> None:
+    ref = make(runtime, _create_future=staticmethod(HalfFuture)).start()
+    for _ in range(2):
+        with pytest.raises(Fault):
+            ref.ask("fine", timeout=PATIENCE)
+    assert len(log.find("ERROR", "HalfFuture.set() raised, so this is what the asker gets")) == 2
+    stopped = ref.ask(_ActorStop(), block=False)  # what is answered when the actor has ended
+    with pytest.raises(Fault):
+        stopped.get(timeout=PATIENCE)
+    assert len(log.find("ERROR", "HalfFuture.set() raised")) == 3
+
+
+class LateFuture(HalfFuture):
+    """A future that is set, and then raises."""
+
+    def set(self, value: Any = None) -> None:
+        pykka.ThreadingFuture.set(self, value)
+        raise Fault
+
+
+def test_a_future_that_raises_when_it_was_set_has_its_answer(
+    runtime: Runtime, bystander: pykka.ActorRef[Any], log: Log
+) -> None:
+    ref = make(runtime, _create_future=staticmethod(LateFuture)).start()
+    assert ref.ask("fine", timeout=PATIENCE) == "fine"
+    log.wait_for("ERROR", "LateFuture.set() raised")
+    ref.kill()
+    ref.when_terminated().get(timeout=PATIENCE)
+    assert log.find("WARNING", "could not be set") == []
+
+
+class NoFuture(HalfFuture):
+    set_exception = raise_fault
+
+
+def test_a_future_that_refuses_what_a_dead_actor_says(
+    runtime: Runtime, bystander: pykka.ActorRef[Any], log: Log
+) -> None:
+    ref = make(runtime, _create_future=staticmethod(NoFuture)).start()
+    ref.kill()
+    ref.when_terminated().get(timeout=PATIENCE)
+    ref._address.send(Envelope("later", reply_to=NoFuture()))
+    log.wait_for("ERROR", "NoFuture.set_exception() raised, so the asker of Odd")
 
 
 class OddUrn(str):

@@ -67,6 +67,7 @@ REASONS: dict[str, dict[str, str]] = {
     "_exceptions.py": {"queue.Full": ANSWER},
     "_futures/arrivals.py": {"queue.Empty": ANSWER},
     "_futures/deadline.py": {"threading.TIMEOUT_MAX": LIMIT},
+    "_futures/ask.py": {"queue.Full": ANSWER},
     "_futures/derived.py": {"queue.Empty": ANSWER, "threading.get_ident": LOOKS},
     "_futures/threading_future.py": {
         "_thread.allocate_lock": "it is waited for behind the door, with nothing that orders it",

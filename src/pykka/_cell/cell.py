@@ -815,7 +815,7 @@ class Address:
 
     def refuse(self, reply_to: Any, reason: str) -> None:
         """Answer an asker whose message this actor will not handle."""
-        answer(reply_to, (None, (self.dead_error(reason), None)))
+        answer(reply_to, (None, (self.dead_error(reason), None)), self)
 
     def _require_stoppers(self) -> list[tuple[Any, object]]:
         """The list of those who wait for the end; it is there before the address is closed."""
@@ -836,7 +836,7 @@ class Address:
 
     def _answer_stopper(self, stopper: tuple[Any, object]) -> None:
         reply_to, value = stopper
-        answer(reply_to, (self.reason if value is REASON else value, None))
+        answer(reply_to, (self.reason if value is REASON else value, None), self)
 
 
 _NOBODY: list[tuple[Any, object]] = []

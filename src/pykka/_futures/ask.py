@@ -14,15 +14,16 @@ An actor class that overrides `_create_future()` gets what that returns instead,
 
 from __future__ import annotations
 
+from queue import Full
 from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._futures.threading_future import ThreadingFuture
-from pykka._util.log import is_for_the_program
+from pykka._util.log import as_exc_info, is_a, is_for_the_program, report_failure
 from pykka.messages import ProxyCall
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pykka._cell.cell import Address
     from pykka._futures.derived import Outcome
@@ -133,21 +134,60 @@ def reply_to_of(letter: Any) -> Any:
         return None
 
 
-def answer(reply_to: Any, outcome: Outcome) -> None:
-    """Resolve the future of an answer, unless it was set by another one."""
+def answer(reply_to: Any, outcome: Outcome, whose: object) -> None:
+    """Resolve the future of an answer, unless it was set by another one.
+
+    Args:
+        reply_to: The future.
+        outcome: The answer.
+        whose: The actor that was asked, for the log.
+    """
     if type(reply_to) in _OUR_FUTURES:
         # It does not raise, so nothing is swallowed here that a signal handler raises.
         reply_to._try_resolve(outcome)
         return
     value, raised = outcome
+    exc_info = None if raised is None else (type(raised[0]), raised[0], None)
+    hand_over(reply_to, value, exc_info, whose)
+
+
+def hand_over(
+    reply_to: Any,
+    value: object,
+    exc_info: Any,
+    whose: object,
+    when_late: Callable[[Any], object] | None = None,
+) -> None:
+    """Resolve a future of the user's own; what that raises is logged, and that is all.
+
+    If its `set()` raises, its `set_exception()` is tried, so that the asker is told at least that.
+
+    Args:
+        reply_to: The future.
+        value: What it is set to.
+        exc_info: The exception that it is set to instead.
+        whose: The actor that was asked, for the log.
+        when_late: Called with `whose` if the future was set already, which is a `queue.Full`.
+    """
     try:
-        if raised is None:
+        if exc_info is None:
             reply_to.set(value)
         else:
-            reply_to.set_exception((type(raised[0]), raised[0], None))
+            reply_to.set_exception(exc_info)
     except BaseException as error:
         if is_for_the_program(error):
             raise
+        kind = type(reply_to).__name__
+        if is_a(error, Full):
+            if when_late is not None:
+                when_late(whose)
+        elif exc_info is None:
+            text = "%s.set() raised, so this is what the asker gets instead of the reply of %s:"
+            report_failure(text, kind, whose)
+            hand_over(reply_to, None, as_exc_info(error), whose)
+        else:
+            text = "%s.set_exception() raised, so the asker of %s gets no answer:"
+            report_failure(text, kind, whose)
 
 
 _OUR_FUTURES = frozenset({Ask, CallAsk, ThreadingFuture})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from pykka._futures.ask import hand_over
 from pykka._util.log import as_exc_info as as_exc_info  # noqa: PLC0414 (for those above)
 from pykka._util.log import is_a, is_for_the_program, logger, report_failure
 from pykka._util.log import is_failure as is_failure  # noqa: PLC0414 (as above)
@@ -31,22 +32,12 @@ def log_returned(actor: Actor, error: BaseException) -> None:
 
 def reply(actor: Actor, reply_to: Any, result: object) -> None:
     """Answer into a future of the user's own."""
-    try:
-        reply_to.set(result)
-    except BaseException as error:
-        if is_for_the_program(error):
-            raise
-        _log_late_reply(actor)
+    hand_over(reply_to, result, None, actor, _log_late_reply)
 
 
 def reply_exception(actor: Actor, reply_to: Any, error: BaseException) -> None:
     """Answer with an exception."""
-    try:
-        reply_to.set_exception(as_exc_info(error))
-    except BaseException as raised:
-        if is_for_the_program(raised):
-            raise
-        _log_late_reply(actor)
+    hand_over(reply_to, None, as_exc_info(error), actor, _log_late_reply)
 
 
 def settle(actor: Actor, ask: Ask, outcome: Outcome) -> None:

@@ -398,7 +398,7 @@ class PolicyInbox(Lanes):
         try:
             if envelope.reply_to is None or is_for_the_program(error):
                 raise error
-            answer(envelope.reply_to, (None, (error, traceback_of(error))))
+            answer(envelope.reply_to, (None, (error, traceback_of(error))), self.owner)
             if is_ask(envelope):
                 envelope.let_go()
             entry.envelope = None  # the traceback leads to frames that hold the entry

@@ -385,6 +385,35 @@ def test_an_object_that_lives_is_not_started_again(runtime: Runtime) -> None:
     assert ref.stop(timeout=PATIENCE)
 
 
+@pytest.mark.parametrize("what", ["another actor first", "the new instance"])
+def test_a_maker_that_starts_an_actor_on_a_restart_is_told_what_is_wrong(
+    what: str, runtime: Runtime
+) -> None:
+    class Child(runtime.actor_class):  # type: ignore[name-defined, misc]
+        def on_receive(self, message: Any) -> Any:
+            raise message
+
+    class Assistant(runtime.actor_class):  # type: ignore[name-defined, misc]
+        pass
+
+    instances: list[Any] = []
+
+    def make() -> Any:
+        if instances:
+            (Child if what == "the new instance" else Assistant).start()
+        instances.append(Child())
+        return instances[-1]
+
+    office = Supervisor.start([ChildSpec("child", make)], max_restarts=1)
+    office.proxy().get_child("child").get(timeout=PATIENCE).tell(ValueError("on purpose"))
+    reason: Any = office.when_terminated().get(timeout=PATIENCE)
+    text = str(reason.exception.__cause__)
+    name = "Child" if what == "the new instance" else "Assistant"
+    assert text.startswith(f"{name}.start() was called by what makes the new instance of Child")
+    assert "make the instance first, before any other actor" in text
+    assert pykka.ActorRegistry.get_all() == []
+
+
 def test_an_object_that_has_ended_may_be_started_again(runtime: Runtime) -> None:
     actor_class = single(runtime)
     first = actor_class.start()

@@ -391,10 +391,10 @@ class UnsettableFuture(OwnFuture):
     """A future that somebody else has resolved already."""
 
     def set(self, value: Any = None) -> None:
-        raise RuntimeError(value)
+        raise queue.Full(value)
 
     def set_exception(self, exc_info: Any = None) -> None:
-        raise RuntimeError(exc_info)
+        raise queue.Full(exc_info)
 
 
 @pytest.mark.parametrize("message", ["succeed", "fail"])

@@ -609,10 +609,18 @@ def _fit_out(stand_in: Any) -> None:
 
 
 def _started_already(actor_class: type[Actor], actor: Actor) -> RuntimeError:
-    msg = (
-        f"{actor_class.__name__}() has returned {actor}, which was started before and still "
-        "lives; an actor is started once, so its class has to make a new object each time"
-    )
+    name, address = actor_class.__name__, actor._pykka_address
+    if address.actor is actor:
+        msg = (
+            f"{name}() has returned {actor}, which was started before and still lives; an actor "
+            "is started once, so its class has to make a new object each time"
+        )
+    else:  # the new object has taken the place of another instance, and was not to be started
+        msg = (
+            f"{name}.start() was called by what makes the new instance of {address} for a "
+            "restart. That has to make the instance first, before any other actor, and to return "
+            "it without starting it"
+        )
     return RuntimeError(msg)
 
 

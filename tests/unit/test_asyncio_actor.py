@@ -109,6 +109,8 @@ def test_all_hooks_may_be_async() -> None:
     failing.proxy().fail.defer()
     with pytest.raises(pykka.ActorDeadError):
         failing.ask("message", timeout=PATIENCE)
+    # It may have been refused while the hook was still to be run.
+    failing.when_terminated().get(timeout=PATIENCE)
     assert fails == ["on_start", "on_failure"]
 
 

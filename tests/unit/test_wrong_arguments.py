@@ -256,8 +256,8 @@ WRONG: dict[str, list[Any]] = {
     "half_open_successes": COUNT,
     "reset_after": NUMBER,
     "rate": SPAN,
-    "timeout_per_attempt": NUMBER,
-    "call_timeout": NUMBER,
+    "timeout_per_attempt": [0, *NUMBER],
+    "call_timeout": [0, *NUMBER],
     "retry_on": EXCEPTIONS,
     "counts_as_failure": EXCEPTIONS,
     "minimum": NUMBER,
@@ -542,3 +542,60 @@ def test_dead_letters_still_come_after_a_wrong_subscriber() -> None:
     pykka.ActorSystem.default().dead_letters.report(letter)
     dead_letters.unsubscribe(got.append)
     assert got == [letter]
+
+
+# --- what is not among the modules above -------------------------------------------------------
+
+
+def a_future() -> pykka.ThreadingFuture[Any]:
+    return pykka.ThreadingFuture()
+
+
+FUNCTIONS: dict[str, Callable[[Any], object]] = {
+    "set_get_hook": lambda x: a_future().set_get_hook(x),
+    "map": lambda x: a_future().map(x),
+    "filter": lambda x: a_future().filter(x),
+    "reduce": lambda x: a_future().reduce(x),
+    "add_done_callback": lambda x: a_future().add_done_callback(x),
+}
+
+FLAGS: dict[str, Callable[[Any], object]] = {
+    "daemon": lambda x: pykka.Dispatcher(daemon=x),
+    "caller_runs": lambda x: pykka.Dispatcher(caller_runs=x),
+    "enabled": lambda x: pykka.debug.warn_about_blocking(enabled=x),
+}
+
+
+@pytest.mark.parametrize("bad", FUNCTION, ids=lambda x: repr(x)[:20])
+@pytest.mark.parametrize("what", FUNCTIONS)
+def test_what_a_future_cannot_call(what: str, bad: Any) -> None:
+    with pytest.raises(TypeError, match="must be a function that takes") as info:
+        FUNCTIONS[what](bad)
+    assert len(str(info.value)) < 400
+
+
+def test_a_future_whose_hook_is_refused_can_be_set() -> None:
+    future = a_future()
+    with pytest.raises(TypeError):
+        future.set_get_hook(5)  # type: ignore[arg-type]
+    future.set(1)
+    assert future.get() == 1
+
+
+def test_a_fold_has_one_start() -> None:
+    with pytest.raises(TypeError, match="at most one value to start with, not 2"):
+        a_future().reduce(max, 1, 2)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("bad", FLAG, ids=lambda x: repr(x)[:20])
+@pytest.mark.parametrize("what", FLAGS)
+def test_what_is_neither_true_nor_false(what: str, bad: Any) -> None:
+    with pytest.raises(TypeError, match=f"{what} must be True or False"):
+        FLAGS[what](bad)
+
+
+def test_a_join_with_no_other_future_is_a_list_of_one() -> None:
+    future = a_future()
+    joined = future.join()
+    future.set(1)
+    assert joined.get() == [1]

@@ -15,6 +15,7 @@ from pykka._exceptions import FutureAlreadySetError
 from pykka._futures.awaiting import suspend
 from pykka._futures.deadline import Deadline
 from pykka._futures.derived import Derivation, GetHook, Lazy
+from pykka._util.checks import check_callable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -147,14 +148,17 @@ class Future(Generic[T]):
 
         Raises:
             FutureAlreadySetError: The future has a result already.
+            TypeError: `func` cannot be called.
         """
+        check_callable("the get-hook of a future", func, "a timeout")
         self._install(GetHook(func))
 
     def filter(self: _HasItems[J], func: Callable[[J], bool]) -> Future[Iterable[J]]:
         """Return a future with only those items of the value that pass a test.
 
         Raises:
-            TypeError: From `get()` of the new future, if the value is not iterable.
+            TypeError: `func` cannot be called; or from `get()` of the new future, if the value is
+                not iterable.
 
         Examples:
             >>> import pykka
@@ -164,6 +168,7 @@ class Future(Generic[T]):
             >>> large.get()
             [11, 12, 13, 14]
         """
+        check_callable("func of filter()", func, "an item")
 
         def keep(values: Sequence[Iterable[J]]) -> list[J]:
             return [item for item in values[0] if func(item)]
@@ -193,6 +198,9 @@ class Future(Generic[T]):
     def map(self, func: Callable[[T], M]) -> Future[M]:
         """Return a future with what a function makes of the value.
 
+        Raises:
+            TypeError: `func` cannot be called.
+
         Examples:
             >>> import pykka
             >>> number = pykka.ThreadingFuture()
@@ -201,6 +209,7 @@ class Future(Generic[T]):
             >>> larger.get()
             40
         """
+        check_callable("func of map()", func, "the value")
         return self._derive(lambda values: func(values[0]), self)
 
     @overload
@@ -217,8 +226,8 @@ class Future(Generic[T]):
             *args: At most one: what to start with.
 
         Raises:
-            TypeError: From `get()` of the new future, if the value is not iterable, or empty
-                with nothing to start with.
+            TypeError: `func` cannot be called, or `args` are too many; or from `get()` of the new
+                future, if the value is not iterable, or empty with nothing to start with.
 
         Examples:
             >>> import pykka
@@ -228,6 +237,10 @@ class Future(Generic[T]):
             >>> word.get()
             'abc'
         """
+        check_callable("func of reduce()", func, "what was made so far and the next item")
+        if len(args) > 1:
+            msg = f"reduce() takes a function and at most one value to start with, not {len(args)}"
+            raise TypeError(msg)
         future = cast("Future[Any]", self)
         return future._derive(lambda values: functools.reduce(func, values[0], *args), future)
 

@@ -63,6 +63,7 @@ from pykka._futures.awaiting import suspend
 from pykka._futures.deadline import Deadline, check_timeout
 from pykka._futures.derived import Derivation, Lazy, Outcome, unwrap
 from pykka._futures.future import ALREADY_SET, Future
+from pykka._util.checks import check_callable
 from pykka._util.gil import HAS_GIL, arrivals
 from pykka._util.log import is_a, is_for_the_program, report_failure, traceback_of
 from pykka._util.thread_state import current
@@ -202,6 +203,9 @@ class ThreadingFuture(Future[T]):
         already. So it should be quick: the thread may be another actor's. What it raises is
         logged. The idea and the name are those of `concurrent.futures.Future.add_done_callback`.
 
+        Raises:
+            TypeError: `function` cannot be called.
+
         Examples:
             >>> import pykka
             >>> future = pykka.ThreadingFuture()
@@ -209,6 +213,7 @@ class ThreadingFuture(Future[T]):
             >>> future.set(1)
             got 1
         """
+        check_callable("a callback of a future", function, "the future")
         waiter = functools.partial(_call_back, {"function": function}, self)
         if not self._when_ready(waiter) and self._enter(waiter) is not None:
             self._serve_late(waiter)

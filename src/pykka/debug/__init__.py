@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pykka._deadlock import stacks
 from pykka._deadlock import wait_graph as _waiting
 from pykka._futures import awaiting
+from pykka._util import checks
 from pykka._util.log import logger
 from pykka.debug import _wait_graph
 from pykka.debug._wait_graph import WaitGraph, WaitingActor
@@ -149,6 +150,9 @@ def warn_about_blocking(*, enabled: bool = True) -> None:
     Args:
         enabled: Whether to warn.
 
+    Raises:
+        TypeError: `enabled` is neither true nor false.
+
     Examples:
         >>> import asyncio, warnings
         >>> import pykka, pykka.debug
@@ -166,6 +170,7 @@ def warn_about_blocking(*, enabled: bool = True) -> None:
         >>> pykka.debug.warn_about_blocking(enabled=False)
         >>> stopped = pykka.ActorRegistry.stop_all()
     """
+    checks.check_flag("enabled", enabled)
     _waiting.call_before_blocking(_warn_in_event_loop if enabled else None)
 
 

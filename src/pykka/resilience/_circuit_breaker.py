@@ -39,6 +39,7 @@ from pykka._util.checks import (
     check_count,
     check_exception_types,
     check_number,
+    check_span,
     in_seconds,
 )
 from pykka._util.locks import held
@@ -217,7 +218,7 @@ class CircuitBreaker(AskWrapper):
         check_count("half_open_successes", half_open_successes)
         check_exception_types("counts_as_failure", counts_as_failure)
         if call_timeout is not None:
-            check_number("call_timeout", call_timeout, least=0)
+            check_span("call_timeout", call_timeout)
         self._call_timeout = call_timeout
         self._max_failures = max_failures
         self._reset_after = reset_after

@@ -35,7 +35,7 @@ from pykka._util.checks import (
     check_count,
     check_exception_types,
     check_methods,
-    check_number,
+    check_span,
     in_seconds,
 )
 from pykka._util.locks import held
@@ -145,7 +145,7 @@ class Retry(AskWrapper):
         check_count("attempts", attempts)
         check_exception_types("retry_on", retry_on)
         if timeout_per_attempt is not None:
-            check_number("timeout_per_attempt", timeout_per_attempt, least=0)
+            check_span("timeout_per_attempt", timeout_per_attempt)
         if backoff is not None:
             check_methods("backoff", backoff, "pykka.resilience.Backoff", ["delay"])
         self._attempts = attempts

@@ -10,7 +10,7 @@ from typing import Any
 
 from pykka._lifecycle.termination import ask_those_being_stopped, forget_those_being_stopped
 from pykka._statistics import DispatcherStatistics
-from pykka._util.checks import shorten
+from pykka._util.checks import check_flag, shorten
 from pykka.runtimes.pool.worker import Pool
 
 DEFAULT_MAX_THREADS = 4096
@@ -40,7 +40,7 @@ class Dispatcher:
 
     Raises:
         ValueError: `max_threads` is less than 1.
-        TypeError: `max_threads` is not a whole number.
+        TypeError: `max_threads` is not a whole number; or a flag is neither true nor false.
 
     Examples:
         >>> import pykka
@@ -79,6 +79,8 @@ class Dispatcher:
             if max_threads < 1:
                 msg = f"a dispatcher needs at least one thread, not {max_threads}"
                 raise ValueError(msg)
+        check_flag("daemon", daemon)
+        check_flag("caller_runs", caller_runs)
         self._pool = Pool(
             name if name is not None else f"pykka-dispatcher-{next(_numbers)}",
             max_threads or DEFAULT_MAX_THREADS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -313,3 +314,33 @@ def test_an_actor_whose_loop_cannot_be_started_is_not_left_behind(runtime: Runti
     [ref] = made
     assert ref not in pykka.ActorRegistry.get_all()
     assert not ref.is_alive()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="would cost each ask something on 3.11")
+def test_who_takes_a_ref_for_a_proxy_is_told_so(runtime: Runtime) -> None:
+    class Base(runtime.actor_class):  # type: ignore[name-defined, misc]
+        def greet(self) -> str:
+            return "hello"
+
+    class Clerk(Base):
+        tea = "green"
+
+        def _private(self) -> None:
+            pass
+
+    ref: Any = Clerk.start()
+    for name in ("greet", "tea"):
+        with pytest.raises(AttributeError) as info:
+            getattr(ref, name)
+        assert str(info.value) == (
+            f"'{type(ref).__name__}' object has no attribute {name!r}, but its actor has: "
+            f"use the ref's proxy(), as in ref.proxy().{name}"
+        )
+        assert not hasattr(ref, name)
+    for name in ("coffee", "_private", "__nothing__"):
+        with pytest.raises(AttributeError) as info:
+            getattr(ref, name)
+        assert str(info.value) == f"'{type(ref).__name__}' object has no attribute {name!r}"
+    empty: Any = object.__new__(type(ref))
+    for name in ("_address", "greet", "actor_class"):
+        assert not hasattr(empty, name)

@@ -108,7 +108,7 @@ def follow(obj: object, path: Iterable[str]) -> object:
 def public_names(obj: object) -> list[str]:
     """The names of an object's attributes that do not start with an underscore, sorted."""
     names: set[str] = set(_instance_dict(obj).copy())
-    for cls in _classes_of(obj):
+    for cls in classes_of(obj):
         names.update(_class_dict(cls))
     return sorted(name for name in names if not name.startswith("_"))
 
@@ -140,7 +140,7 @@ def _remarkable(obj: object) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = [
         item for item in own.copy().items() if item[0][:1] != "_" and type(item[1]) not in _PLAIN
     ]
-    for cls in _classes_of(obj):
+    for cls in classes_of(obj):
         if id(cls) in _library:
             continue
         attributes = _class_dict(cls)
@@ -161,7 +161,7 @@ def _remarkable(obj: object) -> list[tuple[str, object]]:
 
 def _may_be_marked(obj: object) -> bool:
     """Tell at little cost whether a mark is found on an object or its classes."""
-    for marks in (_instance_dict(obj), *map(_class_dict, _classes_of(obj))):
+    for marks in (_instance_dict(obj), *map(_class_dict, classes_of(obj))):
         if "pykka_traversable" in marks or "_pykka_traversable" in marks:
             return True
     return False
@@ -181,7 +181,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 def _look_up(obj: object, name: str) -> _Found:
     on_class: Any = _MISSING
-    for cls in _classes_of(obj):
+    for cls in classes_of(obj):
         on_class = _class_dict(cls).get(name, _MISSING)
         if on_class is not _MISSING:
             if _is_data_descriptor(on_class):
@@ -193,7 +193,7 @@ def _look_up(obj: object, name: str) -> _Found:
     return _Found(on_class, on_class=True)
 
 
-def _classes_of(obj: object) -> tuple[type, ...]:
+def classes_of(obj: object) -> tuple[type, ...]:
     """The classes that attributes of an object may come from; a class has its own attributes."""
     mro: tuple[type, ...] = _mro_of(obj if issubclass(type(obj), type) else type(obj))
     return mro

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
@@ -12,6 +13,7 @@ from pykka._futures.ask import Ask, CallAsk, make_ask
 from pykka._futures.deadline import check_timeout
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._lifecycle.kill import Abandonment, end_of
+from pykka._ref.introspection import classes_of
 from pykka._ref.proxy import ActorProxy
 from pykka._util.checks import check_seconds
 from pykka.messages import ProxyCall, _ActorStop
@@ -458,6 +460,20 @@ class ActorRef(Generic[A]):
             ActorDeadError: The actor is dead.
         """
         return ActorProxy(self)
+
+    # Type checkers would take it for a promise to have any attribute. Python 3.11 looks attributes
+    # up more slowly in a class that has this; see `Future.__getattr__`.
+    if not TYPE_CHECKING and sys.version_info >= (3, 12):
+
+        def __getattr__(self, name: str) -> Any:
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            # A private name is no proxy's, and may be that of the slot, which is empty at first.
+            address = None if name.startswith("_") else getattr(self, "_address", None)
+            if address is not None and any(
+                name in vars(cls) for cls in classes_of(address.actor_class)
+            ):
+                text += f", but its actor has: use the ref's proxy(), as in ref.proxy().{name}"
+            raise AttributeError(text, name=name, obj=self)
 
     def _dead_error(self) -> ActorDeadError:
         return self._address.dead_error("not found")

@@ -712,7 +712,7 @@ class Address:
         """Move everything that is in the inbox to the end of a list.
 
         Invariant: the thread of an abandoned actor, which may wait in `inbox.get()`, finds a
-        wake-up there. So whoever takes it away puts another in *after* that.
+        wake-up there. So a thread that takes it away puts another in *after* that.
         """
         try:
             take_all(self.inbox, into)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,12 @@ from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import Agent, agents_of, in_new_thread, no_lookout
 
 import pykka
+from pykka._deadlock.wait_graph import place_of_actor, places_of_actors
 from pykka._util.thread_state import current
 from pykka.runtimes.pool import dispatcher as dispatchers
 from pykka.runtimes.pool import monitor as lookout
 from pykka.runtimes.pool import worker as workers
+from pykka.runtimes.pool.cell import PooledAddress
 from pykka.runtimes.pool.monitor import Lookout
 from pykka.runtimes.pool.worker import Worker
 from pykka.supervision import ChildSpec, Supervisor
@@ -201,9 +204,16 @@ def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
     class Parked(list[bool]):
         def append(self, token: bool) -> None:
             super().append(token)
+            parked.set()
             wait_until(lambda: not self, "the supervisor has taken the token")
             turns.append(list(address.turn))
 
+        def __delitem__(self, index: Any) -> None:
+            # The supervisor, which may be faster, would find no token. Then the worker takes it.
+            assert parked.wait(PATIENCE)
+            super().__delitem__(index)
+
+    parked = threading.Event()
     turns: list[list[bool]] = []
     address.need_extras().parked = Parked()
     ref.tell(lambda: 1 / 0)
@@ -213,6 +223,86 @@ def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
     assert seen.get(timeout=0) == "next"
     assert turns == [[True]]
     assert address.turn == [True]
+
+
+def test_the_turn_of_an_actor_that_is_down_stays_if_its_supervisor_is_faster(
+    pool: workers.Pool, agents: type[Agent]
+) -> None:
+    """Its supervisor wakes it up before its worker has parked it; then the worker finds that."""
+    ref = supervised(pool, agents)
+    address: Any = ref._address
+    seen: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    class Parked(list[bool]):
+        def append(self, token: bool) -> None:
+            assert looked.wait(PATIENCE)
+            super().append(token)
+
+        def __delitem__(self, index: Any) -> None:
+            try:
+                super().__delitem__(index)
+                taken.append(threading.current_thread().name)
+            finally:
+                looked.set()
+
+    looked = threading.Event()
+    taken: list[str] = []
+    address.need_extras().parked = Parked()
+    ref.tell(lambda: 1 / 0)
+    ref.tell(lambda: seen.put(threading.current_thread().name))
+    ref.tell(lambda: pool.share(None))
+    work(Worker(pool))
+    assert taken == [seen.get(timeout=0)]  # by the worker
+    assert address.turn == [True]
+
+
+@pytest.mark.parametrize("sees_to", ["a message", "a hint"])
+def test_who_only_looks_whether_an_actor_is_free_is_not_taken_for_who_runs_it(
+    pool: workers.Pool, agents: type[Agent], monkeypatch: pytest.MonkeyPatch, sees_to: str
+) -> None:
+    """It is in code that is not the library's, and the thread that it is on is the younger one."""
+    ref = agents.start()
+    address: Any = ref._address
+    hangs, looks, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hangs.set()
+        assert go_on.wait(PATIENCE)
+
+    def look() -> None:
+        looks.set()
+        assert go_on.wait(PATIENCE)
+
+    def write(there: PooledAddress, is_queued: bool) -> None:
+        look()
+        queued.__set__(there, is_queued)
+
+    queued: Any = PooledAddress.queued
+    ref.tell(hang)
+    with ThreadPoolExecutor(2) as threads:
+        ended = [threads.submit(work, Worker(pool))]
+        assert hangs.wait(PATIENCE)
+        with monkeypatch.context() as patch:
+            if sees_to == "a hint":
+                pool.inject(address)
+                patch.setattr(PooledAddress, "queued", property(queued.__get__, write))
+                ended.append(threads.submit(work, Worker(pool)))
+            else:
+                patch.setattr(pykka.ActorRef, "ask", lambda *_args, **_kwargs: look())
+                ended.append(threads.submit(ref.ask, "message"))
+            assert looks.wait(PATIENCE)
+            place = place_of_actor(address)
+            places = places_of_actors()
+            go_on.set()
+            if sees_to == "a message":
+                ended[1].result(PATIENCE)
+        for _ in range(2 if sees_to == "a hint" else 1):
+            pool.share(None)
+        for each in ended:
+            each.result(PATIENCE)
+    assert place is not None
+    assert place.function == "hang"
+    assert places == {address: place}
 
 
 def test_a_worker_with_a_defect_leaves_and_says_so(

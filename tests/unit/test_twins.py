@@ -312,14 +312,18 @@ TWINS = {
             Copy(
                 WORKER,
                 "Worker._work",
-                {},
+                {"hint": "address", "turn": "address.turn"},
                 [
                     Differs(
                         "self._bury_the_rest(address)",
                         "address.bury_the_rest()",
                         "what that raises is no business of the next actor",
                     ),
-                    Differs("continue", "return", "a worker goes on with the next actor"),
+                    Differs(
+                        "del address\ncontinue",
+                        "return",
+                        "a worker goes on with the next actor, and holds none while it waits",
+                    ),
                 ],
             ),
         ],
@@ -327,7 +331,7 @@ TWINS = {
     "give turn back": Twin(
         SIGNALS,
         [
-            Copy(POOLED, "PooledRef.ask"),
+            Copy(POOLED, "PooledRef.ask", {"there": "address"}),
             Copy(
                 RESCUE,
                 "_give_back",
@@ -335,16 +339,16 @@ TWINS = {
                 [
                     Differs(
                         "_move(mine, address.turn)",
-                        "address.turn.append(True)",
+                        "turn.append(True)",
                         "this thread may have parked the turn, or given it back already",
                     ),
                 ],
             ),
-            Copy(LENDING, "run_for", {"turn": "address.turn"}),
+            Copy(LENDING, "run_for", {"there": "address"}),
             Copy(
                 WORKER,
                 "Worker._work",
-                {},
+                {"fence": "FENCE"},
                 [
                     Differs(
                         "address.queued = True\nlocal.append(address)",
@@ -427,7 +431,7 @@ TWINS = {
             Copy(
                 WORKER,
                 "Worker._work",
-                {},
+                {"kind": "type", "letters": "LETTERS"},
                 [Differs("twin('handle told')", "handle_told(address, item)", CALL)],
             ),
         ],
@@ -439,7 +443,12 @@ TWINS = {
             Copy(
                 WORKER,
                 "Worker._work",
-                {"item": "message", "handlers": "_handlers", "address.actor": "actor"},
+                {
+                    "item": "message",
+                    "kind": "type",
+                    "handler_of": "_handlers.get",
+                    "address.actor": "actor",
+                },
                 [
                     Differs(
                         "address.handling = message",

@@ -63,19 +63,21 @@ get_frame = sys._getframe
 
 @runs_actor(cell="address", caller="outer")
 def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
-    address: PooledAddress, future: ThreadingFuture[Any], state: ThreadState
+    there: PooledAddress, future: ThreadingFuture[Any], state: ThreadState
 ) -> bool:
     """Run the actor that has to resolve a future, on this thread, until it has.
+
+    `address` is bound only while this thread has the turn; see `Worker._work`.
 
     Returns:
         Whether the future is resolved.
     """
-    turn = address.turn
-    extras = address.extras
-    if not (turn and (address.lends or may_lend(address, state))) or (
+    turn = there.turn
+    extras = there.extras
+    if not (turn and (there.lends or may_lend(there, state))) or (
         extras is not None
         and (
-            (extras.children and not address.pool.is_bounded)
+            (extras.children and not there.pool.is_bounded)
             or (extras.supervision is not None and extras.parent is state.address)
         )
     ):
@@ -92,13 +94,14 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         return False
     outer, spare = state.address, state.spare
     before = None if outer is None else outer.waiting
-    own = address.context
+    own = there.context
     context = own if own is not None else spare if spare is not None else Context()
     try:
         del turn[0]
     except IndexError:
         return False
     # No signal handler can strike between taking the turn and this `try`.
+    address = there
     try:
         # twin: begin to lend (3 statements)
         state.spare = None
@@ -147,15 +150,18 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         # Of an actor that is down, a worker keeps the turn; see `PooledAddress.keeps_turn`. That
         # takes calls.
         try:
-            if not address.closed:
-                # twin: give turn back (3 statements)
+            has_ended = address.closed
+            del address
+            if not has_ended:
+                # twin: give turn back (4 statements)
                 turn.append(True)
+                inbox = there.inbox  # only now; it may not have been there before
                 if FENCE:
-                    address.inbox.extend(NOTHING)
-                if (address.inbox or address.backlog or address.attention) and not address.queued:
-                    address.schedule()
+                    inbox.extend(NOTHING)
+                if (inbox or there.backlog or there.attention) and not there.queued:
+                    there.schedule()
         except BaseException:
-            address.schedule()  # a signal handler raised: in doubt, a hint too many
+            there.schedule()  # a signal handler raised: in doubt, a hint too many
             raise
     try:
         return future._outcome is not None

@@ -86,12 +86,13 @@ class PooledRef(ActorRef[A]):
     def ask(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
         self, message: Any, *, block: bool = True, timeout: float | None = None
     ) -> Any | Future[Any]:
-        address = self._address
+        # `address` is bound only while this thread has the turn; see `Worker._work`.
+        there = self._address
         if (
             block
             and timeout is None
-            and address.is_direct
-            and not address.attention
+            and there.is_direct
+            and not there.attention
             and type(message) not in _special
             and not ("asyncio.events" in modules and in_event_loop())
         ):
@@ -106,12 +107,14 @@ class PooledRef(ActorRef[A]):
             except ValueError:  # the stack is not as deep as last time
                 has_room = False
             if has_room or (depth := count_frames(state)) >= 0:
+                turn = there.turn
                 try:
-                    del address.turn[0]
+                    del turn[0]
                 except IndexError:
                     pass
                 else:
                     # No signal handler can strike between taking the turn and this `try`.
+                    address = there
                     outer = state.address
                     before = None
                     try:
@@ -147,16 +150,16 @@ class PooledRef(ActorRef[A]):
                             state.spare = context
                         # This is how the turn is given back everywhere; see the proof.
                         try:
-                            # twin: give turn back (3 statements)
-                            address.turn.append(True)
+                            del address
+                            # twin: give turn back (4 statements)
+                            turn.append(True)
+                            inbox = there.inbox  # only now; it may not have been there before
                             if FENCE:
-                                address.inbox.extend(NOTHING)
-                            if (
-                                address.inbox or address.backlog or address.attention
-                            ) and not address.queued:
-                                address.schedule()
+                                inbox.extend(NOTHING)
+                            if (inbox or there.backlog or there.attention) and not there.queued:
+                                there.schedule()
                         except BaseException:
-                            address.schedule()
+                            there.schedule()
                             raise
         return super().ask(message, block=block, timeout=timeout)
 

@@ -149,11 +149,12 @@ def _give_back(address: PooledAddress, mine: list[bool]) -> None:
         if not (extras.signals or address.stopped):
             return
         _move(extras.parked, mine)
-    # twin: give turn back (3 statements)
+    # twin: give turn back (4 statements)
     _move(mine, address.turn)
+    inbox = address.inbox  # only now; it may not have been there before
     if FENCE:
-        address.inbox.extend(NOTHING)
-    if (address.inbox or address.backlog or address.attention) and not address.queued:
+        inbox.extend(NOTHING)
+    if (inbox or address.backlog or address.attention) and not address.queued:
         address.schedule()
 
 

@@ -423,39 +423,50 @@ class Worker:
     def _work(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
         self, state: ThreadState, context: Context
     ) -> None:
-        """Run one actor after the other until this worker is superfluous, or `context` taken."""
+        """Run one actor after the other until this worker is superfluous, or `context` taken.
+
+        Invariant: `address` is bound only from when this worker has taken the turn of that actor
+        until it has given it back. From outside, it is what tells who runs the actor. A worker
+        that has found the turn taken (by its `hint`) is not to be mistaken for the one who has it.
+        """
+        # What is used for each message is in local variables: to look a global one up takes long
+        # where instructions are not specialised, which is so in CPython 3.13 without the GIL.
         local = self.local
         picks = self.picks
+        every, batch, many, fence = SHARED_EVERY, BATCH, MANY, FENCE
+        kind, length, letters, handler_of = type, len, LETTERS, handlers.get
         while True:
             picks += 1
             self.picks = picks
-            if local and picks % SHARED_EVERY:
+            if local and picks % every:
                 try:
-                    address = local.popleft()
+                    hint = local.popleft()
                 except IndexError:  # another worker took it
                     continue
             else:
-                found = self._find()
-                if found is None:
+                hint = self._find()
+                if hint is None:
                     return
-                address = found
             # In this order: see pykka.runtimes.pool.cell.
+            turn = hint.turn
             # twin: take hint (2 statements)
-            address.queued = False
+            hint.queued = False
             try:
-                del address.turn[0]
+                del turn[0]
             except IndexError:
-                if address.closed:
-                    self._bury_the_rest(address)
+                if hint.closed:
+                    self._bury_the_rest(hint)
+                del hint
                 continue
-            state.address = address
+            state.address = address = hint
+            del hint
             if address.is_plain and not address.backlog:
                 # This is run() for the usual case, and handle_told().
                 inbox: Any = address.inbox
-                for _ in BATCH:
+                for _ in batch:
                     if not inbox or address.attention:
                         break
-                    if len(inbox) >= MANY:
+                    if length(inbox) >= many:
                         run(address)
                         break
                     item: Any = inbox.pop(0)
@@ -463,13 +474,13 @@ class Worker:
                     if state.owes is not None and not answers_an_asker(item):
                         give_way(state)
                     # twin: handle either (1 statement)
-                    if type(item) in LETTERS:
+                    if kind(item) in letters:
                         handle(address, item)
                     else:
                         # twin: handle told (3 statements)
                         address.handling = item
                         try:
-                            handler = handlers.get(type(item))  # pyright: ignore[reportUnknownArgumentType]
+                            handler = handler_of(kind(item))  # pyright: ignore[reportUnknownArgumentType]
                             if handler is None:
                                 result: Any = address.actor.on_receive(item)  # type: ignore[union-attr]
                                 # twin: refuse coroutine (1 statement)
@@ -493,6 +504,7 @@ class Worker:
             if address.attention and address.keeps_turn():
                 if context and address.closed:
                     return
+                del address
                 continue
             is_taken = False
             if context and address.context is None:
@@ -501,11 +513,12 @@ class Worker:
                 address.is_plain = address.is_direct = False
                 is_taken = True
             # No signal handlers run here, so this may stop at nothing.
-            # twin: give turn back (3 statements)
-            address.turn.append(True)
-            if FENCE:
-                address.inbox.extend(NOTHING)
-            if (address.inbox or address.backlog or address.attention) and not address.queued:
+            # twin: give turn back (4 statements)
+            turn.append(True)
+            inbox = address.inbox  # only now; it may not have been there before
+            if fence:
+                inbox.extend(NOTHING)
+            if (inbox or address.backlog or address.attention) and not address.queued:
                 address.queued = True
                 local.append(address)
             del address

@@ -15,9 +15,11 @@ from tests.conformance.agents import Gate, needs
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
+from pykka._cell.cell import Address
 from pykka._cell.reasons import Abandoned, Killed, Stopped
 from pykka._system import system as _system
 from pykka._system.dead_letters import DeadLetter
+from pykka._system.shutdown import Shutdown
 from pykka._system.system import default_system
 from pykka.timers import ManualClock
 
@@ -308,6 +310,43 @@ def test_actors_that_are_ending_already_are_waited_for(agent: Any, diary: Diary)
     may_end.set()
     thread.join(PATIENCE)
     assert diary.rest()[-1] == "stopped"
+
+
+@pytest.mark.parametrize("told_by", ["its end", "a shutdown"])
+def test_who_is_told_that_an_actor_has_ended_finds_it_in_its_system_no_more(
+    agent: Any, monkeypatch: pytest.MonkeyPatch, told_by: str
+) -> None:
+    """Its thread has marked it as ended, and has not come to what follows."""
+    system = pykka.ActorSystem()
+    has_ended, go_on = threading.Event(), threading.Event()
+    me = threading.get_ident()
+
+    def forget(there: pykka.ActorSystem, address: Any) -> None:
+        if there is system and threading.get_ident() != me:
+            has_ended.set()
+            assert go_on.wait(PATIENCE)
+        really_forget(there, address)
+
+    def kill(address: Any) -> None:
+        really_kill(address)
+        assert has_ended.wait(PATIENCE)
+
+    really_forget, really_kill = pykka.ActorSystem.forget, Address.kill
+    monkeypatch.setattr(pykka.ActorSystem, "forget", forget)
+    ref = system.start(agent)
+    try:
+        if told_by == "its end":
+            ref.stop(block=False)
+            assert has_ended.wait(PATIENCE)
+            ref.when_terminated().get(timeout=PATIENCE)
+        else:
+            monkeypatch.setattr(Address, "kill", kill)
+            monkeypatch.setattr(Shutdown, "_ask", lambda _self, _address: pykka.ThreadingFuture())
+            with pytest.raises(pykka.Timeout):
+                system.shutdown(0.001)
+        assert system.everybody() == []
+    finally:
+        go_on.set()
 
 
 @needs("blocking handlers")

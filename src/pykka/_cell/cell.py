@@ -560,6 +560,9 @@ class Address:
         """
         self._require_stoppers().append((reply_to, answer))
         if self.actor is None:
+            # The thread that ends it may not have come to this yet. Who is told that an actor has
+            # ended finds it in its system no more.
+            self.home.forget(self)
             self._answer_stoppers()
 
     def refuse_current(self, reason: str) -> None:

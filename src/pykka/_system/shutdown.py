@@ -55,6 +55,9 @@ if TYPE_CHECKING:
         def end(self) -> None:
             """Take no actor any more."""
 
+        def forget(self, address: Address) -> None:
+            """Take note that an actor has ended, to the last."""
+
         def _go_on_after(self, shutdown: Shutdown) -> None:
             """Take actors again, unless the system has ended."""
 
@@ -229,6 +232,7 @@ class Shutdown:
                     self._leave([address, *unsure], list(to_kill))
                     return
                 yield end_of(address)
+            self._system.forget(address)  # its thread may not have come to that yet
 
     def _leave(self, left: list[Address], to_kill: list[Address]) -> None:
         """Abandon those whose code is running. The others end as soon as they have a thread.

@@ -153,7 +153,19 @@ TWINS = {
         CALL,
         [
             Copy(CELL, "PooledAddress.schedule", SELF),
-            Copy(POOLED, "PooledRef.tell"),
+            Copy(
+                POOLED,
+                "PooledRef.tell",
+                {},
+                [
+                    Differs(
+                        "try:\n    state = quick.state\nexcept AttributeError:\n"
+                        "    state = current.state",
+                        "state = current.state",
+                        "to look there takes less time",
+                    )
+                ],
+            ),
         ],
     ),
     "make ask": Twin(

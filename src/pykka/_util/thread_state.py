@@ -82,10 +82,18 @@ class ThreadState:
         """An empty context for an actor that runs on this thread for a caller."""
 
 
+quick = threading.local()
+"""Has what `current` has, on threads that have asked that before: `quick.state`.
+
+A look into a plain `threading.local` takes two thirds of the time that one into an object of a
+derived class takes, and half of it without the GIL. It is for what each message passes by.
+"""
+
+
 class _Current(threading.local):
     def __init__(self) -> None:
         super().__init__()
-        self.state = ThreadState()
+        self.state = quick.state = ThreadState()
 
 
 current = _Current()

@@ -25,7 +25,7 @@ from pykka._lifecycle.invoke import end_of_message
 from pykka._lifecycle.termination import crash, ends_all_the_same, stop_everything
 from pykka._ref.ref import ActorRef
 from pykka._util.gil import FENCE, NOTHING
-from pykka._util.thread_state import current
+from pykka._util.thread_state import ThreadState, current, quick
 from pykka.messages import ProxyCall
 from pykka.runtimes.pool.caller_runs import count_frames, get_frame, in_event_loop
 
@@ -67,7 +67,10 @@ class PooledRef(ActorRef[A]):
             if not address.queued:
                 if address.turn:
                     # twin: schedule (2 statements)
-                    state = current.state
+                    try:
+                        state: ThreadState = quick.state
+                    except AttributeError:
+                        state = current.state
                     if state.accepts is address.pool:
                         address.queued = True
                         state.push(address)  # type: ignore[misc]
@@ -96,7 +99,10 @@ class PooledRef(ActorRef[A]):
             and type(message) not in _special
             and not ("asyncio.events" in modules and in_event_loop())
         ):
-            state = current.state
+            try:
+                state: ThreadState = quick.state
+            except AttributeError:
+                state = current.state
             context = state.spare
             depth = state.depth
             if context is None:

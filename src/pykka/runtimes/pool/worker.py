@@ -435,6 +435,7 @@ class Worker:
         picks = self.picks
         every, batch, many, fence = SHARED_EVERY, BATCH, MANY, FENCE
         kind, length, letters, handler_of = type, len, LETTERS, handlers.get
+        hint: PooledAddress | None
         while True:
             picks += 1
             self.picks = picks

@@ -193,8 +193,24 @@ def test_an_actor_that_is_to_go_on_before_its_worker_has_let_go_of_it_goes_on(
     assert not address.extras.parked
 
 
+def restart_not_before(
+    parks: threading.Event, address: PooledAddress, patch: pytest.MonkeyPatch
+) -> None:
+    """Have the supervisor of an actor wait until a worker is about to let go of it.
+
+    Before that, the worker itself would find that it is to be restarted, and not let go.
+    """
+
+    def signal(there: PooledAddress, letter: Any) -> None:
+        assert there is not address or parks.wait(PATIENCE)
+        really_signal(there, letter)
+
+    really_signal = PooledAddress.signal
+    patch.setattr(PooledAddress, "signal", signal)
+
+
 def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
-    pool: workers.Pool, agents: type[Agent]
+    pool: workers.Pool, agents: type[Agent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its worker parks it, and its supervisor wakes it up before the worker looks once more."""
     ref = supervised(pool, agents)
@@ -204,18 +220,14 @@ def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
     class Parked(list[bool]):
         def append(self, token: bool) -> None:
             super().append(token)
-            parked.set()
+            parks.set()
             wait_until(lambda: not self, "the supervisor has taken the token")
             turns.append(list(address.turn))
 
-        def __delitem__(self, index: Any) -> None:
-            # The supervisor, which may be faster, would find no token. Then the worker takes it.
-            assert parked.wait(PATIENCE)
-            super().__delitem__(index)
-
-    parked = threading.Event()
+    parks = threading.Event()
     turns: list[list[bool]] = []
     address.need_extras().parked = Parked()
+    restart_not_before(parks, address, monkeypatch)
     ref.tell(lambda: 1 / 0)
     ref.tell(lambda: seen.put("next"))
     ref.tell(lambda: pool.share(None))
@@ -226,7 +238,7 @@ def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
 
 
 def test_the_turn_of_an_actor_that_is_down_stays_if_its_supervisor_is_faster(
-    pool: workers.Pool, agents: type[Agent]
+    pool: workers.Pool, agents: type[Agent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its supervisor wakes it up before its worker has parked it; then the worker finds that."""
     ref = supervised(pool, agents)
@@ -235,6 +247,7 @@ def test_the_turn_of_an_actor_that_is_down_stays_if_its_supervisor_is_faster(
 
     class Parked(list[bool]):
         def append(self, token: bool) -> None:
+            parks.set()
             assert looked.wait(PATIENCE)
             super().append(token)
 
@@ -245,9 +258,10 @@ def test_the_turn_of_an_actor_that_is_down_stays_if_its_supervisor_is_faster(
             finally:
                 looked.set()
 
-    looked = threading.Event()
+    parks, looked = threading.Event(), threading.Event()
     taken: list[str] = []
     address.need_extras().parked = Parked()
+    restart_not_before(parks, address, monkeypatch)
     ref.tell(lambda: 1 / 0)
     ref.tell(lambda: seen.put(threading.current_thread().name))
     ref.tell(lambda: pool.share(None))

@@ -134,6 +134,49 @@ def test_what_runs_an_actor_says_in_which_variable_it_has_it(module: str, name: 
     assert name in codes
 
 
+def takes_the_turn(node: ast.AST) -> bool:
+    """Tell whether a statement is `del turn[0]`, or `del address.turn[0]`."""
+    return isinstance(node, ast.Delete) and any(
+        isinstance(target, ast.Subscript)
+        and "turn" in {getattr(target.value, "id", None), getattr(target.value, "attr", None)}
+        for target in node.targets
+    )
+
+
+def bound_too_early(function: Any) -> list[int]:
+    """The lines in which a function has the cell that it runs before it has taken its turn."""
+    cell = declared(function)[0]
+    taken = min(node.lineno for node in ast.walk(function) if takes_the_turn(node))
+    bound = [node.lineno for node in ast.walk(function.args) if getattr(node, "arg", "") == cell]
+    bound += [
+        node.lineno
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and node.id == cell and isinstance(node.ctx, ast.Store)
+    ]
+    return [line for line in bound if line <= taken]
+
+
+TAKE_THE_TURN = [
+    (module, name)
+    for module, name in FUNCTIONS
+    if any(map(takes_the_turn, ast.walk(find(parse(module), name))))
+]
+
+
+def test_all_who_take_a_turn_are_among_them() -> None:
+    assert {name for _, name in TAKE_THE_TURN} == {"_work", "run_for", "run_here", "ask"}
+
+
+@pytest.mark.parametrize(("module", "name"), TAKE_THE_TURN)
+def test_who_only_tries_to_take_the_turn_does_not_seem_to_run_the_actor(
+    module: str, name: str
+) -> None:
+    function = find(parse(module), name)
+    assert not bound_too_early(function)
+    function.args.args.append(ast.arg(declared(function)[0], lineno=function.lineno))
+    assert bound_too_early(function) == [function.lineno]
+
+
 class Rename(ast.NodeTransformer):
     def __init__(self, name: str) -> None:
         self.name = name

@@ -50,7 +50,8 @@ def runs_actor(*, cell: str, caller: str | None = None) -> Callable[[F], F]:
     It has to be the outermost decorator.
 
     Args:
-        cell: The name of the local variable that holds the address of the actor.
+        cell: The name of the local variable that holds the address of the actor. It is bound only
+            while the actor runs here; not while the function finds out whether it may.
         caller: The same for the actor that waits meanwhile on this thread, if one does.
 
     Raises:

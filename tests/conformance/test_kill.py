@@ -15,6 +15,7 @@ from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka._cell.reasons import Abandoned, Failed, Killed, Stopped
+from pykka._util.gil import HAS_GIL
 
 if TYPE_CHECKING:
     from tests.conformance.agents import Diary
@@ -347,10 +348,11 @@ def test_a_handler_that_hangs_is_abandoned_and_what_it_does_later_is_dropped(
     reason = stuck.terminated().reason
     assert isinstance(reason, Abandoned)
     assert reason == ref.when_terminated().get(timeout=0)
-    assert reason.place is not None
-    assert reason.place.filename.endswith("agents.py")
+    if HAS_GIL:
+        assert reason.place is not None
+        assert reason.place.filename.endswith("agents.py")
     (record,) = log.find("ERROR", "was abandoned")
-    assert "agents.py" in record.message
+    assert ("agents.py" if HAS_GIL else "a place unknown") in record.message
     assert "hang_in_handler" in record.message  # the message that it handles
     assert not ref.is_alive()
     assert ref not in system.get_all()

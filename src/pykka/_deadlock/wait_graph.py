@@ -75,7 +75,7 @@ from pykka._deadlock.knots import find_knot, leads_only_to
 from pykka._deadlock.stacks import current_frames, running_codes
 from pykka._exceptions import DeadlockError, PoolExhaustedError
 from pykka._util.checks import shorten
-from pykka._util.gil import arrived
+from pykka._util.gil import HAS_GIL, arrived
 from pykka._util.locks import held
 from pykka._util.thread_state import current
 
@@ -688,8 +688,17 @@ def place_of(frame: FrameType | None) -> Place:
     return Place("<unknown>", 0, "<unknown>")  # pragma: no cover (a thread's root is not ours)
 
 
+# The frames of a thread that goes on meanwhile can be read with the GIL only. Without it, the
+# interpreter itself crashes now and then: it frees a frame while that is being looked at.
+
+
 def place_of_actor(address: Address) -> Place | None:
-    """The innermost line of an actor's own code, if one of the threads is running that."""
+    """The innermost line of an actor's own code, if one of the threads is running that.
+
+    Without the GIL it is not known.
+    """
+    if not HAS_GIL:
+        return None
     for frame in current_frames().values():
         place = _place_on_stack(address, frame)
         if place is not None:
@@ -698,8 +707,13 @@ def place_of_actor(address: Address) -> Place | None:
 
 
 def places_of_actors() -> dict[Address, Place]:
-    """The innermost lines of the code of all actors that threads are running, in one go."""
+    """The innermost lines of the code of all actors that threads are running, in one go.
+
+    Without the GIL none is known.
+    """
     places: dict[Address, Place] = {}
+    if not HAS_GIL:
+        return places
     for frame in current_frames().values():
         for address, place in _places_on_stack(frame):
             places.setdefault(address, place)

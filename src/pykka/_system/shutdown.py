@@ -31,6 +31,7 @@ from pykka._futures.deadline import Deadline
 from pykka._lifecycle.children import ask_to_stop
 from pykka._lifecycle.kill import GRACE, abandon, end_of
 from pykka._util.cancellation import is_cancellation, outlast
+from pykka._util.gil import HAS_GIL
 from pykka._util.thread_state import current
 from pykka.messages import _ActorStop
 from pykka.timers._clock import default_clock, lengthy
@@ -246,6 +247,7 @@ class Shutdown:
             for address in left:
                 # One in an event loop has been cancelled, in vain.
                 hangs = address in places or address.task is not None
+                hangs = hangs or (not HAS_GIL and is_at_work(address))
                 if hangs and address.actor is not None and current.state.world.monotonic() < most:
                     abandon(address, places.get(address))
                     self._hanging.append(address)
@@ -315,6 +317,15 @@ class _Sweeper:
         for address in self._left:
             if address.actor is not None:
                 abandon(address, places.get(address))
+
+
+def is_at_work(address: Address) -> bool:
+    """Tell whether a thread runs code of an actor, as far as the actor's marks say.
+
+    Where frames cannot be read, see `places_of_actors`, it has to do. One that is in its start
+    hook is missed, and left to the thread that does the rest.
+    """
+    return address.handling is not None or address.ending
 
 
 def _fate(address: Address) -> str:

@@ -443,7 +443,7 @@ TWINS = {
             Copy(
                 WORKER,
                 "Worker._work",
-                {"kind": "type", "letters": "LETTERS"},
+                {"letters": "LETTERS"},
                 [Differs("twin('handle told')", "handle_told(address, item)", CALL)],
             ),
         ],
@@ -457,7 +457,6 @@ TWINS = {
                 "Worker._work",
                 {
                     "item": "message",
-                    "kind": "type",
                     "handler_of": "_handlers.get",
                     "address.actor": "actor",
                 },
@@ -644,7 +643,7 @@ def test_a_new_copy_of_a_marked_idea_has_to_be_declared() -> None:
 
 def test_a_difference_that_is_none_any_more_is_found() -> None:
     gone = with_change(
-        "take hint", "runtimes/pool/worker.py", "self._bury_the_rest(address)", "address.bury()"
+        "take hint", "runtimes/pool/worker.py", "self._bury_the_rest(hint)", "hint.bury()"
     )
     (error,) = complaints("take hint", TWINS["take hint"], gone.of("take hint"), gone)
     assert "stands here 0 times" in error

@@ -434,7 +434,7 @@ class Worker:
         local = self.local
         picks = self.picks
         every, batch, many, fence = SHARED_EVERY, BATCH, MANY, FENCE
-        kind, length, letters, handler_of = type, len, LETTERS, handlers.get
+        length, letters, handler_of = len, LETTERS, handlers.get
         hint: PooledAddress | None
         while True:
             picks += 1
@@ -475,13 +475,13 @@ class Worker:
                     if state.owes is not None and not answers_an_asker(item):
                         give_way(state)
                     # twin: handle either (1 statement)
-                    if kind(item) in letters:
+                    if type(item) in letters:
                         handle(address, item)
                     else:
                         # twin: handle told (3 statements)
                         address.handling = item
                         try:
-                            handler = handler_of(kind(item))  # pyright: ignore[reportUnknownArgumentType]
+                            handler = handler_of(type(item))  # pyright: ignore[reportUnknownArgumentType]
                             if handler is None:
                                 result: Any = address.actor.on_receive(item)  # type: ignore[union-attr]
                                 # twin: refuse coroutine (1 statement)

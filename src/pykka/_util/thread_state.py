@@ -85,8 +85,8 @@ class ThreadState:
 quick = threading.local()
 """Has what `current` has, on threads that have asked that before: `quick.state`.
 
-A look into a plain `threading.local` takes two thirds of the time that one into an object of a
-derived class takes, and half of it without the GIL. It is for what each message passes by.
+A look into a plain `threading.local` takes less time than one into an object of a
+derived class, above all without the GIL. It is for what each message passes by.
 """
 
 

@@ -68,8 +68,8 @@ CALLS: dict[str, Callable[[], object]] = {
     "repr": lambda: safe_repr(Struck()),
     "str": lambda: safe_str(Struck()),
     "reply_to": lambda: reply_to_of(Struck()),
-    "set": lambda: answer(Struck(), ("value", None)),
-    "set_exception": lambda: answer(Struck(), ERROR),  # type: ignore[arg-type]
+    "set": lambda: answer(Struck(), ("value", None), "the actor"),
+    "set_exception": lambda: answer(Struck(), ERROR, "the actor"),  # type: ignore[arg-type]
     "stderr": lambda: print_to_stderr("text"),
 }
 

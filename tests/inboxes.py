@@ -1,10 +1,10 @@
-"""Actors whose inboxes have a policy, and addresses for such inboxes without an actor."""
+"""Actors whose inboxes have a policy, and cells for such inboxes without an actor."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pykka._cell.cell import Address
+from pykka._cell.cell import Cell
 from pykka._futures.threading_future import new_threading_future
 from pykka.inboxes import InboxSpec
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
 
 
 class Undertaker:
-    """Notes what an address tells its system."""
+    """Notes what a cell tells its system."""
 
     def __init__(self) -> None:
         self.buried: list[tuple[object, str]] = []
 
-    def enter_urn(self, address: Address) -> None:
+    def enter_urn(self, cell: Cell) -> None:
         """Nobody looks for it."""
 
-    def forget_urn(self, address: Address, urn: str) -> None:
+    def forget_urn(self, cell: Cell, urn: str) -> None:
         """Nobody looks for it."""
 
-    def bury(self, _address: Address, message: object, reason: str) -> None:
+    def to_dead_letters(self, _cell: Cell, message: object, reason: str) -> None:
         self.buried.append((message, reason))
 
 
 class Nobody:
-    """What an address asks of its actor when it is made."""
+    """What a cell asks of its actor when it is made."""
 
     def __init__(self, make_inbox: Callable[[], Any]) -> None:
         self._create_actor_inbox = make_inbox
         self._create_future = new_threading_future
 
 
-def make_inbox(spec: InboxSpec, home: Undertaker | None = None) -> PolicyInbox:
-    """Make an inbox whose owner is an address without an actor."""
+def make_inbox(spec: InboxSpec, services: Undertaker | None = None) -> PolicyInbox:
+    """Make an inbox whose owner is a cell without an actor."""
     owner: Any = None
     inbox: Any = spec._make(owner)
-    inbox.owner = Address(Nobody(lambda: inbox), home or Undertaker())  # type: ignore[arg-type]
+    inbox.owner = Cell(Nobody(lambda: inbox), services or Undertaker())  # type: ignore[arg-type]
     found: PolicyInbox = inbox
     return found
 
@@ -54,7 +54,7 @@ def with_inbox(actor_class: Any, spec: InboxSpec) -> Any:
 
 def inbox_of(ref: Any) -> Any:
     """The inbox of an actor of such a class."""
-    return ref._address.users_inbox()
+    return ref._cell.users_inbox()
 
 
 def name_of(value: Any) -> str | None:

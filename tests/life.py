@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from tests.leaks import wait_until
 
-from pykka._cell.cell import Address
-from pykka._cell.extension import Extras
+from pykka._cell.cell import Cell
+from pykka._cell.extension import CellExtension
 from pykka._cell.life_table import FLAGS, FOLLOWS, STATES
-from pykka.runtimes.pool.cell import PooledAddress
+from pykka.runtimes.pool.cell import PooledCell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,35 +29,35 @@ if TYPE_CHECKING:
 Combination = tuple[str, ...]
 
 SLOTS: dict[str, tuple[type[Any], str]] = {
-    "actor": (Address, "actor"),
-    "claimed": (Address, "_claimed"),
-    "begun": (PooledAddress, "begun"),
-    "turn": (PooledAddress, "turn"),
-    "stopped": (Address, "stopped"),
-    "ending": (Address, "ending"),
-    "closed": (Address, "closed"),
-    "attention": (Address, "attention"),
-    "killed": (Extras, "killed"),
-    "down": (Extras, "down"),
+    "actor": (Cell, "actor"),
+    "claimed": (Cell, "_claimed"),
+    "begun": (PooledCell, "begun"),
+    "run_token": (PooledCell, "run_token"),
+    "stopped": (Cell, "stopped"),
+    "ending": (Cell, "ending"),
+    "closed": (Cell, "closed"),
+    "has_system_messages": (Cell, "has_system_messages"),
+    "killed": (CellExtension, "killed"),
+    "down": (CellExtension, "down"),
 }
 """Where each flag of the table lies."""
 
 _members: dict[str, Any] = {flag: cls.__dict__[slot] for flag, (cls, slot) in SLOTS.items()}
-_extras: Any = Address.__dict__["extras"]
+_extras: Any = Cell.__dict__["extension"]
 
 
-def combination(address: Address) -> Combination:
+def combination(cell: Cell) -> Combination:
     """How all marks stand: a sign each, in the order of `FLAGS`; `-` if it has no such mark."""
-    return tuple(_sign(address, flag) for flag in FLAGS)
+    return tuple(_sign(cell, flag) for flag in FLAGS)
 
 
-def _sign(address: Address, flag: str) -> str:
-    owner: Any = address
+def _sign(cell: Cell, flag: str) -> str:
+    owner: Any = cell
     cls = SLOTS[flag][0]
-    if cls is PooledAddress and not isinstance(address, PooledAddress):
+    if cls is PooledCell and not isinstance(cell, PooledCell):
         return "-"
-    if cls is Extras:
-        owner = _extras.__get__(address)
+    if cls is CellExtension:
+        owner = _extras.__get__(cell)
         if owner is None:
             return "0"
     value = _members[flag].__get__(owner)
@@ -99,9 +99,9 @@ def state_of(found: Combination) -> str:
     return names[0]
 
 
-def require_legal(address: Address) -> None:
+def require_legal(cell: Cell) -> None:
     """Fail if the marks of an actor, no step of which is being done, are not in the table."""
-    state_of(combination(address))
+    state_of(combination(cell))
 
 
 class Witness:
@@ -109,8 +109,8 @@ class Witness:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._last: dict[Address, str] = {}
-        self._owners: dict[int, tuple[Extras, Address]] = {}
+        self._last: dict[Cell, str] = {}
+        self._owners: dict[int, tuple[CellExtension, Cell]] = {}
         self._known: dict[Combination, str] = {}
         self.combinations: dict[Combination, int] = {}
         self.steps: dict[tuple[str, str], int] = {}
@@ -121,8 +121,8 @@ class Witness:
         before = [(cls, slot, cls.__dict__[slot]) for cls, slot in SLOTS.values()]
         for flag, (cls, slot) in SLOTS.items():
             setattr(cls, slot, self._seen(flag))
-        before.append((Address, "extras", _extras))
-        Address.extras = self._seen_extras()  # type: ignore[assignment]
+        before.append((Cell, "extension", _extras))
+        Cell.extension = self._seen_extras()  # type: ignore[assignment]
         had_gc = gc.isenabled()
         gc.disable()  # a finaliser that sends must not run while a lock of the cell is held
 
@@ -141,11 +141,11 @@ class Witness:
         lock = self._lock
 
         def write(owner: Any, value: Any) -> None:
-            if flag == "turn":
+            if flag == "run_token":
                 value = SeenTurn(value, self, owner)
             with lock:
                 member.__set__(owner, value)
-                if type(owner) is Extras:
+                if type(owner) is CellExtension:
                     found = self._owners.get(id(owner))
                     if found is not None:
                         self.note(found[1])
@@ -155,18 +155,18 @@ class Witness:
         return property(member.__get__, write)
 
     def _seen_extras(self) -> property:
-        def write(address: Address, extras: Extras | None) -> None:
+        def write(cell: Cell, extension: CellExtension | None) -> None:
             with self._lock:
-                _extras.__set__(address, extras)
-                if extras is not None:
-                    self._owners[id(extras)] = extras, address
+                _extras.__set__(cell, extension)
+                if extension is not None:
+                    self._owners[id(extension)] = extension, cell
 
         return property(_extras.__get__, write)
 
-    def note(self, address: Address) -> None:
+    def note(self, cell: Cell) -> None:
         """Note how the marks stand; the lock is held."""
         try:
-            found = combination(address)
+            found = combination(cell)
         except AttributeError:
             return  # it is being made
         name = self._known.get(found)
@@ -175,10 +175,10 @@ class Witness:
                 name = self._known[found] = state_of(found)
             except AssertionError as error:
                 name = "?"
-                self.faults.append(f"{error} (after {self._last.get(address)})")
+                self.faults.append(f"{error} (after {self._last.get(cell)})")
         self.combinations[found] = self.combinations.get(found, 0) + 1
-        last = self._last.get(address)
-        self._last[address] = name
+        last = self._last.get(cell)
+        self._last[cell] = name
         if last is None or last == name:
             return
         self.steps[last, name] = self.steps.get((last, name), 0) + 1
@@ -194,7 +194,7 @@ class Witness:
 
         def is_at_rest() -> bool:
             with self._lock:
-                return all(rests(combination(address)) for address in self._last)
+                return all(rests(combination(cell)) for cell in self._last)
 
         wait_until(is_at_rest, "no actor is between two steps of its life")
 
@@ -202,20 +202,20 @@ class Witness:
 class SeenTurn(list[bool]):
     """The token of a pooled actor."""
 
-    def __init__(self, tokens: list[bool], witness: Witness, address: Address) -> None:
+    def __init__(self, tokens: list[bool], witness: Witness, cell: Cell) -> None:
         super().__init__(tokens)
         self._witness = witness
-        self._address = address
+        self._cell = cell
 
     def append(self, token: bool) -> None:
         with self._witness._lock:
             super().append(token)
-            self._witness.note(self._address)
+            self._witness.note(self._cell)
 
     def __delitem__(self, index: Any) -> None:
         with self._witness._lock:
             super().__delitem__(index)
-            self._witness.note(self._address)
+            self._witness.note(self._cell)
 
 
 def witnessed() -> Iterator[Witness]:

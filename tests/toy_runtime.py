@@ -17,13 +17,13 @@ from pykka.runtimes._contract import (
     NOTHING,
     MeteredInbox,
     RuntimeCell,
-    attend,
     begin,
     belongs_to_a_runtime,
     end_in_any_case,
     fall,
     handle,
     new_threading_future,
+    next_system_message,
     step,
     take_all,
 )
@@ -69,8 +69,8 @@ class BurstCell(RuntimeCell):
 
     inbox: Any
 
-    def __init__(self, actor: pykka.Actor, home: Any) -> None:
-        super().__init__(actor, home)
+    def __init__(self, actor: pykka.Actor, services: Any) -> None:
+        super().__init__(actor, services)
         self.use_inbox(self.inbox)
         self.context = Context()
         self.has_begun = False
@@ -114,7 +114,7 @@ def handle_all(cell: BurstCell) -> bool:
             cell.has_begun = True
             begin(cell, cell.actor)
         while True:
-            letter: Any = attend(cell) if cell.attention else NOTHING
+            letter: Any = next_system_message(cell) if cell.has_system_messages else NOTHING
             if letter is ENDED:
                 break
             if letter is NOTHING and not cell.inbox.empty():
@@ -134,11 +134,11 @@ def handle_all(cell: BurstCell) -> bool:
 class BurstActor(pykka.Actor):
     """An actor that has a thread while it has something to do."""
 
-    _pykka_address_class: ClassVar[type[Any]] = BurstCell
+    _pykka_cell_class: ClassVar[type[Any]] = BurstCell
     _create_actor_inbox = staticmethod(SimpleQueue)
     _create_future = staticmethod(new_threading_future)
 
     def _start_actor_loop(self) -> None:
-        cell: Any = self._pykka_address
+        cell: Any = self._pykka_cell
         cell.turn.append(None)
         cell.wake_up()

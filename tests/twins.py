@@ -3,9 +3,9 @@
 A comment above the first statement says of what idea it is a copy, and how long it is:
 
     # twin: send (2 statements)
-    address.inbox.put(envelope)
-    if address.closed:
-        address.bury_the_rest()
+    cell.inbox.put(envelope)
+    if cell.closed:
+        cell.drain_to_dead_letters()
 
 Statements are counted in the block in which the first one stands; what is said about an attribute
 in a string does not count. Twins may lie in one another.

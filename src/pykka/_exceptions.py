@@ -24,7 +24,7 @@ class ActorDeadError(ActorError):
     """
 
     _refused_by: object = None
-    """The address of the actor that was dead before the question was sent; for routers."""
+    """The cell of the actor that was dead before the question was sent; for routers."""
 
 
 class Timeout(ActorError, TimeoutError):  # noqa: N818 (the name is Pykka's)

@@ -120,7 +120,7 @@ class Traffic:
 
     def run(self) -> str:
         """Have it happen, and check the books; returns what has happened."""
-        dead_letters.subscribe(self.bury)
+        dead_letters.subscribe(self.to_dead_letters)
         try:
             senders = [
                 threading.Thread(target=self.watch, args=(self.send, number))
@@ -138,7 +138,7 @@ class Traffic:
                 thread.join()
             assert self.pool.stop(timeout=PATIENCE)
         finally:
-            dead_letters.unsubscribe(self.bury)
+            dead_letters.unsubscribe(self.to_dead_letters)
         self.check()
         return ", ".join(f"{count} {what}" for what, count in sorted(self.outcomes.items()))
 
@@ -151,7 +151,7 @@ class Traffic:
         assert len(found) == len(expected)
         assert set(found) == expected
 
-    def bury(self, letter: dead_letters.DeadLetter) -> None:
+    def to_dead_letters(self, letter: dead_letters.DeadLetter) -> None:
         message = letter.message
         if isinstance(message, pykka.messages.ProxyCall):
             message = message.args[0]

@@ -205,7 +205,7 @@ def test_a_child_that_asks_its_parent_while_that_stops_it_gets_an_error(
         parent.tell(gate)
         stopped = parent.stop(block=False)
         child.tell(ask)
-        wait_until(lambda: parent._address.count() >= 2, "the question is there")
+        wait_until(lambda: parent._cell.count() >= 2, "the question is there")
     else:
         child.tell(ask)
         gate.wait_until_entered()
@@ -280,7 +280,7 @@ def test_a_parent_in_a_loop_whose_task_is_cancelled_meanwhile_waits_all_the_same
         stopped = parent.stop(block=False)
         while not notes:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
-        task: Any = parent._address.task
+        task: Any = parent._cell.task
         task.cancel()
         assert await stopped is True
         assert pykka.ActorRegistry.get_all() == []
@@ -308,7 +308,7 @@ def test_a_child_that_waits_already_when_its_parent_in_a_loop_comes_to_stop_it_i
     busy: pykka.ThreadingFuture[None] = pykka.ThreadingFuture()
     parent.proxy().wait_for(busy)
     asked = child.ask(parent.stop, block=False)
-    wait_until(lambda: follow(child._address) is not None, "the child waits for its parent")
+    wait_until(lambda: follow(child._cell) is not None, "the child waits for its parent")
     busy.set()
     assert parent.when_terminated().get(timeout=PATIENCE) == Stopped()
     assert isinstance(child.when_terminated().get(timeout=PATIENCE), Abandoned)
@@ -337,7 +337,7 @@ def test_a_loop_that_is_closed_while_a_parent_waits_for_its_children(
         (child,) = await parent.proxy().children()
         child.tell(gate)
         parent.stop(block=False)
-        while parent._address.waiting is None:  # noqa: ASYNC110 - no event says so
+        while parent._cell.waiting is None:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
         return parent, child
 
@@ -387,7 +387,7 @@ def test_a_child_that_hangs_holds_its_parent_up_until_that_is_abandoned(
         b.tell(gate)
         gate.wait_until_entered()
         killed = parent.kill(deadline=1, block=False)
-        wait_until(lambda: parent._address.waiting is not None, "the parent waits")
+        wait_until(lambda: parent._cell.waiting is not None, "the parent waits")
         assert a.is_alive()
         clock.advance(1)
         assert killed.get(timeout=PATIENCE)

@@ -252,7 +252,7 @@ def test_the_news_can_be_set_aside(agent: Any, watcher_class: Any) -> None:
     ref, busy = agent.start(), Busy.start()
     busy.ask(watch(ref))
     ref.stop()
-    wait_until(lambda: busy._address.extras.stash, "the news is set aside")
+    wait_until(lambda: busy._cell.extension.stash, "the news is set aside")
     assert busy.ask(go_on) == 1
     assert wait_for(busy, 1) == [pykka.Terminated(ref, Stopped())]
 
@@ -263,7 +263,7 @@ def test_nobody_watches_himself_nor_what_is_no_ref(watcher: Any) -> None:
     for wrong in (None, "actor", watcher.proxy()):
         with pytest.raises(TypeError, match="takes the ref of an actor"):
             watcher.ask(watch(wrong))
-    assert watcher._address.extras is None or watcher._address.extras.watching == {}
+    assert watcher._cell.extension is None or watcher._cell.extension.watching == {}
 
 
 def test_no_bound_of_a_users_own_inbox_applies(agent: Any, runtime: Runtime) -> None:
@@ -356,9 +356,9 @@ def test_10_000_watches_set_and_unset_leave_nothing(agent: Any, watcher: Any) ->
             assert me.unwatch(ref)
 
     watcher.ask(many)
-    assert watcher._address.extras.watching == {}
-    assert ref._address.extras.watchers == {}
-    assert watcher._address.count() == 0
+    assert watcher._cell.extension.watching == {}
+    assert ref._cell.extension.watchers == {}
+    assert watcher._cell.count() == 0
 
 
 def test_nothing_is_left_of_watches_when_either_has_ended(agent: Any, watcher_class: Any) -> None:
@@ -367,12 +367,12 @@ def test_nothing_is_left_of_watches_when_either_has_ended(agent: Any, watcher_cl
     for each in (leaving, staying):
         each.ask(watch(ref))
     leaving.stop()
-    assert len(ref._address.extras.watchers) == 1
+    assert len(ref._cell.extension.watchers) == 1
     ref.stop()
     wait_for(staying, 1)
     for each in (ref, leaving, staying):
-        extras = each._address.extras
-        assert (extras.watchers, extras.watching) == ({}, {})
+        extension = each._cell.extension
+        assert (extension.watchers, extension.watching) == ({}, {})
 
 
 @pytest.mark.usefixtures("unlogged")

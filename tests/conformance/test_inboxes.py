@@ -18,7 +18,7 @@ from tests.stress.crowd import crowd
 import pykka
 from pykka import dead_letters, debug
 from pykka._system.dead_letters import DeadLetters
-from pykka._system.system import default_system as home
+from pykka._system.system import default_system as services
 from pykka.inboxes import Bounded, InboxSpec, Priority
 from pykka.messages import ProxyCall
 
@@ -92,7 +92,7 @@ def held(agent: Any) -> Iterator[Callable[[InboxSpec], Held]]:
 @pytest.fixture(autouse=True)
 def separate_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use up no tokens of other tests, which look for dead letters in the log."""
-    monkeypatch.setattr(home, "dead_letters", DeadLetters())
+    monkeypatch.setattr(services, "dead_letters", DeadLetters())
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ def test_blocked_senders_hear_of_the_end(
         wait_for_line(actor.inbox, 2 * count + 2)
     actor.gate.open()
     results = [threads.next() for _ in range(6)]
-    wait_until(lambda: actor.ref._address.actor is None, "the actor has ended")
+    wait_until(lambda: actor.ref._cell.actor is None, "the actor has ended")
     refused = [each for each in results if isinstance(each, pykka.ActorDeadError)]
     # Whoever was let in before the end sent a dead letter, or a question that is refused.
     let_in = [letter.message for letter in buried if letter.message in TOLD]

@@ -300,7 +300,7 @@ def hang_in_handler(gate: Gate, outcome: BaseException | str) -> Any:
 def is_free(thread: threading.Thread | None, ref: pykka.ActorRef[Any]) -> bool:
     """Tell whether a thread has ended, or the workers of the actor's pool all sit."""
     assert thread is not None
-    pool = getattr(ref._address, "pool", None)
+    pool = getattr(ref._cell, "pool", None)
     if pool is not None:
         return bool(pool.is_quiet())
     if isinstance(thread, threading._DummyThread):  # it was not started by `threading`
@@ -356,7 +356,7 @@ def test_a_handler_that_hangs_is_abandoned_and_what_it_does_later_is_dropped(
     assert "hang_in_handler" in record.message  # the message that it handles
     assert not ref.is_alive()
     assert ref not in system.get_all()
-    assert ref._address not in system.everybody()
+    assert ref._cell not in system.everybody()
     assert ref._actor is None
 
     gate.open()  # now the code goes on
@@ -468,7 +468,7 @@ def test_what_an_actor_in_a_loop_awaits_is_cancelled(
     assert isinstance(reason, Abandoned if swallows else Killed)
     if not swallows:
         assert news.get(timeout=PATIENCE) == "on_stop"
-    task = ref._address.task
+    task = ref._cell.task
     wait_until(lambda: task is None or task.done(), "the task ends")
     assert news.empty()
 

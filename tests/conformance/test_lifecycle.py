@@ -782,30 +782,30 @@ def test_a_cancellation_is_about_the_call_and_not_about_the_program(
 
 
 def test_a_class_may_use_the_names_of_network_programs(runtime: Runtime) -> None:
-    """`_address` is the user's, be it an attribute, a property or a method."""
+    """`_cell` is the user's, be it an attribute, a property or a method."""
 
     class WithAttribute(runtime.actor_class):  # type: ignore[name-defined, misc]
         def __init__(self) -> None:
             super().__init__()
-            self._address = ("localhost", 80)
+            self._cell = ("localhost", 80)
 
         def show(self) -> object:
-            return self._address
+            return self._cell
 
     class WithProperty(runtime.actor_class):  # type: ignore[name-defined, misc]
         @property
-        def _address(self) -> object:
+        def _cell(self) -> object:
             return ("localhost", 80)
 
         def show(self) -> object:
-            return self._address
+            return self._cell
 
     class WithMethod(runtime.actor_class):  # type: ignore[name-defined, misc]
-        def _address(self) -> object:
+        def _cell(self) -> object:
             return ("localhost", 80)
 
         def show(self) -> object:
-            return self._address()
+            return self._cell()
 
     for each in (WithAttribute, WithProperty, WithMethod):
         ref = each.start()
@@ -819,8 +819,8 @@ def test_a_mark_with_nothing_behind_it_does_no_harm(agent: Any) -> None:
     """Whoever sets it may have been interrupted before there was anything to be seen to."""
     ref = agent.start()
     for number in range(3):
-        assert ref._address.extras is None
-        ref._address.attention = True
+        assert ref._cell.extension is None
+        ref._cell.has_system_messages = True
         assert ref.ask(number, timeout=PATIENCE) == number
     ref.stop(timeout=PATIENCE)
 

@@ -342,5 +342,5 @@ def test_who_takes_a_ref_for_a_proxy_is_told_so(runtime: Runtime) -> None:
             getattr(ref, name)
         assert str(info.value) == f"'{type(ref).__name__}' object has no attribute {name!r}"
     empty: Any = object.__new__(type(ref))
-    for name in ("_address", "greet", "actor_class"):
+    for name in ("_cell", "greet", "actor_class"):
         assert not hasattr(empty, name)

@@ -15,7 +15,7 @@ from tests.leaks import PATIENCE
 
 import pykka
 from pykka import ActorRegistry, dead_letters
-from pykka._system.system import default_system as home
+from pykka._system.system import default_system as services
 
 if TYPE_CHECKING:
     from tests.conformance.agents import Diary, Gate
@@ -234,7 +234,7 @@ def test_broadcast_goes_on_after_an_actor_that_died_meanwhile(agent: Any, diary:
         agent.diary.note("broadcast")
 
     try:
-        with mock.patch.object(home, "get_all", return_value=listed):
+        with mock.patch.object(services, "get_all", return_value=listed):
             ActorRegistry.broadcast(note)
     finally:
         dead_letters.unsubscribe(found.append)
@@ -328,22 +328,22 @@ def test_a_urn_that_is_replaced_while_it_is_entered_leaves_no_trace(
 ) -> None:
     """One thread is just entering the first URN into the index when another chooses a second."""
     ref = agent.start()
-    address = ref._address
+    cell = ref._cell
     chosen: list[str] = []
 
     class Index(dict[str, Any]):
         def __setitem__(self, urn: str, value: Any) -> None:
             if not chosen:
                 chosen.append("urn:the:second")
-                address.choose_urn(chosen[0])
+                cell.choose_urn(chosen[0])
             super().__setitem__(urn, value)
 
-    monkeypatch.setattr(home, "_by_urn", Index())
-    address.choose_urn("urn:the:first")
+    monkeypatch.setattr(services, "_by_urn", Index())
+    cell.choose_urn("urn:the:first")
     assert ActorRegistry.get_by_urn("urn:the:first") is None
     assert ActorRegistry.get_by_urn("urn:the:second") == ref
     ref.stop(timeout=PATIENCE)
-    assert home._by_urn == {}
+    assert services._by_urn == {}
 
 
 def test_a_urn_is_that_of_a_random_uuid(agent: Any) -> None:

@@ -35,7 +35,7 @@ PAUSE = Backoff(minimum=10, maximum=10, jitter=0)
 
 
 def is_down(ref: Any) -> bool:
-    return bool(ref._address.extras.down)
+    return bool(ref._cell.extension.down)
 
 
 def take_down(ref: Any, clock: ManualClock) -> None:
@@ -570,7 +570,7 @@ def test_an_actor_waits_for_another_that_is_down_without_a_deadlock(
     a, b = office.child("a"), office.child("b")
     take_down(a, clock)
     answer = b.ask(lambda _worker: a.ask(instance), block=False)
-    wait_until(a._address.count, "the question waits")
+    wait_until(a._cell.count, "the question waits")
     clock.advance(10)
     assert answer.get(timeout=PATIENCE) == 2
 
@@ -615,7 +615,7 @@ def test_a_base_exception_in_the_middle_of_a_restart_stops_the_system(
 def test_an_instance_that_is_abandoned_while_it_is_made_does_not_begin(offices: Offices) -> None:
     def abandon_when_new(worker: Any) -> None:
         if worker.number == 2:
-            abandon(worker._pykka_address)
+            abandon(worker._pykka_cell)
 
     office = offices.start(offices.spec("a", __init__=abandon_when_new, restart="transient"))
     child = office.child("a")
@@ -647,14 +647,14 @@ def test_a_maker_that_does_not_make_its_actor_anew_cannot_restart_it(
     assert len(times) == 2
     (found,) = log.find("ERROR", "could not be restarted")
     assert found.exc_info is not None
-    assert "has an address of its own" in str(found.exc_info[1])
+    assert "has a cell of its own" in str(found.exc_info[1])
 
 
 def test_an_instance_that_is_abandoned_before_its_start_hook_does_not_begin(
     offices: Offices,
 ) -> None:
     spec = offices.spec(
-        "a", post_restart=lambda worker: abandon(worker._pykka_address), restart="transient"
+        "a", post_restart=lambda worker: abandon(worker._pykka_cell), restart="transient"
     )
     office = offices.start(spec)
     child = office.child("a")

@@ -36,7 +36,7 @@ def take_down(office: Office, name: str, clock: ManualClock) -> Any:
     """Have a child fail, and wait until the pause before its restart has begun."""
     child = office.child(name)
     child.tell(crash)
-    wait_until(lambda: child._address.extras.down and clock.pending, "it is down")
+    wait_until(lambda: child._cell.extension.down and clock.pending, "it is down")
     return child
 
 

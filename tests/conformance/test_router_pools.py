@@ -331,7 +331,7 @@ def test_what_comes_too_late_for_who_is_let_go_goes_to_another(
     goes.tell(gate)
     gate.wait_until_entered()
     resizing = in_thread(lambda: pool.resize(1))
-    wait_until(lambda: goes._address.count() == 1, "it is asked to stop")
+    wait_until(lambda: goes._cell.count() == 1, "it is asked to stop")
     dead_letters.subscribe(letters.append)
     try:
         goes.tell("told")
@@ -342,7 +342,7 @@ def test_what_comes_too_late_for_who_is_let_go_goes_to_another(
         assert future.get(timeout=PATIENCE) == stays
         assert called.get(timeout=PATIENCE) == "called"
         resizing.join(PATIENCE)
-        goes._address.send(Envelope("very late"))
+        goes._cell.send(Envelope("very late"))
         wait_until(lambda: len(book) == 4, "all is noted")
     finally:
         dead_letters.unsubscribe(letters.append)
@@ -365,7 +365,7 @@ def test_who_takes_too_long_is_killed_and_leaves_the_rest_to_others(
     gate.wait_until_entered()
     futures = [goes.ask(who, block=False) for _ in range(3)]
     resizing = in_thread(lambda: pool.resize(1))
-    wait_until(lambda: goes._address.count() == 4, "it is asked to stop")
+    wait_until(lambda: goes._cell.count() == 4, "it is asked to stop")
     clock.advance(3.0)
     assert not goes.is_alive()
     gate.open()
@@ -382,7 +382,7 @@ def test_who_is_let_go_while_it_waits_to_be_restarted_leaves_its_messages_to_oth
     pool = make(clerk, 2, args=[book], backoff=Backoff(minimum=1.0), system=system)
     stays, goes = pool.routees
     goes.tell(Poison("poison"))
-    wait_until(lambda: goes._address.extras.down, "it is down")
+    wait_until(lambda: goes._cell.extension.down, "it is down")
     goes.tell("told")
     future = goes.ask(who, block=False)
     pool.resize(1)
@@ -398,12 +398,12 @@ def test_in_doubt_a_message_is_buried(clerk: Any, book: list[Any], system: Any) 
     pool = routing.RoundRobin.pool(clerk, 2, args=[book], system=system)
     stays, goes = pool.routees
     pool.resize(1)
-    heir = goes._address.extras.heir
+    heir = goes._cell.extension.redirect
     take_on, heir._router = pool._take_on, Interrupted(pool)
     with pytest.raises(KeyboardInterrupt):
-        for_each([Envelope("in doubt")], goes._address._bury)
+        for_each([Envelope("in doubt")], goes._cell._reject)
     heir._router._take_on = take_on
-    for_each([Envelope("next")], goes._address._bury)
+    for_each([Envelope("next")], goes._cell._reject)
     assert stays.ask("last", timeout=PATIENCE) == "last"
     assert letters == ["in doubt"]
     assert book == ["in doubt", "next", "last"]
@@ -440,7 +440,7 @@ def test_what_finds_no_room_anywhere_is_reported(
         entered.acquire()
     stays.tell("room is taken")
     leaving = in_thread(lambda: pool.resize(1))
-    wait_until(lambda: goes._address.count() == 1, "it is asked to stop")
+    wait_until(lambda: goes._cell.count() == 1, "it is asked to stop")
     goes.tell("told")
     dead_letters.subscribe(letters.append)
     try:

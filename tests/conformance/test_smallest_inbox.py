@@ -102,7 +102,7 @@ def test_who_waits_to_be_restarted_is_busy(runtime: Runtime, system: pykka.Actor
     )
     fails, well = pool.routees
     fails.tell("poison")
-    wait_until(lambda: fails._address.extras.down, "it is down")
+    wait_until(lambda: fails._cell.extension.down, "it is down")
     assert load_of(fails) == 1
     for _ in range(4):
         wait_until(lambda: load_of(well) == 0, "the other one is idle")

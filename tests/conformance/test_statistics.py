@@ -277,7 +277,7 @@ def test_a_system_sums_up_its_actors(system: pykka.ActorSystem, agent: Any, gate
     assert (system.statistics().handled, system.statistics().failures) == (1, 0)
     other.stop()
     one.stop()
-    system.bury(one._address, "x", "a test")
+    system.to_dead_letters(one._cell, "x", "a test")
     assert system.statistics() == pykka.SystemStatistics(
         actors=0, waiting=0, timers=0, dead_letters=1, handled=None, failures=None
     )
@@ -322,7 +322,7 @@ def test_the_default_system_has_statistics_too(agent: Any) -> None:
 
 def in_the_way(ref: pykka.ActorRef[Any]) -> Any:
     """What a message goes into: the bare inbox, or what counts."""
-    inbox: Any = ref._address.inbox
+    inbox: Any = ref._cell.inbox
     return getattr(inbox, "queue", inbox)  # in a loop, there is something around the queue
 
 
@@ -333,7 +333,7 @@ def test_nothing_lies_in_the_way_of_a_message_until_it_is_switched_on(
     ref.ask("x")
     bare = in_the_way(ref)
     assert type(bare) in {queue.SimpleQueue, list}
-    assert ref._address.extras is None
+    assert ref._cell.extension is None
     ref.keep_statistics()
     ref.ask("x")
     counting = in_the_way(ref)
@@ -513,7 +513,7 @@ def test_nothing_is_lost_if_ctrl_c_strikes_in_the_users_clock(
         return 0.0
 
     with monkeypatch.context() as patch:
-        patch.setattr(ref._address.need_extras().meter, "_clock_now", strike)
+        patch.setattr(ref._cell.need_extension().meter, "_clock_now", strike)
         with pytest.raises(KeyboardInterrupt):
             ref.tell("interrupted")
     ref.ask("after")

@@ -586,7 +586,7 @@ def test_a_child_that_is_killed_handles_no_more_and_runs_its_last_hook(
     child.tell("never handled")
     stopped = office.ref.stop(block=False)
     # It is no longer alive a moment before it is told to look at that.
-    wait_until(lambda: not child.is_alive() and child._address.attention, "it is killed")
+    wait_until(lambda: not child.is_alive() and child._cell.has_system_messages, "it is killed")
     gate.open()
     assert stopped.get(timeout=PATIENCE)
     assert [what for _name, what in diary.rest()] == ["on_start", "on_stop"]
@@ -655,7 +655,7 @@ def test_a_child_with_all_the_time_there_is_is_waited_for(
     child.tell(gate)
     gate.wait_until_entered()
     stopped = office.ref.stop(block=False)
-    wait_until(lambda: office.ref._address.stopped, "the supervisor stops")
+    wait_until(lambda: office.ref._cell.stopped, "the supervisor stops")
     clock.advance(1_000_000)
     assert child.is_alive()
     gate.open()

@@ -72,7 +72,7 @@ class Held:
         else:
             self.gate.wait_until_entered()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Have the plan go on."""
         self.gate.open()
         if self.phase == WAITING:
@@ -109,7 +109,7 @@ def instances(held: Held) -> dict[str, int]:
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_the_supervisor_ends_in_the_middle_of_a_plan(held: Held, how: str) -> None:
     ended = getattr(held.office.ref, how)(block=False)
-    wait_until(lambda: held.office.ref._address.stopped, "the supervisor ends")
+    wait_until(lambda: held.office.ref._cell.stopped, "the supervisor ends")
     held.gate.open()
     assert ended.get(timeout=PATIENCE) is True
     assert not held.a.is_alive()
@@ -124,7 +124,7 @@ def test_the_supervisor_ends_in_the_middle_of_a_plan(held: Held, how: str) -> No
 @blocking
 def test_the_supervisor_is_abandoned_in_the_middle_of_a_plan(held: Held) -> None:
     held.office.ref.kill(deadline=1, block=False)
-    wait_until(lambda: held.office.ref._address.stopped, "it is killed")
+    wait_until(lambda: held.office.ref._cell.stopped, "it is killed")
     held.clock.advance(1)
     held.clock.advance(ORPHANS)
     held.clock.advance(GRACE)
@@ -146,7 +146,7 @@ def test_a_stop_comes_through_while_the_supervisors_own_supervisor_restarts_it(
     office.child("b").tell(crash)
     gate.wait_until_entered()
     stopped = office.ref.stop(block=False)
-    wait_until(lambda: office.ref._address.stopped, "the supervisor ends")
+    wait_until(lambda: office.ref._cell.stopped, "the supervisor ends")
     gate.open()
     assert stopped.get(timeout=PATIENCE) is True
     assert not inner.is_alive()
@@ -162,7 +162,7 @@ def test_a_child_is_killed_by_others_in_the_middle_of_a_plan(held: Held, name: s
     ref = held.office.child(name)
     ref.kill(block=False)
     wait_until(lambda: not ref.is_alive(), "it is killed")
-    held.let_go()
+    held.release()
     ref.when_terminated().get(timeout=PATIENCE)
     wait_until(lambda: held.has_come_back(name, ref), "it has come back with a new ref")
     assert held.office.child(name).ask(instance, timeout=PATIENCE) >= 2
@@ -175,7 +175,7 @@ def test_a_child_is_killed_by_others_in_the_middle_of_a_plan(held: Held, name: s
 def test_a_child_is_stopped_by_others_in_the_middle_of_a_plan(held: Held, name: str) -> None:
     ref = held.office.child(name)
     stopped = ref.stop(block=False)
-    held.let_go()
+    held.release()
     assert stopped.get(timeout=PATIENCE) is True
     wait_until(lambda: held.has_come_back(name, ref), "it has come back with a new ref")
 
@@ -191,7 +191,7 @@ def test_a_sibling_that_fails_while_it_is_to_be_taken_down_counts_for_nothing(
     office.child("a").tell(crash)
     gate.wait_until_entered()
     b.tell(crash)
-    wait_until(lambda: b._address.extras.down, "it is down, too")
+    wait_until(lambda: b._cell.extension.down, "it is down, too")
     gate.open()
     wait_until(lambda: offices.diary.instances == {"a": 2, "b": 2, "c": 2}, "all are restarted")
     office.wait_for(a="running", b="running", c="running")
@@ -253,7 +253,7 @@ def test_a_failure_before_those_that_are_being_started_begins_a_new_plan(
     office.child("b").tell(crash)
     gate.wait_until_entered()
     a.tell(crash)
-    wait_until(lambda: a._address.extras.down, "it is down")
+    wait_until(lambda: a._cell.extension.down, "it is down")
     gate.open()
     wait_until(lambda: diary.instances == {"a": 2, "b": 3, "c": 3}, "all are restarted")
     office.wait_for(a="running", b="running", c="running")
@@ -271,7 +271,7 @@ def test_a_failure_among_those_that_were_just_started_begins_a_new_plan(
     a.tell(crash)
     gate.wait_until_entered()
     b.tell(crash)
-    wait_until(lambda: b._address.extras.down, "it is down")
+    wait_until(lambda: b._cell.extension.down, "it is down")
     gate.open()
     wait_until(lambda: diary.instances == {"a": 2, "b": 3, "c": 3}, "they are restarted")
     office.wait_for(a="running", b="running", c="running")
@@ -287,7 +287,7 @@ def test_a_failure_before_those_that_wait_takes_them_over(
     )
     c = office.child("c")
     office.child("b").tell(crash)
-    wait_until(lambda: clock.pending == 1 and c._address.extras.down, "they wait")
+    wait_until(lambda: clock.pending == 1 and c._cell.extension.down, "they wait")
     office.child("a").tell(crash)
     wait_until(lambda: diary.instances == {"a": 2, "b": 2, "c": 2}, "all are restarted")
     office.wait_for(a="running", b="running", c="running")
@@ -304,7 +304,7 @@ def test_a_failure_before_those_that_wait_takes_them_over(
 def test_a_child_is_added_in_the_middle_of_a_plan(held: Held, offices: Offices) -> None:
     ref = held.office.proxy.add_child(offices.spec("c")).get(timeout=PATIENCE)
     assert ref.ask(instance, timeout=PATIENCE) == 1
-    held.let_go()
+    held.release()
     wait_until(lambda: instances(held)["b"] == 2, "the plan is carried out")
     held.office.wait_for(a="running", b="running", c="running")
     assert ref.ask(instance, timeout=PATIENCE) == 1
@@ -315,8 +315,8 @@ def test_a_child_is_added_in_the_middle_of_a_plan(held: Held, offices: Offices) 
 def test_a_child_is_terminated_in_the_middle_of_a_plan(held: Held, name: str) -> None:
     ref = held.office.child(name)
     terminated = held.office.proxy.terminate_child(name)
-    address = ref._address
-    wait_until(lambda: address.count() or not address.extras.supervision.restarts, "it is to end")
+    cell = ref._cell
+    wait_until(lambda: cell.count() or not cell.extension.supervision.restarts, "it is to end")
     held.gate.open()
     terminated.get(timeout=PATIENCE)
     assert not ref.is_alive()
@@ -340,7 +340,7 @@ def test_a_child_is_neither_restarted_nor_deleted_in_the_middle_of_a_plan(
     assert state in ("stopping", "restarting")
     with pytest.raises(RuntimeError, match=f"the child '{name}' of .* is {state}; terminate"):
         getattr(held.office.proxy, method)(name).get(timeout=PATIENCE)
-    held.let_go()
+    held.release()
     wait_until(lambda: instances(held)["b"] == 2, "the plan is carried out")
     held.office.wait_for(a="running", b="running")
 
@@ -352,7 +352,7 @@ def test_how_it_stands_in_the_middle_of_a_plan(held: Held) -> None:
         "a": ("restarting", held.a),
         "b": ("stopping" if held.phase == STOPPING else "restarting", held.b),
     }
-    held.let_go()
+    held.release()
 
 
 def test_a_child_that_waits_to_be_started_anew_is_not_stopped(
@@ -435,7 +435,7 @@ def test_a_child_fails_after_it_was_asked_to_stop(offices: Offices, gate: Gate, 
     child.tell(fail)
     gate.wait_until_entered()
     done = office.ref.stop(block=False) if how == "stop" else office.proxy.terminate_child("a")
-    wait_until(child._address.count, "it is asked to stop")
+    wait_until(child._cell.count, "it is asked to stop")
     gate.open()
     done.get(timeout=PATIENCE)
     assert isinstance(child.when_terminated().get(timeout=PATIENCE), pykka.Failed)
@@ -489,7 +489,7 @@ def test_a_child_that_waits_for_its_supervisor_while_that_terminates_it(
     answer = child.ask(ask, block=False)
     gate.wait_until_entered()
     terminated = office.proxy.terminate_child("a")
-    wait_until(child._address.count, "it is asked to stop")
+    wait_until(child._cell.count, "it is asked to stop")
     gate.open()
     outcomes = []
     for future in (answer, terminated):

@@ -156,8 +156,8 @@ def test_wait_is_true_or_false(supervisor: Any, wait: Any) -> None:
 
 def test_a_starter_that_is_told_keeps_nothing_alive(offices: Offices) -> None:
     ref = Supervisor.start([offices.spec("a")])
-    extras: Any = ref._address.extras
-    wait_until(lambda: extras.supervision.started is None, "the supervisor has told it")
+    extension: Any = ref._cell.extension
+    wait_until(lambda: extension.supervision.started is None, "the supervisor has told it")
     ref.stop(timeout=PATIENCE)
 
 
@@ -292,12 +292,12 @@ def test_the_starter_that_closes_the_circle_is_told_as_well(
 
     def wait_later(ref: Any, started: Any) -> None:
         has_asked.wait()
-        wait_until(lambda: starter._address.count() > 0, "the child has asked")
+        wait_until(lambda: starter._cell.count() > 0, "the child has asked")
         wait_until(is_waiting, "the child and the supervisor wait")
         wait(ref, started)
 
     def is_waiting() -> bool:
-        return sum(ref._address.waiting is not None for ref in pykka.ActorRegistry.get_all()) == 2
+        return sum(ref._cell.waiting is not None for ref in pykka.ActorRegistry.get_all()) == 2
 
     def ask(_worker: Any) -> None:
         has_asked.fill(lambda: None)

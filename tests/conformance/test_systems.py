@@ -15,7 +15,7 @@ from tests.conformance.agents import Gate, needs
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._cell.cell import Address
+from pykka._cell.cell import Cell
 from pykka._cell.reasons import Abandoned, Killed, Stopped
 from pykka._deadlock import wait_graph
 from pykka._system import shutdown
@@ -128,7 +128,7 @@ def test_the_events_and_dead_letters_of_a_system_are_its_own(
 def test_two_systems_in_threads_side_by_side(agent: Any) -> None:
     found: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    def live(number: int) -> None:
+    def run_loop(number: int) -> None:
         with pykka.ActorSystem(f"system {number}") as system:
             refs = [system.start(agent.options(name=f"actor {i}")) for i in range(20)]
             assert [ref.ask(number, timeout=PATIENCE) for ref in refs] == [number] * 20
@@ -138,7 +138,7 @@ def test_two_systems_in_threads_side_by_side(agent: Any) -> None:
             assert [system.get_by_name(f"actor {i}") for i in range(20)] == again
         found.put(system.get_all())
 
-    threads = [threading.Thread(target=live, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=run_loop, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -309,7 +309,9 @@ def test_actors_that_are_ending_already_are_waited_for(agent: Any, diary: Diary)
     assert system.get_all() == []
     thread = threading.Thread(target=system.shutdown)
     thread.start()
-    wait_until(lambda: len(system.everybody()[0].stoppers or ()) == 2, "the shutdown waits")
+    wait_until(
+        lambda: len(system.everybody()[0].termination_waiters or ()) == 2, "the shutdown waits"
+    )
     may_end.set()
     thread.join(PATIENCE)
     assert diary.rest()[-1] == "stopped"
@@ -324,17 +326,17 @@ def test_who_is_told_that_an_actor_has_ended_finds_it_in_its_system_no_more(
     has_ended, go_on = threading.Event(), threading.Event()
     me = threading.get_ident()
 
-    def forget(there: pykka.ActorSystem, address: Any) -> None:
+    def forget(there: pykka.ActorSystem, cell: Any) -> None:
         if there is system and threading.get_ident() != me:
             has_ended.set()
             assert go_on.wait(PATIENCE)
-        really_forget(there, address)
+        really_forget(there, cell)
 
-    def kill(address: Any) -> None:
-        really_kill(address)
+    def kill(cell: Any) -> None:
+        really_kill(cell)
         assert has_ended.wait(PATIENCE)
 
-    really_forget, really_kill = pykka.ActorSystem.forget, Address.kill
+    really_forget, really_kill = pykka.ActorSystem.forget, Cell.kill
     monkeypatch.setattr(pykka.ActorSystem, "forget", forget)
     ref = system.start(agent)
     try:
@@ -343,8 +345,8 @@ def test_who_is_told_that_an_actor_has_ended_finds_it_in_its_system_no_more(
             assert has_ended.wait(PATIENCE)
             ref.when_terminated().get(timeout=PATIENCE)
         else:
-            monkeypatch.setattr(Address, "kill", kill)
-            monkeypatch.setattr(Shutdown, "_ask", lambda _self, _address: pykka.ThreadingFuture())
+            monkeypatch.setattr(Cell, "kill", kill)
+            monkeypatch.setattr(Shutdown, "_ask", lambda _self, _cell: pykka.ThreadingFuture())
             with pytest.raises(pykka.Timeout):
                 system.shutdown(0.001)
         assert system.everybody() == []
@@ -524,7 +526,7 @@ def test_a_cancellation_while_an_async_block_ends_makes_it_hurry(agent: Any, dia
                 system.start(Held).tell("hold")
 
         task = asyncio.create_task(body())
-        while len(system.get_all()) < 2 or not system.everybody()[1].stoppers:  # noqa: ASYNC110
+        while len(system.get_all()) < 2 or not system.everybody()[1].termination_waiters:  # noqa: ASYNC110
             await asyncio.sleep(0)
         first = system.get_all()[0]
         task.cancel()
@@ -610,13 +612,13 @@ def test_one_that_was_entered_again_when_it_had_ended_is_forgotten(
 ) -> None:
     """A signal handler struck while it was to be forgotten, so that is done once more."""
     ref = system.start(agent.options(name="agent"))
-    address = ref._address
+    cell = ref._cell
     ref.stop(timeout=PATIENCE)
-    wait_until(lambda: address not in system._ending, "it is forgotten")
+    wait_until(lambda: cell not in system._ending, "it is forgotten")
     for forget in (system.forget, system.unregister):
-        system._refs[address] = ref
-        system._by_name["agent"] = address
-        forget(address)
+        system._refs[cell] = ref
+        system._by_name["agent"] = cell
+        forget(cell)
         assert system.get_all() == []
         assert system.everybody() == []
         assert system.get_by_name("agent") is None

@@ -176,7 +176,7 @@ def test_a_stop_comes_after_what_was_due_before_it(
     start: Callable[[Priority], Held], clock: ManualClock
 ) -> None:
     held = start(Priority(number_in))
-    told = held.ref._address.actor.seen
+    told = held.ref._cell.actor.seen
     held.ref.tell_after(1, "9: tick")
     clock.advance(1)
     stopped = held.ref.stop(block=False)

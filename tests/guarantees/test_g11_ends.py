@@ -153,14 +153,14 @@ def test_an_abandonment_is_interrupted_everywhere() -> None:
         ref = Hangs.start()
         may_end = threading.Event()
         asked = ref.ask(may_end, block=False)
-        wait_until(lambda: ref._address.handling is not None, "it hangs")
+        wait_until(lambda: ref._cell.handling is not None, "it hangs")
         left = ref.ask(may_end, block=False)
         watcher.ask(lambda me: me.watch(ref))
         before = ref.when_terminated()
 
         def check(interrupted: bool) -> None:
             del interrupted
-            abandon(ref._address)
+            abandon(ref._cell)
             for each in (asked, left):
                 with pytest.raises(pykka.ActorDeadError):
                     each.get(timeout=PATIENCE)
@@ -169,7 +169,7 @@ def test_an_abandonment_is_interrupted_everywhere() -> None:
             wait_until(lambda: pykka.ActorRegistry.get_all() == [watcher], "it is forgotten")
             may_end.set()
 
-        return lambda: abandon(ref._address), check
+        return lambda: abandon(ref._cell), check
 
     assert inject(prepare) >= 20
     assert_everything_works()

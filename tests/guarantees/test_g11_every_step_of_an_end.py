@@ -42,7 +42,7 @@ pytestmark = [
 
 
 MARKS = {"stopped", "ending", "closed", "killed", "is_over", "is_cancelled", "_ended", "actor"}
-"""What is set on an address, a watch, an alarm or a system when it ends."""
+"""What is set on a cell, a watch, an alarm or a system when it ends."""
 
 MARKERS = {"mark_ending", "refuse_sends", "take_instance"}
 """Methods that do no more than set one; to call them is to set it."""
@@ -123,7 +123,7 @@ def test_no_step_of_an_end_leaves_a_ghost(way: str, kind: type[pykka.Actor]) -> 
 @pytest.mark.exhaustive
 def test_no_step_of_an_abandonment_leaves_a_ghost() -> None:
     """Also if the actor does not hang at all, and waits for a message; then its thread ends."""
-    interrupt_everywhere(Threading, lambda ref: abandon(ref._address))
+    interrupt_everywhere(Threading, lambda ref: abandon(ref._cell))
 
 
 def interrupt_everywhere(
@@ -342,15 +342,15 @@ def test_an_actor_whose_own_loop_is_interrupted_anywhere_ends(how: str) -> None:
 
 
 REASONS = {
-    "Address.declare_dead": "in a child process, right after the fork",
+    "Cell.declare_dead": "in a child process, right after the fork",
     "StoppedEvent.clear": "it takes an end back, for a user's own use of the event",
     "cancel": "of a retry: no part of an actor's end",
     "_on_notice": "the watcher's own step, and tested with watches",
     "Watch.end": "tested with watches",
     "crash": "the actor's own step, on a thread where no signal handler runs",
-    "evict": "tested with an actor's own loop",
-    "Address.refuse_sends": "a step of `evict`",
-    "Address.take_instance": "a step of `_renew`",
+    "terminate_without_hooks": "tested with an actor's own loop",
+    "Cell.refuse_sends": "a step of `terminate_without_hooks`",
+    "Cell.take_instance": "a step of `_renew`",
     "abandon": "tested by itself",
     "Idle.end": "the actor's own step",
     "_on_restart": "the actor's own step",

@@ -24,7 +24,7 @@ from pykka._cell.inbox import _one_at_a_time
 from pykka._deadlock import wait_graph
 from pykka._futures.ask import make_ask
 from pykka._system.dead_letters import DeadLetter
-from pykka._system.system import default_system as home
+from pykka._system.system import default_system as services
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Fire:
 
 def assert_everything_works() -> None:
     """All shared locks are free, and a new actor lives a whole life."""
-    for lock in (_first_look, _one_at_a_time, wait_graph._lock, home.dead_letters._lock):
+    for lock in (_first_look, _one_at_a_time, wait_graph._lock, services.dead_letters._lock):
         free: queue.SimpleQueue[bool] = queue.SimpleQueue()
         thread = threading.Thread(
             target=lambda lock=lock, free=free: (free.put(lock.acquire(timeout=1)), lock.release())
@@ -330,17 +330,17 @@ def test_a_sender_that_buries_is_interrupted_everywhere() -> None:
         found.clear()
         # What others put there just before; their senders have not looked at the mark yet.
         asks = []
-        address = ref._address
+        cell = ref._cell
         for number in range(3):
-            ask = pykka._futures.ask.make_ask(("ask", number), address)
+            ask = pykka._futures.ask.make_ask(("ask", number), cell)
             asks.append(ask)
-            address.inbox.put(ask)
-            address.inbox.put(pykka._envelope.Envelope(("tell", number)))
+            cell.inbox.put(ask)
+            cell.inbox.put(pykka._envelope.Envelope(("tell", number)))
 
         def check(interrupted: bool) -> None:
             if not asks[0]._has_outcome():
                 assert interrupted
-                address.bury_the_rest()  # what the others' look does
+                cell.drain_to_dead_letters()  # what the others' look does
             for ask in asks:
                 with pytest.raises(pykka.ActorDeadError):
                     ask.get(timeout=0)
@@ -359,14 +359,14 @@ def test_a_sender_that_buries_is_interrupted_everywhere() -> None:
 # Starting a thread and setting an event are not among them: the standard library's Thread.start()
 # and Event.set() do not bear it.
 LOCKED: dict[str, Callable[[pykka.ActorRef[Recorder], DeadLetter], object]] = {
-    "claim": lambda _ref, _letter: Recorder()._pykka_address.claim_life(),
+    "claim": lambda _ref, _letter: Recorder()._pykka_cell.claim_life(),
     "urn": lambda _ref, _letter: Recorder().actor_urn,
-    "choose urn": lambda ref, _letter: ref._address.choose_urn("urn:of:my:own"),
+    "choose urn": lambda ref, _letter: ref._cell.choose_urn("urn:of:my:own"),
     "event": lambda _ref, _letter: Recorder().actor_stopped,
     "face": lambda _ref, _letter: Recorder().actor_inbox,
-    "mark stopped": lambda _ref, _letter: Recorder()._pykka_address.mark_stopped(),
-    "report": lambda _ref, letter: home.dead_letters.report(letter),
-    "statistics": lambda _ref, _letter: home.dead_letters.statistics(),
+    "mark stopped": lambda _ref, _letter: Recorder()._pykka_cell.mark_stopped(),
+    "report": lambda _ref, letter: services.dead_letters.report(letter),
+    "statistics": lambda _ref, _letter: services.dead_letters.statistics(),
 }
 
 
@@ -384,7 +384,7 @@ def test_no_lock_stays_locked_under_fire(way: str) -> None:
     dead.stop(timeout=PATIENCE)
     letter = DeadLetter("message", dead, "died")
     for _ in range(20):
-        home.dead_letters.report(letter)  # so that no more of them are logged
+        services.dead_letters.report(letter)  # so that no more of them are logged
     with Fire(random.Random(seed)) as fire:
         for _ in range(1_000):
             try:
@@ -395,7 +395,7 @@ def test_no_lock_stays_locked_under_fire(way: str) -> None:
             except Interrupt:
                 interruptions += 1
             fire.armed = False
-            for lock in (_first_look, home.dead_letters._lock):
+            for lock in (_first_look, services.dead_letters._lock):
                 assert lock.acquire(timeout=1), f"{lock} is held for ever"
                 lock.release()
     pykka.ActorRegistry.stop_all(timeout=PATIENCE)
@@ -484,21 +484,21 @@ def test_those_who_asked_for_a_stop_are_all_answered_after_an_interruption() -> 
     def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
         ref = Recorder.start()
         ref.stop(timeout=PATIENCE)
-        address = ref._address
+        cell = ref._cell
         ref.actor_stopped.wait(PATIENCE)
-        while address.actor is not None:  # the last step of its thread
+        while cell.actor is not None:  # the last step of its thread
             pass
-        stops = [make_ask(_ActorStop(), address) for _ in range(3)]
+        stops = [make_ask(_ActorStop(), cell) for _ in range(3)]
         for stop in stops:
-            address.inbox.put(stop)
+            cell.inbox.put(stop)
 
         def check(interrupted: bool) -> None:
             if not stops[0]._has_outcome():
                 assert interrupted
-                address.bury_the_rest()  # what the look of the others who sent does
+                cell.drain_to_dead_letters()  # what the look of the others who sent does
             assert [stop.get(timeout=0) for stop in stops] == [True] * 3
 
-        return address.bury_the_rest, check
+        return cell.drain_to_dead_letters, check
 
     assert inject(prepare) >= 20
 

@@ -23,13 +23,13 @@ from tests.tiers import repetitions
 
 import pykka
 from pykka import dead_letters
-from pykka._cell.cell import Address
+from pykka._cell.cell import Cell
 from pykka._envelope import Envelope
 from pykka._futures.ask import make_ask
 from pykka._lifecycle import invoke
 from pykka._ref.ref import ActorRef, ref_at
 from pykka._system.dead_letters import DeadLetters
-from pykka._system.system import default_system as home
+from pykka._system.system import default_system as services
 from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ class SteppedQueue(queue.Queue[Any]):  # so that it is emptied like the standard
         return envelope
 
 
-_closed: Any = Address.closed
-_stopped: Any = Address.stopped
+_closed: Any = Cell.closed
+_stopped: Any = Cell.stopped
 
 
-class SteppedAddress(Address):
-    """The real address; reading and writing a mark is a step."""
+class SteppedAddress(Cell):
+    """The real cell; reading and writing a mark is a step."""
 
     @property
     def closed(self) -> bool:
@@ -88,7 +88,7 @@ class SteppedAddress(Address):
     @property
     def stopped(self) -> bool:
         value: bool = _stopped.__get__(self)
-        if current.state.address is self:
+        if current.state.cell is self:
             return value  # the actor is the one who sets it, so for itself this is no step
         step("read stopped")
         value = _stopped.__get__(self)
@@ -105,14 +105,14 @@ class SteppedAddress(Address):
 
 
 class ForgetfulAddress(SteppedAddress):
-    """An address that empties the inbox before it says that it is closed: a mistake."""
+    """A cell that empties the inbox before it says that it is closed: a mistake."""
 
     def close(self) -> None:
         self.mark_stopped()
-        self.bury_the_rest()
+        self.drain_to_dead_letters()
         self.closed = True
         self.actor = None
-        self._answer_stoppers()
+        self._answer_termination_waiters()
 
 
 class Recorder(pykka.ThreadingActor):
@@ -130,30 +130,30 @@ class Recorder(pykka.ThreadingActor):
 class Race:
     """Two senders, a stop, and the actor that ends: one run of them."""
 
-    def __init__(self, address_class: type[Address], senders: dict[str, str]) -> None:
+    def __init__(self, address_class: type[Cell], senders: dict[str, str]) -> None:
         self.actor = Recorder()
         self.queue = SteppedQueue()
         self.actor._create_actor_inbox = lambda: self.queue
-        self.address = address_class(self.actor, self)
-        self.actor._pykka_address = self.address
-        self.ref: ActorRef[Any] = ref_at(self.address)
+        self.cell = address_class(self.actor, self)
+        self.actor._pykka_cell = self.cell
+        self.ref: ActorRef[Any] = ref_at(self.cell)
         self.actor._actor_ref = self.ref
         self.dead: list[object] = []
         self.refused: list[object] = []
         self.futures: dict[str, Any] = {}
         self.senders = senders
 
-    # what an address needs of its home
-    def bury(self, _address: Address, message: object, _reason: str) -> None:
+    # what a cell needs of its home
+    def to_dead_letters(self, _cell: Cell, message: object, _reason: str) -> None:
         self.dead.append(message)
 
-    def enter_urn(self, _address: Address) -> None:
+    def enter_urn(self, _cell: Cell) -> None:
         pass
 
-    def forget(self, _address: Address) -> None:
+    def forget(self, _cell: Cell) -> None:
         pass
 
-    def unregister(self, _address: Address) -> None:
+    def unregister(self, _cell: Cell) -> None:
         pass
 
     def _tell(self, message: str) -> None:
@@ -178,8 +178,8 @@ class Race:
             name: (lambda name=name, kind=kind: kinds[kind](name))
             for name, kind in self.senders.items()
         }
-        tasks["actor"] = lambda: invoke.live(self.address)
-        observe = partial(require_legal, self.address)
+        tasks["actor"] = lambda: invoke.run_loop(self.cell)
+        observe = partial(require_legal, self.cell)
         return Scenario(tasks, self._state, self._check, observe)
 
     def _state(self) -> Hashable:
@@ -283,7 +283,7 @@ def faulty_filter(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def fresh_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dead letters of which none has been logged, so that the next one surely is."""
-    monkeypatch.setattr(home, "dead_letters", DeadLetters())
+    monkeypatch.setattr(services, "dead_letters", DeadLetters())
 
 
 @pytest.mark.usefixtures("faulty_subscriber")
@@ -310,13 +310,13 @@ def test_what_a_burial_raises_on_the_main_thread_comes_after_all_are_buried(
     """There, an exception that is no `Exception` may be Ctrl-C, and is not swallowed."""
     ref = runtime.run(Held).start()
     ref.stop(timeout=PATIENCE)
-    address: Any = ref._address
+    cell: Any = ref._cell
     if runtime.name == "pooled":
-        address.inbox = address.need_inbox()
-        put = address.inbox.append
+        cell.inbox = cell.need_inbox()
+        put = cell.inbox.append
     else:
-        put = address.inbox.put
-    asks = [make_ask(number, address) for number in range(3)]
+        put = cell.inbox.put
+    asks = [make_ask(number, cell) for number in range(3)]
     asks[0].add_done_callback(raise_fault)
     for ask in asks:
         put(ask)
@@ -325,7 +325,7 @@ def test_what_a_burial_raises_on_the_main_thread_comes_after_all_are_buried(
     dead_letters.subscribe(subscriber := lambda letter: found.append(letter.message))
     try:
         with pytest.raises(Fault):
-            address.bury_the_rest()
+            cell.drain_to_dead_letters()
     finally:
         dead_letters.unsubscribe(subscriber)
 

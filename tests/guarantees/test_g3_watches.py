@@ -12,17 +12,17 @@ from tests.interleave import Scenario, explore, saw, step
 
 import pykka
 from pykka._actor.death_watch import Terminated, Watch, unwatch, watch
-from pykka._cell.cell import NOTHING, Address
-from pykka._cell.extension import Extras
+from pykka._cell.cell import NOTHING, Cell
+from pykka._cell.extension import CellExtension
 from pykka._cell.reasons import Killed, Reason, Stopped
-from pykka._lifecycle.invoke import attend, handle
+from pykka._lifecycle.invoke import handle, next_system_message
 from pykka._lifecycle.termination import mark_stopped
 from pykka._ref.ref import ref_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-_actor: Any = Address.actor
+_actor: Any = Cell.actor
 
 
 class SteppedDict(dict[Any, Any]):
@@ -43,8 +43,8 @@ class SteppedDict(dict[Any, Any]):
         return found
 
 
-class TargetAddress(Address):
-    """The address of an actor that is watched; its mark is read and written in steps."""
+class TargetAddress(Cell):
+    """The cell of an actor that is watched; its mark is read and written in steps."""
 
     @property
     def actor(self) -> Any:
@@ -62,7 +62,7 @@ class TargetAddress(Address):
 class Target(pykka.ThreadingActor):
     """Is watched, and ends."""
 
-    _pykka_address_class = TargetAddress
+    _pykka_cell_class = TargetAddress
 
 
 class Watcher(pykka.ThreadingActor):
@@ -83,7 +83,7 @@ class ForgetfulWatch(Watch):
         if self.target.actor is None:
             self.report(self.target.reason)
         else:
-            self.target.need_extras().watchers[self] = None
+            self.target.need_extension().watchers[self] = None
 
 
 class Race:
@@ -93,12 +93,12 @@ class Race:
         self.is_urgent = is_urgent
         self.unwatches = unwatches
         self.kills = kills
-        self.target: Any = Target()._pykka_address
-        extras = self.target.need_extras()
-        assert isinstance(extras, Extras)
-        extras.watchers = SteppedDict()
+        self.target: Any = Target()._pykka_cell
+        extension = self.target.need_extension()
+        assert isinstance(extension, CellExtension)
+        extension.watchers = SteppedDict()
         self.actor = Watcher()
-        self.watcher: Any = self.actor._pykka_address
+        self.watcher: Any = self.actor._pykka_cell
         self.was_watching: bool | None = None
 
     def _watch(self) -> None:
@@ -111,7 +111,7 @@ class Race:
         if self.kills:
             self.target.kill()
         mark_stopped(self.target)
-        self.target.need_extras().note_reason(Stopped())
+        self.target.need_extension().note_reason(Stopped())
         self.target.close()
 
     def _close(self) -> None:
@@ -120,12 +120,14 @@ class Race:
     def _read(self) -> None:
         """Handle what the watcher has in its inbox."""
         while True:
-            letter = attend(self.watcher) if self.watcher.attention else NOTHING
+            letter = (
+                next_system_message(self.watcher) if self.watcher.has_system_messages else NOTHING
+            )
             if letter is not NOTHING:
                 handle(self.watcher, letter)
             elif not self.watcher.inbox.empty():
                 handle(self.watcher, self.watcher.inbox.get())
-            elif not self.watcher.attention:
+            elif not self.watcher.has_system_messages:
                 return
 
     def scenario(self) -> Scenario:
@@ -137,11 +139,11 @@ class Race:
         return Scenario(tasks, self._state, self._check)
 
     def _state(self) -> Hashable:
-        extras = self.target.need_extras()
+        extension = self.target.need_extension()
         return (
-            len(extras.watchers),
+            len(extension.watchers),
             self.watcher.inbox.qsize(),
-            len(self.watcher.need_extras().signals),
+            len(self.watcher.need_extension().system_queue),
             len(self.actor.got),
             _actor.__get__(self.target) is None,
         )
@@ -155,8 +157,8 @@ class Race:
             assert self.actor.got == []
         else:
             assert self.actor.got == news
-        assert self.target.need_extras().watchers == {}
-        assert self.watcher.need_extras().watching == {}
+        assert self.target.need_extension().watchers == {}
+        assert self.watcher.need_extension().watching == {}
 
 
 @pytest.mark.parametrize("is_urgent", [False, True])
@@ -183,7 +185,9 @@ def test_a_notice_that_comes_twice_counts_once() -> None:
     race._watch()
     race._end()
     race._close()
-    (notice,) = {id(each): each for each in race.watcher.need_extras().watching.values()}.values()
+    (notice,) = {
+        id(each): each for each in race.watcher.need_extension().watching.values()
+    }.values()
     notice.report(Stopped())
     assert race.watcher.inbox.qsize() >= 2
     race._check()

@@ -267,7 +267,7 @@ def test_no_alarm_when_the_reply_arrives_just_then(
         """The first walk sees a circle that is gone when it returns."""
         nonlocal walks
         walks += 1
-        edge = wait_graph.Edge(first.address, first, first.address)
+        edge = wait_graph.Edge(first.cell, first, first.cell)
         return [edge, edge] if walks == 1 else find(first)
 
     monkeypatch.setattr(wait_graph, "_find_circle", stale)

@@ -290,7 +290,7 @@ def test_a_timeout_anywhere_in_the_circle_counts() -> None:
 def test_after_a_cancelled_await_there_is_no_edge() -> None:
     proxy = Asker.start().proxy()
     assert proxy.await_with_timeout("timeout").get(timeout=PATIENCE) == "timed out"
-    assert proxy.actor_ref._address.waiting is None
+    assert proxy.actor_ref._cell.waiting is None
 
 
 def test_a_long_chain_that_is_no_circle() -> None:
@@ -392,7 +392,7 @@ def test_a_neighbour_that_awaits_has_two_edges_and_both_count() -> None:
     blocker, neighbour = Blocker.start().proxy(), Asker.start().proxy()
     relay = ThreadRelay.start().proxy()
     awaiting = neighbour.call(slow, "wait")
-    while neighbour.actor_ref._address.waiting is None:
+    while neighbour.actor_ref._cell.waiting is None:
         pass
     with pytest.raises(pykka.DeadlockError):
         blocker.block_on_relay(relay, neighbour).get(timeout=PATIENCE)

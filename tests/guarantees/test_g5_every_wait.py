@@ -116,7 +116,7 @@ def test_circles_in_all_of_several_ways_are_one(kind: Any) -> None:
     answer = agent.run(both)
     waiting = [each.run(lambda: agent.one().get()) for each in (one, other)]
     for each in (one, other):
-        wait_until(lambda each=each: each.actor_ref._address.waiting is not None, "it waits")
+        wait_until(lambda each=each: each.actor_ref._cell.waiting is not None, "it waits")
     both_wait.set()
     with pytest.raises(pykka.DeadlockError) as caught:
         answer.get(timeout=PATIENCE)
@@ -225,14 +225,14 @@ def test_a_worker_that_waits_has_a_substitute(way: str) -> None:
     agent, other = Roomy.start().proxy(), Roomy.start().proxy()
     may_end = pykka.ThreadingFuture[int]()
     target = Roomy.start()
-    pool = agent.actor_ref._address.pool
+    pool = agent.actor_ref._cell.pool
 
     def wait() -> Any:
         if way == "first":
             return next(iter(pykka.as_completed([may_end, pykka.ThreadingFuture()]))).get()
         if way == "event":
             return int(target.actor_stopped.wait())
-        return agent.actor_ref._address.face.get(timeout=PATIENCE)
+        return agent.actor_ref._cell.public_inbox.get(timeout=PATIENCE)
 
     answer = agent.run(wait)
     wait_until(lambda: pool.blocked, "it counts as one that waits")

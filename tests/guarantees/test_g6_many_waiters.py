@@ -163,13 +163,13 @@ class Meddled(list[Any]):
 def test_a_waiter_that_gives_up_while_the_answer_is_set_harms_nobody(number: int) -> None:
     """It leaves the log between two looks of the actor's thread."""
     ref = Slow.start()
-    future = make_ask("answer", ref._address)
+    future = make_ask("answer", ref._cell)
     first, second = threading.Lock(), threading.Lock()
     for lock in (first, second):
         lock.acquire()
         assert future._enter(lock.release) is None
     future._log = Meddled(future._log, number, lambda: future._forget(first.release))
-    ref._address.send(future)
+    ref._cell.send(future)
     ref.proxy()._actor.may_answer.set()
 
     assert second.acquire(timeout=PATIENCE), "the second waiter sleeps for ever"
@@ -179,13 +179,13 @@ def test_a_waiter_that_gives_up_while_the_answer_is_set_harms_nobody(number: int
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_an_answer_never_wins_over_an_outcome_that_came_before(number: int, log: Log) -> None:
     ref = Slow.start()
-    future = make_ask("answer", ref._address)
+    future = make_ask("answer", ref._cell)
     lock = threading.Lock()
     lock.acquire()
     assert future._enter(lock.release) is None
     future._log = Meddled(future._log, number, lambda: future._forget(lock.release))
     future.set("the user's")
-    ref._address.send(future)
+    ref._cell.send(future)
     ref.proxy()._actor.may_answer.set()
 
     log.wait_for("WARNING", "dropped")

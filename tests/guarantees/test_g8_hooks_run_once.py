@@ -68,7 +68,7 @@ def start_hooked(hooked_class: type[Hooked]) -> tuple[pykka.ActorRef[Hooked], Ho
 
 
 def wait_for_end(actor: Hooked) -> None:
-    wait_until(lambda: actor._pykka_address.actor is None, "the actor has ended")
+    wait_until(lambda: actor._pykka_cell.actor is None, "the actor has ended")
 
 
 def test_an_orderly_stop(start: Start) -> None:

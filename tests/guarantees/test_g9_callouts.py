@@ -550,7 +550,7 @@ def test_a_future_that_refuses_what_a_dead_actor_says(
     ref = make(runtime, _create_future=staticmethod(NoFuture)).start()
     ref.kill()
     ref.when_terminated().get(timeout=PATIENCE)
-    ref._address.send(Envelope("later", reply_to=NoFuture()))
+    ref._cell.send(Envelope("later", reply_to=NoFuture()))
     log.wait_for("ERROR", "NoFuture.set_exception() raised, so the asker of Odd")
 
 
@@ -656,7 +656,7 @@ def test_children_end_although_the_users_clock_gives_them_no_limit(
         assert supervisor.stop(timeout=PATIENCE)
         for child in children:
             assert child.when_terminated().get(timeout=0) == pykka.Stopped()
-            assert log.find("ERROR", f"The clock of {child._address} raised")
+            assert log.find("ERROR", f"The clock of {child._cell} raised")
         clock.fails = False
 
 

@@ -20,9 +20,9 @@ OURS = "it is the library's own"
 KNOWN: dict[str, dict[tuple[str, str], str]] = {
     "_actor/actor.py": {("Actor.__init__", ".default_inbox"): STARTER},
     "_cell/cell.py": {
-        ("Address.__init__", "._create_actor_inbox"): STARTER,
-        ("Address.__init__", "._create_future"): STARTER,
-        ("Address._bequeath", "heir()"): "it is the library's; what a key function raises there "
+        ("Cell.__init__", "._create_actor_inbox"): STARTER,
+        ("Cell.__init__", "._create_future"): STARTER,
+        ("Cell._redirect", "heir()"): "it is the library's; what a key function raises there "
         "makes the second attempt of `for_each` bury the message",
     },
     "resilience/_askable.py": {("Call.ring", "_function()"): IN_TRY},
@@ -69,10 +69,10 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
         ("PooledActor._start_actor_loop", ".stash_capacity"): STARTER,
     },
     "runtimes/pool/cell.py": {
-        ("PooledAddress.__init__", "._create_actor_inbox"): STARTER,
-        ("PooledAddress.__init__", "._create_future"): STARTER,
-        ("PooledAddress.adopt", ".dispatcher"): OURS,
-        ("PooledAddress.settle", ".stash_capacity"): IN_TRY,
+        ("PooledCell.__init__", "._create_actor_inbox"): STARTER,
+        ("PooledCell.__init__", "._create_future"): STARTER,
+        ("PooledCell.adopt", ".dispatcher"): OURS,
+        ("PooledCell.settle", ".stash_capacity"): IN_TRY,
     },
     "runtimes/pool/dispatcher.py": {("Dispatcher.caller_runs", ".caller_runs"): OURS},
     "runtimes/pool/caller_runs.py": {("may_lend", ".caller_runs"): SENDER},
@@ -80,7 +80,7 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
         ("ThreadingActor._start_actor_loop", ".use_daemon_thread"): STARTER,
     },
     "supervision/_restarter.py": {
-        ("Family._account", "delay()"): "it is the supervisor's own, which fails with it",
+        ("Restarter._account", "delay()"): "it is the supervisor's own, which fails with it",
     },
     "typing.py": {
         ("ActorMemberMixin", f".{hook}"): "for type checkers"
@@ -117,8 +117,8 @@ OPEN_DOORS = [
     ),
     (
         "_lifecycle/termination.py",
-        "    try:\n        kinds: Any = address.actor_class.crash_on\n",
-        "    kinds: Any = address.actor_class.crash_on\n    try:\n",
+        "    try:\n        kinds: Any = cell.actor_class.crash_on\n",
+        "    kinds: Any = cell.actor_class.crash_on\n    try:\n",
         ".crash_on",
     ),
     (

@@ -14,7 +14,7 @@ import pytest
 
 import pykka
 from pykka import inboxes, routing
-from pykka._util.cancellation import is_cancellation, outlast
+from pykka._util.cancellation import await_through_cancellation, is_cancellation
 from pykka._util.log import is_a
 from pykka.resilience import Backoff, CircuitBreaker, RateLimiter, Retry
 from pykka.supervision import ChildSpec, Supervisor
@@ -259,8 +259,8 @@ def test_a_last_hook_that_is_cancelled(kind: Any, caplog: pytest.LogCaptureFixtu
         ref = Looping.start()
         stopped = ref.stop(block=False)
         await entered.wait()
-        address: Any = ref._address
-        address.task.cancel()
+        cell: Any = ref._cell
+        cell.task.cancel()
         assert await stopped is True
 
     with caplog.at_level(logging.ERROR, "pykka"):
@@ -274,7 +274,7 @@ def test_it_is_no_cancellation(kind: Any) -> None:
         raise kind
 
     assert not is_cancellation(kind())
-    waits: Any = outlast(fail(), lambda: False, lambda: None)
+    waits: Any = await_through_cancellation(fail(), lambda: False, lambda: None)
     # Not in a task: a task of asyncio itself cannot end with an exception of which it is told
     # nothing, and so never ends.
     assert end_of(lambda: waits.send(None)) is kind

@@ -13,8 +13,8 @@ from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import ThreadAgent, agents_of, no_lookout, run_program
 
 import pykka
-from pykka.runtimes.pool import monitor as lookout
-from pykka.runtimes.pool.monitor import TICK, WAITED_FOR_THE_GIL, Lookout
+from pykka.runtimes.pool import monitor
+from pykka.runtimes.pool.monitor import TICK, WAITED_FOR_THE_GIL, Monitor
 from pykka.runtimes.pool.worker import Worker
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def test_a_program_ends_with_workers_on_the_bench() -> None:
         """
         pool = pykka.PooledActor.dispatcher or pykka.runtimes.pool.dispatcher.default
         pool = pool._pool
-        pool.lookout.is_asleep = False
+        pool.monitor.is_asleep = False
         class Agent(pykka.PooledActor):
             def on_receive(self, message):
                 message()
@@ -150,7 +150,7 @@ def test_a_program_ends_with_workers_on_the_bench() -> None:
 
 
 def test_workers_on_the_bench_are_sent_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookout, "CALM", 0.01)
+    monkeypatch.setattr(monitor, "CALM", 0.01)
     dispatcher = pykka.Dispatcher("pykka-surplus")
     no_lookout(dispatcher)
     pool = dispatcher._pool
@@ -159,8 +159,8 @@ def test_workers_on_the_bench_are_sent_home(monkeypatch: pytest.MonkeyPatch) -> 
     gate.open()
     wait_until(lambda: pool.benched == 3 and pool.parked == 1, "three of four sit on the bench")
     pool.at_once = 1
-    pool.lookout._fewest_idle = 4
-    pool.lookout._send_home_the_surplus(1e9)
+    pool.monitor._fewest_idle = 4
+    pool.monitor._send_home_the_surplus(1e9)
     wait_until(lambda: len(pool.workers) == 1, "three are sent home")
     assert (pool.benched, pool.parked) == (0, 1)
     assert agents_of(dispatcher).start().ask("hello", timeout=PATIENCE) == "hello"
@@ -186,12 +186,12 @@ class Watched:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
         self.pool: Pool = pykka.Dispatcher("pykka-watched")._pool
         self.pool.at_once = 4
-        self.lookout = Lookout(self.pool)
+        self.monitor = Monitor(self.pool)
         self.workers = [Worker(self.pool) for _ in range(workers)]
         self.cpu: dict[Worker, float | None] = dict.fromkeys(self.workers, 0.0)
         self.now = 100.0
-        monkeypatch.setattr(lookout, "_cpu_time", self.cpu.__getitem__)
-        monkeypatch.setattr(lookout, "_glance", lambda _workers: None)
+        monkeypatch.setattr(monitor, "_cpu_time", self.cpu.__getitem__)
+        monkeypatch.setattr(monitor, "_glance", lambda _workers: None)
         self.look(0.0)
 
     def look(self, *shares: float, late: float = 0.0) -> bool:
@@ -201,7 +201,7 @@ class Watched:
         for worker, share in zip(self.workers, shares, strict=False):
             cpu = self.cpu[worker]
             self.cpu[worker] = None if cpu is None else cpu + share * passed
-        self.lookout._judge(self.workers, self.now)
+        self.monitor._judge(self.workers, self.now)
         return self.pool.is_contended
 
 
@@ -259,7 +259,7 @@ def test_without_clocks_who_makes_the_lookout_wait_competes(
 ) -> None:
     watched = Watched(monkeypatch, 1)
     watched.cpu = dict.fromkeys(watched.workers)
-    monkeypatch.setattr(lookout, "_cpu_time", watched.cpu.__getitem__)
+    monkeypatch.setattr(monitor, "_cpu_time", watched.cpu.__getitem__)
     assert not watched.look(0.0, late=2 * WAITED_FOR_THE_GIL)
     assert watched.look(0.0, late=2 * WAITED_FOR_THE_GIL)
     assert any(not watched.look(0.0) for _ in range(20))
@@ -274,9 +274,9 @@ def test_a_glance_sees_who_computes_while_this_thread_has_the_gil(
         hashes: iter(range(100)),
         waits: iter([0.0] * 100),
     }
-    monkeypatch.setattr(lookout, "_cpu_time", lambda worker: next(readings[worker]))
-    monkeypatch.setattr(lookout, "PUT_OFF", 1e9)
+    monkeypatch.setattr(monitor, "_cpu_time", lambda worker: next(readings[worker]))
+    monkeypatch.setattr(monitor, "PUT_OFF", 1e9)
     for _ in range(4):
-        lookout._glance([hashes, waits])
+        monitor._glance([hashes, waits])
     assert hashes.freedom > 0.5
     assert waits.freedom == 0.0

@@ -22,8 +22,8 @@ from pykka._util.thread_state import current
 from pykka.runtimes.pool import actor as actors
 from pykka.runtimes.pool import dispatcher as dispatchers
 from pykka.runtimes.pool import worker as workers
-from pykka.runtimes.pool.cell import PooledAddress
-from pykka.runtimes.pool.monitor import WORTH_MENTIONING, Lookout
+from pykka.runtimes.pool.cell import PooledCell
+from pykka.runtimes.pool.monitor import WORTH_MENTIONING, Monitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,9 +77,9 @@ def test_a_thread_that_cannot_be_started_is_logged_and_the_next_send_tries_again
         ref.tell("one")
         assert log.find("ERROR", "cannot start a thread")
         patch.setattr(threading.Thread, "start", refuse)
-        assert ref._address.pool.add_worker() is False
-        ref._address.pool.lookout.wake()
-        assert ref._address.pool.lookout.is_asleep
+        assert ref._cell.pool.add_worker() is False
+        ref._cell.pool.monitor.wake()
+        assert ref._cell.pool.monitor.is_asleep
     assert len(log.find("ERROR", "cannot start a thread")) == 1  # it is said once
 
     pool_class.start().tell("another")
@@ -122,7 +122,7 @@ def test_the_inbox_of_a_live_actor_can_be_taken_from() -> None:
         ref.actor_inbox.get(timeout=0.01)
     gate.open()
     wait_until(ref.actor_inbox.empty, "the actor has handled that")
-    wait_until(lambda: ref._address.turn, "the actor is idle")
+    wait_until(lambda: ref._cell.run_token, "the actor is idle")
     with pytest.raises(queue.Empty):
         ref.actor_inbox.get_nowait()
     assert ref.ask("still here") == "still here"
@@ -130,26 +130,26 @@ def test_the_inbox_of_a_live_actor_can_be_taken_from() -> None:
 
 def test_an_interrupted_start_is_claimed_once() -> None:
     ref = Notebook.start()
-    address: Any = ref._address
-    assert address.claim_life()
-    assert not address.claim_life()
-    address.turn.append(True)
+    cell: Any = ref._cell
+    assert cell.claim_life()
+    assert not cell.claim_life()
+    cell.run_token.append(True)
     assert ref.ask(1) == 1
 
 
 def test_a_registry_takes_what_stands_for_a_ref() -> None:
     class Stand:
-        def __init__(self, address: object) -> None:
-            self._address = address
+        def __init__(self, cell: object) -> None:
+            self._cell = cell
 
     ref = Notebook.start()
-    pykka.ActorRegistry.unregister(Stand(ref._address))  # type: ignore[arg-type]
+    pykka.ActorRegistry.unregister(Stand(ref._cell))  # type: ignore[arg-type]
     assert ref not in pykka.ActorRegistry.get_all()
     _system.default_system.register(ref)
 
 
 def test_an_edge_to_an_actor_that_runs_has_no_place() -> None:
-    a, b = Notebook.start()._address, Notebook.start()._address
+    a, b = Notebook.start()._cell, Notebook.start()._cell
     assert wait_graph.place_of_edge([wait_graph.Edge(a, b, b)]) is None
 
 
@@ -162,7 +162,7 @@ def test_a_full_pool_from_outside() -> None:
     try:
         pool.workers.clear()
         with pytest.raises(pykka.PoolExhaustedError, match="maximum of 1 threads"):
-            ref._address.refuse_hopeless_wait()
+            ref._cell.require_thread()
     finally:
         pool.blocked_for_ever = 0
 
@@ -173,23 +173,23 @@ def test_a_full_pool_from_outside() -> None:
 def test_the_lookout_sees_who_computes() -> None:
     worker = workers.Worker(pykka.Dispatcher("pykka-watched")._pool)
     worker.clock = time.pthread_getcpuclockid(threading.get_ident())
-    Lookout._note_work(worker, 1.0)  # the first look, from which on it counts
+    Monitor._note_work(worker, 1.0)  # the first look, from which on it counts
     assert (worker.since, worker.awake) == (1.0, -1.0)
 
-    Lookout._note_work(worker, 2.0)
+    Monitor._note_work(worker, 2.0)
     assert (worker.since, worker.awake) == (1.0, -1.0)  # it has not done much since
 
     end = time.thread_time() + 2 * WORTH_MENTIONING
     while time.thread_time() < end:
         pass
-    Lookout._note_work(worker, 3.0)
+    Monitor._note_work(worker, 3.0)
     assert (worker.since, worker.awake) == (3.0, 3.0)
 
     worker.clock = -1  # as that of a thread that has ended
-    Lookout._note_work(worker, 4.0)
+    Monitor._note_work(worker, 4.0)
     assert worker.since == 3.0
     worker.clock = None  # as on a system that does not tell
-    Lookout._note_work(worker, 4.0)
+    Monitor._note_work(worker, 4.0)
     assert worker.since == 3.0
 
 
@@ -199,7 +199,7 @@ def test_an_inbox_in_an_event_loop_before_the_actor_is_started() -> None:
 
     clerk = Clerk()
     clerk.actor_ref.tell("early")
-    inbox: Any = clerk._pykka_address.inbox
+    inbox: Any = clerk._pykka_cell.inbox
     assert not inbox.empty()
     assert inbox.get().message == "early"
     assert inbox.empty()
@@ -254,13 +254,13 @@ def test_a_message_for_which_the_stack_is_too_full_is_handled_all_the_same(how: 
         "call": lambda: ref.proxy().note("deep"),
         "defer": lambda: ref.proxy().note.defer("deep"),
     }
-    pool: Any = ref._address.pool  # type: ignore[attr-defined]
+    pool: Any = ref._cell.pool  # type: ignore[attr-defined]
     inject, here = pool.inject, threading.get_ident()
 
-    def inject_if_there_is_room(address: Any) -> None:
+    def inject_if_there_is_room(cell: Any) -> None:
         if threading.get_ident() == here:
             raise RecursionError
-        inject(address)
+        inject(cell)
 
     pool.inject = inject_if_there_is_room
     try:
@@ -281,31 +281,31 @@ def test_a_call_that_comes_when_the_actor_has_just_ended_has_a_fate(
     system.dead_letters.subscribe(left.append)
     ref = system.start(Notebook)
     proxy = ref.proxy()
-    need_inbox = PooledAddress.need_inbox
+    need_inbox = PooledCell.need_inbox
 
-    def end_first(address: PooledAddress) -> Any:
+    def end_first(cell: PooledCell) -> Any:
         monkeypatch.undo()
         assert ref.stop(timeout=PATIENCE)
-        return need_inbox(address)
+        return need_inbox(cell)
 
-    ref._address.inbox = None
-    monkeypatch.setattr(PooledAddress, "need_inbox", end_first)
+    ref._cell.inbox = None
+    monkeypatch.setattr(PooledCell, "need_inbox", end_first)
     if how == "call":
         with pytest.raises(pykka.ActorDeadError):
             proxy.on_receive("late").get(timeout=PATIENCE)
     else:
         proxy.on_receive.defer("late")
         assert len(left) == 1
-    assert ref._address.count() == 0
+    assert ref._cell.count() == 0
 
 
 def test_an_actor_that_is_not_started_is_woken_by_nobody() -> None:
     actor = Notebook()
-    address: Any = actor._pykka_address
+    cell: Any = actor._pykka_cell
     actor.actor_ref.tell("early")
-    address.wake_up()
-    assert not address.queued
-    assert not address.turn
+    cell.wake_up()
+    assert not cell.queued
+    assert not cell.run_token
     assert actor.actor_inbox.get_nowait().message == "early"
 
 
@@ -316,8 +316,8 @@ def test_an_inbox_that_the_class_asks_its_base_for_is_the_usual_one() -> None:
             return Notebook._create_actor_inbox()
 
     one, other = Asking.start(), Asking.start()
-    assert type(one._address.inbox) is list
-    assert one._address.inbox is not other._address.inbox
+    assert type(one._cell.inbox) is list
+    assert one._cell.inbox is not other._cell.inbox
     assert one.ask(1, timeout=PATIENCE) == one.ask(1) == 1
 
 

@@ -108,7 +108,7 @@ def test_a_subclass_inherits_its_dispatcher_and_may_have_another() -> None:
     class Base(Agent):
         dispatcher = pykka.Dispatcher("pykka-base")
 
-    class Heir(Base):
+    class Redirect(Base):
         pass
 
     class Rebel(Base):
@@ -117,7 +117,7 @@ def test_a_subclass_inherits_its_dispatcher_and_may_have_another() -> None:
     def name() -> str:
         return threading.current_thread().name
 
-    names = [cls.start().ask(name, timeout=PATIENCE) for cls in (Base, Heir, Rebel)]
+    names = [cls.start().ask(name, timeout=PATIENCE) for cls in (Base, Redirect, Rebel)]
     assert names[0].startswith("pykka-base-")
     assert names[1].startswith("pykka-base-")
     assert names[2].startswith("pykka-pool-")

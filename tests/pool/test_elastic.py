@@ -13,14 +13,14 @@ from tests.leaks import PATIENCE, wait_until
 from tests.pool.tools import Agent, ThreadAgent, agents_of, no_lookout
 
 import pykka
-from pykka.runtimes.pool import monitor as lookout
+from pykka.runtimes.pool import monitor
 
 
 @pytest.mark.exhaustive
 def test_who_is_told_while_a_thousand_sleep_does_not_wait_for_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lookout, "CALM", 0.1)
+    monkeypatch.setattr(monitor, "CALM", 0.1)
     dispatcher = pykka.Dispatcher("pykka-sleepers")
     began: queue.SimpleQueue[None] = queue.SimpleQueue()
     ended: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -262,7 +262,7 @@ def test_there_are_never_more_threads_than_the_bound() -> None:
 
 
 def test_an_idle_pool_uses_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookout, "CALM", 0.05)
+    monkeypatch.setattr(monitor, "CALM", 0.05)
     dispatcher = pykka.Dispatcher("pykka-idle")
     agents = agents_of(dispatcher)
     gate = Gate()
@@ -272,9 +272,9 @@ def test_an_idle_pool_uses_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     gate.open()
     looks: list[float] = []
     pool = dispatcher._pool
-    wait_until(lambda: pool.is_quiet() and pool.lookout.is_asleep, "the look-out sleeps")
-    look = pool.lookout.look
-    monkeypatch.setattr(pool.lookout, "look", lambda now: (looks.append(now), look(now))[1])
+    wait_until(lambda: pool.is_quiet() and pool.monitor.is_asleep, "the look-out sleeps")
+    look = pool.monitor.look
+    monkeypatch.setattr(pool.monitor, "look", lambda now: (looks.append(now), look(now))[1])
     before = time.process_time()
     threading.Event().wait(0.2)
     used = time.process_time() - before
@@ -283,7 +283,7 @@ def test_an_idle_pool_uses_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_pool_that_nobody_uses_lets_its_threads_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookout, "KEEP_ALIVE", 0.01)
+    monkeypatch.setattr(monitor, "KEEP_ALIVE", 0.01)
     dispatcher = pykka.Dispatcher("pykka-gone")
     agents = agents_of(dispatcher)
     for _ in range(3):

@@ -85,7 +85,7 @@ def each_place(
     While it holds the lock, nothing happens that makes Python collect garbage; see
     `pykka._util.locks`.
     """
-    lock: Any = sender._address.pool.lock  # type: ignore[attr-defined]
+    lock: Any = sender._cell.pool.lock  # type: ignore[attr-defined]
     for place in count():
         finaliser = Finaliser(function, place, lock._is_owned)
         sender.tell(finaliser.begin)

@@ -255,7 +255,7 @@ def test_a_handler_may_run_a_loop_for_ever_until_a_task_stops_it() -> None:
 
     for agent in (Agent.start(), ThreadAgent.start()):
         assert agent.ask(run, timeout=PATIENCE) == "through"
-        assert agent._address.waiting is None
+        assert agent._cell.waiting is None
     assert found == ["answer"] * 2
 
 
@@ -365,7 +365,7 @@ def test_the_main_thread_handles_no_message_but_its_own(
 
     # The only worker is at the gate, so the main thread could run the actor if it wanted to.
     def open_the_gate_when_the_main_thread_sleeps() -> None:
-        inbox: Any = ref._address.inbox
+        inbox: Any = ref._cell.inbox
         wait_until(lambda: len(inbox) == 2 and inbox[1]._log, "the main thread waits")
         gate.open()
 
@@ -419,8 +419,8 @@ def test_a_variable_that_is_reset_leaves_no_context_behind() -> None:
     ref = Agent.start()
     ref.ask(set_and_reset)
     ref.ask(set_and_reset, timeout=PATIENCE)
-    address: Any = ref._address
-    assert address.context is None
+    cell: Any = ref._cell
+    assert cell.context is None
 
 
 def test_actors_on_top_of_each_other_have_contexts_of_their_own() -> None:
@@ -635,7 +635,7 @@ def test_a_lent_thread_is_no_actor_afterwards() -> None:
     ref, thread_actor = Agent.start(), ThreadAgent.start()
     assert ref.ask(lambda: "hello") == "hello"
     assert thread_actor.ask(lambda: ref.ask("hello")) == "hello"
-    assert pykka._util.thread_state.current.state.address is None
+    assert pykka._util.thread_state.current.state.cell is None
     assert ref.stop() is True
 
 

@@ -67,7 +67,7 @@ def test_a_variable_that_an_actor_sets_is_its_own(agents: type[Agent]) -> None:
     assert rescued(one, number.get) == 1
     assert rescued(other, number.get) == 0
     assert number.get() == 0
-    assert one._address.context[number] == 1  # type: ignore[attr-defined]
+    assert one._cell.context[number] == 1  # type: ignore[attr-defined]
 
 
 def test_what_one_turn_does_not_get_through_is_left_to_the_next(agents: type[Agent]) -> None:
@@ -98,11 +98,11 @@ def test_an_actor_is_not_run_in_the_middle_of_its_own_message(agents: type[Agent
 def test_what_comes_when_the_actor_has_just_ended_is_answered(agents: type[Agent]) -> None:
     ref, other = agents.start(), agents.start()
     assert ref.stop(timeout=PATIENCE)
-    address: Any = ref._address
-    late = make_ask("late", address)
+    cell: Any = ref._cell
+    late = make_ask("late", cell)
     # As a sender does who has looked at the actor before it ended.
-    address.need_inbox().append(late)
-    address.pool.inject(address)
+    cell.need_inbox().append(late)
+    cell.pool.inject(cell)
     assert rescued(other, "hello") == "hello"
     with pytest.raises(pykka.ActorDeadError):
         late.get(timeout=PATIENCE)
@@ -110,7 +110,7 @@ def test_what_comes_when_the_actor_has_just_ended_is_answered(agents: type[Agent
 
 def test_a_token_that_sends_a_worker_home_is_left_for_one(agents: type[Agent]) -> None:
     ref = agents.start()
-    pool: Any = ref._address.pool  # type: ignore[attr-defined]
+    pool: Any = ref._cell.pool  # type: ignore[attr-defined]
     rescued(ref, "nothing is left to do")
     pool.share(None)
     assert rescued(ref, "hello") == "hello"
@@ -164,9 +164,9 @@ def run_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     What strikes in the middle of a message ends the actor, as any exception does there.
     """
 
-    def run_it(address: Any) -> None:
+    def run_it(cell: Any) -> None:
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(run, address).result()
+            thread.submit(run, cell).result()
 
     monkeypatch.setattr(rescue, "run", run_it)
 
@@ -184,8 +184,8 @@ def test_who_is_interrupted_in_a_rescue_gives_the_turn_back(agents: type[Agent])
 
     def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
         ref = agents.start()
-        address: Any = ref._address
-        pool = address.pool
+        cell: Any = ref._cell
+        pool = cell.pool
         run_all(pool)
         ref.tell("something")
 
@@ -193,7 +193,7 @@ def test_who_is_interrupted_in_a_rescue_gives_the_turn_back(agents: type[Agent])
             later = ref.ask("still here?", block=False)
             run_all(pool)
             assert later.get(timeout=0) == "still here?"
-            assert address.turn == [True]
+            assert cell.run_token == [True]
             run_all(pool)
 
         return lambda: rescue.Helper(pool)(current.state), check
@@ -213,22 +213,22 @@ def test_who_is_interrupted_in_the_rescue_of_an_actor_that_fails_parks_it(
     def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
         link = Decider(agents)
         ref = start_with(agents, (), {}, supervision=link)
-        address: Any = ref._address
-        pool = address.pool
+        cell: Any = ref._cell
+        pool = cell.pool
         run_all(pool)
         ref.tell(fail)
 
         def check(_interrupted: bool) -> None:
             run_all(pool)
-            if not address.extras.down:
+            if not cell.extension.down:
                 ref.tell(fail)
                 run_all(pool)
-            assert (address.turn, address.extras.parked) == ([], [True])
-            restart(address)
+            assert (cell.run_token, cell.extension.parked) == ([], [True])
+            restart(cell)
             later = ref.ask("still here?", block=False)
             run_all(pool)
             assert later.get(timeout=0) == "still here?"
-            assert (address.turn, address.extras.parked) == ([True], [])
+            assert (cell.run_token, cell.extension.parked) == ([True], [])
             ref.kill(block=False)
             run_all(pool)
 

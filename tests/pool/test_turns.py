@@ -17,7 +17,7 @@ from tests.life import require_legal
 from tests.tiers import every_other
 
 import pykka
-from pykka._cell.cell import Address
+from pykka._cell.cell import Cell
 from pykka._futures import threading_future
 from pykka._lifecycle import termination
 from pykka._ref.ref import ref_at
@@ -26,7 +26,7 @@ from pykka.runtimes.pool import caller_runs as lending
 from pykka.runtimes.pool import cell as pool_address
 from pykka.runtimes.pool import run as running
 from pykka.runtimes.pool import worker as workers
-from pykka.runtimes.pool.cell import PooledAddress
+from pykka.runtimes.pool.cell import PooledCell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -74,14 +74,14 @@ class SteppedTurn(SteppedList):
         assert len(self.content()) == 1, "two had the turn"
 
 
-_closed: Any = Address.closed
-_stopped: Any = Address.stopped
-_attention: Any = Address.attention
-_queued: Any = PooledAddress.queued
+_closed: Any = Cell.closed
+_stopped: Any = Cell.stopped
+_attention: Any = Cell.has_system_messages
+_queued: Any = PooledCell.queued
 
 
-class SteppedAddress(PooledAddress):
-    """The real address; reading and writing a mark is a step."""
+class SteppedAddress(PooledCell):
+    """The real cell; reading and writing a mark is a step."""
 
     @property
     def closed(self) -> bool:
@@ -98,7 +98,7 @@ class SteppedAddress(PooledAddress):
     @property
     def stopped(self) -> bool:
         value: bool = _stopped.__get__(self)
-        if current.state.address is self or not self.home.may_stop:  # type: ignore[attr-defined]
+        if current.state.cell is self or not self.services.may_stop:  # type: ignore[attr-defined]
             return value  # the actor is the one who sets it, so for itself this is no step
         step("read stopped")
         value = _stopped.__get__(self)
@@ -110,17 +110,17 @@ class SteppedAddress(PooledAddress):
         _stopped.__set__(self, value)
 
     @property
-    def attention(self) -> bool:
+    def has_system_messages(self) -> bool:
         value: bool = _attention.__get__(self)
-        if current.state.address is self or not self.home.may_stop:  # type: ignore[attr-defined]
+        if current.state.cell is self or not self.services.may_stop:  # type: ignore[attr-defined]
             return value
         step("read attention")
         value = _attention.__get__(self)
         saw(value)
         return value
 
-    @attention.setter
-    def attention(self, value: bool) -> None:
+    @has_system_messages.setter
+    def has_system_messages(self, value: bool) -> None:
         _attention.__set__(self, value)
 
     @property
@@ -141,15 +141,15 @@ class SteppedAddress(PooledAddress):
 
 
 class HastyAddress(SteppedAddress):
-    """An address that looks at the turn before it appends: a mistake."""
+    """A cell that looks at the turn before it appends: a mistake."""
 
     def send(self, envelope: Any) -> None:
-        somebody_has_to_come = not self.queued and self.turn
+        somebody_has_to_come = not self.queued and self.run_token
         self.inbox.append(envelope)
         if somebody_has_to_come:
             self.schedule()
         elif self.closed:
-            self.bury_the_rest()
+            self.drain_to_dead_letters()
 
 
 class SteppedPool:
@@ -163,8 +163,8 @@ class SteppedPool:
         self.is_bounded = False
         self.caller_runs = True
 
-    def inject(self, address: PooledAddress) -> None:
-        address.queued = True
+    def inject(self, cell: PooledCell) -> None:
+        cell.queued = True
         step("put hint")
         self.hints += 1
 
@@ -172,11 +172,11 @@ class SteppedPool:
 class SteppedWorker(workers.Worker):
     """A worker that goes on until there are no senders and no hints any more."""
 
-    def __init__(self, pool: Any, address: PooledAddress) -> None:
+    def __init__(self, pool: Any, cell: PooledCell) -> None:
         super().__init__(pool)
-        self.address = address
+        self.cell = cell
 
-    def _find(self) -> PooledAddress | None:
+    def _find(self) -> PooledCell | None:
         pool: Any = self.pool
         begin_anew()
         step("take hint", lambda: pool.hints or not pool.senders)
@@ -184,7 +184,7 @@ class SteppedWorker(workers.Worker):
         if not pool.hints:
             return None
         pool.hints -= 1
-        return self.address
+        return self.cell
 
 
 class SteppedLock:
@@ -229,31 +229,31 @@ class Race:
         self.answers: dict[str, Any] = {}
         self.actor = Recorder()
         make: Any = self._make_address
-        address = self.address = make(address_class)
-        self.actor._pykka_address = address
-        self.ref: ActorRef[Any] = ref_at(address)
+        cell = self.cell = make(address_class)
+        self.actor._pykka_cell = cell
+        self.ref: ActorRef[Any] = ref_at(cell)
         self.actor._actor_ref = self.ref
         self.workers = workers
-        address.begin(has_begun=True, caller_runs=True)
+        cell.begin(has_begun=True, caller_runs=True)
 
     def _make_address(self, address_class: Any) -> Any:
-        address = address_class(self.actor, self)
-        address.pool = self.pool
-        address.inbox = SteppedList()
-        address.turn = SteppedTurn()
-        return address
+        cell = address_class(self.actor, self)
+        cell.pool = self.pool
+        cell.inbox = SteppedList()
+        cell.run_token = SteppedTurn()
+        return cell
 
-    # what an address needs of its home
-    def bury(self, _address: Address, message: object, _reason: str) -> None:
+    # what a cell needs of its home
+    def to_dead_letters(self, _cell: Cell, message: object, _reason: str) -> None:
         self.dead.append(message)
 
-    def forget(self, _address: Address) -> None:
+    def forget(self, _cell: Cell) -> None:
         pass
 
-    def unregister(self, _address: Address) -> None:
+    def unregister(self, _cell: Cell) -> None:
         pass
 
-    def enter_urn(self, _address: Address) -> None:
+    def enter_urn(self, _cell: Cell) -> None:
         pass
 
     def _tell(self, message: str) -> None:
@@ -283,8 +283,8 @@ class Race:
         self.answers[name] = self.ref.stop(block=False)
 
     def _set_stopped(self, name: str) -> None:
-        self.address.mark_stopped()
-        self.address.wake_up()
+        self.cell.mark_stopped()
+        self.cell.wake_up()
 
     def _do(self, kind: str, name: str) -> None:
         ways: dict[str, Callable[[str], object]] = {
@@ -302,12 +302,12 @@ class Race:
 
     def _work(self) -> None:
         state = current.state
-        worker = SteppedWorker(self.pool, self.address)
+        worker = SteppedWorker(self.pool, self.cell)
         context = Context()
         try:
             context.run(worker._work, state, context)
         finally:
-            state.address = None
+            state.cell = None
 
     def scenario(self) -> Scenario:
         tasks: dict[str, Callable[[], object]] = {
@@ -316,17 +316,17 @@ class Race:
         }
         for number in range(self.workers):
             tasks[f"worker {number}"] = self._work
-        observe = partial(require_legal, self.address)
+        observe = partial(require_legal, self.cell)
         return Scenario(tasks, self._state, self._check, observe)
 
     def _state(self) -> Hashable:
-        address = self.address
+        cell = self.cell
         return (
-            tuple(map(_describe, address.inbox.content())),
-            tuple(map(_describe, address.backlog or ())),
-            len(address.turn.content()),
-            _queued.__get__(address),
-            (_stopped.__get__(address), _closed.__get__(address)),
+            tuple(map(_describe, cell.inbox.content())),
+            tuple(map(_describe, cell.backlog or ())),
+            len(cell.run_token.content()),
+            _queued.__get__(cell),
+            (_stopped.__get__(cell), _closed.__get__(cell)),
             (self.pool.hints, self.pool.senders),
             tuple(self.actor.handled),
             tuple(sorted(map(str, self.dead))),
@@ -335,9 +335,9 @@ class Race:
         )
 
     def _check(self) -> None:
-        assert not self.address.inbox.content(), "a message was left lying"
-        assert not self.address.backlog
-        assert _closed.__get__(self.address) == self.may_stop
+        assert not self.cell.inbox.content(), "a message was left lying"
+        assert not self.cell.backlog
+        assert _closed.__get__(self.cell) == self.may_stop
         for name, kind in self.senders.items():
             handled = self.actor.handled.count(name)
             if kind == "tell":
@@ -367,7 +367,7 @@ def stepped(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: SteppedLock() if current.state.worker is None else allocate_lock(),
     )
     # A run that is not worth finishing ends with an exception, which means no program's end.
-    monkeypatch.setattr(termination, "_stop_the_others", lambda _address: None)
+    monkeypatch.setattr(termination, "_stop_the_others", lambda _cell: None)
 
 
 SENDERS = [

@@ -18,10 +18,10 @@ from pykka._deadlock.wait_graph import place_of_actor, places_of_actors
 from pykka._util.gil import HAS_GIL
 from pykka._util.thread_state import current
 from pykka.runtimes.pool import dispatcher as dispatchers
-from pykka.runtimes.pool import monitor as lookout
+from pykka.runtimes.pool import monitor
 from pykka.runtimes.pool import worker as workers
-from pykka.runtimes.pool.cell import PooledAddress
-from pykka.runtimes.pool.monitor import Lookout
+from pykka.runtimes.pool.cell import PooledCell
+from pykka.runtimes.pool.monitor import Monitor
 from pykka.runtimes.pool.worker import Worker
 from pykka.supervision import ChildSpec, Supervisor
 
@@ -46,7 +46,7 @@ def dispatcher() -> Iterator[pykka.Dispatcher]:
     pool.call_for_help = lambda: None  # type: ignore[method-assign]
     yield dispatcher
     del pool.call_for_help
-    pool.lookout.is_asleep = True
+    pool.monitor.is_asleep = True
     if not pool.injected.empty():
         pool.call_for_help()
 
@@ -71,7 +71,7 @@ def test_what_another_worker_has_just_taken_from_the_own_queue_is_not_missed(
 ) -> None:
     seen: queue.SimpleQueue[str] = queue.SimpleQueue()
     ref = agents.start()
-    address: Any = ref._address
+    cell: Any = ref._cell
 
     class Robbed(deque[Any]):
         """Looks as if it held something, which is gone when it is to be taken."""
@@ -90,7 +90,7 @@ def test_what_another_worker_has_just_taken_from_the_own_queue_is_not_missed(
     assert seen.get(timeout=0) == "told"
     assert robbed.looks > 3
     assert not pool.workers
-    assert address.turn == [True]
+    assert cell.run_token == [True]
 
 
 def test_what_a_finaliser_sends_after_the_last_search_is_found_before_the_worker_sits(
@@ -107,7 +107,7 @@ def test_what_a_finaliser_sends_after_the_last_search_is_found_before_the_worker
             if not self.has_run:
                 self.has_run = True
                 ref.tell(lambda: (seen.put("told"), pool.share(None)))
-                assert list(self.local) == [ref._address]
+                assert list(self.local) == [ref._cell]
             return found
 
     work(Finalising(pool))
@@ -141,10 +141,10 @@ def test_an_actor_whose_failure_cannot_be_looked_at_ends_and_its_worker_goes_on(
     """As a defect of ours would have it."""
     ref, other = agents.start(), agents.start()
     seen: queue.SimpleQueue[str] = queue.SimpleQueue()
-    monkeypatch.setattr(workers, "fail_told", lambda _address, error: raise_it(error))
+    monkeypatch.setattr(workers, "fail_told", lambda _cell, error: raise_it(error))
     asked = ref.ask("behind", block=False)
-    address: Any = ref._address
-    address.inbox.insert(0, lambda: 1 / 0)
+    cell: Any = ref._cell
+    cell.inbox.insert(0, lambda: 1 / 0)
     other.tell(lambda: seen.put("told"))
     pool.share(None)
     work(Worker(pool))
@@ -173,15 +173,15 @@ def test_an_actor_that_is_to_go_on_before_its_worker_has_let_go_of_it_goes_on(
 ) -> None:
     """A fault has taken it down, and its supervisor is faster than the worker."""
     ref = supervised(pool, agents)
-    address: Any = ref._address
+    cell: Any = ref._cell
     seen: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    def fall(address: Any, error: BaseException) -> None:
-        really_fall(address, error)
-        wait_until(lambda: address.extras.signals, "the supervisor has decided")
+    def fall(cell: Any, error: BaseException) -> None:
+        really_fall(cell, error)
+        wait_until(lambda: cell.extension.system_queue, "the supervisor has decided")
 
     really_fall = workers.fall
-    monkeypatch.setattr(workers, "fail_told", lambda _address, error: raise_it(error))
+    monkeypatch.setattr(workers, "fail_told", lambda _cell, error: raise_it(error))
     monkeypatch.setattr(workers, "fall", fall)
     before = ref._actor
     ref.tell(lambda: 1 / 0)
@@ -190,24 +190,24 @@ def test_an_actor_that_is_to_go_on_before_its_worker_has_let_go_of_it_goes_on(
     work(Worker(pool))
     assert seen.get(timeout=0) == "next"
     assert ref._actor is not before
-    assert address.turn == [True]
-    assert not address.extras.parked
+    assert cell.run_token == [True]
+    assert not cell.extension.parked
 
 
 def restart_not_before(
-    parks: threading.Event, address: PooledAddress, patch: pytest.MonkeyPatch
+    parks: threading.Event, cell: PooledCell, patch: pytest.MonkeyPatch
 ) -> None:
     """Have the supervisor of an actor wait until a worker is about to let go of it.
 
     Before that, the worker itself would find that it is to be restarted, and not let go.
     """
 
-    def signal(there: PooledAddress, letter: Any) -> None:
-        assert there is not address or parks.wait(PATIENCE)
+    def signal(there: PooledCell, letter: Any) -> None:
+        assert there is not cell or parks.wait(PATIENCE)
         really_signal(there, letter)
 
-    really_signal = PooledAddress.signal
-    patch.setattr(PooledAddress, "signal", signal)
+    really_signal = PooledCell.signal
+    patch.setattr(PooledCell, "signal", signal)
 
 
 def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
@@ -215,7 +215,7 @@ def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
 ) -> None:
     """Its worker parks it, and its supervisor wakes it up before the worker looks once more."""
     ref = supervised(pool, agents)
-    address: Any = ref._address
+    cell: Any = ref._cell
     seen: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     class Parked(list[bool]):
@@ -223,19 +223,19 @@ def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
             super().append(token)
             parks.set()
             wait_until(lambda: not self, "the supervisor has taken the token")
-            turns.append(list(address.turn))
+            turns.append(list(cell.run_token))
 
     parks = threading.Event()
     turns: list[list[bool]] = []
-    address.need_extras().parked = Parked()
-    restart_not_before(parks, address, monkeypatch)
+    cell.need_extension().parked = Parked()
+    restart_not_before(parks, cell, monkeypatch)
     ref.tell(lambda: 1 / 0)
     ref.tell(lambda: seen.put("next"))
     ref.tell(lambda: pool.share(None))
     work(Worker(pool))
     assert seen.get(timeout=0) == "next"
     assert turns == [[True]]
-    assert address.turn == [True]
+    assert cell.run_token == [True]
 
 
 def test_the_turn_of_an_actor_that_is_down_stays_if_its_supervisor_is_faster(
@@ -243,7 +243,7 @@ def test_the_turn_of_an_actor_that_is_down_stays_if_its_supervisor_is_faster(
 ) -> None:
     """Its supervisor wakes it up before its worker has parked it; then the worker finds that."""
     ref = supervised(pool, agents)
-    address: Any = ref._address
+    cell: Any = ref._cell
     seen: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     class Parked(list[bool]):
@@ -261,14 +261,14 @@ def test_the_turn_of_an_actor_that_is_down_stays_if_its_supervisor_is_faster(
 
     parks, looked = threading.Event(), threading.Event()
     taken: list[str] = []
-    address.need_extras().parked = Parked()
-    restart_not_before(parks, address, monkeypatch)
+    cell.need_extension().parked = Parked()
+    restart_not_before(parks, cell, monkeypatch)
     ref.tell(lambda: 1 / 0)
     ref.tell(lambda: seen.put(threading.current_thread().name))
     ref.tell(lambda: pool.share(None))
     work(Worker(pool))
     assert taken == [seen.get(timeout=0)]  # by the worker
-    assert address.turn == [True]
+    assert cell.run_token == [True]
 
 
 @pytest.mark.skipif(not HAS_GIL, reason="frames of other threads cannot be read")
@@ -278,7 +278,7 @@ def test_who_only_looks_whether_an_actor_is_free_is_not_taken_for_who_runs_it(
 ) -> None:
     """It is in code that is not the library's, and the thread that it is on is the younger one."""
     ref = agents.start()
-    address: Any = ref._address
+    cell: Any = ref._cell
     hangs, looks, go_on = threading.Event(), threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -289,25 +289,25 @@ def test_who_only_looks_whether_an_actor_is_free_is_not_taken_for_who_runs_it(
         looks.set()
         assert go_on.wait(PATIENCE)
 
-    def write(there: PooledAddress, is_queued: bool) -> None:
+    def write(there: PooledCell, is_queued: bool) -> None:
         look()
         queued.__set__(there, is_queued)
 
-    queued: Any = PooledAddress.queued
+    queued: Any = PooledCell.queued
     ref.tell(hang)
     with ThreadPoolExecutor(2) as threads:
         ended = [threads.submit(work, Worker(pool))]
         assert hangs.wait(PATIENCE)
         with monkeypatch.context() as patch:
             if sees_to == "a hint":
-                pool.inject(address)
-                patch.setattr(PooledAddress, "queued", property(queued.__get__, write))
+                pool.inject(cell)
+                patch.setattr(PooledCell, "queued", property(queued.__get__, write))
                 ended.append(threads.submit(work, Worker(pool)))
             else:
                 patch.setattr(pykka.ActorRef, "ask", lambda *_args, **_kwargs: look())
                 ended.append(threads.submit(ref.ask, "message"))
             assert looks.wait(PATIENCE)
-            place = place_of_actor(address)
+            place = place_of_actor(cell)
             places = places_of_actors()
             go_on.set()
             if sees_to == "a message":
@@ -318,7 +318,7 @@ def test_who_only_looks_whether_an_actor_is_free_is_not_taken_for_who_runs_it(
             each.result(PATIENCE)
     assert place is not None
     assert place.function == "hang"
-    assert places == {address: place}
+    assert places == {cell: place}
 
 
 def test_a_worker_with_a_defect_leaves_and_says_so(
@@ -359,7 +359,7 @@ def test_a_thread_for_which_the_stack_is_too_full_is_asked_for_by_the_next_send(
     with monkeypatch.context() as patch:
         patch.setattr(workers, "start_new_thread", refuse)
         with pytest.raises(RecursionError):
-            dispatcher._pool.inject(ref._address)  # type: ignore[arg-type]
+            dispatcher._pool.inject(ref._cell)  # type: ignore[arg-type]
     assert not dispatcher._pool.is_starting
     agents_of(dispatcher).start().tell(lambda: seen.put("told"))
     assert seen.get(timeout=PATIENCE) == "told"
@@ -367,7 +367,7 @@ def test_a_thread_for_which_the_stack_is_too_full_is_asked_for_by_the_next_send(
 
 def test_who_comes_from_the_bench_wakes_the_lookout(pool: workers.Pool) -> None:
     woken: queue.SimpleQueue[None] = queue.SimpleQueue()
-    pool.lookout.wake = lambda: woken.put(None)  # type: ignore[method-assign]
+    pool.monitor.wake = lambda: woken.put(None)  # type: ignore[method-assign]
     worker, others = Worker(pool), [Worker(pool) for _ in range(2)]
     pool.most = 3
     pool.at_once = 1
@@ -377,7 +377,7 @@ def test_who_comes_from_the_bench_wakes_the_lookout(pool: workers.Pool) -> None:
     thread.start()
     woken.get(timeout=PATIENCE)  # by the thread, when it began
     wait_until(lambda: pool.benched == 1, "it sits on the bench")
-    pool.lookout.is_asleep = True
+    pool.monitor.is_asleep = True
     del pool.workers[:2]
     pool.share(None)
     pool.clear_the_bench()
@@ -396,11 +396,11 @@ def test_a_lookout_that_is_needed_where_the_stack_is_full_is_started_by_another_
 ) -> None:
     dispatcher = pykka.Dispatcher("pykka-watched")
     started: list[Callable[[], None]] = []
-    monkeypatch.setattr(lookout, "has_room", lambda: False)
+    monkeypatch.setattr(monitor, "has_room", lambda: False)
     monkeypatch.setattr(
-        lookout, "start_new_thread", lambda function, _args: started.append(function)
+        monitor, "start_new_thread", lambda function, _args: started.append(function)
     )
-    watch = dispatcher._pool.lookout
+    watch = dispatcher._pool.monitor
     watch.wake()
     watch.wake()  # it has been asked for
     assert started == [watch._start]
@@ -410,7 +410,7 @@ def test_a_lookout_that_is_needed_where_the_stack_is_full_is_started_by_another_
 def test_a_lookout_does_not_take_an_old_ring_for_a_new_one_nor_miss_a_late_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    watch = Lookout(pykka.Dispatcher("pykka-watched")._pool)
+    watch = Monitor(pykka.Dispatcher("pykka-watched")._pool)
     watch._is_running = True  # this thread is it
 
     class Bell:

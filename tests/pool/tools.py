@@ -71,13 +71,13 @@ def no_workers(dispatcher: pykka.Dispatcher) -> Iterator[None]:
         yield
     finally:
         del pool.inject
-    for address in waiting:
-        pool.inject(address)
+    for cell in waiting:
+        pool.inject(cell)
 
 
 def no_lookout(dispatcher: pykka.Dispatcher) -> None:
     """Take the look-out away from a dispatcher, so that a test sees what happens without."""
-    dispatcher._pool.lookout.is_asleep = False  # so nobody wakes it
+    dispatcher._pool.monitor.is_asleep = False  # so nobody wakes it
 
 
 def run_program(

@@ -425,7 +425,7 @@ def dead_letters_and_subscribers(n: int, measure: Measure) -> None:
             dead_letters.subscribe(subscriber)
             system.dead_letters.subscribe(subscriber)
             assert dead_letters.statistics().suppressed >= 0
-        system.bury(system.start(Worker)._address, "hello", "for a test")
+        system.to_dead_letters(system.start(Worker)._cell, "hello", "for a test")
         assert len(got) == n
         for subscriber in subscribers:
             dead_letters.unsubscribe(subscriber)

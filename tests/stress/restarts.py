@@ -12,7 +12,7 @@ from typing import Any
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._cell.cell import Address
+from pykka._cell.cell import Cell
 from pykka.resilience._backoff import Backoff
 from pykka.supervision import ChildSpec, Supervisor
 from pykka.timers import ManualClock
@@ -101,13 +101,13 @@ class Trial:
         self.clock._compact()  # up to 64 cancelled alarms may lie there, with what they hold
         wait_until(self._is_clean, "only one instance is left, and no message")
         objects = gc.get_objects()
-        addresses = [each for each in objects if isinstance(each, Address)]
+        cells = [each for each in objects if isinstance(each, Cell)]
         return {
             "threads": threading.active_count(),
             "alarms": self.clock.pending,
             "scheduled": len(self.clock._heap),
             "instances": len(self.instances),
-            "addresses": sum(getattr(each, "home", None) is self.system for each in addresses),
+            "cells": sum(getattr(each, "services", None) is self.system for each in cells),
             "actors": len(self.system.get_all()),
             "timers": len(self.ref.timers()),
             "objects": len(objects),
@@ -118,7 +118,7 @@ class Trial:
         # Without the GIL, the thread that made an object must run for it to be freed.
         self.ref.ask("hello", timeout=PATIENCE)
         gc.collect()
-        waiting = self.ref._address.count() + self.supervisor._address.count()
+        waiting = self.ref._cell.count() + self.supervisor._cell.count()
         return len(self.instances) == 1 and waiting == 0
 
     def end(self) -> None:
@@ -147,7 +147,7 @@ def check_flat(before: dict[str, int], after: dict[str, int], restarts: int) -> 
     assert after["alarms"] == before["alarms"]
     assert after["scheduled"] == before["scheduled"]
     assert after["instances"] == before["instances"] == 1
-    assert after["addresses"] <= 8, "workers remember whom they have run last"
+    assert after["cells"] <= 8, "workers remember whom they have run last"
     assert after["actors"] == before["actors"] == 3
     assert after["timers"] == before["timers"] == 1
     assert after["objects"] - before["objects"] < max(300, restarts / 10), (before, after)

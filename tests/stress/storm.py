@@ -97,7 +97,7 @@ class Storm:
 
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-5)
-        dead_letters.subscribe(self._bury)
+        dead_letters.subscribe(self._reject)
         try:
             blowers = [
                 threading.Thread(target=blow, args=(self._chance.randrange(2**32),))
@@ -112,7 +112,7 @@ class Storm:
             wait_until(self._is_calm, "all tells have a fate")
         finally:
             sys.setswitchinterval(interval)
-            dead_letters.unsubscribe(self._bury)
+            dead_letters.unsubscribe(self._reject)
         return self.books
 
     def step(self, chance: random.Random, hops: int) -> None:
@@ -163,7 +163,7 @@ class Storm:
         with _lock:
             setattr(self.books, fate, getattr(self.books, fate) + 1)
 
-    def _bury(self, letter: DeadLetter) -> None:
+    def _reject(self, letter: DeadLetter) -> None:
         kind, identity, _hops, _seed = letter.message
         assert kind == "tell"
         self.books.dead.append(identity)

@@ -62,7 +62,7 @@ class Books:
         self.failed = bytearray(messages)
         self.is_ask = bytearray(messages)
 
-    def bury(self, letter: DeadLetter) -> None:
+    def to_dead_letters(self, letter: DeadLetter) -> None:
         """Enter a dead letter."""
         self.dead[letter.message[0]] += 1
 
@@ -99,7 +99,7 @@ class Pool:
         self.seed = seed
         self.books = Books(messages)
         self.system = pykka.ActorSystem()
-        self.system.dead_letters.subscribe(self.books.bury)
+        self.system.dead_letters.subscribe(self.books.to_dead_letters)
         worker = type("Worker", (Worker, runtime), {})
         specs = [ChildSpec(number, worker, [self.books]) for number in range(workers)]
         self.supervisor = self.system.start(Supervisor, specs, max_restarts=10**9, within=0.001)

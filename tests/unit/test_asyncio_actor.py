@@ -362,7 +362,7 @@ def test_an_actor_that_never_began_ends_without_hooks() -> None:
     async def main() -> Any:
         ref = Agent.start()
         notes, future = notes_of(ref), ref.ask("message", block=False)
-        task = ref._address.task
+        task = ref._cell.task
         task.cancel()  # before its first step
         await asyncio.wait([task])
         await asyncio.sleep(0)
@@ -933,7 +933,7 @@ def _race(  # noqa: C901 (it is long, and simple)
                 if ending == "stop":
                     ref.stop(block=False)
                 elif ending == "cancel":
-                    ref._address.cancel()
+                    ref._cell.cancel()
                 else:
                     tell((ending, count, number))
 
@@ -943,7 +943,7 @@ def _race(  # noqa: C901 (it is long, and simple)
     for thread in threads:
         thread.join()
     ended: pykka.ThreadingFuture[None] = pykka.ThreadingFuture()
-    ref._address.answer_when_ended(ended, answer=None)
+    ref._cell.answer_when_ended(ended, answer=None)
     ended.get(timeout=PATIENCE)
     fates = Counter(handled)
     for message in told:

@@ -267,7 +267,7 @@ def test_a_second_cancellation_at_the_same_time_does_not_strike_the_stop_hook() 
         ref.tell(swallow)
         while not notes:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
-        task: Any = ref._address.task
+        task: Any = ref._cell.task
         task.cancel()
         task.cancel()
         await ref.when_terminated()
@@ -291,7 +291,7 @@ def test_a_cancellation_that_strikes_a_failed_instance_is_the_end_of_the_actor(l
         child = await office.get_child("a")
         child.tell(lambda _agent: fail_soon())
         await entered.wait()
-        child._address.task.cancel()
+        child._cell.task.cancel()
         reason = await child.when_terminated()
         while (other := await office.get_child("a")) is None:
             pass

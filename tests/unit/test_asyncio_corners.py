@@ -65,8 +65,8 @@ def test_a_message_is_handled_although_the_senders_stack_was_full_right_after_it
 
     ref = Receiver.start()
     ref.ask("before", timeout=PATIENCE)
-    inbox: Any = ref._address.inbox.queue  # type: ignore[attr-defined]
-    wait_until(lambda: ref._address.inbox.sleeper is not None, "it sleeps")  # type: ignore[attr-defined]
+    inbox: Any = ref._cell.inbox.queue  # type: ignore[attr-defined]
+    wait_until(lambda: ref._cell.inbox.sleeper is not None, "it sleeps")  # type: ignore[attr-defined]
     inbox.is_full = True
     with pytest.raises(RecursionError):
         ref.tell("message")
@@ -87,7 +87,7 @@ def test_whoever_finds_the_loop_closed_first_has_its_actors_end(way: str, log: L
         return refs
 
     ref, other = loop.run_until_complete(begin())
-    assert ref._address.inbox.sleeper is not None  # type: ignore[attr-defined]
+    assert ref._cell.inbox.sleeper is not None  # type: ignore[attr-defined]
     type(loop).close(loop)
     assert ref.is_alive()
     if way == "tell":
@@ -120,7 +120,7 @@ def test_what_a_living_loop_raises_goes_to_the_killer(monkeypatch: pytest.Monkey
         patch.setattr(loop, "call_soon_threadsafe", refuse)
         with pytest.raises(RecursionError):
             ref.kill(block=False)
-    assert ref._address.loop is loop  # type: ignore[attr-defined]
+    assert ref._cell.loop is loop  # type: ignore[attr-defined]
     ref.kill(block=False)
     assert ref.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
 
@@ -129,7 +129,7 @@ def test_an_actor_that_is_killed_before_it_is_started_has_no_loop_to_tell() -> N
     actor = Agent()
     killed = actor.actor_ref.kill(block=False)
     assert not actor.actor_ref.is_alive()
-    assert actor._pykka_address.loop is None  # type: ignore[attr-defined]
+    assert actor._pykka_cell.loop is None  # type: ignore[attr-defined]
     del killed
 
 
@@ -161,7 +161,7 @@ def test_an_actor_ends_although_the_last_steps_of_its_life_were_struck(
     class Struck(BaseException):
         pass
 
-    def strike(_address: object) -> None:
+    def strike(_cell: object) -> None:
         raise Struck
 
     async def main() -> Any:
@@ -222,7 +222,7 @@ def test_an_actor_that_is_down_when_its_loop_is_closed_is_not_restarted(
     supervisor = system.start(Supervisor, [spec])
     child = supervisor.proxy().get_child("a").get(timeout=PATIENCE)
     child.tell(ValueError("no"))
-    wait_until(lambda: child._address.extras.down and clock.pending, "it is down")
+    wait_until(lambda: child._cell.extension.down and clock.pending, "it is down")
     loop.call_soon_threadsafe(loop.stop)
     thread.join(PATIENCE)
     loop.close()
@@ -236,15 +236,15 @@ def test_what_comes_of_a_message_when_the_actor_has_ended_is_dropped(log: Log) -
     """Its handler goes on when it is abandoned, or when its loop is closed under it."""
     ref = Agent.start()
     ref.ask("hello", timeout=PATIENCE)
-    address: Any = ref._address
+    cell: Any = ref._cell
     ref.stop(timeout=PATIENCE)
-    wait_until(lambda: address.actor is None, "it has ended to the last")
+    wait_until(lambda: cell.actor is None, "it has ended to the last")
     reason = ref.when_terminated().get(timeout=0)
     log.records.clear()
-    invoke.end_of_message(address, "late", None)
-    invoke.end_of_message(address, None, ValueError("late"))
-    termination.fall(address, ValueError("late"))
-    termination.evict(address)
+    invoke.end_of_message(cell, "late", None)
+    invoke.end_of_message(cell, None, ValueError("late"))
+    termination.fall(cell, ValueError("late"))
+    termination.terminate_without_hooks(cell)
     assert log.records == []
     assert ref.when_terminated().get(timeout=0) == reason
 
@@ -293,10 +293,10 @@ def test_at_the_end_the_shared_loop_waits_for_the_last_hook_of_those_who_end_alr
         def on_stop(self) -> None:
             notes.append("quick")
 
-    def open_and_wait(address: Any) -> Any:
+    def open_and_wait(cell: Any) -> Any:
         """All have been asked to stop, and those that do have done so."""
         gate.open()
-        return end_of(address)
+        return end_of(cell)
 
     monkeypatch.setattr(loops, "end_of", open_and_wait)
     Slow.options(loop=shared.loop).start().stop(block=False)
@@ -314,7 +314,7 @@ def test_in_a_child_process_the_shared_loop_runs_on_until_the_actor_has_ended_th
     ref = Agent.options(loop=shared.loop).start()
 
     def fork(agent: Any) -> str:
-        shared.end_after(agent._pykka_address.task)
+        shared.end_after(agent._pykka_cell.task)
         return "forked"
 
     try:

@@ -212,7 +212,7 @@ def test_a_kill_that_comes_while_the_first_one_is_carried_out_strikes_nothing(
     first = ref.kill(block=False)
     reached(notes, "finally")
     second = ref.kill(block=False)
-    loop: Any = ref._address.loop  # type: ignore[attr-defined]
+    loop: Any = ref._cell.loop  # type: ignore[attr-defined]
     loop.call_soon_threadsafe(go_on.set)
     assert first.get(timeout=PATIENCE) is True
     assert second.get(timeout=PATIENCE) is True
@@ -248,7 +248,7 @@ def test_a_handler_that_swallows_the_cancellation_is_abandoned_at_the_deadline(
     with pytest.raises(pykka.ActorDeadError, match="was abandoned"):
         asked.get(timeout=PATIENCE)
     go_on.set()
-    task: Any = ref._address.task
+    task: Any = ref._cell.task
     wait_until(task.done, "the task ends")
 
 
@@ -301,7 +301,7 @@ def test_a_killed_parent_has_its_children_stop_and_interrupts_them_at_the_deadli
     reached(notes, "on_receive")
     [child] = parent.proxy().children().get(timeout=PATIENCE)
     killed = parent.kill(deadline=1, block=False)
-    wait_until(lambda: child._address.stoppers, "the parent waits for its child")
+    wait_until(lambda: child._cell.termination_waiters, "the parent waits for its child")
     clock.advance(1)
     assert killed.get(timeout=PATIENCE) is True
     assert notes == ["on_start", "on_receive", "on_receive cancelled", "on_stop", "on_stop"]

@@ -11,7 +11,7 @@ from tests.leaks import PATIENCE, wait_until
 
 import pykka
 from pykka.routing import RoundRobin
-from pykka.runtimes.asyncio.cell import AsyncioAddress
+from pykka.runtimes.asyncio.cell import AsyncioCell
 from pykka.runtimes.asyncio.loop import shared_loop
 from pykka.supervision import ChildSpec, DynamicSupervisor, Supervisor
 
@@ -88,8 +88,8 @@ def test_many_threads_may_be_the_first_to_say_a_loop(
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
-    assert len({ref._address.house for ref in refs}) == 1
-    assert set(refs[0]._address.house.residents) == {ref._address for ref in refs}
+    assert len({ref._cell.loop_actors for ref in refs}) == 1
+    assert set(refs[0]._cell.loop_actors.residents) == {ref._cell for ref in refs}
 
 
 def test_what_is_no_loop_is_refused() -> None:
@@ -376,15 +376,15 @@ def test_a_child_whose_loop_begins_to_run_in_the_middle_is_waited_for(
     """Its start hook is through between the look whether the loop runs, and the next step."""
     began = threading.Event()
 
-    def is_idle(address: Any) -> bool:
+    def is_idle(cell: Any) -> bool:
         if not began.is_set():
             began.set()
             idle_loop.run_until_complete(asyncio.sleep(0.001))
-            while address.actor is not None and not address.extras.supervision._started.done():
+            while cell.actor is not None and not cell.extension.supervision._started.done():
                 idle_loop.run_until_complete(asyncio.sleep(0.001))
         return True
 
-    monkeypatch.setattr(AsyncioAddress, "has_idle_loop", property(is_idle))
+    monkeypatch.setattr(AsyncioCell, "has_idle_loop", property(is_idle))
     spec = ChildSpec("a", Reader if comes_up else Broken)
     start = Supervisor.options(loop=idle_loop).start
     if not comes_up:

@@ -1,4 +1,4 @@
-"""What is said of an actor before it is started is for that actor, and it has one address."""
+"""What is said of an actor before it is started is for that actor, and it has one cell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka._cell.spawn_options import Birth
+from pykka._cell.spawn_options import SpawnOptions
 from pykka._envelope import Envelope
 from pykka._lifecycle import restart
 from pykka._util.thread_state import current
@@ -99,8 +99,8 @@ class Parent(pykka.ThreadingActor):
 
 
 def parent_of(ref: Any) -> Any:
-    extras = ref._address.extras
-    return None if extras is None else extras.parent
+    extension = ref._cell.extension
+    return None if extension is None else extension.parent
 
 
 def require_nothing_of(others: list[Any]) -> None:
@@ -108,7 +108,7 @@ def require_nothing_of(others: list[Any]) -> None:
     for other in others:
         assert other.name is None
         assert parent_of(other) is None
-        assert other._address.extras is None or other._address.extras.supervision is None
+        assert other._cell.extension is None or other._cell.extension.supervision is None
         other.stop(block=False)
 
 
@@ -124,9 +124,9 @@ def test_the_name_and_the_inbox_are_those_of_the_actor_that_is_started(
     assert made == ref
     assert ref.name == NAME
     assert pykka.ActorRegistry.get_by_name(NAME) == ref
-    assert ref._address.policy.statistics().capacity == 7
+    assert ref._cell.policy.statistics().capacity == 7
     require_nothing_of(others)
-    assert current.state.birth is None
+    assert current.state.spawn_options is None
 
 
 @pytest.mark.thinned(2)
@@ -147,7 +147,7 @@ def test_a_parent_gets_the_child_that_it_starts(outer: Any, how: str) -> None:
     ref = parent.proxy().start_it(outer.options(name=NAME), how).get(timeout=PATIENCE)
     _made, others = outer.made.get(timeout=PATIENCE)
 
-    assert parent_of(ref) is parent._address
+    assert parent_of(ref) is parent._cell
     assert ref.name == NAME
     require_nothing_of(others)
     assert parent.stop(timeout=PATIENCE)
@@ -174,7 +174,7 @@ def test_a_supervisor_gets_its_child_also_after_a_restart(
 ) -> None:
     boss = Supervisor.start([spec(outer, how)])
     ref, others = outer.made.get(timeout=PATIENCE)
-    assert parent_of(ref) is boss._address
+    assert parent_of(ref) is boss._cell
     assert ref.name == (NAME if spec is by_options else None)
     require_nothing_of(others)
 
@@ -230,29 +230,29 @@ class FailsToMake:
     def make(self) -> Any:
         raise ValueError("nothing to make it of")
 
-    def went_down(self, address: Any, reason: object) -> None:
+    def went_down(self, cell: Any, reason: object) -> None:
         pass
 
-    def ended(self, address: Any, reason: object) -> None:
+    def ended(self, cell: Any, reason: object) -> None:
         pass
 
 
 @pytest.mark.usefixtures("log")
 def test_a_restart_on_a_thread_that_is_lent_puts_back_what_lay_there() -> None:
     """The thread may be in the middle of the constructor of another actor."""
-    mine = Birth(Outer, name=NAME)
-    address = pykka.PooledActor().actor_ref._address
-    extras: Any = address.need_extras()
-    extras.supervision = FailsToMake()
-    extras.down = True
+    mine = SpawnOptions(Outer, name=NAME)
+    cell = pykka.PooledActor().actor_ref._cell
+    extension: Any = cell.need_extension()
+    extension.supervision = FailsToMake()
+    extension.down = True
     state = current.state
-    state.birth = mine
+    state.spawn_options = mine
     try:
-        restart._on_restart(address, Envelope(None))
-        assert state.birth is mine
+        restart._on_restart(cell, Envelope(None))
+        assert state.spawn_options is mine
     finally:
-        state.birth = None
-        address.close()
+        state.spawn_options = None
+        cell.close()
 
 
 def test_a_start_of_a_program_s_own_may_start_another_class(runtime: Runtime) -> None:
@@ -269,7 +269,7 @@ def test_a_start_of_a_program_s_own_may_start_another_class(runtime: Runtime) ->
     require_nothing_of(other)
 
 
-# --- one address --------------------------------------------------------------------------------
+# --- one cell --------------------------------------------------------------------------------
 
 
 class Recorded(pykka.Actor):
@@ -327,8 +327,8 @@ def test_to_call_our_constructor_twice_changes_nothing(runtime: Runtime, make: A
     assert ref.proxy().refs.get(timeout=PATIENCE) == [ref, ref]
     assert ref.name == NAME
     assert ref.system is system
-    assert ref._address.policy.statistics().capacity == 7
-    assert parent_of(ref) is parent._address
+    assert ref._cell.policy.statistics().capacity == 7
+    assert parent_of(ref) is parent._cell
     assert parent.stop(timeout=PATIENCE)
     assert not ref.is_alive()
     system.shutdown()
@@ -342,7 +342,7 @@ def test_a_supervised_actor_that_calls_it_twice_starts_and_restarts(
     assert boss.proxy().count_children().get(timeout=PATIENCE).active == 1
     child = pykka.ActorRegistry.get_by_name(NAME)
     assert child is not None
-    assert parent_of(child) is boss._address
+    assert parent_of(child) is boss._cell
 
     child.tell("fail")
     assert child.ask("up again", timeout=PATIENCE) == "up again"

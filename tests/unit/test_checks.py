@@ -20,7 +20,7 @@ SITE = f"""
 INHERIT: {ROOT}/mkdocs.yml
 docs_dir: pages
 site_dir: site
-nav: [Home: index.md]
+nav: [SystemServices: index.md]
 """
 PAGE = "# A page\n\nSee [`Timer`][pykka.{}].\n\n::: pykka.Timer\n"
 

@@ -104,14 +104,14 @@ def test_an_alarm_may_fork(clock: str) -> None:
         clock = {clock}
         codes = []
         forked = []
-        let_go, dropped = threading.Event(), threading.Event()
+        release, dropped = threading.Event(), threading.Event()
 
         def leave():
             dropped.wait(PATIENCE)
             os._exit(0)
 
         def fork():
-            let_go.wait(PATIENCE)
+            release.wait(PATIENCE)
             pid = os.fork()
             if pid == 0:
                 forked.append(True)
@@ -134,7 +134,7 @@ def test_an_alarm_may_fork(clock: str) -> None:
             clock.schedule(clock.now(), alarm)
         last = all[-1].rung
         del all, alarm  # or they would be kept in the child by this thread, which is not there
-        let_go.set()
+        release.set()
         if clock.__class__ is ManualClock:
             clock.advance(1)
             if forked:

@@ -17,7 +17,7 @@ from tests.unit.clocks import Prompt
 
 import pykka
 from pykka import routing
-from pykka._cell import cell
+from pykka._cell import cell as cell_module
 from pykka._lifecycle import kill as _killing
 from pykka._util.locks import Bell
 from pykka.inboxes import Bounded, Priority
@@ -284,9 +284,9 @@ def shutdown_that_has_to_kill(hold: Hold) -> None:
             system.shutdown(timeout=0.001)
 
     thread = threading.Thread(target=shut_down)
-    wait_until(lambda: ref._address.handling is not None, "it is handled")
+    wait_until(lambda: ref._cell.handling is not None, "it is handled")
     thread.start()
-    wait_until(lambda: system.everybody() == [] or ref._address.stopped, "the time is over")
+    wait_until(lambda: system.everybody() == [] or ref._cell.stopped, "the time is over")
     hold.arrived.set()
     hold.may_go_on.set()
     thread.join(PATIENCE)
@@ -363,7 +363,7 @@ SCHEDULED = {
     ("timers/_timer.py", "tell_later", "timer"),
     ("routing/_race.py", "Alarm.set", "self"),
     ("routing/_routed_timer.py", "RoutedTimer.begin", "self"),
-    ("supervision/_restarter.py", "Family._wait", "plan"),
+    ("supervision/_restarter.py", "Restarter._wait", "plan"),
 }
 """Every place where an alarm is handed to a clock: the file, the function, the alarm."""
 
@@ -506,7 +506,7 @@ def test_a_wait_on_the_clocks_thread_is_noticed(
 def test_an_inbox_of_the_users_on_the_clocks_thread_is_noticed(
     hold: Hold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cell.Address, "line_of_ticks", lambda _self: None)
+    monkeypatch.setattr(cell_module.Cell, "line_of_ticks", lambda _self: None)
     hold.waits = False
     assert "OwnInbox.put" in str(found_on_the_clock(lambda: inbox_of_ones_own(hold)))
 
@@ -520,16 +520,16 @@ def test_a_log_record_on_the_clocks_thread_is_noticed(
 
 
 def test_a_tick_to_an_actor_that_has_just_ended_buries_elsewhere(hold: Hold) -> None:
-    """The clock's thread finds the address closed, and with it a message of somebody else's."""
+    """The clock's thread finds the cell closed, and with it a message of somebody else's."""
     system = pykka.ActorSystem.default()
     buried = threading.Event()
     ref = Other.start(threading.Event())
-    address = ref._address
+    cell = ref._cell
     timer = ref.tell_after(0.001, "tick")
     ref.stop()
     timer.is_cancelled = False  # as if the clock had looked a moment ago
     system.dead_letters.subscribe(lambda _letter: buried.set())
-    address.inbox.put(cell.Envelope("left behind"))
+    cell.inbox.put(cell_module.Envelope("left behind"))
     default_clock.schedule(default_clock.now(), timer)
     assert buried.wait(PATIENCE)
 

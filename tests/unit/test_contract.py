@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import RUNTIMES, TOY
 
 import pykka
-from pykka._cell.cell import Address
+from pykka._cell.cell import Cell
 from pykka.runtimes import _contract
 from pykka.runtimes._contract import RuntimeActor, RuntimeCell
 
@@ -45,7 +45,7 @@ def undeclared(cell_class: type[Any]) -> set[str]:
 
 
 def cell_class_of(runtime: Runtime) -> type[Any]:
-    found: type[Any] = runtime.actor_class._pykka_address_class
+    found: type[Any] = runtime.actor_class._pykka_cell_class
     return found
 
 
@@ -60,7 +60,7 @@ def test_what_a_cell_overrides_is_declared(runtime: Runtime) -> None:
 
 
 def test_an_override_that_is_not_declared_is_found() -> None:
-    class Sly(pykka.ThreadingActor._pykka_address_class):  # type: ignore[misc]
+    class Sly(pykka.ThreadingActor._pykka_cell_class):  # type: ignore[misc]
         __slots__ = ("extra", "stopped")
 
         def mark_stopped(self) -> None: ...
@@ -82,9 +82,7 @@ def test_nothing_is_declared_that_no_runtime_overrides() -> None:
 def test_what_is_declared_costs_nothing() -> None:
     """The members are those of the base class themselves, and not functions that call them."""
     declared = set(vars(RuntimeCell)) - MADE_BY_PYTHON
-    assert {
-        name for name in declared if vars(RuntimeCell)[name] is not vars(Address)[name]
-    } == set()
+    assert {name for name in declared if vars(RuntimeCell)[name] is not vars(Cell)[name]} == set()
 
 
 @EACH

@@ -178,7 +178,7 @@ def test_it_comes_out_of_the_loop_if_it_strikes_where_it_is_asked_what_is_a_cras
     async def main() -> None:
         ref = Talker.start()
         await ref.ask("hello", block=False)
-        ref._address.actor_class = Secretive("Odd", (), {})  # type: ignore[assignment]
+        ref._cell.actor_class = Secretive("Odd", (), {})  # type: ignore[assignment]
         futures.append(ref.ask(ValueError("no"), block=False))
         await asyncio.sleep(PATIENCE)
 
@@ -202,7 +202,7 @@ def test_it_comes_out_of_the_loop_if_it_strikes_who_is_told_of_the_end() -> None
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(main())
     assert refs[0].when_terminated().get(timeout=0) == pykka.Stopped()
-    assert refs[0]._address.actor is None
+    assert refs[0]._cell.actor is None
 
 
 # --- waiters that fail otherwise ----------------------------------------------------------------

@@ -98,9 +98,7 @@ class _Awaits:
 
 def timers(ref: pykka.ActorRef[Any]) -> int:
     """How many timers of an actor there are."""
-    return sum(
-        type(each) is pykka.Timer and each._address is ref._address for each in gc.get_objects()
-    )
+    return sum(type(each) is pykka.Timer and each._cell is ref._cell for each in gc.get_objects())
 
 
 @pytest.mark.thinned

@@ -249,7 +249,7 @@ def bury(system: pykka.ActorSystem, message: object) -> pykka.ActorRef[Any]:
     """Have a message become a dead letter."""
     ref = system.start(Sink)
     ref.stop()
-    system.bury(ref._address, message, "died")
+    system.to_dead_letters(ref._cell, message, "died")
     return ref
 
 

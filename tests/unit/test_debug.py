@@ -349,7 +349,7 @@ def circle(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[pykka.ActorRef[Any]
     until(lambda graph: len(graph.waiting) == 3)
     yield refs
     for ref in refs:
-        wait: Any = ref._address.waiting
+        wait: Any = ref._cell.waiting
         with contextlib.suppress(pykka.FutureAlreadySetError):
             wait.future.set("freed")
 

@@ -104,7 +104,7 @@ def test_what_a_deep_tell_has_sent_is_handled_without_another_one(frames: int) -
     if not with_room_for(frames, lambda: ref.tell("deep")) and frames == 1:
         ref.tell("not deep")  # where there is no room for any call at all, it is the next one
         return
-    if frames > 2 or ref._address.inbox.queue.qsize():
+    if frames > 2 or ref._cell.inbox.queue.qsize():
         assert handled.wait(PATIENCE)
 
 
@@ -204,7 +204,7 @@ def test_a_loop_that_raises_and_is_not_closed_loses_no_actor(
 ) -> None:
     other, ref = Counter.start(), Counter.start()
     assert (other.ask("are you there?"), ref.ask("are you there?")) == (1, 1)
-    loop: Any = ref._address.loop  # type: ignore[attr-defined]
+    loop: Any = ref._cell.loop  # type: ignore[attr-defined]
     call_soon_threadsafe = loop.call_soon_threadsafe
     errors = [error("on purpose")]
 

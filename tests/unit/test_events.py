@@ -295,11 +295,11 @@ def test_a_dead_actor_is_forgotten_by_the_publication_that_finds_it(bus: EventBu
     for each in (ref, other):
         bus.subscribe(Event, each)
         bus.subscribe(Left, each)
-    ref._address.mark_stopped()  # it has not come to its end
+    ref._cell.mark_stopped()  # it has not come to its end
     assert bus.subscribers(Event) == [ref, other]
     assert bus.publish(Event()) == 1
     assert bus.subscribers(Event) == bus.subscribers(Left) == [other]
-    ref._address.wake_up()
+    ref._cell.wake_up()
 
 
 def test_an_actor_that_has_ended_is_forgotten_by_every_bus(bus: EventBus) -> None:
@@ -321,10 +321,10 @@ def test_a_dead_actor_does_not_get_in(bus: EventBus) -> None:
 
 def test_an_actor_can_be_forgotten(bus: EventBus) -> None:
     ref = Recorder.start()
-    bus.forget(ref._address)
+    bus.forget(ref._cell)
     bus.subscribe(Event, ref)
     bus.subscribe(Left, ref)
-    bus.forget(ref._address)
+    bus.forget(ref._cell)
     assert not bus.has_subscribers(Left)
 
 
@@ -336,11 +336,11 @@ def test_nothing_of_an_actor_stays_that_ends_while_it_subscribes(
         ref = Recorder.start()
 
         def end(ref: pykka.ActorRef[Any] = ref) -> None:
-            ref._address.mark_stopped()
-            bus.forget(ref._address)
+            ref._cell.mark_stopped()
+            bus.forget(ref._cell)
 
         run_together(functools.partial(bus.subscribe, Event, ref), end)
-        ref._address.wake_up()
+        ref._cell.wake_up()
         assert not bus.has_subscribers(Event)
 
 

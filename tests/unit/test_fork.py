@@ -73,7 +73,7 @@ def test_in_the_child_inherited_actors_are_dead_and_new_ones_live() -> None:
 
 def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
     run(f"""
-    from pykka._cell import cell
+    from pykka._cell import cell as cell_module
     from pykka._cell import inbox
     from pykka._deadlock import wait_graph
     from pykka import dead_letters
@@ -81,7 +81,8 @@ def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
 
     held, may_end = threading.Event(), threading.Event()
     def hold():
-        with cell._first_look, inbox._one_at_a_time, wait_graph._lock, home.dead_letters._lock:
+        locks = [cell_module._first_look, inbox._one_at_a_time, wait_graph._lock]
+        with locks[0], locks[1], locks[2], home.dead_letters._lock:
             held.set()
             may_end.wait({PATIENCE})
 
@@ -107,7 +108,7 @@ def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
         total = dead_letters.statistics().total
         hungry = Hungry.start()
         hungry.tell(1)
-        pykka._lifecycle.termination.end(hungry._address)
+        pykka._lifecycle.termination.close_cell(hungry._cell)
         assert dead_letters.statistics().total == total + 1
         pykka.ActorRegistry.stop_all(timeout={PATIENCE})
 
@@ -124,10 +125,10 @@ def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
 def test_an_actor_that_forks_is_alive_in_the_child() -> None:
     run(f"""
     def fork():
-        me = pykka._util.thread_state.current.state.address
+        me = pykka._util.thread_state.current.state.cell
         def child():
             assert not me.stopped
-            assert [ref._address for ref in pykka.ActorRegistry.get_all()] == [me]
+            assert [ref._cell for ref in pykka.ActorRegistry.get_all()] == [me]
             assert raises_dead(lambda: bystander.ask(1, timeout={PATIENCE}))
         in_child(child)
         return "forked"

@@ -147,8 +147,8 @@ class Race:
     """
 
     def __init__(self, spec: InboxSpec, before: int, tasks: dict[str, str]) -> None:
-        self.home = Undertaker()
-        self.inbox: PolicyInbox = make_inbox(spec, self.home)
+        self.services = Undertaker()
+        self.inbox: PolicyInbox = make_inbox(spec, self.services)
         self.capacity: int | None = spec.capacity  # type: ignore[attr-defined]
         self.sent = [(number,) for number in range(before)]
         for message in self.sent:
@@ -260,7 +260,9 @@ class Race:
         assert inbox._count == len(content) == len(set(content))
         assert inbox._total == len(content) + self._stops()
         assert inbox._lane_count == len(inbox._lanes)
-        delivered = Counter(self.taken + content + [message for message, _ in self.home.buried])
+        delivered = Counter(
+            self.taken + content + [message for message, _ in self.services.buried]
+        )
         assert max(delivered.values(), default=0) <= 1, "a message is there twice"
         assert set(self.sent) <= set(delivered)
         for name, kind in self.tasks.items():

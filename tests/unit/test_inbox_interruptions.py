@@ -107,8 +107,8 @@ def test_a_send_is_interrupted_everywhere(
     spec: InboxSpec, before: int, error: type[Interrupted], *, asks: bool
 ) -> None:
     def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
-        home = Undertaker()
-        inbox = make_inbox(spec, home)
+        services = Undertaker()
+        inbox = make_inbox(spec, services)
         for number in range(before):
             inbox.put(Envelope(number))
         question = make_ask("new", inbox.owner)
@@ -126,7 +126,7 @@ def test_a_send_is_interrupted_everywhere(
 
         def check(interrupted: bool) -> None:
             content = everything_in(inbox)
-            dead = [message for message, _reason in home.buried]
+            dead = [message for message, _reason in services.buried]
             found = content + dead
             assert len(set(content)) == len(content)
             assert set(range(before)) <= set(found)
@@ -350,8 +350,8 @@ class Fire:
 def test_sends_under_fire(spec: Any) -> None:
     seed = random.randrange(1_000_000)
     print(f"seed: {seed}")
-    home = Undertaker()
-    inbox = make_inbox(spec, home)
+    services = Undertaker()
+    inbox = make_inbox(spec, services)
     fire = Fire(inbox, seed)
     got: list[Any] = []
 
@@ -373,7 +373,7 @@ def test_sends_under_fire(spec: Any) -> None:
     assert not taker.is_alive()
     print(f"{fire.strikes} strikes")
     assert fire.strikes > 100
-    got += everything_in(inbox) + [message for message, _reason in home.buried]
+    got += everything_in(inbox) + [message for message, _reason in services.buried]
     if spec.when_full == "block":  # what is dropped may be reported twice
         assert len(got) == len(set(got)), "a message was delivered twice"
     surely = {message for message, is_sure in fire.sent.items() if is_sure}

@@ -1,4 +1,4 @@
-"""An address and its inbox do what a plain model of them does: each message has one fate."""
+"""A cell and its inbox do what a plain model of them does: each message has one fate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import pykka
-from pykka._cell.cell import Address
+from pykka._cell.cell import Cell
 from pykka._cell.inbox import Inbox, take_all
 from pykka._envelope import Envelope
 from pykka._futures.ask import make_ask
@@ -39,26 +39,26 @@ class OwnInbox:
 
 
 class PlainHome:
-    """Notes what an address tells its system."""
+    """Notes what a cell tells its system."""
 
     def __init__(self) -> None:
         self.buried: list[object] = []
 
-    def enter_urn(self, address: Address) -> None:
+    def enter_urn(self, cell: Cell) -> None:
         """Nobody looks for it."""
 
-    def forget_urn(self, address: Address, urn: str) -> None:
+    def forget_urn(self, cell: Cell, urn: str) -> None:
         """Nobody looks for it."""
 
-    def forget(self, _address: Address) -> None:
+    def forget(self, _cell: Cell) -> None:
         pass
 
-    def bury(self, _address: Address, message: object, _reason: str) -> None:
+    def to_dead_letters(self, _cell: Cell, message: object, _reason: str) -> None:
         self.buried.append(message)
 
 
 class NoActor:
-    """What an address asks of its actor when it is made."""
+    """What a cell asks of its actor when it is made."""
 
     def __init__(self, make_inbox: Callable[[], Any]) -> None:
         self._create_actor_inbox = make_inbox
@@ -72,8 +72,8 @@ class InboxOfAnAddress(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = PlainHome()
-        self.address = Address(NoActor(type(self).make_inbox), self.home)
+        self.services = PlainHome()
+        self.cell = Cell(NoActor(type(self).make_inbox), self.services)
         self.number = 0
         self.waiting: list[Any] = []
         self.dead: list[object] = []
@@ -83,10 +83,10 @@ class InboxOfAnAddress(RuleBasedStateMachine):
         self.closed = False
 
     def send(self, envelope: Any, *, through_face: bool) -> None:
-        if through_face and isinstance(self.address.face, Inbox):
-            self.address.face.put(envelope)
+        if through_face and isinstance(self.cell.public_inbox, Inbox):
+            self.cell.public_inbox.put(envelope)
         else:
-            self.address.send(envelope)
+            self.cell.send(envelope)
         if self.closed:
             self.expect_burial([envelope])
         else:
@@ -110,7 +110,7 @@ class InboxOfAnAddress(RuleBasedStateMachine):
     @rule(through_face=st.booleans())
     def ask(self, *, through_face: bool) -> None:
         self.number += 1
-        ask = make_ask(self.number, self.address)
+        ask = make_ask(self.number, self.cell)
         self.unanswered.append(ask)
         self.send(ask, through_face=through_face)
 
@@ -124,12 +124,12 @@ class InboxOfAnAddress(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting)
     @rule()
     def take(self) -> None:
-        taken = self.address.inbox.get()
+        taken = self.cell.inbox.get()
         assert taken is self.waiting.pop(0)
         if taken.reply_to is None:
             return
         if isinstance(taken.message, _ActorStop):
-            self.address.answer_when_ended(taken.reply_to, answer=True)
+            self.cell.answer_when_ended(taken.reply_to, answer=True)
         else:
             taken.reply_to.set(taken.message)
             self.unanswered.remove(taken)
@@ -138,37 +138,37 @@ class InboxOfAnAddress(RuleBasedStateMachine):
     def take_everything(self) -> None:
         """The way of the closer, in the middle of a life; then put it back."""
         taken: list[Any] = []
-        take_all(self.address.inbox, taken)
+        take_all(self.cell.inbox, taken)
         assert taken == self.waiting
         for envelope in taken:
-            self.address.inbox.put(envelope)
+            self.cell.inbox.put(envelope)
 
     @rule(rubbish=st.sampled_from([None, 1, "message", object()]))
     def put_what_is_no_envelope(self, rubbish: object) -> None:
-        if isinstance(self.address.face, Inbox):
+        if isinstance(self.cell.public_inbox, Inbox):
             with pytest.raises(TypeError, match=r"takes envelopes, not .*tell"):
-                self.address.face.put(rubbish)
+                self.cell.public_inbox.put(rubbish)
 
     @rule()
     def refuse_sends(self) -> None:
-        self.address.mark_stopped()
+        self.cell.mark_stopped()
 
     @rule()
     def close(self) -> None:
-        self.address.close()
+        self.cell.close()
         self.closed = True
         self.expect_burial(self.waiting)
         self.waiting = []
 
     @invariant()
     def the_inbox_holds_what_waits(self) -> None:
-        assert self.address.face.empty() == (not self.waiting)
-        if isinstance(self.address.face, Inbox):
-            assert self.address.face.qsize() == len(self.waiting)
+        assert self.cell.public_inbox.empty() == (not self.waiting)
+        if isinstance(self.cell.public_inbox, Inbox):
+            assert self.cell.public_inbox.qsize() == len(self.waiting)
 
     @invariant()
     def tells_that_nobody_handles_are_dead_letters(self) -> None:
-        assert self.home.buried == self.dead
+        assert self.services.buried == self.dead
 
     @invariant()
     def asks_that_nobody_handles_are_refused(self) -> None:
@@ -185,8 +185,8 @@ class InboxOfAnAddress(RuleBasedStateMachine):
 
     @invariant()
     def an_actor_that_is_closed_is_stopped(self) -> None:
-        assert self.address.event.is_set() == self.address.stopped
-        assert self.address.stopped or not self.closed
+        assert self.cell.event.is_set() == self.cell.stopped
+        assert self.cell.stopped or not self.closed
 
 
 @pytest.mark.usefixtures("untraced")

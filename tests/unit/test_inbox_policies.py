@@ -397,7 +397,7 @@ def test_what_is_refused_is_not_kept_alive(spec: InboxSpec) -> None:
         for question in questions:
             inbox.put(question)
         with contextlib.suppress(queue.Empty):
-            inbox.get_nowait().let_go()
+            inbox.get_nowait().release()
         assert not any(message() for message in alive)
         assert any(question.done() for question in questions)
         del question
@@ -411,34 +411,34 @@ def test_what_is_refused_is_not_kept_alive(spec: InboxSpec) -> None:
 
 
 def test_the_newest_tell_that_is_dropped_is_a_dead_letter() -> None:
-    home = Undertaker()
-    inbox = make_inbox(Bounded(2, "drop_newest"), home)
+    services = Undertaker()
+    inbox = make_inbox(Bounded(2, "drop_newest"), services)
     for number in range(4):
         tell(inbox, number)
     reason = "dropped, because the inbox was full (capacity 2)"
-    assert home.buried == [(2, reason), (3, reason)]
+    assert services.buried == [(2, reason), (3, reason)]
     assert taken(inbox) == [0, 1]
 
 
 def test_the_newest_ask_that_is_dropped_is_answered() -> None:
-    home = Undertaker()
-    inbox = make_inbox(Bounded(1, "drop_newest"), home)
+    services = Undertaker()
+    inbox = make_inbox(Bounded(1, "drop_newest"), services)
     kept, dropped = ask(inbox, 1), ask(inbox, 2)
     assert not kept.done()
     with pytest.raises(pykka.InboxFullError, match=r"capacity 1\), so the message was dropped"):
         dropped.get(timeout=0)
-    assert home.buried == []
+    assert services.buried == []
     assert taken(inbox) == [1]
 
 
 def test_the_oldest_tell_that_is_dropped_is_a_dead_letter() -> None:
-    home = Undertaker()
-    inbox = make_inbox(Bounded(2, "drop_oldest"), home)
+    services = Undertaker()
+    inbox = make_inbox(Bounded(2, "drop_oldest"), services)
     for number in range(4):
         tell(inbox, number)
         assert inbox.qsize() <= 2
     reason = "dropped to make room for a newer message, because the inbox was full (capacity 2)"
-    assert home.buried == [(0, reason), (1, reason)]
+    assert services.buried == [(0, reason), (1, reason)]
     assert taken(inbox) == [2, 3]
     assert is_clean(inbox)
 
@@ -453,11 +453,11 @@ def test_the_oldest_ask_that_is_dropped_is_answered() -> None:
 
 
 def test_privileged_messages_are_not_the_oldest() -> None:
-    home = Undertaker()
-    inbox = make_inbox(Bounded(2, "drop_oldest"), home)
+    services = Undertaker()
+    inbox = make_inbox(Bounded(2, "drop_oldest"), services)
     for message in [_WakeUp(), _ActorStop(), 0, _WakeUp(), 1, _ActorStop(), 2, 3]:
         tell(inbox, message)
-    assert [message for message, _reason in home.buried] == [0, 1]
+    assert [message for message, _reason in services.buried] == [0, 1]
     assert taken(inbox) == [_WakeUp(), _ActorStop(), _WakeUp(), _ActorStop(), 2, 3]
     assert is_clean(inbox)
 
@@ -626,8 +626,8 @@ def test_who_has_been_let_in_when_the_time_is_up_does_not_hear_of_it() -> None:
 def test_an_actor_that_sends_to_itself_does_not_wait_for_itself(how: str) -> None:
     inbox = make_inbox(Bounded(1))
     tell(inbox, 1)
-    before = current.state.address
-    current.state.address = inbox.owner
+    before = current.state.cell
+    current.state.cell = inbox.owner
     try:
         send = (lambda: ask(inbox, 2).get(timeout=0)) if how == "ask" else lambda: tell(inbox, 2)
         with pytest.raises(pykka.InboxFullError, match="the sender is the actor itself"):
@@ -635,7 +635,7 @@ def test_an_actor_that_sends_to_itself_does_not_wait_for_itself(how: str) -> Non
         assert taken(inbox) == [1]
         tell(inbox, 3)
     finally:
-        current.state.address = before
+        current.state.cell = before
     assert taken(inbox) == [3]
 
 
@@ -659,13 +659,13 @@ def test_when_the_actor_has_ended_nobody_waits_any_more(how: str) -> None:
 
 @pytest.mark.parametrize("when_full", ["raise", "drop_newest", "drop_oldest"])
 def test_after_the_end_there_is_room_for_everything(when_full: Any) -> None:
-    home = Undertaker()
-    inbox = make_inbox(Bounded(1, when_full), home)
+    services = Undertaker()
+    inbox = make_inbox(Bounded(1, when_full), services)
     inbox.close()
     for number in range(3):
         tell(inbox, number)
     assert taken(inbox) == [0, 1, 2]
-    assert home.buried == []
+    assert services.buried == []
 
 
 def test_emptying_the_inbox_lets_blocked_senders_in_and_takes_theirs_out_too() -> None:
@@ -911,21 +911,21 @@ def test_what_means_the_program_is_not_swallowed_on_the_main_thread(
 
 
 def test_of_the_least_urgent_the_oldest_makes_room() -> None:
-    home = Undertaker()
-    inbox = make_inbox(Priority(level, capacity=3, when_full="drop_oldest"), home)
+    services = Undertaker()
+    inbox = make_inbox(Priority(level, capacity=3, when_full="drop_oldest"), services)
     for message in [Level(2, "a"), Level(1, "b"), Level(2, "c"), Level(0, "d"), Level(2, "e")]:
         tell(inbox, message)
-    assert [message for message, _reason in home.buried] == [Level(2, "a"), Level(2, "c")]
+    assert [message for message, _reason in services.buried] == [Level(2, "a"), Level(2, "c")]
     assert taken(inbox) == [Level(0, "d"), Level(1, "b"), Level(2, "e")]
     assert is_clean(inbox)
 
 
 def test_a_message_that_is_less_urgent_than_all_others_is_the_one_that_is_dropped() -> None:
-    home = Undertaker()
-    inbox = make_inbox(Priority(level, capacity=2, when_full="drop_oldest"), home)
+    services = Undertaker()
+    inbox = make_inbox(Priority(level, capacity=2, when_full="drop_oldest"), services)
     for message in [Level(1), Level(2), Level(3)]:
         tell(inbox, message)
-    assert home.buried == [
+    assert services.buried == [
         (Level(3), "dropped as the least urgent, because the inbox was full (capacity 2)")
     ]
     with pytest.raises(pykka.InboxFullError, match="dropped as the least urgent"):
@@ -934,11 +934,11 @@ def test_a_message_that_is_less_urgent_than_all_others_is_the_one_that_is_droppe
 
 
 def test_what_comes_after_a_stop_is_the_least_urgent() -> None:
-    home = Undertaker()
-    inbox = make_inbox(Priority(level, capacity=2, when_full="drop_oldest"), home)
+    services = Undertaker()
+    inbox = make_inbox(Priority(level, capacity=2, when_full="drop_oldest"), services)
     for message in [Level(5), _ActorStop(), Level(0, "a"), Level(0, "b"), Level(-1)]:
         tell(inbox, message)
-    assert [message for message, _reason in home.buried] == [Level(0, "a"), Level(0, "b")]
+    assert [message for message, _reason in services.buried] == [Level(0, "a"), Level(0, "b")]
     assert taken(inbox) == [Level(5), _ActorStop(), Level(-1)]
 
 
@@ -1004,8 +1004,8 @@ def test_finalisers_may_send_to_the_same_inbox(spec: InboxSpec) -> None:
         def __del__(self) -> None:
             tell(inbox, self.number)
 
-    home = Undertaker()
-    inbox = make_inbox(spec, home)
+    services = Undertaker()
+    inbox = make_inbox(spec, services)
     handled: list[Any] = []
     for number in range(0, 1000, 2):
         Cycle(number + 1)
@@ -1015,7 +1015,7 @@ def test_finalisers_may_send_to_the_same_inbox(spec: InboxSpec) -> None:
                 handled.append(inbox.get_nowait().message)
     gc.collect()
     handled += taken(inbox)
-    assert sorted(handled + [message for message, _reason in home.buried]) == list(range(1000))
+    assert sorted(handled + [message for message, _reason in services.buried]) == list(range(1000))
     assert is_clean(inbox)
 
 
@@ -1094,8 +1094,8 @@ class Inboxes(RuleBasedStateMachine):
         self.capacity = capacity
         self.when_full = when_full
         self.by_urgency = by_urgency
-        self.home = Undertaker()
-        self.inbox = make_inbox(spec, self.home)
+        self.services = Undertaker()
+        self.inbox = make_inbox(spec, self.services)
 
     def ordinary(self) -> list[tuple[Any, Any]]:
         return [pair for pair in self.waiting if pair[1].message.__class__ is Level]
@@ -1190,7 +1190,7 @@ class Inboxes(RuleBasedStateMachine):
     def what_is_dropped_or_refused_is_reported(self) -> None:
         if not hasattr(self, "inbox"):
             return
-        assert [message for message, _reason in self.home.buried] == self.dead
+        assert [message for message, _reason in self.services.buried] == self.dead
         for envelope in self.refused:
             assert isinstance(envelope.reply_to.exception(timeout=0), pykka.InboxFullError)
         assert not any(

@@ -17,7 +17,7 @@ from tests.life import Witness, combination, require_legal, rests, state_of, sta
 from tests.sources import SOURCES
 
 import pykka
-from pykka._cell.cell import Address
+from pykka._cell.cell import Cell
 from pykka._cell.life_table import FLAGS, FOLLOWS, STATES, TOKEN_MOVED_IN, WRITTEN_IN
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def all_combinations() -> Iterator[tuple[str, ...]]:
-    signs = ["-01" if flag in ("begun", "turn") else "01" for flag in FLAGS]
+    signs = ["-01" if flag in ("begun", "run_token") else "01" for flag in FLAGS]
     return itertools.product(*signs)
 
 
@@ -78,7 +78,7 @@ def test_the_rules_that_late_comers_rely_on(if_set: str, then: str) -> None:
 
 NO_MARKS = {
     ("_cell/spawn_options.py", "self.actor"): "whom something is said to that is not yet made",
-    ("_cell/spawn_options.py", "birth.actor"): "the same",
+    ("_cell/spawn_options.py", "spawn_options.actor"): "the same",
     ("supervision/_specs.py", "self.actor"): "what makes a child",
     ("supervision/_restart_plan.py", "self.down"): "the children of a plan that are down",
 }
@@ -132,9 +132,9 @@ DOORS = [
     "for {0} in (1, 2): pass",
     "with a as {0}: pass",
     "del {0}",
-    "setattr(address, '{1}', True)",
-    "object.__setattr__(address, '{1}', True)",
-    "Address.{1}.__set__(address, True)",
+    "setattr(cell, '{1}', True)",
+    "object.__setattr__(cell, '{1}', True)",
+    "Cell.{1}.__set__(cell, True)",
 ]
 
 
@@ -144,7 +144,7 @@ DOORS = [
 def test_a_third_module_that_writes_is_found(mark: str, door: str) -> None:
     """Planted in three modules of which none may."""
     for name in ("_lifecycle/restart.py", "_system/system.py", "runtimes/asyncio/run.py"):
-        planted = f"def f(address):\n    {door.format(f'address.{mark}', mark)}\n"
+        planted = f"def f(cell):\n    {door.format(f'cell.{mark}', mark)}\n"
         assert writers([(name, SOURCES[name] + planted)])[mark] == {name}
 
 
@@ -172,7 +172,7 @@ def _moves_token(node: ast.AST) -> bool:
         held: ast.AST | None = node.value
     elif isinstance(node, ast.Attribute) and _is_turn(node.value):  # turn.append
         return True
-    elif isinstance(node, (ast.Assign, ast.NamedExpr)):  # turn = address.turn
+    elif isinstance(node, (ast.Assign, ast.NamedExpr)):  # turn = cell.run_token
         held = node.value
     else:
         return False
@@ -180,7 +180,7 @@ def _moves_token(node: ast.AST) -> bool:
 
 
 def _is_turn(node: ast.AST | None) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "turn"
+    return isinstance(node, ast.Attribute) and node.attr == "run_token"
 
 
 def test_the_token_of_a_turn_is_moved_where_the_table_says() -> None:
@@ -188,10 +188,10 @@ def test_the_token_of_a_turn_is_moved_where_the_table_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "door", ["del address.turn[0]", "address.turn.append(True)", "turn = address.turn"]
+    "door", ["del cell.run_token[0]", "cell.run_token.append(True)", "turn = cell.run_token"]
 )
 def test_who_else_moves_it_is_found(door: str) -> None:
-    assert movers([("new.py", f"def f(address):\n    {door}\n")]) == {"new.py": {"f"}}
+    assert movers([("new.py", f"def f(cell):\n    {door}\n")]) == {"new.py": {"f"}}
 
 
 # --- the witness
@@ -236,15 +236,15 @@ def test_it_sees_a_mark_that_is_set_out_of_order(
     mark: str, kind: type[pykka.Actor], seen: Witness
 ) -> None:
     ref = kind.start()
-    address: Any = ref._address
+    cell: Any = ref._cell
     ref.ask("hello")
-    owner = address.need_extras() if mark == "killed" else address
+    owner = cell.need_extension() if mark == "killed" else cell
     setattr(owner, mark, True)
     if mark == "closed":  # in no state
         with pytest.raises(AssertionError, match="closed=1"):
             seen.require_legal()
     else:  # in one that passes
-        assert not rests(combination(address))
+        assert not rests(combination(cell))
     setattr(owner, mark, False)
     ref.stop()
 
@@ -260,21 +260,21 @@ def test_it_sees_a_step_that_leads_back(seen: Witness) -> None:
 
 
 def test_it_sees_a_mark_that_no_thread_will_look_at() -> None:
-    """An actor that is down gets out of its loop by `attention`."""
+    """An actor that is down gets out of its loop by `has_system_messages`."""
     ref = Plain.start()
-    address: Any = ref._address
+    cell: Any = ref._cell
     ref.ask("hello")
-    address.need_extras().down = True
-    assert state_of(combination(address)) == "down"
-    assert not rests(combination(address))
-    address.look_again()
-    assert rests(combination(address))
-    address.need_extras().down = False
+    cell.need_extension().down = True
+    assert state_of(combination(cell)) == "down"
+    assert not rests(combination(cell))
+    cell.look_again()
+    assert rests(combination(cell))
+    cell.need_extension().down = False
     ref.stop()
 
 
-class Hasty(Address):
-    """An address that lets go of its actor before it says that it is closed: a mistake."""
+class Hasty(Cell):
+    """A cell that lets go of its actor before it says that it is closed: a mistake."""
 
     def _close(self) -> None:
         self.mark_ending()
@@ -288,12 +288,12 @@ class Hasty(Address):
 def test_an_exploration_that_observes_finds_a_mistake_in_one_order_only() -> None:
     def scenario() -> Scenario:
         actor = Plain()
-        address = Hasty(actor, actor._pykka_address.home)
+        cell = Hasty(actor, actor._pykka_cell.services)
         return Scenario(
-            {"closer": address.close, "other": lambda: step("anything")},
-            lambda: combination(address),
+            {"closer": cell.close, "other": lambda: step("anything")},
+            lambda: combination(cell),
             lambda: None,
-            lambda: require_legal(address),
+            lambda: require_legal(cell),
         )
 
     with pytest.raises(AssertionError, match="actor=0"):

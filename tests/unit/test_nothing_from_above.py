@@ -105,7 +105,7 @@ def test_no_module_puts_anything_into_another() -> None:
 @pytest.mark.parametrize(
     ("module", "planted"),
     [
-        ("_ref/ref.py", "Address.ref_class = ActorRef"),
+        ("_ref/ref.py", "Cell.ref_class = ActorRef"),
         ("_actor/actor.py", "invoke._inherited_stop = Actor.stop"),
         ("_actor/actor.py", "invoke._inherited_stop, other = Actor.stop, None"),
         ("_lifecycle/invoke.py", "_handlers[Tick] = _on_call"),
@@ -120,7 +120,7 @@ def test_no_module_puts_anything_into_another() -> None:
 )
 def test_what_is_put_into_another_module_is_found(module: str, planted: str) -> None:
     imports = (
-        "from pykka._cell.cell import Address\n"
+        "from pykka._cell.cell import Cell\n"
         "from pykka._lifecycle import termination\n"
         "from pykka._deadlock import wait_graph\n"
         "from pykka.messages import NOT_COUNTED\n"
@@ -135,7 +135,7 @@ def test_a_message_has_one_handler() -> None:
     with pytest.raises(ValueError, match=r"other_handler.*ProxyCall.*already"):
 
         @messages.handles(messages.ProxyCall)
-        def other_handler(_address: Any, _envelope: Any) -> object: ...
+        def other_handler(_cell: Any, _envelope: Any) -> object: ...
 
 
 def test_a_message_that_nobody_has_entered_is_entered() -> None:
@@ -145,7 +145,7 @@ def test_a_message_that_nobody_has_entered_is_entered() -> None:
     try:
 
         @messages.handles(Mine, keyed=True, counted=False)
-        def handler(_address: Any, _envelope: Any) -> object: ...
+        def handler(_cell: Any, _envelope: Any) -> object: ...
 
         assert messages._handlers[Mine] is handler
         assert Mine in messages.PRIVILEGED & messages.KEYED & messages.NOT_COUNTED

@@ -84,26 +84,26 @@ def test_what_is_of_the_wrong_kind_is_refused(actor_class: Any, wrong: dict[str,
 def test_a_dispatcher_that_is_chosen_gives_the_threads() -> None:
     mine = pykka.Dispatcher("mine")
     ref = Cart.options(dispatcher=mine).start()
-    assert ref._address.pool is mine._pool  # type: ignore[attr-defined]
-    assert Cart.start()._address.pool is not mine._pool  # type: ignore[attr-defined]
+    assert ref._cell.pool is mine._pool  # type: ignore[attr-defined]
+    assert Cart.start()._cell.pool is not mine._pool  # type: ignore[attr-defined]
 
 
 def test_a_system_with_a_dispatcher_gives_it_to_its_actors() -> None:
     mine = pykka.Dispatcher("mine")
     with pykka.ActorSystem(dispatcher=mine) as system:
         assert system.dispatcher is mine
-        assert system.start(Cart)._address.pool is mine._pool  # type: ignore[attr-defined]
+        assert system.start(Cart)._cell.pool is mine._pool  # type: ignore[attr-defined]
     with pykka.ActorSystem("own") as own:
         other = own.start(Cart)
-        assert other._address.pool is own.dispatcher._pool  # type: ignore[attr-defined]
+        assert other._cell.pool is own.dispatcher._pool  # type: ignore[attr-defined]
         assert own.dispatcher is not default_system.dispatcher
 
 
 def test_an_inbox_that_is_chosen_is_used() -> None:
     ref = Cart.options(inbox=pykka.inboxes.Bounded(3)).start()
-    extras = ref._address.extras
-    assert extras is not None
-    assert extras.policy is not None
+    extension = ref._cell.extension
+    assert extension is not None
+    assert extension.policy is not None
 
 
 def test_options_that_are_started_in_a_constructor_are_for_that_actor_only() -> None:
@@ -122,7 +122,7 @@ def test_options_that_are_started_in_a_constructor_are_for_that_actor_only() -> 
 def test_a_constructor_that_fails_leaves_no_options_behind() -> None:
     with pytest.raises(ValueError, match="broken"):
         Broken.options(name="broken").start()
-    assert current.state.birth is None
+    assert current.state.spawn_options is None
     assert pykka.ActorRegistry.get_by_name("broken") is None
     assert Threaded.start().name is None
 
@@ -132,4 +132,4 @@ def test_a_name_that_is_refused_leaves_nothing_behind() -> None:
     with pytest.raises(pykka.NameTakenError):
         Threaded.options(name="cart").start()
     assert pykka.ActorRegistry.get_all() == [first]
-    assert default_system.everybody() == [first._address]
+    assert default_system.everybody() == [first._cell]

@@ -443,19 +443,19 @@ def test_between_attempts_no_actor_has_to_answer(clock: ManualClock) -> None:
     """So a wait for the future is no part of a circle, which the next attempt may not close."""
 
     class Silent(pykka.ThreadingActor):
-        """Somebody whose address can be seen."""
+        """Somebody whose cell can be seen."""
 
-    address = Silent.start()._address
+    cell = Silent.start()._cell
     answers = [pending(), pending()]
     for answer in answers:
-        answer._answered_by = address
+        answer._answered_by = cell
     _target, retry = make(clock, *answers)
     future: Any = retry.ask("question", block=False)
-    assert future._answered_by is address
+    assert future._answered_by is cell
     answers[0].set_exception(fails())
     assert future._answered_by is None
     clock.advance(1)
-    assert future._answered_by is address
+    assert future._answered_by is cell
     answers[1].set("fine")
     assert future._answered_by is None
 

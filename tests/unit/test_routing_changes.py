@@ -373,7 +373,7 @@ def test_what_is_told_without_bound_to_one_that_ends_meanwhile_is_buried() -> No
     letters: list[Any] = []
     dead_letters.subscribe(letters.append)
     try:
-        ref._address.tell_unbounded("message")
+        ref._cell.tell_unbounded("message")
     finally:
         dead_letters.unsubscribe(letters.append)
     assert [letter.message for letter in letters] == ["message"]

@@ -127,7 +127,7 @@ def test_a_cancellation_while_the_scope_waits_makes_it_hurry() -> None:
             await asyncio.sleep(0)
             refs = pykka.ActorRegistry.get_by_class(Noting)
         last = refs[1]
-        while not last._address.stoppers:  # noqa: ASYNC110 - no event says so
+        while not last._cell.termination_waiters:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
         task.cancel()
         while refs[0].is_alive():  # noqa: ASYNC110 - asked to stop at once

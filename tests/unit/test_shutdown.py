@@ -78,7 +78,7 @@ def test_what_there_is_no_time_for_is_left_to_a_sweeper_that_kills_it(
         system.shutdown(0)
     assert str(caught.value).count("(killed, and not ended yet)") == _shutdown.NAMED
     for ref in refs:
-        wait_until(lambda ref=ref: ref._address.extras.killed, "all are killed")  # type: ignore[misc]
+        wait_until(lambda ref=ref: ref._cell.extension.killed, "all are killed")  # type: ignore[misc]
     gate.open()
     assert [ref.when_terminated().get(timeout=PATIENCE) for ref in refs] == [Killed()] * len(refs)
     assert len(sweeps) == 1
@@ -184,12 +184,12 @@ def test_a_late_sender_does_not_take_what_wakes_the_thread_of_an_abandoned_actor
             threads.append(threading.current_thread())
 
     ref = Waiting.start()
-    address = ref._address
+    cell = ref._cell
     assert stands_before_it.wait(PATIENCE)
     assert ref.kill(deadline=0.001) is True
     assert isinstance(ref.when_terminated().get(timeout=PATIENCE), Abandoned)
     # A sender comes now that looked whether the actor was alive before all this.
-    address.send(Envelope("late"))
+    cell.send(Envelope("late"))
     may_take.set()
     threads[0].join(PATIENCE)
     assert not threads[0].is_alive()

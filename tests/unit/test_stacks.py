@@ -71,7 +71,7 @@ def test_no_thread_turns_it_on_while_another_needs_it_off(
 # --- which actor a thread runs is read from local variables -------------------------------------
 
 RECORDS = {"self", "child"}
-"""Their `address` is not that of the actor that the thread runs."""
+"""Their `cell` is not that of the actor that the thread runs."""
 
 
 MODULES = {f"pykka.{name_of(path)}": source for path, source in SOURCES.items()}
@@ -85,7 +85,7 @@ def enters_an_actor(function: ast.AST) -> bool:
     """Tell whether a function says on which actor's behalf its thread goes on."""
     return any(
         isinstance(target, ast.Attribute)
-        and target.attr == "address"
+        and target.attr == "cell"
         and isinstance(target.value, ast.Name)
         and target.value.id not in RECORDS
         for node in ast.walk(function)
@@ -135,7 +135,7 @@ def test_what_runs_an_actor_says_in_which_variable_it_has_it(module: str, name: 
 
 
 def takes_the_turn(node: ast.AST) -> bool:
-    """Tell whether a statement is `del turn[0]`, or `del address.turn[0]`."""
+    """Tell whether a statement is `del turn[0]`, or `del cell.run_token[0]`."""
     return isinstance(node, ast.Delete) and any(
         isinstance(target, ast.Subscript)
         and "turn" in {getattr(target.value, "id", None), getattr(target.value, "attr", None)}
@@ -164,7 +164,7 @@ TAKE_THE_TURN = [
 
 
 def test_all_who_take_a_turn_are_among_them() -> None:
-    assert {name for _, name in TAKE_THE_TURN} == {"_work", "run_for", "ask"}
+    assert {name for _, name in TAKE_THE_TURN} == {"_work", "run_until", "ask"}
 
 
 @pytest.mark.parametrize(("module", "name"), TAKE_THE_TURN)

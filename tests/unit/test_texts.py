@@ -201,7 +201,7 @@ def test_a_child_that_is_not_known_is_told_which_are() -> None:
 def test_where_an_actor_hangs_that_is_not_to_be_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pykka._cell.cell.place_of_actor", lambda _address: None)
+    monkeypatch.setattr("pykka._cell.cell.place_of_actor", lambda _cell: None)
     gate = threading.Event()
     office = Supervisor.start([ChildSpec("a", Sleeper)], max_restarts=5)
     child = office.proxy().get_child("a").get(timeout=PATIENCE)

@@ -60,7 +60,7 @@ FUTURES = {
     ("_ref/ref.py", "ActorRef.stop", "future.get(timeout=timeout)"),
     ("_system/shutdown.py", "Shutdown._refuse_suicide", "end_of(me).get()"),
     ("_system/shutdown.py", "Shutdown._wait", "ended.get(timeout=self._until.remaining())"),
-    ("_system/shutdown.py", "_Sweeper.sweep", "end_of(address).get(timeout=grace.remaining())"),
+    ("_system/shutdown.py", "_Sweeper.sweep", "end_of(cell).get(timeout=grace.remaining())"),
     ("_futures/threading_future.py", "ThreadingFuture.__await__", "self.get()"),
     ("_futures/threading_future.py", "ThreadingFuture.exception", "self.get(timeout=timeout)"),
     ("routing/_collective.py", "Collective.kill", "ended.get()"),
@@ -79,13 +79,13 @@ FUTURES = {
     ),
     ("routing/_pool.py", "Pool.resize", "answer.get(timeout=deadline.remaining())"),
     ("routing/_pool.py", "start_pool", "ended.get()"),
-    ("supervision/_starting.py", "wait", "end_of(address).get()"),
+    ("supervision/_starting.py", "wait", "end_of(cell).get()"),
     ("supervision/_starting.py", "wait", "started.get()"),
     ("supervision/_supervisor.py", "_BaseSupervisor.start", "_starting.wait(ref, started)"),
-    ("runtimes/asyncio/loop.py", "SharedLoop.finish", "end_of(address).get()"),
+    ("runtimes/asyncio/loop.py", "SharedLoop.finish", "end_of(cell).get()"),
     ("runtimes/asyncio/loop.py", "SharedLoop.finish", "stop.get()"),
-    ("supervision/_restarter.py", "Family._end", "ask_to_stop(address, child.spec.seconds).get()"),
-    ("supervision/_restarter.py", "Family.start", "started.get()"),
+    ("supervision/_restarter.py", "Restarter._end", "ask_to_stop(cell, child.spec.seconds).get()"),
+    ("supervision/_restarter.py", "Restarter.start", "started.get()"),
 }
 """What waits for a future, whose own `get()` is behind the door."""
 
@@ -103,12 +103,12 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("_cell/inbox.py", "take_all", "inbox.get()"): "the inbox is not empty",
     (
         "_futures/derived.py",
-        "Turn.wait_in",
+        "ReaderTicket.wait_in",
         "self._bell.get",
     ): "given to the door in the next line",
-    ("_lifecycle/invoke.py", "live", "address.extras.bell.get()"): OWN,
-    ("_lifecycle/invoke.py", "live", "address.inbox.get"): OWN,
-    ("_lifecycle/invoke.py", "live", "get()"): OWN,
+    ("_lifecycle/invoke.py", "run_loop", "cell.extension.wakeup.get()"): OWN,
+    ("_lifecycle/invoke.py", "run_loop", "cell.inbox.get"): OWN,
+    ("_lifecycle/invoke.py", "run_loop", "get()"): OWN,
     (
         "resilience/_rate_limiter.py",
         "RateLimiter._let_one_go",

@@ -79,7 +79,7 @@ class Tick(_timers.Tick):
 
     def __init__(self, timer: Any) -> None:
         super().__init__(timer)
-        ticks = timer._address.ticks
+        ticks = timer._cell.ticks
         self.number = len(ticks)
         ticks.append(self)
         self.log: Any = Steps(f"log {self.number}", [])
@@ -98,21 +98,21 @@ class Clock:
         pass
 
 
-class Extras:
+class CellExtension:
     meter = None
 
     def __init__(self) -> None:
         self.timers: dict[Any, None] = {}
 
 
-class Address:
+class Cell:
     """As much of an actor as a timer needs."""
 
     handling: Any = Attribute()
 
     def __init__(self, set_aside: int) -> None:
         self.clock = Clock()
-        self.extras = Extras()
+        self.extension = CellExtension()
         self.inbox: list[Any] = []
         self.stash: list[Any] = []
         self.ticks: list[Tick] = []
@@ -123,12 +123,12 @@ class Address:
         self.handling = None
 
     policy = None
-    home = property(lambda self: self)
+    services = property(lambda self: self)
     actor = property(lambda self: self)
     handled_message = property(lambda self: getattr(self.handling, "message", None))
 
-    def need_extras(self) -> Extras:
-        return self.extras
+    def need_extension(self) -> CellExtension:
+        return self.extension
 
     def line_of_ticks(self) -> None:
         return None
@@ -172,13 +172,13 @@ def scenario(  # noqa: C901 (its tasks are functions)
     """A clock that rings so often, an actor that handles what comes, and one who cancels."""
 
     def make() -> Scenario:
-        address = Address(set_aside)
-        timer: Any = Timer(address, "message", 1, interval)  # type: ignore[arg-type]
-        address.timer = timer
+        cell = Cell(set_aside)
+        timer: Any = Timer(cell, "message", 1, interval)  # type: ignore[arg-type]
+        cell.timer = timer
         if interval is not None:
             timer._free = Steps("free", [None])
-        address.extras.timers[timer] = None
-        made[:] = [address, timer]
+        cell.extension.timers[timer] = None
+        made[:] = [cell, timer]
         done: list[str] = []
 
         def ring() -> None:
@@ -192,41 +192,41 @@ def scenario(  # noqa: C901 (its tasks are functions)
             while True:
                 step(
                     "take",
-                    ready=lambda: bool(address.stash or address.inbox or "clock" in done),
+                    ready=lambda: bool(cell.stash or cell.inbox or "clock" in done),
                 )
-                if not (address.stash or address.inbox):
+                if not (cell.stash or cell.inbox):
                     return
-                address.handle_next()
+                cell.handle_next()
 
         def cancel() -> None:
             step("cancel")
-            address.history.append(("cancelled", timer.cancel()))
+            cell.history.append(("cancelled", timer.cancel()))
 
         def state() -> Hashable:
             values = shadow(timer)
             free = timer._free
             return (
                 values["is_cancelled"],
-                next((tick.number for tick in address.ticks if tick.log is values["_log"]), None),
+                next((tick.number for tick in cell.ticks if tick.log is values["_log"]), None),
                 values["_left_out"],
                 timer._reported,
                 timer._delivered,
                 timer._missed,
                 timer._is_done,
                 len(free.items if isinstance(free, Steps) else free),
-                tuple(tuple(tick.log.items) for tick in address.ticks),
-                tuple(map(_shown, address.inbox)),
-                tuple(map(_shown, address.stash)),
-                _shown(shadow(address)["handling"]),
-                tuple(address.history),
-                tuple(address.told),
-                address.set_aside,
+                tuple(tuple(tick.log.items) for tick in cell.ticks),
+                tuple(map(_shown, cell.inbox)),
+                tuple(map(_shown, cell.stash)),
+                _shown(shadow(cell)["handling"]),
+                tuple(cell.history),
+                tuple(cell.told),
+                cell.set_aside,
                 tuple(done),
             )
 
         def check() -> None:
-            check_history(address.history, is_periodic=interval is not None)
-            assert not address.inbox
+            check_history(cell.history, is_periodic=interval is not None)
+            assert not cell.inbox
 
         return Scenario({"clock": ring, "actor": handle, "canceller": cancel}, state, check)
 
@@ -251,7 +251,7 @@ def check_history(history: list[Any], *, is_periodic: bool) -> None:
 @pytest.fixture(autouse=True)
 def _steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_timers, "Tick", Tick)
-    assert current.state.address is None
+    assert current.state.cell is None
 
 
 @pytest.mark.usefixtures("untraced")
@@ -285,12 +285,12 @@ def test_a_tick_that_is_set_aside_is_cancelled_in_every_interleaving(
         found = scenario(interval, rings, 1, made)()
 
         def check() -> None:
-            address, _timer = made
-            [answer] = [entry for entry in address.history if isinstance(entry, tuple)]
-            after = address.history[address.history.index(answer) + 1 :]
+            cell, _timer = made
+            [answer] = [entry for entry in cell.history if isinstance(entry, tuple)]
+            after = cell.history[cell.history.index(answer) + 1 :]
             assert after.count("begin") <= (not answer[1])
-            assert not address.stash
-            assert not address.inbox
+            assert not cell.stash
+            assert not cell.inbox
 
         return Scenario(found.tasks, found.state, check)
 
@@ -305,10 +305,10 @@ def test_every_tick_is_handled_or_counted_in_every_interleaving() -> None:
         del found.tasks["canceller"]
 
         def check() -> None:
-            address, timer = made
+            cell, timer = made
             untold = shadow(timer)["_left_out"] - timer._reported
-            assert timer._delivered == address.history.count("begin")
-            assert timer._delivered + sum(address.told) + untold == 3
+            assert timer._delivered == cell.history.count("begin")
+            assert timer._delivered + sum(cell.told) + untold == 3
             assert len(timer._free.items) == 1, "the token came back"
 
         return Scenario(found.tasks, found.state, check)

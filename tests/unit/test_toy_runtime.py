@@ -67,7 +67,7 @@ def test_its_thread_is_gone_when_there_is_nothing_to_do() -> None:
     echo = Echo.start()
     ident = echo.ask(threading.get_ident, timeout=PATIENCE)
     assert ident != threading.get_ident()
-    cell: Any = echo._address
+    cell: Any = echo._cell
     while not cell.turn:  # the thread gives it back last
         pass
     assert echo.ask("and on", timeout=PATIENCE) == "and on"

@@ -41,7 +41,7 @@ WORKER, RESCUE, LENDING = (
 INVOKE, LANES = "_lifecycle/invoke.py", "inboxes/_lanes.py"
 ASYNCIO = "runtimes/asyncio/run.py"
 
-SELF = {"self": "address"}
+SELF = {"self": "cell"}
 
 NO_DUTY = "what lies there already has a hint, or its sender is about to look"
 
@@ -80,7 +80,7 @@ TWINS = {
     "send": Twin(
         CALL,
         [
-            Copy("_cell/cell.py", "Address.send", SELF),
+            Copy("_cell/cell.py", "Cell.send", SELF),
             Copy(PUBLIC, "ActorRef.tell"),
             Copy(PUBLIC, "ActorRef._call", {"ask": "envelope"}),
             Copy(PUBLIC, "ActorRef._defer"),
@@ -89,14 +89,14 @@ TWINS = {
     "pooled send": Twin(
         CALL,
         [
-            Copy(CELL, "PooledAddress.send"),
+            Copy(CELL, "PooledCell.send"),
             Copy(
                 CELL,
-                "PooledAddress.send_and_run",
+                "PooledCell.send_and_run",
                 {"ask": "envelope"},
                 [
                     Differs(
-                        "if type(envelope) is Ask and self.run_for(envelope, current.state):\n"
+                        "if type(envelope) is Ask and self.run_until(envelope, current.state):\n"
                         "    return",
                         "",
                         "the sender waits, so it may run the actor itself, and wake no worker",
@@ -111,7 +111,7 @@ TWINS = {
             Copy(
                 POOLED,
                 "PooledRef.tell",
-                {"address": "self", "message": "envelope"},
+                {"cell": "self", "message": "envelope"},
                 [
                     AT_HAND,
                     Differs("twin('schedule')", "self.schedule()", CALL),
@@ -120,7 +120,7 @@ TWINS = {
             Copy(
                 POOLED,
                 "PooledRef._call",
-                {"address": "self", "ask": "envelope"},
+                {"cell": "self", "ask": "envelope"},
                 [
                     AT_HAND,
                 ],
@@ -130,10 +130,10 @@ TWINS = {
     "in doubt": Twin(
         "each guards other steps, and a context manager would be two calls for each message",
         [
-            Copy(CELL, "PooledAddress.send"),
+            Copy(CELL, "PooledCell.send"),
             Copy(
                 CELL,
-                "PooledAddress.send_and_run",
+                "PooledCell.send_and_run",
                 {},
                 [
                     Differs(
@@ -143,8 +143,8 @@ TWINS = {
                     ),
                 ],
             ),
-            Copy(POOLED, "PooledRef.tell", {"address.schedule": "self.schedule"}),
-            Copy(POOLED, "PooledRef._call", {"address.schedule": "self.schedule"}),
+            Copy(POOLED, "PooledRef.tell", {"cell.schedule": "self.schedule"}),
+            Copy(POOLED, "PooledRef._call", {"cell.schedule": "self.schedule"}),
             Copy("runtimes/asyncio/cell.py", "LoopInbox.put", {"self.rouse": "self.schedule"}),
         ],
         holes=["body"],
@@ -152,7 +152,7 @@ TWINS = {
     "schedule": Twin(
         CALL,
         [
-            Copy(CELL, "PooledAddress.schedule", SELF),
+            Copy(CELL, "PooledCell.schedule", SELF),
             Copy(
                 POOLED,
                 "PooledRef.tell",
@@ -208,10 +208,10 @@ TWINS = {
     "new cell": Twin(
         "there may be a million of them, and each is made faster in one piece",
         [
-            Copy("_cell/cell.py", "Address.__init__"),
+            Copy("_cell/cell.py", "Cell.__init__"),
             Copy(
                 CELL,
-                "PooledAddress.__init__",
+                "PooledCell.__init__",
                 {},
                 [
                     Differs(
@@ -233,26 +233,30 @@ TWINS = {
     "first look": Twin(
         LOCK,
         [
-            Copy("_cell/cell.py", "Address.need_extras"),
+            Copy("_cell/cell.py", "Cell.need_extension"),
             Copy(
                 "_cell/cell.py",
-                "Address._require_stoppers",
-                {"self.stoppers": "self.extras", "stoppers": "extras"},
+                "Cell._require_termination_waiters",
+                {"self.termination_waiters": "self.extension", "termination_waiters": "extension"},
             ),
-            Copy("_cell/cell.py", "Address.urn", {"self._urn": "self.extras", "urn": "extras"}),
+            Copy("_cell/cell.py", "Cell.urn", {"self._urn": "self.extension", "urn": "extension"}),
             Copy(
                 "_cell/cell.py",
-                "Address.event",
-                {"self._event": "self.extras", "event": "extras"},
+                "Cell.event",
+                {"self._event": "self.extension", "event": "extension"},
             ),
-            Copy("_cell/cell.py", "Address.face", {"self._face": "self.extras", "face": "extras"}),
+            Copy(
+                "_cell/cell.py",
+                "Cell.public_inbox",
+                {"self._public_inbox": "self.extension", "public_inbox": "extension"},
+            ),
             Copy(
                 CELL,
-                "PooledAddress.need_inbox",
+                "PooledCell.need_inbox",
                 {
-                    "self.inbox": "self.extras",
-                    "inbox": "extras",
-                    "_address._first_look": "_first_look",
+                    "self.inbox": "self.extension",
+                    "inbox": "extension",
+                    "_cell._first_look": "_first_look",
                 },
             ),
         ],
@@ -324,15 +328,15 @@ TWINS = {
             Copy(
                 WORKER,
                 "Worker._work",
-                {"hint": "address", "turn": "address.turn"},
+                {"hint": "cell", "turn": "cell.run_token"},
                 [
                     Differs(
-                        "self._bury_the_rest(address)",
-                        "address.bury_the_rest()",
+                        "self._bury_the_rest(cell)",
+                        "cell.drain_to_dead_letters()",
                         "what that raises is no business of the next actor",
                     ),
                     Differs(
-                        "del address\ncontinue",
+                        "del cell\ncontinue",
                         "return",
                         "a worker goes on with the next actor, and holds none while it waits",
                     ),
@@ -343,28 +347,28 @@ TWINS = {
     "give turn back": Twin(
         SIGNALS,
         [
-            Copy(POOLED, "PooledRef.ask", {"there": "address"}),
+            Copy(POOLED, "PooledRef.ask", {"there": "cell"}),
             Copy(
                 RESCUE,
                 "_give_back",
                 {},
                 [
                     Differs(
-                        "_move(mine, address.turn)",
+                        "_move(mine, cell.run_token)",
                         "turn.append(True)",
                         "this thread may have parked the turn, or given it back already",
                     ),
                 ],
             ),
-            Copy(LENDING, "run_for", {"there": "address"}),
+            Copy(LENDING, "run_until", {"there": "cell"}),
             Copy(
                 WORKER,
                 "Worker._work",
                 {"fence": "FENCE"},
                 [
                     Differs(
-                        "address.queued = True\nlocal.append(address)",
-                        "address.schedule()",
+                        "cell.queued = True\nlocal.append(cell)",
+                        "cell.schedule()",
                         "a worker has its own run queue at hand",
                     )
                 ],
@@ -375,7 +379,7 @@ TWINS = {
         SIGNALS,
         [
             Copy(WORKER, "Worker._drop"),
-            Copy(CELL, "PooledAddress._take_if_mine", SELF),
+            Copy(CELL, "PooledCell._take_if_mine", SELF),
         ],
     ),
     "keep context": Twin(
@@ -383,39 +387,39 @@ TWINS = {
         [
             Copy(RESCUE, "run_here"),
             Copy(POOLED, "PooledRef.ask"),
-            Copy(LENDING, "run_for"),
+            Copy(LENDING, "run_until"),
             Copy(WORKER, "Worker._work"),
         ],
     ),
-    "room on stack": Twin(CALL, [Copy(LENDING, "run_for"), Copy(POOLED, "PooledRef.ask")]),
+    "room on stack": Twin(CALL, [Copy(LENDING, "run_until"), Copy(POOLED, "PooledRef.ask")]),
     "begin to lend": Twin(
         SIGNALS,
         [
-            Copy(LENDING, "run_for"),
+            Copy(LENDING, "run_until"),
             Copy(
                 POOLED,
                 "PooledRef.ask",
                 {},
                 [
                     Differs(
-                        "before = outer.waiting\nouter.waiting = address",
-                        "outer.waiting = address",
+                        "before = outer.waiting\nouter.waiting = cell",
+                        "outer.waiting = cell",
                         "it is looked up only if there is an actor that waits",
                     )
                 ],
             ),
         ],
     ),
-    "end lending": Twin(SIGNALS, [Copy(LENDING, "run_for"), Copy(POOLED, "PooledRef.ask")]),
+    "end lending": Twin(SIGNALS, [Copy(LENDING, "run_until"), Copy(POOLED, "PooledRef.ask")]),
     "step": Twin(
         CALL,
         [
             Copy("runtimes/_contract.py", "step"),
-            Copy(ASYNCIO, "_handle_messages", {"address": "cell"}),
+            Copy(ASYNCIO, "_handle_messages", {"cell": "cell"}),
             Copy(
                 ASYNCIO,
                 "drive",
-                {"address": "cell"},
+                {"cell": "cell"},
                 [
                     Differs(
                         "except StopIteration as end:\n    return end.value",
@@ -430,7 +434,7 @@ TWINS = {
     "give way": Twin(
         CALL,
         [
-            Copy(INVOKE, "live"),
+            Copy(INVOKE, "run_loop"),
             Copy(ASYNCIO, "_handle_messages"),
             Copy("runtimes/pool/run.py", "run", {"item": "letter"}),
             Copy(WORKER, "Worker._work", {"item": "letter"}),
@@ -444,7 +448,7 @@ TWINS = {
                 WORKER,
                 "Worker._work",
                 {"letters": "LETTERS"},
-                [Differs("twin('handle told')", "handle_told(address, item)", CALL)],
+                [Differs("twin('handle told')", "handle_told(cell, item)", CALL)],
             ),
         ],
     ),
@@ -458,17 +462,17 @@ TWINS = {
                 {
                     "item": "message",
                     "handler_of": "_handlers.get",
-                    "address.actor": "actor",
+                    "cell.actor": "actor",
                 },
                 [
                     Differs(
-                        "address.handling = message",
-                        "address.handling = message\nactor = address.actor",
+                        "cell.handling = message",
+                        "cell.handling = message\nactor = cell.actor",
                         "it is used once, and looked up there",
                     ),
                     Differs(
-                        "fail_told(address, error)",
-                        "fail_told(address, error)\nmessage = actor = None",
+                        "fail_told(cell, error)",
+                        "fail_told(cell, error)\nmessage = actor = None",
                         "the worker forgets its message before it waits",
                     ),
                 ],
@@ -519,7 +523,7 @@ TWINS = {
     "take whole": Twin(
         "it would be a call each time that many messages are taken over at once",
         [
-            Copy(CELL, "PooledAddress.refill"),
+            Copy(CELL, "PooledCell.refill"),
             Copy(
                 "_cell/metering.py", "MeteredList.pop", {"self._back": "backlog", "inner": "inbox"}
             ),
@@ -603,12 +607,12 @@ def with_change(name: str, file: str, old: str, new: str) -> Sources:
 
 def test_a_change_in_a_file_names_that_and_the_other_one() -> None:
     order = (
-        "inbox.put(envelope)\n        if address.closed:\n            address.bury_the_rest()\n"
+        "inbox.put(envelope)\n        if cell.closed:\n            cell.drain_to_dead_letters()\n"
     )
     wrong = (
-        "if address.closed:\n            address.bury_the_rest()\n        inbox.put(envelope)\n"
+        "if cell.closed:\n            cell.drain_to_dead_letters()\n        inbox.put(envelope)\n"
     )
-    changed = with_change("send", "_ref/ref.py", f"address.{order}", wrong)
+    changed = with_change("send", "_ref/ref.py", f"cell.{order}", wrong)
     found = complaints("send", TWINS["send"], changed.of("send"), changed)
     assert any("_cell/cell.py" in one and "_ref/ref.py" in one for one in found)
 
@@ -633,7 +637,7 @@ def test_a_mark_above_too_few_statements_is_found() -> None:
 
 def test_a_new_copy_of_a_marked_idea_has_to_be_declared() -> None:
     mark = "# twin: refuse (1 statement)"
-    text = f"def fresh(address):\n    {mark}\n    if address.stopped:\n        raise\n"
+    text = f"def fresh(cell):\n    {mark}\n    if cell.stopped:\n        raise\n"
     more = Sources(
         {one.file: SOURCES[one.file] for one in TWINS["refuse"].copies} | {"fresh.py": text}
     )

@@ -134,11 +134,11 @@ def hopeless(name: str) -> pykka.ActorRef[Any]:
 @pytest.mark.parametrize("joined", [False, True])
 def test_who_waits_for_any_is_refused_if_none_can_come(joined: bool) -> None:
     refs = [hopeless("pykka-one"), hopeless("pykka-two")]
-    pools = [ref._address.pool for ref in refs]  # type: ignore[attr-defined]
+    pools = [ref._cell.pool for ref in refs]  # type: ignore[attr-defined]
     futures: list[Any] = []
     for ref, pool in zip(refs, pools, strict=True):
         future: Any = pykka.ThreadingFuture()
-        future._answered_by = ref._address
+        future._answered_by = ref._cell
         futures.append(future)
         pool.workers.clear()
     resolved: Any = pykka.ThreadingFuture()
@@ -170,12 +170,12 @@ def test_an_actor_that_waits_for_any_is_seen_to_wait_for_the_first() -> None:
         return [future.get() for future in pykka.as_completed(futures)]
 
     waiter = ThreadAgent.start()
-    assert follow(waiter._address) is None
+    assert follow(waiter._cell) is None
     answer = waiter.ask(wait, block=False)
-    wait_until(lambda: follow(waiter._address) is not None, "it waits")
-    edge = follow(waiter._address)
+    wait_until(lambda: follow(waiter._cell) is not None, "it waits")
+    edge = follow(waiter._cell)
     assert edge is not None
-    assert (edge.source, edge.target) == (waiter._address, others[0]._address)
+    assert (edge.source, edge.target) == (waiter._cell, others[0]._cell)
     opened.set()
     assert answer.get(timeout=PATIENCE) == [True, True]
-    assert follow(waiter._address) is None
+    assert follow(waiter._cell) is None

@@ -14,7 +14,7 @@ from tests.sources import SOURCES
 
 import pykka
 from pykka import dead_letters, routing
-from pykka._cell.cell import Address
+from pykka._cell.cell import Cell
 from pykka._futures.deadline import Deadline
 from pykka._util.thread_state import current
 from pykka._util.world import REAL, World
@@ -196,7 +196,7 @@ def test_what_goes_round_the_world_is_found(file: str, before: str, after: str) 
 # --- another world ------------------------------------------------------------------------------
 
 
-class Cell(Address):
+class OwnCell(Cell):
     """A cell that another world brings."""
 
 
@@ -227,8 +227,8 @@ class Still(World):
             self.answer()
         return acquire() if timeout is None else acquire(True, 0)
 
-    def cell_class(self, usual: type[Address]) -> type[Address]:
-        return Cell if usual is Address else usual
+    def cell_class(self, usual: type[Cell]) -> type[Cell]:
+        return OwnCell if usual is Cell else usual
 
     def clock(self, _usual: Any) -> Any:
         return self.own_clock
@@ -286,7 +286,7 @@ def test_a_system_has_its_clock_and_actors_its_system(still: Still) -> None:
 
     ref = Held.start()
     try:
-        assert ref._address.home is system
+        assert ref._cell.services is system
         assert pykka.ActorRegistry.get_all() == [ref]
     finally:
         current.state.world = REAL
@@ -308,7 +308,7 @@ def test_cells_are_of_its_class(still: Still) -> None:
         _create_actor_inbox = staticmethod(SimpleQueue)
         _create_future = staticmethod(pykka.ThreadingFuture)
 
-    assert type(OnNothing()._pykka_address) is Cell
+    assert type(OnNothing()._pykka_cell) is OwnCell
 
 
 def test_routers_draw_lots_by_its_chance(still: Still) -> None:

@@ -124,7 +124,7 @@ INTERNAL = {
             "everybody",
             "enter_urn",
             "forget_urn",
-            "bury",
+            "to_dead_letters",
             "let_children_go",
             "tell_of_crash",
         ),
@@ -145,9 +145,9 @@ def targets() -> Iterator[Target]:
         elif inspect.isclass(thing) and not is_value(thing):
             yield from parameters(thing, "__init__", thing.__init__)
             for name, member in inspect.getmembers(thing, callable):
-                home = getattr(member, "__module__", None) or ""
+                services = getattr(member, "__module__", None) or ""
                 is_method = inspect.isfunction(member) or inspect.ismethod(member)
-                is_ours = home.startswith(OURS) and name not in INTERNAL.get(thing, ())
+                is_ours = services.startswith(OURS) and name not in INTERNAL.get(thing, ())
                 if not name.startswith("_") and is_method and is_ours:
                     yield from parameters(thing, name, member)
 

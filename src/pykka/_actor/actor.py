@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from pykka._actor import behaviour, death_watch
 from pykka._actor.options import ActorOptions
-from pykka._cell.cell import Address
+from pykka._cell.cell import Cell
 from pykka._cell.spawn_options import make
 from pykka._envelope import Envelope
 from pykka._lifecycle import invoke
-from pykka._lifecycle.termination import end
+from pykka._lifecycle.termination import close_cell
 from pykka._ref.ref import ref_at
 from pykka._system.system import ActorSystem, join_parent, start_with
 from pykka._util.log import logger, traceback_of
@@ -85,40 +85,40 @@ class Actor:
     stash_capacity: ClassVar[int | None] = None
     """How many messages `stash()` may set aside; `None` if none at all."""
 
-    _pykka_address_class: ClassVar[type[Address]] = Address
-    """What kind of address the runtime's actors have."""
+    _pykka_cell_class: ClassVar[type[Cell]] = Cell
+    """What kind of cell the runtime's actors have."""
 
-    _pykka_address: Address = None  # type: ignore[assignment]
-    """The actor's address; `None` until `__init__()` below has run.
+    _pykka_cell: Cell = None  # type: ignore[assignment]
+    """The actor's cell; `None` until `__init__()` below has run.
 
-    The name is one that no user's class has; `_address` is common among network programs.
+    The name is one that no user's class has; `_cell` is common among network programs.
     """
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        """Make the actor's address: its inbox, its ref, its names.
+        """Make the actor's cell: its inbox, its ref, its names.
 
         Arguments are ignored, so a class without an `__init__()` of its own can be started with
         any. It does not call the next `__init__()`: a mixin with one goes *before* the actor class
-        in the list of bases. To call it once more changes nothing: the address is the same.
+        in the list of bases. To call it once more changes nothing: the cell is the same.
         """
         state = current.state
-        birth = state.birth
-        if birth is not None and not birth.is_for(self):
-            birth = None
-        former: Any = self._pykka_address
-        if former is not None and _is_made_already(self, is_meant=birth is not None):
+        spawn_options = state.spawn_options
+        if spawn_options is not None and not spawn_options.is_for(self):
+            spawn_options = None
+        former: Any = self._pykka_cell
+        if former is not None and _is_made_already(self, is_meant=spawn_options is not None):
             return
-        address = system = None
-        if birth is not None:
-            state.birth = None
-            address, system = birth.address, birth.system
-        if address is None:
-            cell_class = state.world.cell_class(self._pykka_address_class)
-            address = cell_class(self, _home(system))
-            if birth is not None or type(self).default_inbox is not None:
-                address.adopt(birth)
-        self._pykka_address = address
-        self._actor_ref: ActorRef[Any] = ref_at(address)
+        cell = system = None
+        if spawn_options is not None:
+            state.spawn_options = None
+            cell, system = spawn_options.cell, spawn_options.system
+        if cell is None:
+            cell_class = state.world.cell_class(self._pykka_cell_class)
+            cell = cell_class(self, _home(system))
+            if spawn_options is not None or type(self).default_inbox is not None:
+                cell.adopt(spawn_options)
+        self._pykka_cell = cell
+        self._actor_ref: ActorRef[Any] = ref_at(cell)
 
     @classmethod
     def start(cls, /, *args: Any, **kwargs: Any) -> ActorRef[Self]:
@@ -147,7 +147,11 @@ class Actor:
         """
         try:
             state = current.state
-            actor = cls(*args, **kwargs) if state.birth is None else make(state, cls, args, kwargs)
+            actor = (
+                cls(*args, **kwargs)
+                if state.spawn_options is None
+                else make(state, cls, args, kwargs)
+            )
         except BaseException as error:
             _give_up_unborn(cls, error)
             raise
@@ -157,7 +161,7 @@ class Actor:
             _give_up_unborn(cls, wrong)
             raise wrong
         ref: ActorRef[Self] = actor.actor_ref
-        if actor._pykka_address.home.knows(actor._pykka_address):
+        if actor._pykka_cell.services.knows(actor._pykka_cell):
             raise _started_already(cls, actor)
         try:
             _set_off(actor)
@@ -230,7 +234,7 @@ class Actor:
         raise NotImplementedError(_USE_SUBCLASS)
 
     def _start_actor_loop(self) -> None:
-        """Have something call `invoke.live()` with this actor's address."""
+        """Have something call `invoke.run_loop()` with this actor's cell."""
         raise NotImplementedError(_USE_SUBCLASS)
 
     def _actor_loop(self) -> None:
@@ -239,22 +243,22 @@ class Actor:
         A `_start_actor_loop()` of a program's own has some thread call it. An override does what
         is to be done around it, in that thread.
         """
-        invoke.live(self._require_pykka_address())
+        invoke.run_loop(self._require_pykka_cell())
 
     def _handle_receive(self, message: Any) -> Any:
         """Do what a message says, and return the answer.
 
         Tests call it on actors that are not started. The library does not: to override it is vain.
         """
-        return invoke.handle_directly(self._require_pykka_address(), message)
+        return invoke.handle_directly(self._require_pykka_cell(), message)
 
     def __str__(self) -> str:
-        return str(self._require_pykka_address())
+        return str(self._require_pykka_cell())
 
     @property
     def actor_ref(self) -> ActorRef[Self]:
         """The actor's ref: what it gives to others so that they can reach it."""
-        self._require_pykka_address()
+        self._require_pykka_cell()
         return self._actor_ref
 
     @property
@@ -264,16 +268,16 @@ class Actor:
         `ActorRegistry.get_by_urn` finds the actor by it. It is made when it is first read. An
         actor may choose its own, best in its `__init__()`; that it is unique is then its business.
         """
-        return self._require_pykka_address().urn
+        return self._require_pykka_cell().urn
 
     @actor_urn.setter
     def actor_urn(self, urn: str) -> None:
-        self._require_pykka_address().choose_urn(urn)
+        self._require_pykka_cell().choose_urn(urn)
 
     @property
     def actor_inbox(self) -> Any:
         """The actor's inbox. Use `ActorRef.tell` and its sisters to put messages in."""
-        return self._require_pykka_address().face
+        return self._require_pykka_cell().public_inbox
 
     @property
     def actor_stopped(self) -> threading.Event:
@@ -282,7 +286,7 @@ class Actor:
         Use `stop()` to change it. If it is set by hand the actor ends after the current message,
         without `on_stop()`.
         """
-        return self._require_pykka_address().event
+        return self._require_pykka_cell().event
 
     @invoke.asks_itself_to_stop
     def stop(self) -> None:
@@ -290,9 +294,9 @@ class Actor:
 
         It does not wait. It is the same as `ActorRef.stop` with `block=False`.
         """
-        address = self._require_pykka_address()
-        if not address.stopped:
-            address.send(Envelope(_ActorStop()))
+        cell = self._require_pykka_cell()
+        if not cell.stopped:
+            cell.send(Envelope(_ActorStop()))
 
     def on_start(self) -> Awaitable[None] | None:
         """Hook: the actor begins to live, in its own thread, before its first message.
@@ -394,13 +398,13 @@ class Actor:
             >>> child.is_alive()
             False
         """
-        address = self._require_pykka_address()
-        return start_with(actor_class, args, kwargs, parent=address, system=address.home)
+        cell = self._require_pykka_cell()
+        return start_with(actor_class, args, kwargs, parent=cell, system=cell.services)
 
     def children(self) -> list[ActorRef[Any]]:
         """Return this actor's children, in the order in which they were started."""
-        extras = self._require_pykka_address().extras
-        return [] if extras is None else [ref_at(child) for child in extras.children.copy()]
+        extension = self._require_pykka_cell().extension
+        return [] if extension is None else [ref_at(child) for child in extension.children.copy()]
 
     def watch(self, ref: ActorRef[Any], *, urgent: bool = False) -> None:
         """Have this actor told when another one has ended.
@@ -444,7 +448,7 @@ class Actor:
             >>> nurse.stop()
             True
         """
-        death_watch.watch(self._require_pykka_address(), ref, is_urgent=urgent)
+        death_watch.watch(self._require_pykka_cell(), ref, is_urgent=urgent)
 
     def unwatch(self, ref: ActorRef[Any]) -> bool:
         """Have this actor not told any more, not even if the message is on its way already.
@@ -458,7 +462,7 @@ class Actor:
         Raises:
             TypeError: `ref` is not a ref, or that of a router.
         """
-        return death_watch.unwatch(self._require_pykka_address(), ref)
+        return death_watch.unwatch(self._require_pykka_cell(), ref)
 
     def set_idle_timeout(self, seconds: float | None) -> None:
         """Have `on_idle()` called when no message has come for some time.
@@ -483,7 +487,7 @@ class Actor:
             >>> Session.start().when_terminated().get(timeout=10)
             Stopped()
         """
-        behaviour.set_idle_timeout(self._require_pykka_address(), seconds)
+        behaviour.set_idle_timeout(self._require_pykka_cell(), seconds)
 
     def become(self, on_receive: Callable[[Any], Any]) -> None:
         """Have another function handle the messages that go to `on_receive()`.
@@ -512,7 +516,7 @@ class Actor:
             >>> door.stop()
             True
         """
-        behaviour.become(self._require_pykka_address(), on_receive)
+        behaviour.become(self._require_pykka_cell(), on_receive)
 
     def unbecome(self) -> None:
         """Go back to what handled the messages before the last `become()`.
@@ -520,7 +524,7 @@ class Actor:
         Raises:
             RuntimeError: There was none.
         """
-        behaviour.unbecome(self._require_pykka_address())
+        behaviour.unbecome(self._require_pykka_cell())
 
     def stash(self) -> NoReturn:
         """Set the current message aside, to be handled later.
@@ -556,7 +560,7 @@ class Actor:
             >>> printer.stop()
             True
         """
-        behaviour.stash(self._require_pykka_address())
+        behaviour.stash(self._require_pykka_cell())
 
     def unstash_all(self) -> int:
         """Have all messages that were set aside handled, in order, before all others.
@@ -566,21 +570,21 @@ class Actor:
         Returns:
             How many they are.
         """
-        return behaviour.unstash_all(self._require_pykka_address())
+        return behaviour.unstash_all(self._require_pykka_cell())
 
-    def _require_pykka_address(self) -> Address:
-        address: Any = self._pykka_address
-        if address is None:
+    def _require_pykka_cell(self) -> Cell:
+        cell: Any = self._pykka_cell
+        if cell is None:
             msg = (
                 f"{type(self).__name__}.__init__() did not call super().__init__(), "
                 "so the actor has neither inbox nor ref; call it before anything else"
             )
             raise RuntimeError(msg)
-        return address  # type: ignore[no-any-return]
+        return cell  # type: ignore[no-any-return]
 
 
 def _is_made_already(actor: Any, *, is_meant: bool) -> bool:
-    """Tell whether an actor, whose `__init__()` is called again, keeps the address that it has.
+    """Tell whether an actor, whose `__init__()` is called again, keeps the cell that it has.
 
     It does: a class with several bases may call the `__init__()` of each, and others have refs by
     then. Unless it has ended, or is made anew because it is started again: a `__new__()` may
@@ -591,33 +595,33 @@ def _is_made_already(actor: Any, *, is_meant: bool) -> bool:
             `__init__()` of an actor class.
         is_meant: Whether something is said of an actor that is being made, and it is this one.
     """
-    address = actor._pykka_address
-    if not isinstance(address, Address):
+    cell = actor._pykka_cell
+    if not isinstance(cell, Cell):
         _fit_out(actor)
         return True
-    return address.actor is not None and (not is_meant or address.home.knows(address))
+    return cell.actor is not None and (not is_meant or cell.services.knows(cell))
 
 
 def _fit_out(stand_in: Any) -> None:
     """Give something that stands for an actor what `__init__()` would give to one."""
-    address = Address(stand_in, _home(None))
-    stand_in._pykka_address = address
-    stand_in._actor_ref = ref_at(address)
-    stand_in.actor_urn = address.urn
-    stand_in.actor_inbox = address.face
-    stand_in.actor_stopped = address.event
+    cell = Cell(stand_in, _home(None))
+    stand_in._pykka_cell = cell
+    stand_in._actor_ref = ref_at(cell)
+    stand_in.actor_urn = cell.urn
+    stand_in.actor_inbox = cell.public_inbox
+    stand_in.actor_stopped = cell.event
 
 
 def _started_already(actor_class: type[Actor], actor: Actor) -> RuntimeError:
-    name, address = actor_class.__name__, actor._pykka_address
-    if address.actor is actor:
+    name, cell = actor_class.__name__, actor._pykka_cell
+    if cell.actor is actor:
         msg = (
             f"{name}() has returned {actor}, which was started before and still lives; an actor "
             "is started once, so its class has to make a new object each time"
         )
     else:  # the new object has taken the place of another instance, and was not to be started
         msg = (
-            f"{name}.start() was called by what makes the new instance of {address} for a "
+            f"{name}.start() was called by what makes the new instance of {cell} for a "
             "restart. That has to make the instance first, before any other actor, and to return "
             "it without starting it"
         )
@@ -636,20 +640,20 @@ def start_actor(actor: A) -> ActorRef[A]:
 
 def _set_off(actor: Actor) -> None:
     """Have a new actor begin to live."""
-    address = actor._pykka_address
-    address.home.register(actor._actor_ref)
+    cell = actor._pykka_cell
+    cell.services.register(actor._actor_ref)
     if logger.isEnabledFor(DEBUG):
         logger.debug("Starting %s", actor)
-    if address.extras is not None:
-        join_parent(address)
+    if cell.extension is not None:
+        join_parent(cell)
     actor._start_actor_loop()
 
 
 def _give_up(actor: Actor) -> None:
     """End a new actor, which has begun to live or has not."""
-    address = actor._pykka_address
-    if address.claim_life():
-        end(address)
+    cell = actor._pykka_cell
+    if cell.claim_life():
+        close_cell(cell)
     else:
         actor._actor_ref.stop(block=False)
 
@@ -666,9 +670,9 @@ def _give_up_unborn(actor_class: type[Actor], error: BaseException) -> None:
         names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
         actor: Any = frame.f_locals.get(names[0]) if names else None
         if type(actor) is actor_class:
-            address = getattr(actor, "_pykka_address", None)
-            if address is not None and address.has_children:
-                end(address)
+            cell = getattr(actor, "_pykka_cell", None)
+            if cell is not None and cell.has_children:
+                close_cell(cell)
             return
         traceback = traceback.tb_next
 
@@ -677,8 +681,8 @@ def _home(chosen: ActorSystem | None) -> Any:
     """The system of an actor that is made on this thread."""
     if chosen is not None:
         return chosen
-    address = current.state.address
-    return ActorSystem.default() if address is None else address.home
+    cell = current.state.cell
+    return ActorSystem.default() if cell is None else cell.services
 
 
 _USE_SUBCLASS = (

@@ -21,7 +21,7 @@ from pykka.messages import PRIVILEGED
 from pykka.timers._timer import Tick
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
 
 
 class Behaviours:
@@ -60,72 +60,72 @@ class Behaviours:
             self._attributes.pop("on_receive", None)
 
 
-def become(address: Address, on_receive: Any) -> None:
+def become(cell: Cell, on_receive: Any) -> None:
     """Put a function in the place of `on_receive()`; see `Actor.become`."""
     if not callable(on_receive):
         msg = f"become() takes a function that handles messages, not {on_receive!r}"
         raise TypeError(msg)
-    extras = address.need_extras()
-    if extras.behaviours is None:
-        if address.actor is None:
-            raise address.dead_error("has ended")
-        extras.behaviours = Behaviours(address.actor)
-    extras.behaviours.push(on_receive)
+    extension = cell.need_extension()
+    if extension.behaviours is None:
+        if cell.actor is None:
+            raise cell.dead_error("has ended")
+        extension.behaviours = Behaviours(cell.actor)
+    extension.behaviours.push(on_receive)
 
 
-def unbecome(address: Address) -> None:
+def unbecome(cell: Cell) -> None:
     """Put back what was there before; see `Actor.unbecome`."""
-    extras = address.need_extras()
-    if extras.behaviours is None or not extras.behaviours.pop():
-        msg = f"{address} cannot unbecome(): there was no become() before"
+    extension = cell.need_extension()
+    if extension.behaviours is None or not extension.behaviours.pop():
+        msg = f"{cell} cannot unbecome(): there was no become() before"
         raise RuntimeError(msg)
 
 
-def stash(address: Address) -> NoReturn:
+def stash(cell: Cell) -> NoReturn:
     """Set the current message aside; see `Actor.stash`."""
-    capacity: Any = address.actor_class.stash_capacity
+    capacity: Any = cell.actor_class.stash_capacity
     if capacity is None:
         msg = (
-            f"{address} cannot set messages aside: its class has to say how many, with "
+            f"{cell} cannot set messages aside: its class has to say how many, with "
             "stash_capacity = 100, for instance"
         )
         raise RuntimeError(msg)
-    extras = address.need_extras()
-    message: object = address.handled_message
+    extension = cell.need_extension()
+    message: object = cell.handled_message
     kind = type(message)
     if (
-        address.handling is None
+        cell.handling is None
         or (kind in PRIVILEGED and kind is not Tick)
-        or address.ending
-        or extras.down
-        or current.state.address is not address
+        or cell.ending
+        or extension.down
+        or current.state.cell is not cell
     ):
-        msg = f"{address} can set a message aside only in its own code, while it handles one"
+        msg = f"{cell} can set a message aside only in its own code, while it handles one"
         raise RuntimeError(msg)
-    if len(extras.stash or ()) >= capacity:
+    if len(extension.stash or ()) >= capacity:
         msg = (
-            f"{address} has set aside {capacity} messages, and its stash_capacity is no more; "
+            f"{cell} has set aside {capacity} messages, and its stash_capacity is no more; "
             "take them up again with unstash_all(), or let it be greater"
         )
         raise StashFullError(msg)
     raise SetAside
 
 
-def unstash_all(address: Address) -> int:
+def unstash_all(cell: Cell) -> int:
     """Take up again what was set aside; see `Actor.unstash_all`."""
-    extras = address.need_extras()
-    taken_up = extras.take_up()
-    address.look_again()
-    if taken_up and current.state.address is not address:
-        address.wake_up()  # it is a task of the actor's that calls
+    extension = cell.need_extension()
+    taken_up = extension.take_up()
+    cell.look_again()
+    if taken_up and current.state.cell is not cell:
+        cell.wake_up()  # it is a task of the actor's that calls
     return taken_up
 
 
-def set_idle_timeout(address: Address, seconds: Any) -> None:
+def set_idle_timeout(cell: Cell, seconds: Any) -> None:
     """Set, change or end the idle time-out; see `Actor.set_idle_timeout`."""
     if seconds is not None:
         check_seconds("seconds", seconds, more_than_zero=True, or_none=True)
-    extras = address.need_extras()
-    before, extras.idle = extras.idle, None if seconds is None else Idle(address, seconds)
+    extension = cell.need_extension()
+    before, extension.idle = extension.idle, None if seconds is None else Idle(cell, seconds)
     if before is not None:
         before.end()

@@ -2,7 +2,7 @@
 
 Invariants
     1. *No watcher is forgotten.* It enters the watch at the target, and *then* looks
-       whether the target has ended (`Address.actor` is None). The closer of the target sets that
+       whether the target has ended (`Cell.actor` is None). The closer of the target sets that
        mark, and *then* reports to all watches that are entered. So at least one of the two does.
     2. *No watcher is told twice.* A watch may be reported several times, by both of them, or again
        because a signal handler had raised. The watcher, who handles one message at a time, takes
@@ -25,7 +25,7 @@ from pykka._ref.ref import ActorRef, ref_at
 from pykka.messages import handles
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._cell.inbox import Letter
     from pykka._cell.reasons import Reason
 
@@ -54,7 +54,7 @@ class Watch:
 
     __slots__ = ("is_over", "is_urgent", "target", "watcher")
 
-    def __init__(self, watcher: Address, target: Address, *, is_urgent: bool) -> None:
+    def __init__(self, watcher: Cell, target: Cell, *, is_urgent: bool) -> None:
         self.watcher = watcher
         self.target = target
         self.is_urgent = is_urgent
@@ -63,14 +63,14 @@ class Watch:
 
     def begin(self) -> None:
         """Enter the watch at the target, and report at once if that has ended."""
-        self.target.need_extras().watchers[self] = None
+        self.target.need_extension().watchers[self] = None
         if self.target.actor is None:
             self.report(self.target.reason)
 
     def end(self) -> None:
         """Have no notice handled any more."""
         self.is_over = True
-        self.target.need_extras().watchers.pop(self, None)
+        self.target.need_extension().watchers.pop(self, None)
 
     def report(self, reason: Reason) -> None:
         """Send the watcher a notice."""
@@ -88,28 +88,28 @@ class _Notice(NamedTuple):
 
 
 @handles(_Notice)
-def _on_notice(address: Address, envelope: Letter) -> object:
+def _on_notice(cell: Cell, envelope: Letter) -> object:
     watch, reason = envelope.message
-    extras = address.need_extras()
+    extension = cell.need_extension()
     if watch.is_over:
         return None
     watch.is_over = True
-    extras.watching.pop(watch.target, None)
-    watch.target.need_extras().watchers.pop(watch, None)
+    extension.watching.pop(watch.target, None)
+    watch.target.need_extension().watchers.pop(watch, None)
     message = Terminated(ref_at(watch.target), reason)
-    address.handling = Envelope(message)  # that is what stash() sets aside
-    actor: Any = address.actor
+    cell.handling = Envelope(message)  # that is what stash() sets aside
+    actor: Any = cell.actor
     return actor.on_receive(message)
 
 
-def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
+def watch(watcher: Cell, ref: Any, *, is_urgent: bool) -> None:
     """Have an actor told of the end of another one; it is the one whose code runs."""
     require_single(ref, "watch()")
-    target = ref._address
+    target = ref._cell
     if target is watcher:
         msg = f"{watcher} cannot watch itself: nobody would be left to be told; use on_stop()"
         raise ValueError(msg)
-    watching = watcher.need_extras().watching
+    watching = watcher.need_extension().watching
     entry = watching.get(target)
     if entry is None or entry.is_over:
         watching[target] = entry = Watch(watcher, target, is_urgent=is_urgent)
@@ -117,13 +117,13 @@ def watch(watcher: Address, ref: Any, *, is_urgent: bool) -> None:
     entry.begin()
 
 
-def unwatch(watcher: Address, ref: ActorRef[Any]) -> bool:
+def unwatch(watcher: Cell, ref: ActorRef[Any]) -> bool:
     """End that; False if it was not so."""
     require_single(ref, "unwatch()")
-    watching = watcher.need_extras().watching
-    entry = watching.get(ref._address)
+    watching = watcher.need_extension().watching
+    entry = watching.get(ref._cell)
     if entry is None or entry.is_over:
         return False
     entry.end()  # first, because a signal handler may raise after it
-    watching.pop(ref._address, None)
+    watching.pop(ref._cell, None)
     return True

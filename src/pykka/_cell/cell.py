@@ -1,10 +1,10 @@
-"""An actor's address: what outlives the actor object.
+"""An actor's cell: what outlives the actor object.
 
-A ref points at an address and not at a Python object. Inbox, stopped mark and URN belong to the
-address, so that they are the same before, during and after the life of an instance.
+A ref points at a cell and not at a Python object. Inbox, stopped mark and URN belong to the
+cell, so that they are the same before, during and after the life of an instance.
 
 Life
-    How the marks of an address may stand together, and what may follow what, is one table:
+    How the marks of a cell may stand together, and what may follow what, is one table:
     `pykka._cell.life_table`. Other modules set a mark by a method of the cell, so that each mark
     is written in two modules at most.
 
@@ -15,9 +15,9 @@ Closing
     There are two marks. *stopped* is set when the actor begins to end: sends are refused from
     then on. *closed* is set when its last hook has run. Then:
 
-    - A sender puts its envelope into the inbox, and *then* looks whether the address is closed.
+    - A sender puts its envelope into the inbox, and *then* looks whether the cell is closed.
       If so, it empties the inbox.
-    - The closer marks the address closed, and *then* empties the inbox.
+    - The closer marks the cell closed, and *then* empties the inbox.
 
     Invariant: whatever is put into the inbox is taken out by the actor, by the closer, or by a
     sender. Proof: if the closer found the inbox empty before the envelope came, then its mark
@@ -43,7 +43,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pykka._cell.extension import Extras
+from pykka._cell.extension import CellExtension
 from pykka._cell.inbox import (
     ActorInbox,
     Inbox,
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from pykka._actor.actor import Actor
     from pykka._cell.metering import Meter
     from pykka._cell.reasons import Reason
-    from pykka._cell.spawn_options import Birth
+    from pykka._cell.spawn_options import SpawnOptions
     from pykka._deadlock.wait_graph import Place, Wait
     from pykka._futures.future import Future
     from pykka._ref.ref import ActorRef
@@ -87,8 +87,8 @@ if TYPE_CHECKING:
     from pykka.timers._clock import Clock
 
 
-class Home(Protocol):
-    """What an address needs of the system that its actor belongs to."""
+class SystemServices(Protocol):
+    """What a cell needs of the system that its actor belongs to."""
 
     clock: Clock
 
@@ -100,30 +100,30 @@ class Home(Protocol):
     def register(self, ref: ActorRef[Any]) -> None:
         """Make the actor findable."""
 
-    def knows(self, address: Address) -> bool:
+    def knows(self, cell: Cell) -> bool:
         """Tell whether the actor is findable."""
         ...
 
-    def enter_urn(self, address: Address) -> None:
-        """Make the address, whose URN was just made, findable by it."""
+    def enter_urn(self, cell: Cell) -> None:
+        """Make the cell, whose URN was just made, findable by it."""
 
-    def forget_urn(self, address: Address, urn: str) -> None:
-        """Make the address no longer findable by a URN."""
+    def forget_urn(self, cell: Cell, urn: str) -> None:
+        """Make the cell no longer findable by a URN."""
 
-    def bury(self, address: Address, message: object, reason: str) -> None:
+    def to_dead_letters(self, cell: Cell, message: object, reason: str) -> None:
         """Report a message that will never be handled."""
 
-    def unregister(self, address: Address) -> bool:
+    def unregister(self, cell: Cell) -> bool:
         """Make the actor, which ends, no longer findable; False if it was not."""
         ...
 
-    def let_children_go(self, address: Address) -> None:
+    def let_children_go(self, cell: Cell) -> None:
         """Have the children end that are left although the actor has ended."""
 
-    def tell_of_crash(self, address: Address, error: BaseException) -> None:
+    def tell_of_crash(self, cell: Cell, error: BaseException) -> None:
         """Tell the program what the actor has failed with, unless another actor knows."""
 
-    def forget(self, address: Address) -> None:
+    def forget(self, cell: Cell) -> None:
         """Take note that the actor has ended, to the last."""
 
 
@@ -142,16 +142,16 @@ NOTHING = object()
 """There is nothing that comes before the inbox."""
 
 
-class Address:
+class Cell:
     """Inbox, marks and names of one actor.
 
     Args:
         actor: The actor that takes the messages.
-        home: The system that the actor belongs to.
+        services: The system that the actor belongs to.
     """
 
     can_be_run: ClassVar[bool] = False
-    """Whether a thread that waits for the actor can run it instead; see `run_for`."""
+    """Whether a thread that waits for the actor can run it instead; see `run_until`."""
 
     task: Any = None
     """The asyncio task that runs the actor, if one does."""
@@ -159,7 +159,7 @@ class Address:
     awaits: ClassVar[bool] = False
     """Whether what takes time at the actor's end is awaited, because its thread may not block."""
 
-    held_up_by: Address | None = None
+    held_up_by: Cell | None = None
     """The actor that blocks the event loop in which this one lives, if one does right now."""
 
     ref_class: ClassVar[type[ActorRef[Any]] | None] = None
@@ -168,54 +168,54 @@ class Address:
     __slots__ = (
         "_claimed",
         "_event",
-        "_face",
+        "_public_inbox",
         "_urn",
         "actor",
         "actor_class",
-        "attention",
         "closed",
         "create_future",
         "ending",
-        "extras",
+        "extension",
         "handling",
-        "home",
+        "has_system_messages",
         "inbox",
+        "services",
         "stopped",
-        "stoppers",
+        "termination_waiters",
         "waiting",
     )
 
-    def __init__(self, actor: Actor, home: Home) -> None:
+    def __init__(self, actor: Actor, services: SystemServices) -> None:
         # twin: new cell (19 statements)
         inbox: ActorInbox = actor._create_actor_inbox()
         create_future = actor._create_future
         self.actor: Actor | None = actor
-        """The actor object; `None` once the address is closed."""
+        """The actor object; `None` once the cell is closed."""
         self.actor_class = type(actor)
         self.inbox: Any = inbox
-        self.home = home
+        self.services = services
         self.create_future: Callable[[], Future[Any]] | None = (
             None if create_future is new_threading_future else create_future
         )
         """Makes the futures of asks; `None` for the library's own."""
         self.stopped = False
         self.closed = False
-        self.attention = False
+        self.has_system_messages = False
         """Whether there is something to be seen to before the next message; see
         `take_first`. It is set when the actor is stopped, too."""
-        self.extras: Extras | None = None
+        self.extension: CellExtension | None = None
         self.ending = False
         """Whether the hook that ends the life has run, or is running."""
         self.handling: Any = None
         """What the actor is handling right now, for reports: an envelope, or a bare message."""
-        self.waiting: Wait | Address | None = None
+        self.waiting: Wait | Cell | None = None
         """What the actor's handler is blocked in; see `pykka._deadlock.wait_graph`."""
-        self.stoppers: list[tuple[Any, object]] | None = None
+        self.termination_waiters: list[tuple[Any, object]] | None = None
         """Who waits for the end of the actor, and what to answer; see `close`."""
         self._claimed = False
         self._urn: str | None = None
         self._event: StoppedEvent | None = None
-        self._face: Inbox | None = None
+        self._public_inbox: Inbox | None = None
 
     def __str__(self) -> str:
         return f"{self.actor_class.__name__} ({safe_str(self.urn)})"
@@ -228,7 +228,7 @@ class Address:
         # twin: send (2 statements)
         self.inbox.put(envelope)
         if self.closed:
-            self.bury_the_rest()
+            self.drain_to_dead_letters()
 
     def send_and_run(self, ask: Letter) -> None:
         """Send a question whose sender is going to wait for the answer, without a limit.
@@ -251,7 +251,7 @@ class Address:
         event = None
         for release in held(_first_look):
             self.stopped = True
-            self.attention = True
+            self.has_system_messages = True
             event = self._event
             release()
         if event is not None:
@@ -260,7 +260,7 @@ class Address:
     def refuse_sends(self) -> None:
         """Mark the actor stopped, and leave it to `close` to wake those who wait for that."""
         self.stopped = True
-        self.attention = True
+        self.has_system_messages = True
 
     def mark_ending(self) -> None:
         """Note that the hook that ends the life runs, or that none will."""
@@ -268,8 +268,8 @@ class Address:
 
     def mark_down(self, reason: Reason) -> None:
         """Note that the instance ends, and that the actor waits for its supervisor."""
-        self.need_extras().go_down(reason)
-        self.attention = True
+        self.need_extension().go_down(reason)
+        self.has_system_messages = True
 
     def take_instance(self, actor: Actor) -> bool:
         """Go on with a new instance; False if the actor was abandoned meanwhile."""
@@ -282,7 +282,7 @@ class Address:
 
     def look_again(self) -> None:
         """Have the actor look for what comes before the inbox, before its next message."""
-        self.attention = True
+        self.has_system_messages = True
 
     def take_first(self) -> Any:
         """Take what comes before the next message of the inbox; only for who runs the actor.
@@ -292,28 +292,28 @@ class Address:
         Returns:
             A letter to be handled, `NOTHING`, `DOWN` or `ENDED`.
         """
-        self.attention = False
-        extras = self.extras
+        self.has_system_messages = False
+        extension = self.extension
         if self.stopped:
-            self.attention = True
+            self.has_system_messages = True
             return ENDED
-        if extras is None:
+        if extension is None:
             return NOTHING
-        lane = extras.signals or extras.front
-        if extras.down and lane is extras.front:
-            self.attention = True
+        lane = extension.system_queue or extension.replay_queue
+        if extension.down and lane is extension.replay_queue:
+            self.has_system_messages = True
             return DOWN
         try:
             letter = lane.popleft()
         except (IndexError, AttributeError):  # the latter if nothing has ever been there
             return NOTHING
-        self.attention = True
-        if extras.meter is not None:
-            extras.meter.take_up(letter)
+        self.has_system_messages = True
+        if extension.meter is not None:
+            extension.meter.take_up(letter)
         return letter
 
     def close(self) -> None:
-        """End the address: what is in its inbox, now or later, will never be handled.
+        """End the cell: what is in its inbox, now or later, will never be handled.
 
         Those who asked for the stop are answered last, when everything else is done. Like the
         inbox, their list is emptied after the mark (`actor` is None) is set, and by latecomers
@@ -326,39 +326,39 @@ class Address:
             raise
 
     def _close(self) -> None:
-        self._require_stoppers()
+        self._require_termination_waiters()
         self.mark_stopped()
-        extras = self.extras
+        extension = self.extension
         try:
             self.closed = True
-            if extras is not None and extras.policy is not None:
-                extras.policy.close()
-            self.bury_the_rest()
+            if extension is not None and extension.policy is not None:
+                extension.policy.close()
+            self.drain_to_dead_letters()
         finally:
             self.actor = None
-            # A thread that makes the extras from now on sees that there is no actor.
-            extras = self.extras
-            if extras is None:
-                self.home.forget(self)
-                self._answer_stoppers()
+            # A thread that makes the extension from now on sees that there is no actor.
+            extension = self.extension
+            if extension is None:
+                self.services.forget(self)
+                self._answer_termination_waiters()
             else:
                 for_each(
                     [
-                        partial(self.home.let_children_go, self),
-                        partial(extras.close, self),
-                        partial(self.home.forget, self),
-                        self._answer_stoppers,
+                        partial(self.services.let_children_go, self),
+                        partial(extension.close, self),
+                        partial(self.services.forget, self),
+                        self._answer_termination_waiters,
                     ],
                     call,
                 )
 
     def declare_dead(self) -> None:
-        """Mark the address as that of a dead actor, and touch nothing else.
+        """Mark the cell as that of a dead actor, and touch nothing else.
 
         For a child process, in which the actor's thread does not exist. The actor object is kept:
         if it were freed, it might close what the parent still uses, such as a connection.
         """
-        self.stopped = self.closed = self.attention = True
+        self.stopped = self.closed = self.has_system_messages = True
         _kept.append(self.actor)
         self.actor = None
 
@@ -370,43 +370,43 @@ class Address:
         """
         left: list[Letter] = []
         self.take_all(left)
-        self.need_lanes().signals.append(Envelope(_LastMessage()))
-        self.attention = True
+        self.need_lanes().system_queue.append(Envelope(_LastMessage()))
+        self.has_system_messages = True
 
-    def need_extras(self) -> Extras:
-        """The extras; made now if they have not been needed so far."""
-        extras = self.extras
-        if extras is None:
-            extras = fresh = Extras()
+    def need_extension(self) -> CellExtension:
+        """The extension; made now if they have not been needed so far."""
+        extension = self.extension
+        if extension is None:
+            extension = fresh = CellExtension()
             # twin: first look (1 statement)
             for release in held(_first_look):
-                if self.extras is None:
-                    self.extras = fresh
-                extras = self.extras
+                if self.extension is None:
+                    self.extension = fresh
+                extension = self.extension
                 release()
-        return extras
+        return extension
 
-    def adopt(self, birth: Birth | None) -> None:
+    def adopt(self, spawn_options: SpawnOptions | None) -> None:
         """Take over what was said of the actor before it was made."""
-        chosen = None if birth is None else birth.inbox
+        chosen = None if spawn_options is None else spawn_options.inbox
         spec: Any = chosen if chosen is not None else spec_of(self.actor_class)
         if spec is not None:
             policy = spec._make(self)
             if policy is not None:
-                self.need_extras().policy = policy
+                self.need_extension().policy = policy
             self.use_inbox(policy)
-        if birth is None:
+        if spawn_options is None:
             return
-        if birth.name is not None:
-            self.need_extras().name = birth.name
-        if birth.loop is not None:
-            self.need_extras().loop = birth.loop
-        if birth.parent is not None:
-            self.need_extras().parent = birth.parent
-            self.need_extras().shutdown = birth.shutdown
-        if birth.supervision is not None:
-            self.need_extras().supervision = birth.supervision
-            self.need_extras().bell = SimpleQueue()
+        if spawn_options.name is not None:
+            self.need_extension().name = spawn_options.name
+        if spawn_options.loop is not None:
+            self.need_extension().loop = spawn_options.loop
+        if spawn_options.parent is not None:
+            self.need_extension().parent = spawn_options.parent
+            self.need_extension().shutdown = spawn_options.shutdown
+        if spawn_options.supervision is not None:
+            self.need_extension().supervision = spawn_options.supervision
+            self.need_extension().wakeup = SimpleQueue()
 
     def use_inbox(self, inbox: Any) -> None:
         """Use another inbox; `None` for the library's own. Only before the actor is started."""
@@ -414,30 +414,30 @@ class Address:
 
     def signal(self, letter: Letter) -> None:
         """Have a letter handled right after the current message; see `pykka._cell.extension`."""
-        self._put_into_lane(self.need_lanes().signals, letter)
+        self._put_into_lane(self.need_lanes().system_queue, letter)
 
-    def need_lanes(self) -> Extras:
-        """The extras, with what lies before the inbox."""
-        extras = self.need_extras()
-        extras.need_lanes()
-        return extras
+    def need_lanes(self) -> CellExtension:
+        """The extension, with what lies before the inbox."""
+        extension = self.need_extension()
+        extension.need_lanes()
+        return extension
 
     def _put_into_lane(self, lane: Any, letter: Letter) -> None:
         lane.append(letter)
-        self.attention = True
+        self.has_system_messages = True
         self.wake_up()
         if self.closed:
-            self.bury_the_rest()
+            self.drain_to_dead_letters()
 
     def tell_unbounded(self, message: object) -> None:
         """Send a message that no bound of the inbox applies to, and never block."""
         letter = Envelope(message)
-        extras = self.extras
-        if self.users_inbox() is None or (extras is not None and extras.policy is not None):
+        extension = self.extension
+        if self.users_inbox() is None or (extension is not None and extension.policy is not None):
             self.send(letter)
             return
         if not self.send_without_waiting(letter):
-            self._put_into_lane(self.need_lanes().front, letter)
+            self._put_into_lane(self.need_lanes().replay_queue, letter)
 
     def line_of_ticks(self) -> Line | None:
         """Where a clock's thread has messages sent to the actor, instead of sending them itself.
@@ -448,19 +448,19 @@ class Address:
         if not current.state.is_clock:
             return None
         is_ours = self.users_inbox() is None or self.policy is not None
-        if is_ours and type(self.home.clock) is MonotonicClock:
+        if is_ours and type(self.services.clock) is MonotonicClock:
             return None
-        extras = self.need_extras()
-        if extras.line is None:
-            extras.line = Line()  # only the clock's thread comes here
-        return extras.line
+        extension = self.need_extension()
+        if extension.line is None:
+            extension.line = Line()  # only the clock's thread comes here
+        return extension.line
 
     def send_without_waiting(self, letter: Letter) -> bool:
         """Do what `send` does, but never wait for room; False if there is none."""
         if not self.put_without_waiting(letter):
             return False
         if self.closed:
-            self.bury_the_rest()
+            self.drain_to_dead_letters()
         return True
 
     def put_without_waiting(self, letter: Letter) -> bool:
@@ -481,12 +481,12 @@ class Address:
             raise
 
     def _kill(self) -> None:
-        extras = self.need_extras()
+        extension = self.need_extension()
         for release in held(_first_look):
             if not self.stopped:
-                extras.killed = True
+                extension.killed = True
             self.stopped = True
-            self.attention = True
+            self.has_system_messages = True
             release()
         self.mark_stopped()
         self.wake_up()
@@ -497,40 +497,46 @@ class Address:
         Unlike a kill, it interrupts none of them.
         """
         try:
-            Address._kill(self)
+            Cell._kill(self)
         except BaseException:
-            Address._kill(self)  # a signal handler raised, we do not know where
+            Cell._kill(self)  # a signal handler raised, we do not know where
             raise
 
     @property
     def reason(self) -> Reason:
         """Why the actor has ended."""
-        extras = self.extras
-        if extras is None:
+        extension = self.extension
+        if extension is None:
             return Stopped()
-        return extras.reason[0] if extras.reason else Killed() if extras.killed else Stopped()
+        return (
+            extension.reason[0]
+            if extension.reason
+            else Killed()
+            if extension.killed
+            else Stopped()
+        )
 
     @property
     def has_children(self) -> bool:
         """Whether there are actors that end with this one."""
-        return self.extras is not None and bool(self.extras.children)
+        return self.extension is not None and bool(self.extension.children)
 
-    def take_child(self, child: Address, shutdown: float | None) -> None:
+    def take_child(self, child: Cell, shutdown: float | None) -> None:
         """Have an actor end with this one.
 
         Args:
             child: The actor.
             shutdown: How many seconds it has for that; `None` for all it takes.
         """
-        self.need_extras().children[child] = shutdown
+        self.need_extension().children[child] = shutdown
 
-    def lose_child(self, child: Address) -> None:
+    def lose_child(self, child: Cell) -> None:
         """Forget a child that has ended."""
-        extras = self.extras
-        if extras is not None:
-            extras.children.pop(child, None)
+        extension = self.extension
+        if extension is not None:
+            extension.children.pop(child, None)
 
-    def bury_the_rest(self) -> None:
+    def drain_to_dead_letters(self) -> None:
         """Answer or report everything that is in the inbox.
 
         What one of them raises (a subscriber to dead letters, a callback of a future, a signal
@@ -538,17 +544,21 @@ class Address:
         end. All of these may be the user's, so it is not done on a clock's thread.
         """
         if current.state.is_clock:
-            send_out(self.bury_the_rest)
+            send_out(self.drain_to_dead_letters)
             return
         letters: list[Letter] = []
         try:
-            if self.extras is not None:
-                for lane in (self.extras.signals, self.extras.front, self.extras.stash):
+            if self.extension is not None:
+                for lane in (
+                    self.extension.system_queue,
+                    self.extension.replay_queue,
+                    self.extension.stash,
+                ):
                     move(lane or [], letters)
             self.take_all(letters)
-            for_each(letters, self._bury)
+            for_each(letters, self._reject)
         except BaseException:
-            for_each(letters, self._bury)  # a signal handler raised: go on where it struck
+            for_each(letters, self._reject)  # a signal handler raised: go on where it struck
             raise
 
     def answer_when_ended(self, reply_to: Any, *, answer: object) -> None:
@@ -558,12 +568,12 @@ class Address:
             reply_to: The future.
             answer: Its value; `REASON` for the reason of the end.
         """
-        self._require_stoppers().append((reply_to, answer))
+        self._require_termination_waiters().append((reply_to, answer))
         if self.actor is None:
             # The thread that ends it may not have come to this yet. Who is told that an actor has
             # ended finds it in its system no more.
-            self.home.forget(self)
-            self._answer_stoppers()
+            self.services.forget(self)
+            self._answer_termination_waiters()
 
     def refuse_current(self, reason: str) -> None:
         """Answer the sender of the message that the actor is handling right now.
@@ -601,10 +611,16 @@ class Address:
     @property
     def failure(self) -> Failed | None:
         """What the actor has failed with, if that is why it ends, or has ended."""
-        extras = self.extras
-        if extras is None:
+        extension = self.extension
+        if extension is None:
             return None
-        reason = extras.reason[0] if extras.reason else extras.fate if extras.down else None
+        reason = (
+            extension.reason[0]
+            if extension.reason
+            else extension.exit_reason
+            if extension.down
+            else None
+        )
         return reason if isinstance(reason, Failed) else None
 
     @property
@@ -619,7 +635,7 @@ class Address:
                     self._urn = fresh
                 urn = self._urn
                 release()
-            self.home.enter_urn(self)
+            self.services.enter_urn(self)
         return urn
 
     def choose_urn(self, urn: str) -> None:
@@ -630,8 +646,8 @@ class Address:
             self._urn = urn
             release()
         if former is not None:
-            self.home.forget_urn(self, former)
-        self.home.enter_urn(self)
+            self.services.forget_urn(self, former)
+        self.services.enter_urn(self)
 
     @property
     def urn_if_seen(self) -> str | None:
@@ -653,22 +669,22 @@ class Address:
         return event
 
     @property
-    def face(self) -> Any:
+    def public_inbox(self) -> Any:
         """The inbox as users see it: their own, or an `Inbox` in front of the library's."""
         if self.policy is None:
             theirs = self.users_inbox()
             if theirs is not None:
                 return theirs
-        face = self._face
-        if face is None:
-            face = fresh = Inbox(self)
+        public_inbox = self._public_inbox
+        if public_inbox is None:
+            public_inbox = fresh = Inbox(self)
             # twin: first look (1 statement)
             for release in held(_first_look):
-                if self._face is None:
-                    self._face = fresh
-                face = self._face
+                if self._public_inbox is None:
+                    self._public_inbox = fresh
+                public_inbox = self._public_inbox
                 release()
-        return face
+        return public_inbox
 
     def put_in_front(self, meter: Meter) -> None:
         """Have a meter count what goes through the inbox."""
@@ -691,7 +707,7 @@ class Address:
             item = _waiting.block(_waiting.ANYTHING, inbox.get, current.state, left)
         else:
             item = inbox.get(False)
-        meter = None if self.extras is None else self.extras.meter
+        meter = None if self.extension is None else self.extension.meter
         return item if meter is None else meter.leave(item)
 
     def inbox_statistics(self) -> InboxStatistics:
@@ -705,7 +721,7 @@ class Address:
     @property
     def policy(self) -> Any:
         """The inbox, if it is one of the library's with a bound or with priorities."""
-        return None if self.extras is None else self.extras.policy
+        return None if self.extension is None else self.extension.policy
 
     def count(self) -> int:
         """How many envelopes are in the inbox, as far as that is known."""
@@ -720,19 +736,19 @@ class Address:
         try:
             take_all(self.inbox, into)
         finally:
-            if self.extras is not None and self.extras.is_abandoned:
+            if self.extension is not None and self.extension.is_abandoned:
                 self.wake_up()
 
     def wake_up(self) -> None:
         """Make the actor's thread look at the marks."""
-        extras = self.extras
-        if extras is not None and extras.bell is not None:
+        extension = self.extension
+        if extension is not None and extension.wakeup is not None:
             # What lies in the bell already wakes the thread later than now.
-            if not extras.bell.qsize():
-                extras.bell.put(None)
+            if not extension.wakeup.qsize():
+                extension.wakeup.put(None)
             # The inbox of an actor that is down is not looked at. If it is up again a moment
-            # later, it looks at `attention` before it turns to the inbox.
-            if extras.down:
+            # later, it looks at `has_system_messages` before it turns to the inbox.
+            if extension.down:
                 return
         if self.has_own_inbox:
             # The thread that wakes it up has more to do, whatever that raises.
@@ -750,10 +766,10 @@ class Address:
         """The line of the user's code that the actor is at, as far as that can be found out."""
         return place_of_actor(self)
 
-    def refuse_hopeless_wait(self) -> None:
+    def require_thread(self) -> None:
         """Raise if the actor cannot get a thread, and nothing will change that."""
 
-    def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+    def run_until(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
         """Run the actor on this thread until it has resolved a future; False if it has not."""
         raise NotImplementedError  # pragma: no cover (`can_be_run` says so)
 
@@ -763,13 +779,13 @@ class Address:
         return False
 
     def take_over(
-        self, coroutine: Any, end: Callable[[Address, Any, BaseException | None], None]
+        self, coroutine: Any, end: Callable[[Cell, Any, BaseException | None], None]
     ) -> None:
         """See to a coroutine that the actor's code has returned.
 
         Args:
             coroutine: What is to be awaited.
-            end: What is to be called at its end, with the address and its value or its exception.
+            end: What is to be called at its end, with the cell and its value or its exception.
 
         Raises:
             TypeError: Nothing is awaited where this actor runs.
@@ -795,49 +811,49 @@ class Address:
         """
         return False
 
-    def _bury(self, letter: Any) -> None:
+    def _reject(self, letter: Any) -> None:
         message = letter.message
         reply_to = letter.reply_to
         reason = "stopped before handling the message"
         if is_stop(message):
             if reply_to is not None:
                 self.answer_when_ended(reply_to, answer=True)
-        elif is_privileged(message) or self._bequeath(letter):
+        elif is_privileged(message) or self._redirect(letter):
             pass
         elif reply_to is None:
-            self.home.bury(self, message, reason)
+            self.services.to_dead_letters(self, message, reason)
         else:
             self.refuse(reply_to, reason)
             if is_ask(letter):
-                letter.let_go()
+                letter.release()
 
-    def _bequeath(self, letter: Letter) -> bool:
+    def _redirect(self, letter: Letter) -> bool:
         """Leave a letter to the heir that takes it on, if there is such a one."""
-        heir = None if self.extras is None else self.extras.heir
+        heir = None if self.extension is None else self.extension.redirect
         return heir is not None and heir(letter)
 
     def refuse(self, reply_to: Any, reason: str) -> None:
         """Answer an asker whose message this actor will not handle."""
         answer(reply_to, (None, (self.dead_error(reason), None)), self)
 
-    def _require_stoppers(self) -> list[tuple[Any, object]]:
-        """The list of those who wait for the end; it is there before the address is closed."""
-        stoppers: list[tuple[Any, object]] = []
-        fresh = stoppers
+    def _require_termination_waiters(self) -> list[tuple[Any, object]]:
+        """The list of those who wait for the end; it is there before the cell is closed."""
+        termination_waiters: list[tuple[Any, object]] = []
+        fresh = termination_waiters
         # twin: first look (1 statement)
         for release in held(_first_look):
-            if self.stoppers is None:
-                self.stoppers = fresh
-            stoppers = self.stoppers
+            if self.termination_waiters is None:
+                self.termination_waiters = fresh
+            termination_waiters = self.termination_waiters
             release()
-        return stoppers
+        return termination_waiters
 
-    def _answer_stoppers(self) -> None:
+    def _answer_termination_waiters(self) -> None:
         # They stay in the list: to answer one twice does no harm, and to take one out
         # and be interrupted then would.
-        for_each((self.stoppers or _NOBODY).copy(), self._answer_stopper)
+        for_each((self.termination_waiters or _NOBODY).copy(), self._answer_termination_waiter)
 
-    def _answer_stopper(self, stopper: tuple[Any, object]) -> None:
+    def _answer_termination_waiter(self, stopper: tuple[Any, object]) -> None:
         reply_to, value = stopper
         answer(reply_to, (self.reason if value is REASON else value, None), self)
 
@@ -868,9 +884,9 @@ def renew_locks() -> None:
 
 
 class StoppedEvent(threading.Event):
-    """The `actor_stopped` event of an address.
+    """The `actor_stopped` event of a cell.
 
-    The mark of the address is the truth. Setting the event sets the mark.
+    The mark of the cell is the truth. Setting the event sets the mark.
 
     Invariants
         1. A thread that waits enters its lock in `_waiters`, and then looks at the mark; the
@@ -881,9 +897,9 @@ class StoppedEvent(threading.Event):
         2. To announce the event twice does no harm.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, cell: Cell) -> None:
         super().__init__()
-        self._address = address
+        self._cell = cell
         self._waiters: list[threading.Lock] = []
 
     _answered_by = None
@@ -896,7 +912,7 @@ class StoppedEvent(threading.Event):
         return f"<{cls.__module__}.{cls.__qualname__} at {id(self):#x}: {status}>"
 
     def is_set(self) -> bool:
-        return self._address.stopped
+        return self._cell.stopped
 
     def wait(self, timeout: float | None = None) -> bool:
         if timeout is not None:
@@ -911,10 +927,10 @@ class StoppedEvent(threading.Event):
     def _bring(self, state: ThreadState) -> None:
         """Run the actor, for which there is no other thread, if it is about to end."""
         ended: ThreadingFuture[None] = ThreadingFuture()
-        ended._answered_by = address = self._address
-        address.answer_when_ended(ended, answer=None)
-        if address.can_be_run:
-            address.run_for(ended, state)
+        ended._answered_by = cell = self._cell
+        cell.answer_when_ended(ended, answer=None)
+        if cell.can_be_run:
+            cell.run_until(ended, state)
 
     def _wait(self, state: ThreadState, timeout: float | None) -> None:
         lock = threading.Lock()
@@ -937,11 +953,11 @@ class StoppedEvent(threading.Event):
             raise
 
     def _set(self) -> None:
-        self._address.mark_stopped()
-        self._address.wake_up()
+        self._cell.mark_stopped()
+        self._cell.wake_up()
 
     def clear(self) -> None:
-        self._address.stopped = False
+        self._cell.stopped = False
 
     def announce(self) -> None:
         """Wake those who wait for the event."""

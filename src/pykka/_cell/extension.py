@@ -1,14 +1,15 @@
 """What few actors have: a name, children, watchers, timers, a supervisor.
 
-All of it lies in one object that an address gets when it first needs it, so that it costs nothing
+All of it lies in one object that a cell gets when it first needs it, so that it costs nothing
 where it is not used (guarantee G10). Once there, it stays until the actor has ended.
 
 The lane
-    `signals` holds what is urgent: it is handled right after the current message, whatever waits
-    in the inbox. `front` holds messages that had been set aside and are taken up again; they come
-    before the inbox too. A thread that puts something there sets `Address.attention` *afterwards*,
-    and wakes the actor up. The actor clears the mark and looks *afterwards*; see
-    `Address.take_first`. So what is put there is seen by a look that is still to come.
+    `system_queue` holds what is urgent: it is handled right after the current message, whatever
+    waits in the inbox. `replay_queue` holds messages that had been set aside and are taken up
+    again; they come before the inbox too. A thread that puts something there sets
+    `Cell.has_system_messages` *afterwards*, and wakes the actor up. The actor clears the mark and
+    looks *afterwards*; see `Cell.take_first`. So what is put there is seen by a look that is
+    still to come.
 
 What is here is changed by any thread, in single indivisible steps (of a list or a dict), except
 where it says that only the actor itself does so.
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
 
     from pykka._actor.death_watch import Watch
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._system.events import EventBus
     from pykka.timers._errands import Line
     from pykka.timers._timer import Timer
@@ -62,31 +63,28 @@ class Supervision(Protocol):
     def make(self) -> Any:
         """Make a new instance of the actor."""
 
-    def came_up(self, address: Address) -> None:
+    def came_up(self, cell: Cell) -> None:
         """Be told that the start hook of an instance is through."""
 
-    def went_down(self, address: Address, reason: Reason) -> None:
+    def went_down(self, cell: Cell, reason: Reason) -> None:
         """Be told that an instance has ended, its hooks included, and that the actor waits."""
 
-    def ended(self, address: Address, reason: Reason) -> None:
+    def ended(self, cell: Cell, reason: Reason) -> None:
         """Be told that the actor has ended for good. It may be told twice."""
 
 
-class Extras:
+class CellExtension:
     """What few actors have."""
 
     __slots__ = (
         "behaviours",
-        "bell",
         "buses",
         "children",
         "down",
         "down_reason",
         "ends_children_together",
-        "fate",
-        "front",
+        "exit_reason",
         "has_handed_over",
-        "heir",
         "idle",
         "in_order",
         "killed",
@@ -98,19 +96,22 @@ class Extras:
         "parked",
         "policy",
         "reason",
+        "redirect",
+        "replay_queue",
         "shutdown",
-        "signals",
         "stash",
         "supervision",
+        "system_queue",
         "timers",
+        "wakeup",
         "watchers",
         "watching",
     )
 
     def __init__(self) -> None:  # noqa: PLR0915 (one attribute a statement)
         self.name: str | None = None
-        self.parent: Address | None = None
-        self.children: dict[Address, float | None] = {}
+        self.parent: Cell | None = None
+        self.children: dict[Cell, float | None] = {}
         """The actors that end with this one, in the order of their start, and how many seconds
         each has for that."""
         self.shutdown: float | None = None
@@ -122,11 +123,11 @@ class Extras:
         self.policy: Any = None
         """The inbox, if it is one with a bound or with priorities."""
         self.line: Line | None = None
-        """What a clock's thread has sent to the actor by others; see `Address.line_of_ticks`."""
+        """What a clock's thread has sent to the actor by others; see `Cell.line_of_ticks`."""
         self.meter: Any = None
         """What counts messages, if that is switched on."""
-        self.signals: Any = ()
-        self.front: Any = ()
+        self.system_queue: Any = ()
+        self.replay_queue: Any = ()
         """Deques, once something has been there; see `need_lanes`."""
         self.stash: list[Any] | None = None
         """Messages set aside. Only the actor itself changes it."""
@@ -136,7 +137,7 @@ class Extras:
         """What rings when nothing has come for some time. Only the actor itself changes it."""
         self.watchers: dict[Watch, None] = {}
         """The watches that others keep on this actor."""
-        self.watching: dict[Address, Watch] = {}
+        self.watching: dict[Cell, Watch] = {}
         """The watches that this actor keeps. Only the actor itself changes it."""
         self.timers: dict[Timer, None] = {}
         """What will be sent to the actor later."""
@@ -149,7 +150,7 @@ class Extras:
         self.down = False
         """Whether the instance has ended, and the supervisor has not yet said what is next."""
         self.down_reason: Reason = Stopped()
-        self.fate: Reason = Stopped()
+        self.exit_reason: Reason = Stopped()
         """Why the actor has ended, if it is not started again. It differs from `down_reason` if
         another actor is the reason for that."""
         self.has_handed_over = False
@@ -159,10 +160,10 @@ class Extras:
         self.in_order: Callable[[list[Any]], list[Any]] | None = None
         """Sorts the children, with their seconds, if they are not to end in the reverse order of
         their start."""
-        self.heir: Callable[[Any], bool] | None = None
+        self.redirect: Callable[[Any], bool] | None = None
         """Takes on a letter that the actor leaves behind in its inbox, or says that it does not.
         It is set before the actor is asked to end."""
-        self.bell: SimpleQueue[None] | None = None
+        self.wakeup: SimpleQueue[None] | None = None
         """Wakes the thread of an actor that is down, if it has one of its own."""
         self.parked: list[bool] = []
         """Holds a token while a pooled actor that is down keeps its turn; see
@@ -170,17 +171,17 @@ class Extras:
 
     def need_lanes(self) -> None:
         """Make the lanes, if they have not been needed so far."""
-        signals: deque[Any] = deque()
-        front: deque[Any] = deque()
+        system_queue: deque[Any] = deque()
+        replay_queue: deque[Any] = deque()
         nothing = ()
         for release in held(_making):
-            if self.front is nothing:
-                self.front = front
-                self.signals = signals
+            if self.replay_queue is nothing:
+                self.replay_queue = replay_queue
+                self.system_queue = system_queue
             release()
 
     def go_down(self, reason: Reason) -> None:
-        """Note that the instance ends; for `Address.mark_down`."""
+        """Note that the instance ends; for `Cell.mark_down`."""
         self.down = True
         self.down_reason = reason
 
@@ -189,7 +190,7 @@ class Extras:
         self.reason.clear()
         self.has_handed_over = False
         self.down = False
-        self.down_reason = self.fate = Stopped()
+        self.down_reason = self.exit_reason = Stopped()
 
     def note_reason(self, reason: Reason) -> None:
         """Enter why the actor has ended, if nothing is entered yet."""
@@ -200,25 +201,21 @@ class Extras:
         """Whether the actor counts as ended although its code is still running."""
         return bool(self.reason) and type(self.reason[0]) is Abandoned
 
-    def close(self, address: Address) -> None:
+    def close(self, cell: Cell) -> None:
         """Let go of everything, and tell those who watch. It may be done twice."""
-        reason = address.reason
+        reason = cell.reason
         steps: list[Callable[[], object]] = [
             self.forget_instance,
             *[timer.cancel for timer in self.timers.copy()],
-            *[partial(bus.forget, address) for bus in self.buses.copy()],
-            *([] if self.parent is None else [partial(self.parent.lose_child, address)]),
+            *[partial(bus.forget, cell) for bus in self.buses.copy()],
+            *([] if self.parent is None else [partial(self.parent.lose_child, cell)]),
             *[partial(watch.report, reason) for watch in self.watchers.copy()],
-            *(
-                []
-                if self.supervision is None
-                else [partial(self.supervision.ended, address, reason)]
-            ),
+            *([] if self.supervision is None else [partial(self.supervision.ended, cell, reason)]),
         ]
         for_each(steps, call)
         self.buses.clear()
         self.reason[:] = [reason.without_traceback() if isinstance(reason, Failed) else reason]
-        self.down_reason = self.fate = self.reason[0]
+        self.down_reason = self.exit_reason = self.reason[0]
 
     def take_up(self) -> int:
         """Put what was set aside before all other messages; only the actor itself does so.
@@ -229,7 +226,7 @@ class Extras:
         stashed, self.stash = self.stash or [], None
         if stashed:
             self.need_lanes()
-            self.front.extendleft(reversed(stashed))
+            self.replay_queue.extendleft(reversed(stashed))
         return len(stashed)
 
     def forget_instance(self) -> None:
@@ -255,11 +252,11 @@ class Extras:
         for_each(ends, call)
 
 
-def loop_of_family(address: Address) -> Any:
+def loop_of_family(cell: Cell) -> Any:
     """The event loop that an actor, or the nearest one above it, has for those below; or None."""
-    extras = address.extras
-    while extras is not None:
-        if extras.loop is not None:
-            return extras.loop
-        extras = None if extras.parent is None else extras.parent.extras
+    extension = cell.extension
+    while extension is not None:
+        if extension.loop is not None:
+            return extension.loop
+        extension = None if extension.parent is None else extension.parent.extension
     return None

@@ -54,7 +54,7 @@ class ActorInbox(Protocol):
 
 
 class Sender(Protocol):
-    """What an `Inbox` needs of an actor's address."""
+    """What an `Inbox` needs of an actor's cell."""
 
     def send(self, envelope: Letter) -> None:
         """Put an envelope into the inbox and see that it is not forgotten there."""

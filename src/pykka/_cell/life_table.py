@@ -1,27 +1,27 @@
 """An actor's life as a table: which marks may stand together, and what may follow what.
 
-Ten marks say how it stands with an actor. They lie in its address, in the extras of that, and in
-the address of a pooled actor. Each is written in two modules at most (`WRITTEN_IN`), by methods
+Ten marks say how it stands with an actor. They lie in its cell, in the extension of that, and in
+the cell of a pooled actor. Each is written in two modules at most (`WRITTEN_IN`), by methods
 of the cell whose names say what happens. This module is data. The library does not use it; the
 tests do: they read all marks of an actor at each write of one of them, while actors start, fail,
 restart, are stopped, killed and abandoned in every order, and look the combination up here.
 
 The columns, in the order of `FLAGS`:
 
-    ``actor``      there is an instance (`Address.actor`)
+    ``actor``      there is an instance (`Cell.actor`)
     ``claimed``    its thread or task has taken it on to run it; never of a pooled actor
     ``begun``      of a pooled actor: its start hook has run, or is running; `-` before its start
-    ``turn``       of a pooled actor: no thread runs it (the token is there)
+    ``run_token``       of a pooled actor: no thread runs it (the token is there)
     ``stopped``    sends are refused
     ``ending``     the hook that ends the life runs or has run, or none will
     ``closed``     a sender that puts something into the inbox empties it
-    ``attention``  there is something to be seen to before the next message
+    ``has_system_messages``  there is something to be seen to before the next message
     ``killed``     who told it to end has killed it
     ``down``       its instance has ended, and its supervisor has not yet said what is next
 
 The signs: `1` set, `0` not set, `-` the actor has no such mark (or not yet), `.` either, and `+`
 either between two steps, but set when all is at rest: one that is stopped or down finds its way
-out of its loop by `attention`, and `take_first` clears that, looks, and sets it again.
+out of its loop by `has_system_messages`, and `take_first` clears that, looks, and sets it again.
 
 A state that *passes* lies between two steps of the same call, so it does not last. It may be seen
 by other threads all the same.
@@ -50,11 +50,11 @@ FLAGS = (
     "actor",
     "claimed",
     "begun",
-    "turn",
+    "run_token",
     "stopped",
     "ending",
     "closed",
-    "attention",
+    "has_system_messages",
     "killed",
     "down",
 )
@@ -163,30 +163,30 @@ WRITTEN_IN = {
     "actor": ("_cell/cell.py", "runtimes/pool/cell.py"),
     "_claimed": ("_cell/cell.py", "runtimes/pool/cell.py"),
     "begun": ("runtimes/pool/cell.py", "runtimes/pool/run.py"),
-    "turn": ("runtimes/pool/cell.py",),
+    "run_token": ("runtimes/pool/cell.py",),
     "stopped": ("_cell/cell.py", "runtimes/pool/cell.py"),
     "ending": ("_cell/cell.py", "runtimes/pool/cell.py"),
     "closed": ("_cell/cell.py", "runtimes/pool/cell.py"),
-    "attention": ("_cell/cell.py", "runtimes/pool/cell.py"),
+    "has_system_messages": ("_cell/cell.py", "runtimes/pool/cell.py"),
     "killed": ("_cell/cell.py", "_cell/extension.py"),
     "down": ("_cell/extension.py",),
 }
-"""The modules that write each attribute. The constructor of a pooled actor's address is that of
-every address and more, in one piece, so it is the second place of most of them."""
+"""The modules that write each attribute. The constructor of a pooled actor's cell is that of
+every cell and more, in one piece, so it is the second place of most of them."""
 
 TOKEN_MOVED_IN = {
-    "runtimes/pool/caller_runs.py": {"run_for"},
+    "runtimes/pool/caller_runs.py": {"run_until"},
     "runtimes/pool/cell.py": {
-        "PooledAddress.begin",
-        "PooledAddress.claim_life",
-        "PooledAddress.wake_up",
-        "PooledAddress._take_if_mine",
+        "PooledCell.begin",
+        "PooledCell.claim_life",
+        "PooledCell.wake_up",
+        "PooledCell._take_if_mine",
     },
     "runtimes/pool/ref.py": {"PooledRef.ask"},
     "runtimes/pool/rescue.py": {"run_here"},
     "runtimes/pool/worker.py": {"Worker._work", "Worker._drop"},
 }
-"""Who takes the token out of `turn`, and puts it back. The list is a lock, and these are its
+"""Who takes the token out of `run_token`, and puts it back. The list is a lock, and these are its
 holders. To take it is one instruction right before a `try`, so that no signal handler strikes in
 between; a method of the cell would have a place for that where it returns, and cost a call for
 each message."""

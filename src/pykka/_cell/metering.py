@@ -28,7 +28,7 @@ from pykka.timers._clock import brief
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._cell.inbox import Letter
 
 
@@ -230,31 +230,31 @@ class MeteredList:
         move(self.inner, into)
 
 
-def switch_on(address: Address) -> Meter:
+def switch_on(cell: Cell) -> Meter:
     """Begin to count; only for the actor itself, between two messages or in its own code."""
-    extras = address.need_extras()
-    if extras.meter is None:
-        extras.meter = meter = Meter(address.home.clock.now, address.count())
-        address.put_in_front(meter)
-        address.look_again()
-    found: Meter = extras.meter
+    extension = cell.need_extension()
+    if extension.meter is None:
+        extension.meter = meter = Meter(cell.services.clock.now, cell.count())
+        cell.put_in_front(meter)
+        cell.look_again()
+    found: Meter = extension.meter
     return found
 
 
-def request(address: Address) -> None:
+def request(cell: Cell) -> None:
     """Have an actor begin to count."""
-    if address.need_extras().meter is None:
-        address.signal(Envelope(_SwitchOn()))
+    if cell.need_extension().meter is None:
+        cell.signal(Envelope(_SwitchOn()))
 
 
-def statistics_of(address: Address) -> ActorStatistics:
+def statistics_of(cell: Cell) -> ActorStatistics:
     """How it stands with an actor."""
-    extras = address.extras
-    in_inbox = address.count()
-    if extras is None:
+    extension = cell.extension
+    in_inbox = cell.count()
+    if extension is None:
         return ActorStatistics(in_inbox, 0, None, None, None)
-    waiting, stashed = in_inbox + len(extras.front), len(extras.stash or ())
-    meter: Meter | None = extras.meter
+    waiting, stashed = in_inbox + len(extension.replay_queue), len(extension.stash or ())
+    meter: Meter | None = extension.meter
     if meter is None:
         return ActorStatistics(waiting, stashed, None, None, None)
     return ActorStatistics(
@@ -279,29 +279,29 @@ class Idle:
     that an asker who has the answer and moves the clock knows what happens.
 
     Args:
-        address: The actor.
+        cell: The actor.
         seconds: Seconds without a message.
     """
 
-    __slots__ = ("_address", "_meter", "_seconds", "_since", "is_cancelled")
+    __slots__ = ("_cell", "_meter", "_seconds", "_since", "is_cancelled")
 
-    def __init__(self, address: Address, seconds: float) -> None:
-        self._address = address
+    def __init__(self, cell: Cell, seconds: float) -> None:
+        self._cell = cell
         self._seconds = seconds
-        self._meter = switch_on(address)
+        self._meter = switch_on(cell)
         self._since = self._meter.now()
         """When it was set, or the actor was told last."""
         self.is_cancelled = False
-        address.home.clock.schedule(self._since + seconds, self)
+        cell.services.clock.schedule(self._since + seconds, self)
 
     def end(self) -> None:
         """Have the actor told nothing any more."""
         self.is_cancelled = True
-        self._address.home.clock.forget(self)
+        self._cell.services.clock.forget(self)
 
     def ring(self) -> None:
         """Have the actor look; the clock calls this."""
-        line = self._address.line_of_ticks()
+        line = self._cell.line_of_ticks()
         if line is None:
             self._ring()
         else:
@@ -309,8 +309,8 @@ class Idle:
 
     def _ring(self) -> None:
         if not self.is_cancelled:
-            check = _IdleCheck(self, self._meter.now(), _is_busy(self._address.handling))
-            self._address.tell_unbounded(check)
+            check = _IdleCheck(self, self._meter.now(), _is_busy(self._cell.handling))
+            self._cell.tell_unbounded(check)
 
     def look(self, check: _IdleCheck) -> Any:
         """Call the hook, if nothing had come for so long when the alarm rang."""
@@ -323,10 +323,10 @@ class Idle:
         if due <= check.at:
             self._since = check.at
             due = check.at + self._seconds
-            actor: Any = self._address.actor
+            actor: Any = self._cell.actor
             result = actor.on_idle()
         if not self.is_cancelled:  # perhaps by the hook
-            self._address.home.clock.schedule(due, self)
+            self._cell.services.clock.schedule(due, self)
         return result
 
 
@@ -338,11 +338,11 @@ def _is_busy(handling: Any) -> bool:
 
 
 @handles(_SwitchOn, counted=False)
-def _on_switch_on(address: Address, _envelope: Letter) -> object:
-    switch_on(address)
+def _on_switch_on(cell: Cell, _envelope: Letter) -> object:
+    switch_on(cell)
     return None
 
 
 @handles(_IdleCheck, counted=False)
-def _on_idle_check(_address: Address, envelope: Letter) -> object:
+def _on_idle_check(_cell: Cell, envelope: Letter) -> object:
     return envelope.message.idle.look(envelope.message)

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from pykka._actor.actor import Actor
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._cell.extension import Supervision
     from pykka._util.thread_state import ThreadState
 
 
-class Birth:
+class SpawnOptions:
     """What an actor of a class is to be like.
 
     Args:
@@ -53,13 +53,13 @@ class Birth:
         parent: The actor that it ends with, or None.
         shutdown: The seconds that the parent lets it have for its end; None for all it takes.
         supervision: Who decides what becomes of it when it fails, or None.
-        address: The address it takes over, if it is a further instance of an actor.
+        cell: The cell it takes over, if it is a further instance of an actor.
     """
 
     __slots__ = (
         "actor",
         "actor_class",
-        "address",
+        "cell",
         "dispatcher",
         "inbox",
         "is_for_the_first",
@@ -80,10 +80,10 @@ class Birth:
         dispatcher: Any = None,
         loop: Any = None,
         system: Any = None,
-        parent: Address | None = None,
+        parent: Cell | None = None,
         shutdown: float | None = None,
         supervision: Supervision | None = None,
-        address: Address | None = None,
+        cell: Cell | None = None,
     ) -> None:
         self.actor_class = actor_class
         self.name = name
@@ -94,7 +94,7 @@ class Birth:
         self.parent = parent
         self.shutdown = shutdown
         self.supervision = supervision
-        self.address = address
+        self.cell = cell
         self.actor: Any = None
         """The object that the record is tied to, if it is tied to one."""
         self.is_for_the_first = False
@@ -118,36 +118,39 @@ def make(
 
     That is, if the record is tied to no object yet, and is for actors of that class.
     """
-    birth = state.birth
+    spawn_options = state.spawn_options
     if (
-        birth is None
-        or birth.actor is not None
-        or not issubclass(actor_class, birth.actor_class)
-        or (birth.is_for_the_first and _is_made_for_another(None))
+        spawn_options is None
+        or spawn_options.actor is not None
+        or not issubclass(actor_class, spawn_options.actor_class)
+        or (spawn_options.is_for_the_first and _is_made_for_another(None))
     ):
         return actor_class(*args, **kwargs)
     if type(actor_class).__call__ is not type.__call__:
-        return make_by(birth, actor_class, args, kwargs)
+        return make_by(spawn_options, actor_class, args, kwargs)
     # What type.__call__() does, with one step between its two.
     actor: Any = actor_class.__new__(actor_class, *args, **kwargs)
     if isinstance(actor, actor_class):
-        birth.actor = actor
+        spawn_options.actor = actor
         actor.__init__(*args, **kwargs)
     return actor
 
 
 def make_by(
-    birth: Birth, maker: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    spawn_options: SpawnOptions,
+    maker: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
 ) -> Any:
     """Have something make an actor, which takes a record that lies in the thread's state."""
-    birth.is_for_the_first = True
+    spawn_options.is_for_the_first = True
     return maker(*args, **kwargs)
 
 
 def _is_made_for_another(actor: Any) -> bool:
     """Tell whether the constructor of another actor is what makes this one, or starts it.
 
-    That is one whose object is there and has no address yet. It is looked for among the first
+    That is one whose object is there and has no cell yet. It is looked for among the first
     arguments of the functions on the stack, up to `make_by`.
     """
     frame: FrameType | None = sys._getframe(2)
@@ -163,7 +166,7 @@ def _is_made_for_another(actor: Any) -> bool:
 
 def _is_half_made(thing: Any) -> bool:
     its_class: type[object] = type_of(thing)
-    return hasattr(its_class, "_pykka_address_class") and thing._pykka_address is None
+    return hasattr(its_class, "_pykka_cell_class") and thing._pykka_cell is None
 
 
 type_of: Callable[[object], type] = type  # so that type checkers do not draw conclusions

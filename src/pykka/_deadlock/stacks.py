@@ -35,9 +35,9 @@ class Names(NamedTuple):
     """What the local variables of a function that runs an actor are called."""
 
     cell: str
-    """The one that holds the address of the actor that is run."""
+    """The one that holds the cell of the actor that is run."""
     caller: str | None
-    """The one that holds the address of the actor on top of which it is run, if that waits."""
+    """The one that holds the cell of the actor on top of which it is run, if that waits."""
 
 
 running_codes: dict[CodeType, Names] = {}
@@ -50,7 +50,7 @@ def runs_actor(*, cell: str, caller: str | None = None) -> Callable[[F], F]:
     It has to be the outermost decorator.
 
     Args:
-        cell: The name of the local variable that holds the address of the actor. It is bound only
+        cell: The name of the local variable that holds the cell of the actor. It is bound only
             while the actor runs here; not while the function finds out whether it may.
         caller: The same for the actor that waits meanwhile on this thread, if one does.
 

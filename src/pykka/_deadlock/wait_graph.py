@@ -7,13 +7,13 @@ Problem
 
 Model
     An actor whose handler blocks without a timeout in a future that another actor has to answer
-    *waits* for that actor: one edge, held in `Address.waiting` of the one that waits. An actor
+    *waits* for that actor: one edge, held in `Cell.waiting` of the one that waits. An actor
     handles one message at a time, so it has at most one such edge, and a circle of edges can
     never be left. No edges: waits with a timeout (they end), waits of threads that run no actor,
     futures that no actor has to answer.
 
     An edge is a `Wait`; or, if the thread of the one runs the other meanwhile, on top of it, the
-    address of the other (see `pykka.runtimes.pool.caller_runs`). That costs nothing to make.
+    cell of the other (see `pykka.runtimes.pool.caller_runs`). That costs nothing to make.
 
     An actor in an event loop waits if its handler *awaits* such a future in the actor's own task.
     It may have a second edge: while one actor of a loop blocks the loop's thread, all others that
@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import CodeType, FrameType
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._util.thread_state import ThreadState, Worker
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -94,7 +94,7 @@ class Awaited(Protocol):
     """What a thread or a task can wait for."""
 
     @property
-    def _answered_by(self) -> Address | None:
+    def _answered_by(self) -> Cell | None:
         """The actor that alone can bring it, if there is one."""
 
     def _has_outcome(self) -> bool:
@@ -185,13 +185,13 @@ class Place(NamedTuple):
 class Wait:
     """One blocking call of one actor: an edge of the graph."""
 
-    __slots__ = ("address", "future", "place", "thread")
+    __slots__ = ("cell", "future", "place", "thread")
 
     task: Any = None
     """The task that is suspended, if this is not a blocking call but an `await`."""
 
-    def __init__(self, address: Address, future: Awaited) -> None:
-        self.address = address
+    def __init__(self, cell: Cell, future: Awaited) -> None:
+        self.cell = cell
         self.future: Any = future
         self.thread = get_ident()
         self.place = place_of(sys._getframe(1))
@@ -205,8 +205,8 @@ class Await(Wait):
 
     __slots__ = ("_frame", "task", "worker")
 
-    def __init__(self, address: Address, future: Any, task: Any, frame: Any) -> None:  # pyright: ignore[reportMissingSuperCall]
-        self.address = address
+    def __init__(self, cell: Cell, future: Any, task: Any, frame: Any) -> None:  # pyright: ignore[reportMissingSuperCall]
+        self.cell = cell
         self.future = future
         self.thread = get_ident()
         self.task = task
@@ -223,9 +223,9 @@ class Await(Wait):
 class Edge(NamedTuple):
     """That one actor waits for another, as seen in one walk."""
 
-    source: Address
-    wait: Wait | Address
-    target: Address
+    source: Cell
+    wait: Wait | Cell
+    target: Cell
 
 
 # Guards the publication of edges and the second walk. Re-entrant, because a finaliser that blocks
@@ -271,12 +271,12 @@ def block(
             if helpers:
                 timeout = _help_until(future, state, timeout)
             return acquire(True, min(float(timeout), TIMEOUT_MAX))  # type: ignore[arg-type]  # noqa: FBT003
-        if state.address is None:
+        if state.cell is None:
             prepare_to_block(future, worker)
             if helpers:
                 _help_until(future, state, None)
             return acquire()
-        return acquire_for_actor(state.address, future, acquire, state)
+        return acquire_for_actor(state.cell, future, acquire, state)
     finally:
         arrived(acquire)
         if worker is not None:
@@ -284,16 +284,16 @@ def block(
 
 
 def acquire_for_actor(
-    address: Address, future: Awaited, acquire: Callable[[], R], state: ThreadState
+    cell: Cell, future: Awaited, acquire: Callable[[], R], state: ThreadState
 ) -> R:
-    """Block `address`, whose code runs on this thread, without a limit.
+    """Block `cell`, whose code runs on this thread, without a limit.
 
     Raises:
         DeadlockError: The wait closes a circle.
         PoolExhaustedError: See `prepare_to_block`.
     """
-    wait = Wait(address, future)
-    outer = address.waiting
+    wait = Wait(cell, future)
+    outer = cell.waiting
     try:
         _publish(wait, outer)
         prepare_to_block(future, state.worker)
@@ -301,7 +301,7 @@ def acquire_for_actor(
             _help_until(future, state, None)
         return acquire()
     finally:
-        address.waiting = outer
+        cell.waiting = outer
 
 
 def prepare_to_block(future: Awaited, worker: Worker | None) -> None:
@@ -319,7 +319,7 @@ def prepare_to_block(future: Awaited, worker: Worker | None) -> None:
     elif isinstance(future, AnyOf):
         _refuse_if_all_are_hopeless(future)
     elif future._answered_by is not None:
-        future._answered_by.refuse_hopeless_wait()
+        future._answered_by.require_thread()
 
 
 def _refuse_if_all_are_hopeless(future: AnyOf) -> None:
@@ -328,7 +328,7 @@ def _refuse_if_all_are_hopeless(future: AnyOf) -> None:
         try:
             for leaf in leaves:
                 if leaf._answered_by is not None and not leaf._has_outcome():
-                    leaf._answered_by.refuse_hopeless_wait()
+                    leaf._answered_by.require_thread()
         except PoolExhaustedError:
             if leaves is future.leaves[-1]:
                 raise
@@ -368,22 +368,22 @@ def begin_await(future: Any, task: Any) -> Await | None:
         PoolExhaustedError: The actor that has to resolve the future cannot get a thread.
     """
     state = current.state
-    address = state.address
-    if address is None or task is None:
+    cell = state.cell
+    if cell is None or task is None:
         return None
-    is_root = address.task is None and task is root_task()
-    if not is_root and address.task is not task:
+    is_root = cell.task is None and task is root_task()
+    if not is_root and cell.task is not task:
         return None
     frame: Any = sys._getframe(1)
     while frame.f_code in awaiting_codes:
         frame = frame.f_back
-    wait = Await(address, future, task, frame)
+    wait = Await(cell, future, task, frame)
     try:
         _publish(wait, None)
         if is_root and state.worker is not None:
             _will_block_in_loop(wait, state.worker)
     except BaseException:
-        address.waiting = None
+        cell.waiting = None
         raise
     return wait
 
@@ -418,22 +418,22 @@ def root_task() -> Any:
 
 def end_await(wait: Await) -> None:
     """Note that a task goes on."""
-    wait.address.waiting = None
+    wait.cell.waiting = None
     if wait.worker is not None:
         wait.worker.goes_on()
 
 
-def _publish(wait: Wait, outer: Wait | Address | None) -> None:
+def _publish(wait: Wait, outer: Wait | Cell | None) -> None:
     """Make an edge known, and raise if it closes a circle."""
     for release in held(_lock):
-        wait.address.waiting = wait
+        wait.cell.waiting = wait
         release()
     circle = _find_circle(wait)
     if circle is not None and not _will_end(circle) and _confirm(circle, outer):
         raise DeadlockError(_describe(circle))
 
 
-def follow(source: Address) -> Edge | None:
+def follow(source: Cell) -> Edge | None:
     """The edge that leads from an actor, if it waits for another one right now.
 
     If it waits for any of several, this is the edge to the first of them.
@@ -451,7 +451,7 @@ def follow(source: Address) -> Edge | None:
     return Edge(source, wait, target)
 
 
-def alternatives(source: Address) -> list[list[Edge]]:
+def alternatives(source: Cell) -> list[list[Edge]]:
     """What an actor waits for: it goes on when all edges of one of these lists are gone.
 
     None, if it does not wait.
@@ -470,7 +470,7 @@ def alternatives(source: Address) -> list[list[Edge]]:
     return found
 
 
-def waits_only_for(source: Address, is_lost: Callable[[Address], bool]) -> bool:
+def waits_only_for(source: Cell, is_lost: Callable[[Cell], bool]) -> bool:
     """Tell whether an actor waits, perhaps by way of others, for such as are lost.
 
     Of those who wait for any of several, each of the several has to be lost.
@@ -478,7 +478,7 @@ def waits_only_for(source: Address, is_lost: Callable[[Address], bool]) -> bool:
     return leads_only_to(source, alternatives, is_lost)
 
 
-def _confirm(circle: Sequence[Edge], outer: Wait | Address | None) -> bool:
+def _confirm(circle: Sequence[Edge], outer: Wait | Cell | None) -> bool:
     """Look at a circle a second time; withdraw its first edge if it is still there."""
     confirmed = False
     for release in held(_lock):
@@ -487,7 +487,7 @@ def _confirm(circle: Sequence[Edge], outer: Wait | Address | None) -> bool:
             again = _find_circle(first)
             confirmed = again is not None and _same(circle, again)
             if confirmed:
-                first.address.waiting = outer
+                first.cell.waiting = outer
         finally:
             release()
     return confirmed
@@ -496,7 +496,7 @@ def _confirm(circle: Sequence[Edge], outer: Wait | Address | None) -> bool:
 def _find_circle(first: Wait) -> list[Edge] | None:
     """Follow the edges from `first`; its circle if they lead back to it, else None."""
     circle: list[Edge] = []
-    source = first.address
+    source = first.cell
     seen = {source}
     while source.held_up_by is None:
         wait: Any = source.waiting
@@ -507,7 +507,7 @@ def _find_circle(first: Wait) -> list[Edge] | None:
             return None
         circle.append(edge)
         source = edge.target
-        if source is first.address:
+        if source is first.cell:
             return circle
         # An actor seen before: a circle that `first` leads to but is no part of. It has its own
         # victim, whose failure will free us too.
@@ -515,7 +515,7 @@ def _find_circle(first: Wait) -> list[Edge] | None:
             return None
         seen.add(source)
     # Where actors may have several edges.
-    knot = find_knot(first.address, _needs)
+    knot = find_knot(first.cell, _needs)
     return None if knot is None else Knot(knot)
 
 
@@ -536,7 +536,7 @@ def _edges_of(circle: Sequence[Edge]) -> Sequence[Edge]:
     return circle.edges if isinstance(circle, Knot) else circle
 
 
-def _needs(source: Address) -> list[list[list[Edge]]]:
+def _needs(source: Cell) -> list[list[list[Edge]]]:
     """What an actor needs to go on: of each of these, one list whose edges are all gone."""
     found = [alternatives(source)]
     holder = source.held_up_by
@@ -692,7 +692,7 @@ def place_of(frame: FrameType | None) -> Place:
 # interpreter itself crashes now and then: it frees a frame while that is being looked at.
 
 
-def place_of_actor(address: Address) -> Place | None:
+def place_of_actor(cell: Cell) -> Place | None:
     """The innermost line of an actor's own code, if one of the threads is running that.
 
     Without the GIL it is not known.
@@ -700,36 +700,36 @@ def place_of_actor(address: Address) -> Place | None:
     if not HAS_GIL:
         return None
     for frame in current_frames().values():
-        place = _place_on_stack(address, frame)
+        place = _place_on_stack(cell, frame)
         if place is not None:
             return place
     return None
 
 
-def places_of_actors() -> dict[Address, Place]:
+def places_of_actors() -> dict[Cell, Place]:
     """The innermost lines of the code of all actors that threads are running, in one go.
 
     Without the GIL none is known.
     """
-    places: dict[Address, Place] = {}
+    places: dict[Cell, Place] = {}
     if not HAS_GIL:
         return places
     for frame in current_frames().values():
-        for address, place in _places_on_stack(frame):
-            places.setdefault(address, place)
+        for cell, place in _places_on_stack(frame):
+            places.setdefault(cell, place)
     return places
 
 
-def _place_on_stack(address: Address, top: FrameType) -> Place | None:
+def _place_on_stack(cell: Cell, top: FrameType) -> Place | None:
     for there, place in _places_on_stack(top):
-        if there is address:
+        if there is cell:
             return place
     return None
 
 
-def _places_on_stack(top: FrameType) -> list[tuple[Address, Place]]:
+def _places_on_stack(top: FrameType) -> list[tuple[Cell, Place]]:
     """The actors whose code a thread is running, the innermost first, and where that is."""
-    found: list[tuple[Address, Place]] = []
+    found: list[tuple[Cell, Place]] = []
     users: FrameType | None = None
     frame: FrameType | None = top
     while frame is not None:
@@ -738,9 +738,9 @@ def _places_on_stack(top: FrameType) -> list[tuple[Address, Place]]:
             if users is None or (_is_pythons(users) and not _is_pythons(frame)):
                 users = frame
         elif users is not None and (names := running_codes.get(frame.f_code)) is not None:
-            address = frame.f_locals.get(names.cell)
-            if address is not None:
-                found.append((address, place_of(users)))
+            cell = frame.f_locals.get(names.cell)
+            if cell is not None:
+                found.append((cell, place_of(users)))
             users = None
         frame = frame.f_back
     return found

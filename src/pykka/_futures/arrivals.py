@@ -159,7 +159,7 @@ class Arrivals(Generic[T]):
         if is_alone:
             for leaf in owed:
                 source = leaf._answered_by
-                if source is not None and source.can_be_run and source.run_for(leaf, state):
+                if source is not None and source.can_be_run and source.run_until(leaf, state):
                     return True
         elif owed and all(
             any(
@@ -171,7 +171,7 @@ class Arrivals(Generic[T]):
             for leaf in owed:
                 source = leaf._answered_by
                 if source is not None and source.lives_beneath(leaf, state):
-                    source.run_for(leaf, state)  # raises
+                    source.run_until(leaf, state)  # raises
         return False
 
 

@@ -25,7 +25,7 @@ from pykka.messages import ProxyCall
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._futures.derived import Outcome
 
 _new = object.__new__
@@ -37,14 +37,14 @@ class Ask(ThreadingFuture[Any]):
     __slots__ = ("_answered_by", "message")
 
     message: Any
-    _answered_by: Address | None
+    _answered_by: Cell | None
 
     @property
     def reply_to(self) -> Ask:
         """Where the answer goes: into this very object."""
         return self
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Forget the message, which has been handled."""
         self.message = None
 
@@ -69,7 +69,7 @@ class CallAsk(Ask):
         """The call as a message."""
         return ProxyCall(self.attr_path, self.args, self.kwargs or {})
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self.args = ()
         self.kwargs = None
 
@@ -79,12 +79,12 @@ for _class in (Ask, CallAsk):
     _class.__name__ = _class.__qualname__ = "Future"
 
 
-def make_ask(message: object, address: Address) -> Ask:
+def make_ask(message: object, cell: Cell) -> Ask:
     """Make a question, without the cost of calling `__init__` for each class on the way."""
     # twin: make ask (5 statements)
     ask = _new(Ask)
     ask.message = message
-    ask._answered_by = address
+    ask._answered_by = cell
     ask._log = []
     ask._outcome = None
     return ask

@@ -135,7 +135,7 @@ def _is_brought_by(worker: Worker, future: Any, waiter: Any) -> bool:
     ):
         return False
     with waiter.set_aside():
-        is_resolved: bool = source.run_for(future, current.state)
+        is_resolved: bool = source.run_until(future, current.state)
     return is_resolved
 
 

@@ -10,9 +10,9 @@ its value *or exception* is kept. Because the sources are known, `await` and cal
 derived future need no thread: it is ready as soon as its sources are.
 
 Invariant: the function runs in at most one thread at a time, and never again once a result is
-kept. A queue of readers sees to it, of which the first may go on; see `Turn`. A lock would not do:
-one that is acquired with a timeout cannot be acquired and remembered in one step that a signal
-handler cannot split.
+kept. A queue of readers sees to it, of which the first may go on; see `ReaderTicket`. A lock
+would not do: one that is acquired with a timeout cannot be acquired and remembered in one step
+that a signal handler cannot split.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
     from types import TracebackType
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._futures.future import Future
 
     Raised: TypeAlias = tuple[BaseException, TracebackType | None]
@@ -67,7 +67,7 @@ class Lazy(Generic[T]):
     """What makes the value of a future when it is read."""
 
     def __init__(self) -> None:
-        self._turns: list[Turn] = []
+        self._turns: list[ReaderTicket] = []
         self.outcome: Outcome | None = None
 
     def read(self, timeout: float | None, publish: Callable[[Outcome], object]) -> T:
@@ -84,7 +84,7 @@ class GetHook(Lazy[T]):
 
     def read(self, timeout: float | None, publish: Callable[[Outcome], object]) -> T:
         deadline = Deadline(timeout)
-        turns, turn = self._turns, Turn()
+        turns, turn = self._turns, ReaderTicket()
         try:
             had_to_wait = turn.wait_in(turns, deadline)
             if self.outcome is None:
@@ -132,7 +132,7 @@ class Derivation(Lazy[T]):
         return bool(self._turns)
 
     def _make(self, values: Sequence[Any], deadline: Deadline) -> Outcome:
-        turns, turn = self._turns, Turn()
+        turns, turn = self._turns, ReaderTicket()
         outcome = None
         try:
             turn.wait_in(turns, deadline)
@@ -178,7 +178,7 @@ def _computed(_values: Sequence[Any]) -> Any:
     raise AssertionError  # pragma: no cover (it is never called)
 
 
-class Turn:
+class ReaderTicket:
     """One reader's place in a queue of which the first may go on, and the bell that wakes it.
 
     The queue is a list. Who leaves it does so in a `finally`, and takes its place out before it
@@ -191,13 +191,13 @@ class Turn:
     __slots__ = ("_answered_by", "_bell", "_thread", "has_left")
 
     def __init__(self) -> None:
-        self._answered_by: Address | None = current.state.address
+        self._answered_by: Cell | None = current.state.cell
         """The actor that reads, if one does."""
         self.has_left = False
         self._thread = get_ident()
         self._bell: SimpleQueue[None] = current.state.world.new_queue()
 
-    def wait_in(self, turns: list[Turn], deadline: Deadline) -> bool:
+    def wait_in(self, turns: list[ReaderTicket], deadline: Deadline) -> bool:
         """Wait for one's turn; tells whether there was a wait.
 
         Raises:
@@ -229,14 +229,14 @@ class Turn:
         """Have the reader that waits look whether it is its turn."""
         self._bell.put(None)
 
-    def _refuse_recursion(self, turns: list[Turn]) -> None:
+    def _refuse_recursion(self, turns: list[ReaderTicket]) -> None:
         for turn in turns.copy():
             if turn is not self and turn._thread == self._thread:
                 msg = "the function that makes a future's value reads that same future"
                 raise RuntimeError(msg)
 
 
-def ring_first(turns: list[Turn]) -> None:
+def ring_first(turns: list[ReaderTicket]) -> None:
     """Wake the reader whose turn it is. To wake it twice does no harm."""
     for first in turns[:1]:
         first.ring()

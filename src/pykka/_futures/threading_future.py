@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from types import TracebackType
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._futures.derived import Ticks, Waiter
     from pykka._futures.future import OptExcInfo
 
@@ -97,7 +97,7 @@ class ThreadingFuture(Future[T]):
 
     _crowd: Crowd | None = None
 
-    _answered_by: Address | None = None
+    _answered_by: Cell | None = None
     """The actor that has to resolve this future, if it is known; for the wait-for graph."""
 
     def __init__(self) -> None:
@@ -283,7 +283,7 @@ class ThreadingFuture(Future[T]):
         if timeout is None:
             # Perhaps this thread can run the actor that has to answer, instead of waiting for it.
             source = self._answered_by
-            if source is not None and source.can_be_run and source.run_for(self, state):
+            if source is not None and source.can_be_run and source.run_until(self, state):
                 outcome = self._outcome
                 if outcome is not None:
                     try:

@@ -29,12 +29,12 @@ from pykka.timers._manual_clock import ManualClock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pykka._cell.cell import Address
-    from pykka._cell.extension import Extras
+    from pykka._cell.cell import Cell
+    from pykka._cell.extension import CellExtension
     from pykka._futures.threading_future import ThreadingFuture
 
 
-def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
+def ask_to_stop(child: Cell, seconds: float | None) -> ThreadingFuture[Any]:
     """Have an actor end, within so many seconds.
 
     Args:
@@ -45,14 +45,14 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     Returns:
         A future that is resolved when it has ended.
     """
-    supervision = None if child.extras is None else child.extras.supervision
+    supervision = None if child.extension is None else child.extension.supervision
     if supervision is not None:
         supervision.restarts = False  # in this order; see `pykka._lifecycle.termination`
     ended = end_of(child)
-    extras = child.extras
+    extension = child.extension
     if seconds == 0:
         child.kill()
-    elif extras is not None and extras.down:
+    elif extension is not None and extension.down:
         child.end_when_down()
     elif not child.stopped:
         request = Envelope(_ActorStop())
@@ -64,7 +64,7 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
                 child.kill()
                 seconds = 0  # perhaps it never comes back from its inbox
     if seconds is not None:
-        if issubclass(type(child.home.clock), (MonotonicClock, ManualClock)):
+        if issubclass(type(child.services.clock), (MonotonicClock, ManualClock)):
             _limit(child, seconds, ended)
         else:  # it is the user's, and the asker has more to do
             text = "The clock of %s raised, so the actor may take as long as it likes to end:"
@@ -72,7 +72,7 @@ def ask_to_stop(child: Address, seconds: float | None) -> ThreadingFuture[Any]:
     return ended
 
 
-def _limit(child: Address, seconds: float, ended: ThreadingFuture[Any]) -> None:
+def _limit(child: Cell, seconds: float, ended: ThreadingFuture[Any]) -> None:
     ended.add_done_callback(Abandonment.after_request(child, seconds).cancel)
 
 
@@ -80,7 +80,7 @@ ORPHANS = 5.0
 """The seconds that a child has for its end whose parent has ended in the middle of its work."""
 
 
-def ask_all_to_stop(parent: Address) -> Iterator[tuple[Address, ThreadingFuture[Any]]]:
+def ask_all_to_stop(parent: Cell) -> Iterator[tuple[Cell, ThreadingFuture[Any]]]:
     """Have the children of an actor end, the youngest first, until none is left.
 
     Yields:
@@ -88,24 +88,24 @@ def ask_all_to_stop(parent: Address) -> Iterator[tuple[Address, ThreadingFuture[
         waits for that before he goes on. Only then is the next one asked, unless the parent has
         its children end together.
     """
-    extras = parent.need_extras()
-    tried: set[Address] = set()
+    extension = parent.need_extension()
+    tried: set[Cell] = set()
     while True:
-        left = [item for item in _in_order(extras) if item[0] not in tried][::-1]
+        left = [item for item in _in_order(extension) if item[0] not in tried][::-1]
         if not left:
             return
         tried.update(child for child, _seconds in left)
         asked = ((child, ask_to_stop(child, seconds)) for child, seconds in left)
-        yield from list(asked) if extras.ends_children_together else asked
+        yield from list(asked) if extension.ends_children_together else asked
 
 
-def _in_order(extras: Extras) -> list[tuple[Address, float | None]]:
+def _in_order(extension: CellExtension) -> list[tuple[Cell, float | None]]:
     """The children, the last of them to be ended first."""
-    children = list(extras.children.copy().items())
-    return children if extras.in_order is None else extras.in_order(children)
+    children = list(extension.children.copy().items())
+    return children if extension.in_order is None else extension.in_order(children)
 
 
-def end_children(parent: Address) -> Any:
+def end_children(parent: Cell) -> Any:
     """End an actor's children, the last one first, and wait until they have ended.
 
     Returns:
@@ -116,7 +116,7 @@ def end_children(parent: Address) -> Any:
     return _end_awaiting(parent) if parent.awaits else _end_blocking(parent)
 
 
-def _end_blocking(parent: Address) -> None:
+def _end_blocking(parent: Cell) -> None:
     _answer_waiting(parent)
     for child, ended in ask_all_to_stop(parent):
         try:
@@ -125,17 +125,17 @@ def _end_blocking(parent: Address) -> None:
             _give_up(parent, child, error)
 
 
-def let_children_go(parent: Address) -> None:
+def let_children_go(parent: Cell) -> None:
     """Ask those children to stop that are left although the actor has ended.
 
     There are some if it did not end by its own code: it was abandoned, or lost its event loop.
     Then nothing waits for them, and none has for ever.
     """
-    for child, seconds in [] if parent.extras is None else _in_order(parent.extras)[::-1]:
+    for child, seconds in [] if parent.extension is None else _in_order(parent.extension)[::-1]:
         ask_to_stop(child, ORPHANS if seconds is None else seconds)
 
 
-def _wait(parent: Address, ended: ThreadingFuture[Any]) -> None:
+def _wait(parent: Cell, ended: ThreadingFuture[Any]) -> None:
     try:
         ended.get()
     except DeadlockError:
@@ -143,13 +143,13 @@ def _wait(parent: Address, ended: ThreadingFuture[Any]) -> None:
         ended.get()
 
 
-def _answer_waiting(parent: Address) -> None:
+def _answer_waiting(parent: Cell) -> None:
     """Answer what is in the parent's inbox, unless another instance will handle that."""
     if parent.stopped:
-        parent.bury_the_rest()
+        parent.drain_to_dead_letters()
 
 
-async def _end_awaiting(parent: Address) -> None:
+async def _end_awaiting(parent: Cell) -> None:
     """Do it in an event loop.
 
     If the task is cancelled meanwhile, the children that are left are interrupted too.
@@ -175,7 +175,7 @@ async def _end_awaiting(parent: Address) -> None:
                 child.cancel()
 
 
-def _give_up(parent: Address, child: Address, error: BaseException) -> None:
+def _give_up(parent: Cell, child: Cell, error: BaseException) -> None:
     logger.error(
         "%s does not wait for its child %s any longer:",
         parent,

@@ -3,7 +3,7 @@
 This is the one implementation of "handle a message", for all runtimes. A runtime decides only
 *when and where* it runs.
 
-A handler or a hook that is `async def` returns a coroutine. `Address.take_over` is then given the
+A handler or a hook that is `async def` returns a coroutine. `Cell.take_over` is then given the
 coroutine and what is to be done at its end: `end_of_start`, `end_of_message` or `end_of_hook`. In
 an event loop, the runtime awaits the one and calls the other. So what comes before an `await` and
 what comes after it is the same code as for all others. Other runtimes have nothing to await it
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._actor.actor import Actor
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._cell.inbox import Letter
     from pykka._futures.derived import Outcome
 
@@ -103,104 +103,104 @@ def asks_itself_to_stop(method: F) -> F:
     return method
 
 
-@runs_actor(cell="address")
-def live(address: Address) -> None:
+@runs_actor(cell="cell")
+def run_loop(cell: Cell) -> None:
     """Run an actor on this thread, from its start to its end.
 
     It does not hold the actor itself, which may be replaced by another instance.
     """
-    if not address.claim_life():
+    if not cell.claim_life():
         return  # the start was interrupted, and no code knows of the actor
     state = current.state
-    state.address = address
+    state.cell = cell
     try:
-        begin(address, address.actor)  # type: ignore[arg-type]
-        get = address.inbox.get
-        # "while not address.stopped" would be compiled to a loop without an unconditional jump
+        begin(cell, cell.actor)  # type: ignore[arg-type]
+        get = cell.inbox.get
+        # "while not cell.stopped" would be compiled to a loop without an unconditional jump
         # back. Python 3.11 never specialises such a loop in a function that is called once for
         # each thread, and it runs at less than half the speed.
         while True:
-            if address.attention:
-                letter = attend(address)
+            if cell.has_system_messages:
+                letter = next_system_message(cell)
                 if letter is ENDED:
                     break
                 if letter is DOWN:
-                    address.extras.bell.get()  # type: ignore[union-attr]
+                    cell.extension.wakeup.get()  # type: ignore[union-attr]
                     continue
-                get = address.inbox.get
-                handle(address, get() if letter is NOTHING else letter)
+                get = cell.inbox.get
+                handle(cell, get() if letter is NOTHING else letter)
                 letter = None
             else:
                 letter = get()
                 # twin: give way (1 statement)
                 if state.owes is not None and not answers_an_asker(letter):
                     give_way(state)
-                handle(address, letter)
+                handle(cell, letter)
                 letter = None
     except BaseException as error:  # the user's inbox failed
-        fall(address, error)
+        fall(cell, error)
     finally:
-        end_in_any_case(address)
-        state.address = None
+        end_in_any_case(cell)
+        state.cell = None
 
 
-def attend(address: Address) -> Any:
+def next_system_message(cell: Cell) -> Any:
     """See to what comes before the next message of the inbox.
 
-    To be called when `Address.attention` is set; see `Address.take_first`. An actor that was
+    To be called when `Cell.has_system_messages` is set; see `Cell.take_first`. An actor that was
     killed begins to end here.
 
     Returns:
         A letter to be handled, `NOTHING`, `DOWN` or `ENDED`. If a coroutine was taken over, that
         has to be seen to first.
     """
-    letter = address.take_first()
+    letter = cell.take_first()
     if letter is ENDED:
-        extras = address.extras
-        if extras is not None and extras.killed and not address.ending:
-            stop(address, address.actor)  # type: ignore[arg-type]
+        extension = cell.extension
+        if extension is not None and extension.killed and not cell.ending:
+            stop(cell, cell.actor)  # type: ignore[arg-type]
     return letter
 
 
-def begin(address: Address, actor: Actor) -> None:
+def begin(cell: Cell, actor: Actor) -> None:
     """Run the start hook."""
-    if address.ending:
+    if cell.ending:
         return  # it was abandoned before it could begin
     try:
         result: Any = actor.on_start()
         if type(result) is CoroutineType:
-            address.take_over(result, end_of_start)  # pyright: ignore[reportUnknownArgumentType]
+            cell.take_over(result, end_of_start)  # pyright: ignore[reportUnknownArgumentType]
             return
     except BaseException as error:
-        end_of_start(address, None, error)
+        end_of_start(cell, None, error)
     else:
-        if address.extras is not None:
-            end_of_start(address, None, None)
+        if cell.extension is not None:
+            end_of_start(cell, None, None)
 
 
-def end_of_start(address: Address, _result: object, error: BaseException | None) -> None:
+def end_of_start(cell: Cell, _result: object, error: BaseException | None) -> None:
     """See to what the start hook has raised."""
-    actor: Any = address.actor
+    actor: Any = cell.actor
     if actor is None:
         return  # it was abandoned, or its loop was closed under it
     if error is not None:
-        end_by(address, actor, error)
+        end_by(cell, actor, error)
         return
-    supervision = None if address.extras is None else address.extras.supervision
+    supervision = None if cell.extension is None else cell.extension.supervision
     if supervision is not None:
-        supervision.came_up(address)
+        supervision.came_up(cell)
 
 
-def end_by(address: Address, actor: Actor, error: BaseException) -> None:
+def end_by(cell: Cell, actor: Actor, error: BaseException) -> None:
     """End the life, or the instance, because of what one of its first hooks has raised."""
     if is_failure(error):
-        crash(address, actor, error)
+        crash(cell, actor, error)
     else:
-        stop_everything(address, actor, error)
+        stop_everything(cell, actor, error)
 
 
 def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
-    address: Address, letter: Any
+    cell: Cell, letter: Any
 ) -> None:
     """Handle one message that lies in an envelope, or is a question.
 
@@ -208,32 +208,32 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
     longer. What happens after it costs nothing on a thread of its own, up to half a microsecond,
     because waking a thread takes longer than that.
     """
-    address.handling = letter
-    actor: Any = address.actor
+    cell.handling = letter
+    actor: Any = cell.actor
     kind = type(letter)  # pyright: ignore[reportUnknownVariableType]
     try:
         if kind is CallAsk:
-            result = _call(address, letter, letter)
+            result = _call(cell, letter, letter)
         elif kind is CallEnvelope:
-            result = _call(address, letter, None)
+            result = _call(cell, letter, None)
         else:
             message = letter.message
             handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
-            result = actor.on_receive(message) if handler is None else handler(address, letter)
+            result = actor.on_receive(message) if handler is None else handler(cell, letter)
     except SetAside:
-        _set_aside(address)
-        address.handling = letter = message = actor = None
+        _set_aside(cell)
+        cell.handling = letter = message = actor = None
     except BaseException as error:
-        _fail(address, actor, reply_to_of(letter), error)
+        _fail(cell, actor, reply_to_of(letter), error)
         if kind is Ask or kind is CallAsk:
-            letter.let_go()
+            letter.release()
         # The exception's traceback holds this frame; do not let the frame hold the future of the
         # answer, which holds the exception, nor the message.
         letter = message = actor = None
     else:
         # From here on, this is end_of_message(), to save the call.
         if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
-            _take_over(address, result)
+            _take_over(cell, result)
             return
         if (kind is Ask or kind is CallAsk) and result is not _NO_REPLY:
             # This is Ask._try_resolve(), without its care for signal handlers (the caller that
@@ -264,77 +264,77 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
                 except Exception:
                     # A waiter gave up; it is a get-hook or an outcome; or a waiter has raised.
                     settle(actor, letter, outcome)
-            letter.let_go()
+            letter.release()
         elif letter.reply_to is not None and result is not _NO_REPLY:
             reply(actor, letter.reply_to, result)
     # While the thread waits for the next message, it does not keep this one alive.
-    address.handling = None
+    cell.handling = None
 
 
-def handle_told(address: Address, message: object) -> None:
+def handle_told(cell: Cell, message: object) -> None:
     """Handle one message that lies in the inbox as it is: there is no asker.
 
     Only for runtimes where nothing is awaited.
     """
     # twin: handle told (4 statements)
-    address.handling = message
-    actor: Any = address.actor
+    cell.handling = message
+    actor: Any = cell.actor
     try:
         handler = _handlers.get(type(message))
         if handler is None:
             result = actor.on_receive(message)
             # twin: refuse coroutine (1 statement)
             if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
-                address.take_over(result, end_of_message)  # it raises: this is not asyncio
+                cell.take_over(result, end_of_message)  # it raises: this is not asyncio
         else:
-            result = handler(address, Envelope(message))
+            result = handler(cell, Envelope(message))
             if type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
-                address.take_over(result, end_of_message)  # as above
+                cell.take_over(result, end_of_message)  # as above
     except BaseException as error:
-        fail_told(address, error)
+        fail_told(cell, error)
         message = actor = None  # as above
-    address.handling = None
+    cell.handling = None
 
 
-def handle_directly(address: Address, message: object) -> object:
+def handle_directly(cell: Cell, message: object) -> object:
     """Handle a message that was not sent, and return the answer, or raise."""
     handler = _handlers.get(type(message))
     if handler is None:
-        return address.actor.on_receive(message)  # type: ignore[union-attr]
-    result = handler(address, Envelope(message))
+        return cell.actor.on_receive(message)  # type: ignore[union-attr]
+    result = handler(cell, Envelope(message))
     return None if result is _NO_REPLY else result
 
 
-def fail_told(address: Address, error: BaseException) -> None:
+def fail_told(cell: Cell, error: BaseException) -> None:
     """End the handling of a message that raised, and that had no asker."""
     if type(error) is SetAside:
-        _set_aside(address)
+        _set_aside(cell)
         return
-    _fail(address, address.actor, None, error)  # type: ignore[arg-type]
+    _fail(cell, cell.actor, None, error)  # type: ignore[arg-type]
 
 
-def _take_over(address: Address, coroutine: Any) -> None:
+def _take_over(cell: Cell, coroutine: Any) -> None:
     """Have the runtime see to the coroutine that a handler has returned."""
     try:
-        address.take_over(coroutine, end_of_message)
+        cell.take_over(coroutine, end_of_message)
     except TypeError as error:
-        end_of_message(address, None, error)
+        end_of_message(cell, None, error)
 
 
-def end_of_message(address: Address, result: object, error: BaseException | None) -> None:
+def end_of_message(cell: Cell, result: object, error: BaseException | None) -> None:
     """End the handling of the message that the actor is handling."""
-    letter, actor = address.handling, address.actor
+    letter, actor = cell.handling, cell.actor
     if actor is None:
         return  # it was abandoned, or its loop closed under it, and everybody is answered
     if issubclass(type(error), BaseExceptionGroup):
         error = _out_of_group(error)  # type: ignore[arg-type]
     if type(error) is SetAside:
-        _set_aside(address)
-        address.handling = None
+        _set_aside(cell)
+        cell.handling = None
         return
-    reply_to = address.handled_reply_to
+    reply_to = cell.handled_reply_to
     if error is not None:
-        _fail(address, actor, reply_to, error)
+        _fail(cell, actor, reply_to, error)
     elif is_ask(letter):
         outcome: Outcome = (result, None)
         letter._log.append(outcome)
@@ -342,9 +342,9 @@ def end_of_message(address: Address, result: object, error: BaseException | None
     elif reply_to is not None:
         reply(actor, reply_to, result)
     if is_ask(letter):
-        letter.let_go()
+        letter.release()
     letter = reply_to = error = None  # as in handle()
-    address.handling = None
+    cell.handling = None
 
 
 def _out_of_group(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -365,67 +365,67 @@ def _out_of_group(group: BaseExceptionGroup[BaseException]) -> BaseException:
 type_of: Callable[[object], type] = type  # so that type checkers do not draw conclusions
 
 
-def _set_aside(address: Address) -> None:
+def _set_aside(cell: Cell) -> None:
     """Put the message that the actor is handling into its stash.
 
     This is done at the end of the handling and not by `stash()`, so that a message whose handler
     has caught what that raises, and has handled it after all, is not handled twice.
     """
-    extras = address.need_extras()
-    if extras.meter is not None:
-        extras.meter.set_aside += 1
-    letter: Any = address.handling
+    extension = cell.need_extension()
+    if extension.meter is not None:
+        extension.meter.set_aside += 1
+    letter: Any = cell.handling
     if type_of(letter) is Envelope and type_of(letter.message) is Tick:
         tick = letter.message.timer.set_aside()
         if tick is None:
             return
         letter = Envelope(tick)
-    if extras.stash is None:
-        extras.stash = []
-    extras.stash.append(letter if type_of(letter) in LETTERS else Envelope(letter))
+    if extension.stash is None:
+        extension.stash = []
+    extension.stash.append(letter if type_of(letter) in LETTERS else Envelope(letter))
 
 
-def _fail(address: Address, actor: Actor, reply_to: Any, error: BaseException) -> None:
+def _fail(cell: Cell, actor: Actor, reply_to: Any, error: BaseException) -> None:
     """End the handling of a message that raised."""
-    if address.extras is not None and address.extras.meter is not None:
-        address.extras.meter.failures += 1
+    if cell.extension is not None and cell.extension.meter is not None:
+        cell.extension.meter.failures += 1
     if is_failure(error):
         if reply_to is None:
-            crash(address, actor, error)
+            crash(cell, actor, error)
         else:
             log_returned(actor, error)
             reply_exception(actor, reply_to, error)
-            if ends_all_the_same(address, error):
-                crash(address, actor, error)
+            if ends_all_the_same(cell, error):
+                crash(cell, actor, error)
     else:
         if reply_to is not None:
             reply_exception(actor, reply_to, error)
         if reply_to is None or not is_the_callers(error):
-            stop_everything(address, actor, error)
+            stop_everything(cell, actor, error)
 
 
 @handles(_ActorStop, counted=False)
-def _on_stop_message(address: Address, envelope: Letter) -> object:
+def _on_stop_message(cell: Cell, envelope: Letter) -> object:
     if envelope.reply_to is not None:
-        address.answer_when_ended(envelope.reply_to, answer=True)
-    stop(address, address.actor)  # type: ignore[arg-type]
+        cell.answer_when_ended(envelope.reply_to, answer=True)
+    stop(cell, cell.actor)  # type: ignore[arg-type]
     return _NO_REPLY
 
 
 @handles(_LastMessage)
-def _on_last_message(address: Address, _envelope: Letter) -> object:
-    mark_stopped(address)
+def _on_last_message(cell: Cell, _envelope: Letter) -> object:
+    mark_stopped(cell)
     return _NO_REPLY
 
 
 @handles(_WakeUp, counted=False)
-def _on_wake_up(_address: Address, _envelope: Letter) -> object:
+def _on_wake_up(_cell: Cell, _envelope: Letter) -> object:
     return _NO_REPLY
 
 
-def _call(address: Address, call: Any, reply_to: Any) -> object:
+def _call(cell: Cell, call: Any, reply_to: Any) -> object:
     """Do what a call through a proxy says; `call` has the attributes of a `ProxyCall`."""
-    callee: Any = address.actor
+    callee: Any = cell.actor
     name = None
     try:
         for name in call.attr_path:
@@ -443,37 +443,37 @@ def _call(address: Address, call: Any, reply_to: Any) -> object:
         and reply_to is not None
     ):
         # The actor has only asked itself to stop. The caller wants to know when it has.
-        address.answer_when_ended(reply_to, answer=None)
+        cell.answer_when_ended(reply_to, answer=None)
         return _NO_REPLY
     return result
 
 
 @handles(ProxyCall, privileged=False)
-def _on_call(address: Address, envelope: Letter) -> object:
+def _on_call(cell: Cell, envelope: Letter) -> object:
     message, reply_to = envelope.message, envelope.reply_to
     del envelope  # as above
     try:
-        return _call(address, message, reply_to)
+        return _call(cell, message, reply_to)
     finally:
         del reply_to
 
 
 @handles(ProxyGetAttr, privileged=False)
-def _on_get_attr(address: Address, envelope: Letter) -> object:
+def _on_get_attr(cell: Cell, envelope: Letter) -> object:
     message: ProxyGetAttr = envelope.message
     del envelope  # as above
-    value: Any = address.actor
+    value: Any = cell.actor
     for name in message.attr_path:
         value = getattr(value, name)
     return value
 
 
 @handles(ProxySetAttr, privileged=False)
-def _on_set_attr(address: Address, envelope: Letter) -> object:
+def _on_set_attr(cell: Cell, envelope: Letter) -> object:
     message: ProxySetAttr = envelope.message
     del envelope  # as above
     *path, last = message.attr_path
-    owner: Any = address.actor
+    owner: Any = cell.actor
     for name in path:
         owner = getattr(owner, name)
     setattr(owner, last, message.value)

@@ -22,20 +22,20 @@ from pykka._util.log import logger
 from pykka.timers._clock import lengthy
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._deadlock.wait_graph import Place
 
 
-def end_of(address: Address, answer: object = None) -> ThreadingFuture[Any]:
+def end_of(cell: Cell, answer: object = None) -> ThreadingFuture[Any]:
     """A future that is resolved when an actor has ended.
 
     Args:
-        address: The actor.
+        cell: The actor.
         answer: The value of the future.
     """
     ended: ThreadingFuture[Any] = ThreadingFuture()
-    ended._answered_by = address
-    address.answer_when_ended(ended, answer=answer)
+    ended._answered_by = cell
+    cell.answer_when_ended(ended, answer=answer)
     return ended
 
 
@@ -49,81 +49,81 @@ class Abandonment:
     """Rings when an actor has had its time.
 
     Args:
-        address: The actor.
+        cell: The actor.
         seconds: The time.
         clock: What it goes by; `None` for the clock of the actor's system.
         kills_first: Whether the actor is only killed then, and abandoned when it has not ended
             some time after that.
     """
 
-    __slots__ = ("_address", "_clock", "_kills_first", "is_cancelled")
+    __slots__ = ("_cell", "_clock", "_kills_first", "is_cancelled")
 
     def __init__(
-        self, address: Address, seconds: float, clock: Any = None, *, kills_first: bool = False
+        self, cell: Cell, seconds: float, clock: Any = None, *, kills_first: bool = False
     ) -> None:
-        self._address: Address | None = address
-        self._clock = clock = address.home.clock if clock is None else clock
+        self._cell: Cell | None = cell
+        self._clock = clock = cell.services.clock if clock is None else clock
         self._kills_first = kills_first
         self.is_cancelled = False
         clock.schedule(clock.now() + seconds, self)
 
     @classmethod
-    def after_request(cls, address: Address, seconds: float) -> Abandonment:
+    def after_request(cls, cell: Cell, seconds: float) -> Abandonment:
         """Give an actor, which is asked to end, its time.
 
         Args:
-            address: The actor.
+            cell: The actor.
             seconds: The time until it is killed; 0 if that is done already.
         """
-        return cls(address, seconds or GRACE, kills_first=seconds > 0)
+        return cls(cell, seconds or GRACE, kills_first=seconds > 0)
 
     def ring(self) -> None:
         """Kill the actor; or abandon it, if that is done already."""
-        address = self._address
-        if address is None:
+        cell = self._cell
+        if cell is None:
             return
         if self._kills_first:
             self._kills_first = False
-            address.kill()
+            cell.kill()
             self._clock.schedule(self._clock.now() + GRACE, self)
-        elif address.insist():
+        elif cell.insist():
             self._clock.schedule(self._clock.now() + GRACE, self)
         else:
-            abandon(address)
+            abandon(cell)
 
     def cancel(self, _ended: object = None) -> None:
         """Do not, because it has ended."""
         self.is_cancelled = True
-        self._address = None
+        self._cell = None
         self._clock.forget(self)
 
 
-def abandon(address: Address, place: Place | None = None) -> None:
+def abandon(cell: Cell, place: Place | None = None) -> None:
     """Take an actor for dead whose code does not come back. It may be done at any time.
 
     Args:
-        address: The actor.
+        cell: The actor.
         place: The line of code that it hangs in; it is looked for if it is not said.
     """
-    if address.actor is None:
+    if cell.actor is None:
         return
     if place is None:
-        place = address.find_place()
+        place = cell.find_place()
     # First in the list, so that it counts although the end may have begun in another way.
     abandoned = Abandoned(place)
-    address.need_extras().reason.insert(0, abandoned)
-    if address.closed:  # it has just ended
-        address.need_extras().reason.remove(abandoned)
+    cell.need_extension().reason.insert(0, abandoned)
+    if cell.closed:  # it has just ended
+        cell.need_extension().reason.remove(abandoned)
         return
-    address.mark_ending()  # so that no hook is run any more
+    cell.mark_ending()  # so that no hook is run any more
     steps = [
-        address.mark_stopped,
-        partial(address.home.unregister, address),
-        partial(_log, address, place),
-        partial(address.refuse_current, "was abandoned while it handled the message"),
-        address.close,
-        address.cancel,
-        address.wake_up,  # its code may be waiting for a message after all
+        cell.mark_stopped,
+        partial(cell.services.unregister, cell),
+        partial(_log, cell, place),
+        partial(cell.refuse_current, "was abandoned while it handled the message"),
+        cell.close,
+        cell.cancel,
+        cell.wake_up,  # its code may be waiting for a message after all
     ]
     try:
         for_each(steps, call)
@@ -132,11 +132,11 @@ def abandon(address: Address, place: Place | None = None) -> None:
         raise
 
 
-def _log(address: Address, place: Place | None) -> None:
+def _log(cell: Cell, place: Place | None) -> None:
     logger.error(
         "%s was abandoned: it did not end in time, and its code is still running, at %s, "
         "while it handles %s. Its answer and its hooks will be dropped.",
-        address,
+        cell,
         place or "a place unknown",
-        shorten(address.handled_message),
+        shorten(cell.handled_message),
     )

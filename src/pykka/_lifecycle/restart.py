@@ -1,4 +1,4 @@
-"""Restart in place: the same address, hence the same ref and inbox, with a new instance.
+"""Restart in place: the same cell, hence the same ref and inbox, with a new instance.
 
 An actor that is down waits for a decision of its supervisor. That comes as a signal, and is
 carried out where the actor runs, so that all its code runs there, `__init__()` included. (For the
@@ -7,7 +7,7 @@ first instance that is the thread that calls `start()`.)
 1. `restart()`: `pre_restart()` of the old instance runs. A new one is made, with the same
    arguments. Its `post_restart()` and `on_start()` run. Then it handles what is in the inbox. If
    anything of that raises, the instance has failed like any other, and the actor is down again.
-2. `Address.kill()`: the actor ends, without further hooks.
+2. `Cell.kill()`: the actor ends, without further hooks.
 
 `suspend()` takes a running actor down in an orderly way: after the current message, with
 `on_stop()`, for those strategies that restart the others too.
@@ -27,7 +27,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka._cell.reasons import Failed
-from pykka._cell.spawn_options import Birth
+from pykka._cell.spawn_options import SpawnOptions
 from pykka._envelope import Envelope
 from pykka._futures.reply import as_exc_info, is_failure
 from pykka._lifecycle.children import end_children
@@ -45,7 +45,7 @@ from pykka.messages import handles
 
 if TYPE_CHECKING:
     from pykka._actor.actor import Actor
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._cell.inbox import Letter
     from pykka._cell.reasons import Reason
 
@@ -60,43 +60,43 @@ class _Suspend(NamedTuple):
     reason: Reason
 
 
-def restart(address: Address) -> None:
+def restart(cell: Cell) -> None:
     """Have an actor that is down go on with a new instance."""
-    address.signal(Envelope(_Restart()))
+    cell.signal(Envelope(_Restart()))
 
 
-def suspend(address: Address, reason: Reason) -> None:
+def suspend(cell: Cell, reason: Reason) -> None:
     """Have an actor end its instance, and wait for a decision."""
-    address.signal(Envelope(_Suspend(reason)))
+    cell.signal(Envelope(_Suspend(reason)))
 
 
 @handles(_Suspend, counted=False)
-def _on_suspend(address: Address, envelope: Letter) -> object:
-    extras, actor = address.need_extras(), address.actor
-    if actor is not None and not extras.down and not address.ending:
-        go_down(address, envelope.message.reason, partial(call_hook, actor, "on_stop"))
+def _on_suspend(cell: Cell, envelope: Letter) -> object:
+    extension, actor = cell.need_extension(), cell.actor
+    if actor is not None and not extension.down and not cell.ending:
+        go_down(cell, envelope.message.reason, partial(call_hook, actor, "on_stop"))
     return None
 
 
 @handles(_Restart, counted=False)
-def _on_restart(address: Address, _envelope: Letter) -> object:
-    extras: Any = address.extras
-    if extras.down:
-        hand_over, renew = partial(_hand_over, address), partial(_renew, address)
+def _on_restart(cell: Cell, _envelope: Letter) -> object:
+    extension: Any = cell.extension
+    if extension.down:
+        hand_over, renew = partial(_hand_over, cell), partial(_renew, cell)
         # The hook may have started children, or have begun to watch others.
-        steps = (hand_over, partial(end_children, address), extras.forget_instance, renew)
-        Ending(address, steps).go_on()
+        steps = (hand_over, partial(end_children, cell), extension.forget_instance, renew)
+        Ending(cell, steps).go_on()
     return None
 
 
-def _hand_over(address: Address) -> object:
+def _hand_over(cell: Cell) -> object:
     """Run the last hook of an instance. It is not run again if its successor cannot be made."""
-    extras: Any = address.extras
-    if extras.has_handed_over or address.stopped:
+    extension: Any = cell.extension
+    if extension.has_handed_over or cell.stopped:
         return None
-    extras.has_handed_over = True
-    actor: Any = address.actor
-    return _run_hook(actor, "pre_restart", extras.down_reason)
+    extension.has_handed_over = True
+    actor: Any = cell.actor
+    return _run_hook(actor, "pre_restart", extension.down_reason)
 
 
 def _run_hook(actor: Actor, name: str, reason: Reason) -> object:
@@ -125,61 +125,61 @@ def _run_hook(actor: Actor, name: str, reason: Reason) -> object:
     return hook(reason)
 
 
-def _renew(address: Address) -> None:
+def _renew(cell: Cell) -> None:
     """Go on with a new instance, unless the actor was killed meanwhile."""
-    extras: Any = address.extras
-    if address.stopped:
+    extension: Any = cell.extension
+    if cell.stopped:
         return
-    reason = extras.down_reason
+    reason = extension.down_reason
     try:
         state = current.state
-        before = state.birth
-        state.birth = Birth(extras.supervision.actor_class, address=address)
+        before = state.spawn_options
+        state.spawn_options = SpawnOptions(extension.supervision.actor_class, cell=cell)
         try:
-            actor = extras.supervision.make()
+            actor = extension.supervision.make()
         finally:
-            state.birth = before
-        _require_at(address, actor)
+            state.spawn_options = before
+        _require_at(cell, actor)
     except BaseException as error:
         if not is_failure(error):
-            stop_everything(address, address.actor, error)  # type: ignore[arg-type]
+            stop_everything(cell, cell.actor, error)  # type: ignore[arg-type]
             return
-        logger.error("%s could not be restarted:", address, exc_info=as_exc_info(error))
-        extras.down_reason = extras.fate = Failed(error)
-        decision = partial(wait_for_decision, address, extras.down_reason)
-        Ending(address, (partial(end_children, address), decision)).go_on()
+        logger.error("%s could not be restarted:", cell, exc_info=as_exc_info(error))
+        extension.down_reason = extension.exit_reason = Failed(error)
+        decision = partial(wait_for_decision, cell, extension.down_reason)
+        Ending(cell, (partial(end_children, cell), decision)).go_on()
         return
-    if not address.take_instance(actor):
+    if not cell.take_instance(actor):
         return
-    extras.come_up()
+    extension.come_up()
     try:
         result: Any = _run_hook(actor, "post_restart", reason)
         if type(result) is CoroutineType:
-            address.take_over(result, _end_of_post_restart)  # pyright: ignore[reportUnknownArgumentType]
+            cell.take_over(result, _end_of_post_restart)  # pyright: ignore[reportUnknownArgumentType]
             return
     except BaseException as error:
-        _end_of_post_restart(address, None, error)
+        _end_of_post_restart(cell, None, error)
     else:
-        begin(address, actor)
+        begin(cell, actor)
 
 
-def _require_at(address: Address, actor: Any) -> None:
-    """Refuse an instance that has not taken over the address.
+def _require_at(cell: Cell, actor: Any) -> None:
+    """Refuse an instance that has not taken over the cell.
 
     Raises:
         RuntimeError: That is so.
     """
-    if actor._require_pykka_address() is not address:
+    if actor._require_pykka_cell() is not cell:
         msg = (
-            f"the new instance of {address} has an address of its own; what makes it has to make "
+            f"the new instance of {cell} has a cell of its own; what makes it has to make "
             "it anew each time, and before any other actor"
         )
         raise RuntimeError(msg)
 
 
-def _end_of_post_restart(address: Address, _result: object, error: BaseException | None) -> None:
-    actor: Any = address.actor
+def _end_of_post_restart(cell: Cell, _result: object, error: BaseException | None) -> None:
+    actor: Any = cell.actor
     if error is None:
-        begin(address, actor)
+        begin(cell, actor)
     else:
-        end_by(address, actor, error)
+        end_by(cell, actor, error)

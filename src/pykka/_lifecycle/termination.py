@@ -5,7 +5,7 @@ Invariants (guarantee G8)
       stopped mark is set. (Neither does if a user sets `actor_stopped` by hand; it is his stop
       then, not ours.)
     - The children of the instance have ended before that.
-    - However the life ends, the address is closed: whatever was left is answered or reported.
+    - However the life ends, the cell is closed: whatever was left is answered or reported.
       Those who asked for the stop are answered after all that.
 
 A supervised actor that fails does not end. Its instance does, with all hooks; then the actor is
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pykka._actor.actor import Actor
-    from pykka._cell.cell import Address
-    from pykka._cell.extension import Extras
+    from pykka._cell.cell import Cell
+    from pykka._cell.extension import CellExtension
     from pykka._cell.reasons import Reason
 
 
@@ -49,14 +49,14 @@ class Ending:
     Each step may be `async def`. What one raises keeps none of the others from being done.
 
     Args:
-        address: The actor.
+        cell: The actor.
         steps: The steps.
     """
 
-    __slots__ = ("_address", "_steps")
+    __slots__ = ("_cell", "_steps")
 
-    def __init__(self, address: Address, steps: Iterable[Callable[[], object]]) -> None:
-        self._address = address
+    def __init__(self, cell: Cell, steps: Iterable[Callable[[], object]]) -> None:
+        self._cell = cell
         self._steps = iter(steps)
 
     def go_on(self) -> None:
@@ -65,14 +65,14 @@ class Ending:
         None of them, if the actor was abandoned meanwhile.
         """
         for step in self._steps:
-            if self._address.actor is None:
+            if self._cell.actor is None:
                 return
-            if _run_hook(self._address, step, self):
+            if _run_hook(self._cell, step, self):
                 return
 
-    def __call__(self, address: Address, _result: object, error: BaseException | None) -> None:
+    def __call__(self, cell: Cell, _result: object, error: BaseException | None) -> None:
         """Go on after a step that was awaited."""
-        end_of_hook(address, None, error)
+        end_of_hook(cell, None, error)
         self.go_on()
 
 
@@ -81,19 +81,17 @@ def is_hook(end: object) -> bool:
     return end is end_of_hook or type(end) is Ending
 
 
-def stop(address: Address, actor: Actor) -> None:
+def stop(cell: Cell, actor: Actor) -> None:
     """End the life in an orderly way."""
-    mark_stopped(address)
-    extras = address.extras
-    if extras is None:
-        _run_hook(address, partial(call_hook, actor, "on_stop"), end_of_hook)
-    elif extras.down:  # the hooks of the instance have run
-        extras.note_reason(extras.fate)
+    mark_stopped(cell)
+    extension = cell.extension
+    if extension is None:
+        _run_hook(cell, partial(call_hook, actor, "on_stop"), end_of_hook)
+    elif extension.down:  # the hooks of the instance have run
+        extension.note_reason(extension.exit_reason)
     else:
-        extras.note_reason(Stopped())
-        Ending(
-            address, (partial(end_children, address), partial(call_hook, actor, "on_stop"))
-        ).go_on()
+        extension.note_reason(Stopped())
+        Ending(cell, (partial(end_children, cell), partial(call_hook, actor, "on_stop"))).go_on()
 
 
 def call_hook(actor: Actor, name: str, *args: object) -> Any:
@@ -101,33 +99,33 @@ def call_hook(actor: Actor, name: str, *args: object) -> Any:
     return getattr(actor, name)(*args)
 
 
-def crash(address: Address, actor: Actor, error: BaseException) -> None:
+def crash(cell: Cell, actor: Actor, error: BaseException) -> None:
     """End the life, or the instance, because of an exception."""
-    extras = address.extras
-    if address.ending or (extras is not None and extras.down):
+    extension = cell.extension
+    if cell.ending or (extension is not None and extension.down):
         return
     logger.error("Unhandled exception in %s:", actor, exc_info=as_exc_info(error))
-    address.home.tell_of_crash(address, error)
+    cell.services.tell_of_crash(cell, error)
     hook = partial(call_hook, actor, "on_failure", *as_exc_info(error))
-    if extras is not None and may_restart(extras):
-        extras.fate = Failed(error)
-        go_down(address, extras.fate, hook)
+    if extension is not None and may_restart(extension):
+        extension.exit_reason = Failed(error)
+        go_down(cell, extension.exit_reason, hook)
         return
-    address.mark_ending()
+    cell.mark_ending()
     # First, so that a sender that finds the actor stopped finds out why.
-    address.need_extras().note_reason(Failed(error))
-    address.home.unregister(address)
-    address.mark_stopped()
-    Ending(address, (partial(end_children, address), hook)).go_on()
+    cell.need_extension().note_reason(Failed(error))
+    cell.services.unregister(cell)
+    cell.mark_stopped()
+    Ending(cell, (partial(end_children, cell), hook)).go_on()
 
 
-def ends_all_the_same(address: Address, error: BaseException) -> bool:
+def ends_all_the_same(cell: Cell, error: BaseException) -> bool:
     """Tell whether an exception ends the actor although there is an asker; see `Actor.crash_on`.
 
     A program that is older than that attribute may keep anything under the same name.
     """
     try:
-        kinds: Any = address.actor_class.crash_on
+        kinds: Any = cell.actor_class.crash_on
         if not kinds:
             return False
         return is_a(error, kinds if isinstance(kinds, type) else tuple(kinds))
@@ -136,165 +134,165 @@ def ends_all_the_same(address: Address, error: BaseException) -> bool:
     except BaseException as raised:  # the look-up, or an iteration
         if is_for_the_program(raised):
             raise
-        report_failure("The attribute crash_on of %s raised:", address)
+        report_failure("The attribute crash_on of %s raised:", cell)
         return False
 
 
-def may_restart(extras: Extras) -> bool:
+def may_restart(extension: CellExtension) -> bool:
     """Tell whether an actor that fails waits for what its supervisor decides."""
-    supervision = extras.supervision
-    return supervision is not None and supervision.restarts and not extras.killed
+    supervision = extension.supervision
+    return supervision is not None and supervision.restarts and not extension.killed
 
 
-def go_down(address: Address, reason: Reason, hook: Callable[[], object]) -> None:
+def go_down(cell: Cell, reason: Reason, hook: Callable[[], object]) -> None:
     """End the instance, and have the supervisor say what is next."""
-    extras: Any = address.extras
-    address.mark_down(reason)
+    extension: Any = cell.extension
+    cell.mark_down(reason)
     steps = [
-        partial(end_children, address),
+        partial(end_children, cell),
         hook,
-        partial(end_children, address),  # the hook may have started some
-        extras.forget_instance,
-        partial(wait_for_decision, address, reason),
+        partial(end_children, cell),  # the hook may have started some
+        extension.forget_instance,
+        partial(wait_for_decision, cell, reason),
     ]
-    Ending(address, steps).go_on()
+    Ending(cell, steps).go_on()
 
 
-def wait_for_decision(address: Address, reason: Reason) -> None:
+def wait_for_decision(cell: Cell, reason: Reason) -> None:
     """Have the supervisor of an actor that is down say what is next."""
-    supervision: Any = address.need_extras().supervision
+    supervision: Any = cell.need_extension().supervision
     if supervision.restarts:  # else its end is told, and that is enough
-        supervision.went_down(address, reason)
+        supervision.went_down(cell, reason)
     if not supervision.restarts:
-        address.end_when_down()
+        cell.end_when_down()
 
 
-def stop_everything(address: Address, actor: Actor, error: BaseException) -> None:
+def stop_everything(cell: Cell, actor: Actor, error: BaseException) -> None:
     """Stop this actor, and then all others, because of an exception that means the program."""
-    if address.ending:
+    if cell.ending:
         return  # it was abandoned, and nothing that its code does makes a difference
     logger.debug("%r in %s. Stopping all actors.", error, actor)
-    stop(address, actor)
-    _stop_the_others(address)
+    stop(cell, actor)
+    _stop_the_others(cell)
 
 
-def interrupt(address: Address, actor: Actor, reason: str) -> None:
+def interrupt(cell: Cell, actor: Actor, reason: str) -> None:
     """End the life in an orderly way in the middle of a message, whose sender is told so."""
-    _answer_handled(address, actor, address.dead_error(reason))
-    if not address.ending:
-        stop(address, actor)
+    _answer_handled(cell, actor, cell.dead_error(reason))
+    if not cell.ending:
+        stop(cell, actor)
 
 
-def fall(address: Address, error: BaseException) -> None:
+def fall(cell: Cell, error: BaseException) -> None:
     """End the life, or the instance, because an exception has come out of our own code.
 
     An inbox of the user's has raised it; or something that the library asks a message or an
     exception for; or a signal handler, perhaps in the middle of a message.
     The asker of the message that is being handled gets the exception.
     """
-    actor: Any = address.actor
+    actor: Any = cell.actor
     if actor is None:
         return
-    reply_to = address.handled_reply_to
+    reply_to = cell.handled_reply_to
     is_known = issubclass(type(reply_to), ThreadingFuture)
     if not (is_known and reply_to._has_outcome()):
-        _answer_handled(address, actor, error)
+        _answer_handled(cell, actor, error)
     if is_known:  # a signal handler may have raised, before all were served who wait
         text = "Somebody who waits for an answer of %s raised:"
-        call_out(reply_to._serve_again, text=text, about=(address,))
-    address.handling = None
-    crash(address, actor, error)
+        call_out(reply_to._serve_again, text=text, about=(cell,))
+    cell.handling = None
+    crash(cell, actor, error)
 
 
-def _answer_handled(address: Address, actor: Actor, error: BaseException) -> None:
+def _answer_handled(cell: Cell, actor: Actor, error: BaseException) -> None:
     """Answer the sender of the message that the actor is handling."""
-    letter, reply_to = address.handling, address.handled_reply_to
+    letter, reply_to = cell.handling, cell.handled_reply_to
     if reply_to is not None:
         reply_exception(actor, reply_to, error)
         if is_ask(letter):
-            letter.let_go()
-    address.handling = None
+            letter.release()
+    cell.handling = None
 
 
-def stop_without_hook(address: Address, reply_to: Any) -> None:
+def stop_without_hook(cell: Cell, reply_to: Any) -> None:
     """End the life of an actor that has no stop hook, and answer the one who has asked for it.
 
     To do it twice does no harm.
     """
-    address.answer_when_ended(reply_to, answer=True)
-    mark_stopped(address)
-    end(address)
+    cell.answer_when_ended(reply_to, answer=True)
+    mark_stopped(cell)
+    close_cell(cell)
 
 
-def mark_stopped(address: Address) -> None:
+def mark_stopped(cell: Cell) -> None:
     """Note that the life ends."""
-    address.mark_ending()
-    address.home.unregister(address)
-    address.mark_stopped()
-    logger.debug("Stopped %s", address)
+    cell.mark_ending()
+    cell.services.unregister(cell)
+    cell.mark_stopped()
+    logger.debug("Stopped %s", cell)
 
 
-def end(address: Address) -> None:
-    """Close the address, however the life has ended. It may be done twice."""
+def close_cell(cell: Cell) -> None:
+    """Close the cell, however the life has ended. It may be done twice."""
     try:
-        _end(address)
+        _end(cell)
     except BaseException:
-        _end(address)  # a signal handler raised, we do not know where
+        _end(cell)  # a signal handler raised, we do not know where
         raise
 
 
-def _end(address: Address) -> None:
+def _end(cell: Cell) -> None:
     try:
-        if not address.ending:
-            address.mark_ending()
-            address.home.unregister(address)
-            if address.extras is not None and address.extras.down:
-                address.extras.note_reason(address.extras.fate)
+        if not cell.ending:
+            cell.mark_ending()
+            cell.services.unregister(cell)
+            if cell.extension is not None and cell.extension.down:
+                cell.extension.note_reason(cell.extension.exit_reason)
     finally:
-        address.close()
+        cell.close()
 
 
-def claim_and_end(address: Address) -> None:
+def claim_and_end(cell: Cell) -> None:
     """End the life of an actor that has never begun."""
-    if address.actor is not None and address.claim_life():
-        end(address)
+    if cell.actor is not None and cell.claim_life():
+        close_cell(cell)
 
 
-def evict(address: Address) -> None:
+def terminate_without_hooks(cell: Cell) -> None:
     """End the life from outside, without a hook: there is no loop left that could run it."""
-    actor = address.actor
+    actor = cell.actor
     if actor is None:
         return
-    reply_to = address.handled_reply_to
-    if not address.ending:
+    reply_to = cell.handled_reply_to
+    if not cell.ending:
         logger.warning(
             "The event loop of %s was closed before the actor had stopped; no hook is run. "
             "asyncio.run() sees to that, and so does `async with pykka.ActorScope()`.",
             actor,
         )
-        address.need_extras().note_reason(Killed())
-    address.refuse_sends()
+        cell.need_extension().note_reason(Killed())
+    cell.refuse_sends()
     if reply_to is not None:
-        reply_exception(actor, reply_to, address.dead_error("lost its event loop"))
-    address.handling = None
-    end_in_any_case(address)
+        reply_exception(actor, reply_to, cell.dead_error("lost its event loop"))
+    cell.handling = None
+    end_in_any_case(cell)
 
 
-def end_in_any_case(address: Address) -> None:
-    """Close the address, and raise nothing but what means the program."""
+def end_in_any_case(cell: Cell) -> None:
+    """Close the cell, and raise nothing but what means the program."""
     try:
-        end(address)
+        close_cell(cell)
     except BaseException as error:
         if is_for_the_program(error):
-            end(address)
+            close_cell(cell)
             raise
-        report_failure("Somebody who was told of the end of %s raised:", address)
+        report_failure("Somebody who was told of the end of %s raised:", cell)
 
 
 def _run_hook(
-    address: Address,
+    cell: Cell,
     hook: Callable[[], object],
-    end: Callable[[Address, Any, BaseException | None], None],
+    close_cell: Callable[[Cell, Any, BaseException | None], None],
 ) -> bool:
     """Run one of the hooks at the end of a life. There is nothing left for it to end.
 
@@ -304,30 +302,30 @@ def _run_hook(
     try:
         result: Any = hook()
         if type(result) is CoroutineType:
-            address.take_over(result, end)  # pyright: ignore[reportUnknownArgumentType]
+            cell.take_over(result, close_cell)  # pyright: ignore[reportUnknownArgumentType]
             return True
     except BaseException as error:
-        end_of_hook(address, None, error)
+        end_of_hook(cell, None, error)
     return False
 
 
-def end_of_hook(address: Address, _result: object, error: BaseException | None) -> None:
+def end_of_hook(cell: Cell, _result: object, error: BaseException | None) -> None:
     """See to what a hook at the end of a life has raised."""
     if error is None:
         return
     if is_failure(error):
-        logger.error("Unhandled exception in %s:", address, exc_info=as_exc_info(error))
-        address.home.tell_of_crash(address, error)
+        logger.error("Unhandled exception in %s:", cell, exc_info=as_exc_info(error))
+        cell.services.tell_of_crash(cell, error)
     else:
-        logger.debug("%r in %s. Stopping all actors.", error, address)
-        _stop_the_others(address)
+        logger.debug("%r in %s. Stopping all actors.", error, cell)
+        _stop_the_others(cell)
 
 
 being_stopped: list[Callable[..., Any]] = []
 """What stops all actors of a system, if a thread has been started for that and is not through."""
 
 
-def _stop_the_others(address: Address) -> None:
+def _stop_the_others(cell: Cell) -> None:
     """Stop all actors of the system, from a thread that holds none.
 
     Invariant: whatever ends first, that thread or the program, all actors are asked to stop. The
@@ -335,7 +333,7 @@ def _stop_the_others(address: Address) -> None:
     pools come to rest, and *then* the thread that ends them looks whether there is an entry; see
     `pykka.runtimes.pool.dispatcher`.
     """
-    stop_all = address.home.stop_all
+    stop_all = cell.services.stop_all
     being_stopped.append(stop_all)
     thread = threading.Thread(target=_stop_all, args=(stop_all,), name="pykka-stop-all")
     try:

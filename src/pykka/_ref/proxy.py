@@ -341,7 +341,7 @@ def require_single(actor_ref: Any, whose: str) -> None:
         TypeError: That is so.
     """
     _require_ref(actor_ref, whose)
-    if not hasattr(actor_ref, "_address"):
+    if not hasattr(actor_ref, "_cell"):
         msg = (
             f"{whose} takes the ref of a single actor, and {shorten(actor_ref)} stands for "
             "several; take its routees, or for all of them together its when_terminated()"

@@ -6,7 +6,7 @@ import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from pykka._cell.cell import REASON, Address
+from pykka._cell.cell import REASON, Cell
 from pykka._cell.metering import request, statistics_of
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._futures.ask import Ask, CallAsk, make_ask
@@ -63,80 +63,80 @@ class ActorRef(Generic[A]):
         False
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_address")
+    __slots__ = ("__dict__", "__weakref__", "_cell")
 
-    _address: Address
+    _cell: Cell
 
     if TYPE_CHECKING:  # the signature that the documentation shows
 
         def __init__(self, actor: A) -> None: ...
 
     def __new__(cls, actor: A) -> ActorRef[A]:
-        address = getattr(actor, "_pykka_address", None)
-        if not isinstance(address, Address):
+        cell = getattr(actor, "_pykka_cell", None)
+        if not isinstance(cell, Cell):
             msg = f"an ActorRef takes an actor, not {actor!r}; Actor.start() returns a ref"
             raise TypeError(msg)
-        ref_class: Any = (address.ref_class or ActorRef) if cls is ActorRef else cls
+        ref_class: Any = (cell.ref_class or ActorRef) if cls is ActorRef else cls
         # twin: new ref (3 statements)
         ref: ActorRef[A] = _new(ref_class)
-        ref._address = address
+        ref._cell = cell
         return ref
 
     @property
     def actor_class(self) -> type[A]:
         """The class of the actor."""
-        return self._address.actor_class  # type: ignore[return-value]
+        return self._cell.actor_class  # type: ignore[return-value]
 
     @property
     def actor_urn(self) -> str:
         """See `Actor.actor_urn`."""
-        return self._address.urn
+        return self._cell.urn
 
     @property
     def name(self) -> str | None:
         """The name that the actor was given by `Actor.options`, if it was."""
-        extras = self._address.extras
-        return None if extras is None else extras.name
+        extension = self._cell.extension
+        return None if extension is None else extension.name
 
     @property
     def system(self) -> ActorSystem:
         """The system that the actor belongs to."""
-        system: Any = self._address.home
+        system: Any = self._cell.services
         return system  # type: ignore[no-any-return]
 
     @property
     def actor_inbox(self) -> Any:
         """See `Actor.actor_inbox`."""
-        return self._address.face
+        return self._cell.public_inbox
 
     @property
     def actor_stopped(self) -> threading.Event:
         """See `Actor.actor_stopped`."""
-        return self._address.event
+        return self._cell.event
 
     @property
     def _actor(self) -> A | None:
         """The actor object while the actor lives; the tests of some programs look at it."""
-        return self._address.actor  # type: ignore[return-value]
+        return self._cell.actor  # type: ignore[return-value]
 
     @property
     def _actor_weakref(self) -> weakref.ref[A]:
         """A weak reference to the actor object, dead when the actor is; programs look at it."""
-        actor = self._address.actor
+        actor = self._cell.actor
         found: Any = _to_nothing if actor is None else weakref.ref(actor)
         return found  # type: ignore[no-any-return]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ActorRef):
             return NotImplemented
-        # A router has no address.
-        return self._address is getattr(other, "_address", None)  # pyright: ignore[reportUnknownArgumentType]
+        # A router has no cell.
+        return self._cell is getattr(other, "_cell", None)  # pyright: ignore[reportUnknownArgumentType]
 
     def __hash__(self) -> int:
-        return hash(self._address)
+        return hash(self._cell)
 
     def __str__(self) -> str:
-        return str(self._address)
+        return str(self._cell)
 
     def __repr__(self) -> str:
         return f"<ActorRef for {self}>"
@@ -157,7 +157,7 @@ class ActorRef(Generic[A]):
         The actor may stop right after it, or be busy for a long time, so a message that is sent
         to an actor that is alive may still not be answered.
         """
-        return not self._address.stopped
+        return not self._cell.stopped
 
     def tell(self, message: Any) -> None:
         """Send a message and do not wait for an answer.
@@ -171,18 +171,18 @@ class ActorRef(Generic[A]):
         Raises:
             ActorDeadError: The actor is dead.
         """
-        address = self._address
+        cell = self._cell
         # twin: refuse (1 statement)
-        if address.stopped:
-            raise address.dead_error("not found")
+        if cell.stopped:
+            raise cell.dead_error("not found")
         envelope = _new(Envelope)  # pyright: ignore[reportUnknownVariableType]
         envelope.message = message
         envelope.reply_to = None
-        # What follows is Address.send(), whose invariant holds here as well.
+        # What follows is Cell.send(), whose invariant holds here as well.
         # twin: send (2 statements)
-        address.inbox.put(envelope)
-        if address.closed:
-            address.bury_the_rest()
+        cell.inbox.put(envelope)
+        if cell.closed:
+            cell.drain_to_dead_letters()
 
     # twin: overloads of ask (3 statements)
     @overload
@@ -220,30 +220,30 @@ class ActorRef(Generic[A]):
         """
         if timeout is not None and block:
             check_timeout(timeout)
-        address = self._address
+        cell = self._cell
         future: Future[Any]
         envelope: Ask | Envelope[Any]
-        if address.create_future is None:
+        if cell.create_future is None:
             # What follows is make_ask(), to save the call.
             # twin: make ask (5 statements)
             future = envelope = _new(Ask)
             envelope.message = message
-            envelope._answered_by = address
+            envelope._answered_by = cell
             envelope._log = []
             envelope._outcome = None
         else:
-            future = address.create_future()
-            envelope = _envelope_for(future, message, address)
-        if address.stopped:
-            error = address.dead_error("not found")
-            error._refused_by = address
+            future = cell.create_future()
+            envelope = _envelope_for(future, message, cell)
+        if cell.stopped:
+            error = cell.dead_error("not found")
+            error._refused_by = cell
             future.set_exception((type(error), error, None))
             if isinstance(envelope, Ask):
-                envelope.let_go()
+                envelope.release()
         elif block and timeout is None:
-            address.send_and_run(envelope)
+            cell.send_and_run(envelope)
         else:
-            address.send(envelope)
+            cell.send(envelope)
         if block:
             try:
                 return future.get(timeout=timeout)
@@ -279,20 +279,20 @@ class ActorRef(Generic[A]):
         """
         if timeout is not None and block:
             check_timeout(timeout)
-        address = self._address
+        cell = self._cell
         future: Future[bool]
         envelope: Ask | Envelope[Any]
-        if address.create_future is None:
-            future = envelope = make_ask(_ActorStop(), address)
+        if cell.create_future is None:
+            future = envelope = make_ask(_ActorStop(), cell)
         else:
-            future = address.create_future()
-            envelope = _envelope_for(future, _ActorStop(), address)
-        if address.stopped:
+            future = cell.create_future()
+            envelope = _envelope_for(future, _ActorStop(), cell)
+        if cell.stopped:
             future.set(False)
         elif block and timeout is None:
-            address.send_and_run(envelope)
+            cell.send_and_run(envelope)
         else:
-            address.send(envelope)
+            cell.send(envelope)
         if block:
             return future.get(timeout=timeout)
         return future
@@ -336,11 +336,11 @@ class ActorRef(Generic[A]):
         """
         if deadline is not None:
             check_seconds("deadline", deadline, or_none=True)
-        address = self._address
-        ended = end_of(address, answer=address.actor is not None)
-        address.kill()
+        cell = self._cell
+        ended = end_of(cell, answer=cell.actor is not None)
+        cell.kill()
         if deadline is not None:
-            ended.add_done_callback(Abandonment(address, deadline).cancel)
+            ended.add_done_callback(Abandonment(cell, deadline).cancel)
         return ended.get() if block else ended
 
     def when_terminated(self) -> Future[Reason]:
@@ -359,7 +359,7 @@ class ActorRef(Generic[A]):
             >>> fragile.when_terminated().get(timeout=10)
             Failed(ValueError('too much'))
         """
-        return end_of(self._address, answer=REASON)
+        return end_of(self._cell, answer=REASON)
 
     def tell_after(self, delay: float, message: Any) -> Timer:
         """Send a message later.
@@ -376,7 +376,7 @@ class ActorRef(Generic[A]):
             TypeError: `delay` is no number.
             ValueError: `delay` is negative or infinite.
         """
-        return tell_later(self._address, message, delay)
+        return tell_later(self._cell, message, delay)
 
     def tell_every(self, interval: float, message: Any, *, first: float | None = None) -> Timer:
         """Send a message again and again.
@@ -416,12 +416,12 @@ class ActorRef(Generic[A]):
         """
         check_seconds("interval", interval, more_than_zero=True)
         delay = interval if first is None else first
-        return tell_later(self._address, message, delay, interval, what="first")
+        return tell_later(self._cell, message, delay, interval, what="first")
 
     def timers(self) -> list[Timer]:
         """Return the actor's timers that have something left to deliver."""
-        extras = self._address.extras
-        return [] if extras is None else list(extras.timers.copy())
+        extension = self._cell.extension
+        return [] if extension is None else list(extension.timers.copy())
 
     def statistics(self) -> ActorStatistics:
         """Return how it stands with the actor.
@@ -444,14 +444,14 @@ class ActorRef(Generic[A]):
             >>> echo.stop()
             True
         """
-        return statistics_of(self._address)
+        return statistics_of(self._cell)
 
     def keep_statistics(self) -> None:
         """Have the actor count its messages from now on; see `statistics()`.
 
         It begins with the message after the one that it is handling now. It never stops.
         """
-        request(self._address)
+        request(self._cell)
 
     def proxy(self) -> ActorProxy[A]:
         """Wrap the ref in an `ActorProxy`.
@@ -468,23 +468,21 @@ class ActorRef(Generic[A]):
         def __getattr__(self, name: str) -> Any:
             text = f"{type(self).__name__!r} object has no attribute {name!r}"
             # A private name is no proxy's, and may be that of the slot, which is empty at first.
-            address = None if name.startswith("_") else getattr(self, "_address", None)
-            if address is not None and any(
-                name in vars(cls) for cls in classes_of(address.actor_class)
-            ):
+            cell = None if name.startswith("_") else getattr(self, "_cell", None)
+            if cell is not None and any(name in vars(cls) for cls in classes_of(cell.actor_class)):
                 text += f", but its actor has: use the ref's proxy(), as in ref.proxy().{name}"
             raise AttributeError(text, name=name, obj=self)
 
     def _dead_error(self) -> ActorDeadError:
-        return self._address.dead_error("not found")
+        return self._cell.dead_error("not found")
 
     def _call(
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Future[Any]:
         """`ask(ProxyCall(attr_path, args, kwargs), block=False)`, at half the cost."""
-        address = self._address
+        cell = self._cell
         # twin: call the long way (1 statement)
-        if address.stopped or address.create_future is not None:
+        if cell.stopped or cell.create_future is not None:
             return self.ask(ProxyCall(attr_path, args, kwargs), block=False)
         # twin: make ask (7 statements)
         ask = _new(CallAsk)
@@ -492,34 +490,34 @@ class ActorRef(Generic[A]):
         ask.attr_path = attr_path
         ask.args = args
         ask.kwargs = kwargs or None
-        ask._answered_by = address
+        ask._answered_by = cell
         ask._log = []
         ask._outcome = None
-        # What follows is Address.send(), whose invariant holds here as well.
+        # What follows is Cell.send(), whose invariant holds here as well.
         # twin: send (2 statements)
-        address.inbox.put(ask)
-        if address.closed:
-            address.bury_the_rest()
+        cell.inbox.put(ask)
+        if cell.closed:
+            cell.drain_to_dead_letters()
         return ask
 
     def _defer(
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> None:
         """`tell(ProxyCall(attr_path, args, kwargs))`, at half the cost."""
-        address = self._address
+        cell = self._cell
         # twin: refuse (1 statement)
-        if address.stopped:
-            raise address.dead_error("not found")
+        if cell.stopped:
+            raise cell.dead_error("not found")
         envelope = _new(CallEnvelope)
         # twin: note call (3 statements)
         envelope.attr_path = attr_path
         envelope.args = args
         envelope.kwargs = kwargs or None
-        # What follows is Address.send(), whose invariant holds here as well.
+        # What follows is Cell.send(), whose invariant holds here as well.
         # twin: send (2 statements)
-        address.inbox.put(envelope)
-        if address.closed:
-            address.bury_the_rest()
+        cell.inbox.put(envelope)
+        if cell.closed:
+            cell.drain_to_dead_letters()
 
 
 class _Gone:
@@ -529,17 +527,17 @@ class _Gone:
 _to_nothing = weakref.ref(_Gone())
 
 
-def ref_at(address: Address) -> ActorRef[Any]:
-    """A ref of the actor at an address."""
-    ref_class: Any = address.ref_class or ActorRef
+def ref_at(cell: Cell) -> ActorRef[Any]:
+    """A ref of the actor at a cell."""
+    ref_class: Any = cell.ref_class or ActorRef
     # twin: new ref (3 statements)
     ref: ActorRef[Any] = _new(ref_class)
-    ref._address = address
+    ref._cell = cell
     return ref
 
 
-def _envelope_for(future: Future[Any], message: object, address: Address) -> Envelope[Any]:
+def _envelope_for(future: Future[Any], message: object, cell: Cell) -> Envelope[Any]:
     """An envelope for a message whose answer goes into a future of the user's own."""
     if isinstance(future, ThreadingFuture):
-        future._answered_by = address  # so that deadlocks are seen
+        future._answered_by = cell  # so that deadlocks are seen
     return Envelope(message, future)

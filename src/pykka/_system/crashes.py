@@ -37,7 +37,7 @@ from pykka._util.log import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._ref.ref import ActorRef
 
 BURST = 10.0
@@ -139,21 +139,21 @@ def _is_silent() -> bool:
     return has_handlers or logging.lastResort is None
 
 
-def tell_of_crash(address: Address, error: BaseException) -> None:
+def tell_of_crash(cell: Cell, error: BaseException) -> None:
     """Call the hook of the program, unless another actor knows of the crash.
 
     Nothing comes of what the hook raises, but that it is told as well.
     """
-    extras = address.extras
-    if extras is not None:
-        supervision = extras.supervision
-        if extras.watchers or (supervision is not None and supervision.knows):
+    extension = cell.extension
+    if extension is not None:
+        supervision = extension.supervision
+        if extension.watchers or (supervision is not None and supervision.knows):
             return
     hook: Callable[[ActorCrash], object] | None
     hook = getattr(sys.modules.get("pykka"), "crash_hook", None)
     if hook is None:
         return
-    crash = ActorCrash(ref_at(address), error)
+    crash = ActorCrash(ref_at(cell), error)
     try:
         hook(crash)
     except BaseException as raised:

@@ -21,7 +21,8 @@ Invariants
     2. *The dead are forgotten.* A subscriber is entered, and *then* it is looked whether it is
        alive. An actor that ends is marked dead, and *then* is taken out. Both change the same
        dictionary, which puts them in an order. So at least one of them sees the other, and nothing
-       of a dead actor stays behind. That an actor knows this bus (`Extras.buses`) is noted before.
+       of a dead actor stays behind. That an actor knows this bus (`CellExtension.buses`) is noted
+       before.
     3. *A subscriber that leaves all classes leaves all.* It is entered at the class first, and
        *then* the class at the subscriber. To leave a class is done the other way round. So a
        class that is missing at the subscriber is one where that is just changing. If there is
@@ -45,7 +46,7 @@ from pykka._util.log import is_for_the_program, report_failure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
 
 E = TypeVar("E")
 
@@ -126,7 +127,7 @@ class EventBus:
         _require_own_class(event_class)
         _require_subscriber(subscriber)
         if isinstance(subscriber, ActorRef):
-            subscriber._address.need_extras().buses[self] = None
+            subscriber._cell.need_extension().buses[self] = None
         self._enter(event_class, subscriber)  # pyright: ignore[reportUnknownArgumentType]
         if isinstance(subscriber, ActorRef) and not subscriber.is_alive():
             self.unsubscribe(subscriber)  # pyright: ignore[reportUnknownArgumentType]
@@ -165,9 +166,9 @@ class EventBus:
         left = [self._leave(subscriber, each) for each in classes.copy()]
         return any(left)
 
-    def forget(self, address: Address) -> None:
+    def forget(self, cell: Cell) -> None:
         """Unsubscribe an actor that has ended, and has been marked dead before."""
-        self.unsubscribe(ref_at(address))
+        self.unsubscribe(ref_at(cell))
 
     def publish(self, event: object) -> int:
         """Hand an event to all who have subscribed to its class, in the order in which they did.
@@ -376,13 +377,13 @@ def _require_subscriber(subscriber: Any) -> None:
             f"{shorten(subscriber)}; the ref of a proxy is its actor_ref"
         )
         raise TypeError(msg)
-    if isinstance(subscriber, ActorRef) and not hasattr(given, "_address"):
+    if isinstance(subscriber, ActorRef) and not hasattr(given, "_cell"):
         msg = (
             f"{shorten(given)} is no single actor, whose end could be noticed; subscribe its "
             "method tell"
         )
         raise TypeError(msg)
-    if isinstance(subscriber, type) and hasattr(subscriber, "_pykka_address_class"):
+    if isinstance(subscriber, type) and hasattr(subscriber, "_pykka_cell_class"):
         msg = f"{shorten(subscriber)} is an actor class; start() an actor and subscribe its ref"
         raise TypeError(msg)
     try:

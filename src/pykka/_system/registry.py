@@ -13,7 +13,7 @@ from pykka._util.checks import shorten
 
 if TYPE_CHECKING:
     from pykka._actor.actor import Actor
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._futures.future import Future
     from pykka._ref.ref import ActorRef
 
@@ -42,9 +42,9 @@ def _register(ref: ActorRef[Any]) -> None:
     ActorRegistry.register(ref)
 
 
-def _unregister(address: Address) -> bool:
-    known = ActorSystem.default().knows(address)
-    ActorRegistry.unregister(ref_at(address))
+def _unregister(cell: Cell) -> bool:
+    known = ActorSystem.default().knows(cell)
+    ActorRegistry.unregister(ref_at(cell))
     return known
 
 
@@ -90,7 +90,7 @@ class ActorRegistry(metaclass=_Face):
         Raises:
             TypeError: `actor_ref` is not a ref.
         """
-        ActorSystem.unregister(ActorSystem.default(), _require_ref(actor_ref)._address)
+        ActorSystem.unregister(ActorSystem.default(), _require_ref(actor_ref)._cell)
 
     @classmethod
     def get_all(cls) -> list[ActorRef[Any]]:
@@ -193,8 +193,8 @@ _methods = {name: vars(ActorRegistry)[name] for name in ("register", "unregister
 
 
 def _require_ref(actor_ref: Any) -> ActorRef[Any]:
-    # A router is a ref of no actor, and has no address; a test may put something with one here.
-    if hasattr(actor_ref, "_address") and not isinstance(actor_ref, type):
+    # A router is a ref of no actor, and has no cell; a test may put something with one here.
+    if hasattr(actor_ref, "_cell") and not isinstance(actor_ref, type):
         ref: ActorRef[Any] = actor_ref
         return ref
     msg = f"the registry takes the refs of actors, not {shorten(actor_ref)}"

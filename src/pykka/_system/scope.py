@@ -22,7 +22,7 @@ from pykka._exceptions import ActorError
 from pykka._lifecycle.kill import end_of
 from pykka._ref.proxy import require_single
 from pykka._system.system import require_actor_class
-from pykka._util.cancellation import is_cancellation, outlast
+from pykka._util.cancellation import await_through_cancellation, is_cancellation
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -128,17 +128,19 @@ class ActorScope:
             in_a_hurry = True
             for each in [*self._refs, ref][::-1]:
                 each.stop(block=False)
-                each._address.cancel()
+                each._cell.cancel()
 
         # What is started while this waits is stopped too, before those that are left.
         while self._refs:
             ref = self._refs.pop()
-            ended = end_of(ref._address)
+            ended = end_of(ref._cell)
             ref.stop(block=False)
             if in_a_hurry:
-                ref._address.cancel()
+                ref._cell.cancel()
             try:
-                interruption = await outlast(ended, ended.done, hurry) or interruption
+                interruption = (
+                    await await_through_cancellation(ended, ended.done, hurry) or interruption
+                )
             except ActorError as error:  # it cannot end before this block has ended
                 interruption = error
         self._state = "closed"

@@ -30,7 +30,7 @@ from pykka._futures.ask import make_ask
 from pykka._futures.deadline import Deadline
 from pykka._lifecycle.children import ask_to_stop
 from pykka._lifecycle.kill import GRACE, abandon, end_of
-from pykka._util.cancellation import is_cancellation, outlast
+from pykka._util.cancellation import await_through_cancellation, is_cancellation
 from pykka._util.gil import HAS_GIL
 from pykka._util.thread_state import current
 from pykka.messages import _ActorStop
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._futures.threading_future import ThreadingFuture
 
     class System(Protocol):
         """What a shutdown needs of the system."""
 
-        def everybody(self) -> list[Address]:
+        def everybody(self) -> list[Cell]:
             """All actors that have not ended, in the order of their start."""
             ...
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         def end(self) -> None:
             """Take no actor any more."""
 
-        def forget(self, address: Address) -> None:
+        def forget(self, cell: Cell) -> None:
             """Take note that an actor has ended, to the last."""
 
         def _go_on_after(self, shutdown: Shutdown) -> None:
@@ -103,9 +103,9 @@ class Shutdown:
         """Whether the thread that waits may run what it waits for."""
         self._in_a_hurry = False
         self._awaited: ThreadingFuture[Any] | None = None
-        self._left: list[Address] = []
+        self._left: list[Cell] = []
         """Those that had to be killed."""
-        self._hanging: list[Address] = []
+        self._hanging: list[Cell] = []
         """Those of them that had to be abandoned."""
 
     def run(self) -> None:
@@ -140,7 +140,10 @@ class Shutdown:
                 self._awaited = ended
                 if self._is_over():
                     continue
-                interruption = await outlast(ended, ended.done, self._hurry) or interruption
+                interruption = (
+                    await await_through_cancellation(ended, ended.done, self._hurry)
+                    or interruption
+                )
         except BaseException:  # DeadlockError, or the loop is being closed
             self._give_up()
             raise
@@ -166,8 +169,8 @@ class Shutdown:
 
     def _refuse_suicide(self) -> None:
         """Raise if this is done by an actor of the system, which would wait for itself."""
-        me: Any = current.state.address
-        if me is not None and me.home is self._system and me.actor is not None:
+        me: Any = current.state.cell
+        if me is not None and me.services is self._system and me.actor is not None:
             end_of(me).get()
 
     def _is_over(self) -> bool:
@@ -179,7 +182,7 @@ class Shutdown:
 
     def _stops(self) -> Iterator[ThreadingFuture[Any]]:
         """End one actor after the other; the caller waits for each, until the time is over."""
-        tried: set[Address] = set()
+        tried: set[Cell] = set()
         while True:
             left = self._others(tried)
             if not left:
@@ -188,26 +191,26 @@ class Shutdown:
                 if not left:
                     return
             roots = [each for each in left if not has_parent(each)]
-            for address in reversed(roots or left):
-                tried.add(address)
-                yield self._ask(address)
+            for cell in reversed(roots or left):
+                tried.add(cell)
+                yield self._ask(cell)
                 if self._is_over():
                     yield from self._kills()
                     return
 
-    def _others(self, tried: set[Address]) -> list[Address]:
+    def _others(self, tried: set[Cell]) -> list[Cell]:
         return [each for each in self._system.everybody() if each not in tried]
 
-    def _ask(self, address: Address) -> ThreadingFuture[Any]:
-        if self._lends and address.extras is None and address.users_inbox() is None:
+    def _ask(self, cell: Cell) -> ThreadingFuture[Any]:
+        if self._lends and cell.extension is None and cell.users_inbox() is None:
             # What ActorRef.stop() does; the thread that waits may run the actor.
-            ask: ThreadingFuture[Any] = make_ask(_ActorStop(), address)
-            if not address.stopped:
-                address.send_and_run(ask)  # type: ignore[arg-type]
+            ask: ThreadingFuture[Any] = make_ask(_ActorStop(), cell)
+            if not cell.stopped:
+                cell.send_and_run(ask)  # type: ignore[arg-type]
                 return ask
-        ended = ask_to_stop(address, None)
+        ended = ask_to_stop(cell, None)
         if self._in_a_hurry:
-            address.cancel()
+            cell.cancel()
         return ended
 
     def _kills(self) -> Iterator[ThreadingFuture[Any]]:
@@ -220,22 +223,22 @@ class Shutdown:
         everybody = self._system.everybody()[::-1]
         self._left = left = [each for each in everybody if each.actor is not None]
         to_kill = iter(left)
-        for address in to_kill:
-            address.kill()
+        for cell in to_kill:
+            cell.kill()
             if self._is_over():
                 break
         unsure = iter(left)
-        for address in unsure:
+        for cell in unsure:
             # In an event loop, a wait may be over too early: the clock may ring only now because
             # the patience was over. So it is looked, each time, whether the actor has ended.
-            while address.actor is not None:
+            while cell.actor is not None:
                 if self._is_over():
-                    self._leave([address, *unsure], list(to_kill))
+                    self._leave([cell, *unsure], list(to_kill))
                     return
-                yield end_of(address)
-            self._system.forget(address)  # its thread may not have come to that yet
+                yield end_of(cell)
+            self._system.forget(cell)  # its thread may not have come to that yet
 
-    def _leave(self, left: list[Address], to_kill: list[Address]) -> None:
+    def _leave(self, left: list[Cell], to_kill: list[Cell]) -> None:
         """Abandon those whose code is running. The others end as soon as they have a thread.
 
         The time is over. If very many are left, all threads that there are compete for the
@@ -244,13 +247,13 @@ class Shutdown:
         if len(left) <= FEW:
             places = places_of_actors()
             most = current.state.world.monotonic() + AFTERWARDS
-            for address in left:
+            for cell in left:
                 # One in an event loop has been cancelled, in vain.
-                hangs = address in places or address.task is not None
-                hangs = hangs or (not HAS_GIL and is_at_work(address))
-                if hangs and address.actor is not None and current.state.world.monotonic() < most:
-                    abandon(address, places.get(address))
-                    self._hanging.append(address)
+                hangs = cell in places or cell.task is not None
+                hangs = hangs or (not HAS_GIL and is_at_work(cell))
+                if hangs and cell.actor is not None and current.state.world.monotonic() < most:
+                    abandon(cell, places.get(cell))
+                    self._hanging.append(cell)
             left = [each for each in left if each.actor is not None]
         if left:
             sweeper = _Sweeper(left, to_kill)
@@ -263,15 +266,15 @@ class Shutdown:
         """Ask all to stop at once, and interrupt what they await."""
         self._in_a_hurry = True
         self._give_up()
-        for address in self._system.everybody()[::-1]:
-            address.cancel()
+        for cell in self._system.everybody()[::-1]:
+            cell.cancel()
 
     def _give_up(self) -> None:
         """Ask all to stop that are left, without waiting for each other."""
         self._system.end()
-        for address in self._system.everybody()[::-1]:
-            if not has_parent(address):
-                ask_to_stop(address, None)
+        for cell in self._system.everybody()[::-1]:
+            if not has_parent(cell):
+                ask_to_stop(cell, None)
 
     def _complain(self) -> None:
         """Raise if an actor had to be killed. Those that hang are named first.
@@ -284,7 +287,7 @@ class Shutdown:
             hanging = dict.fromkeys(self._hanging[:NAMED])
             others = (each for each in left if each not in hanging)
             named = [*hanging, *islice(others, NAMED - len(hanging))]
-            who = ", ".join(f"{address} ({_fate(address)})" for address in named)
+            who = ", ".join(f"{cell} ({_fate(cell)})" for cell in named)
             more = len(left) - len(named)
             msg = (
                 f"not all actors of {self._system} stopped within {self._end.timeout} seconds: "
@@ -301,56 +304,56 @@ class _Sweeper:
         to_kill: Those of them that are still to be killed.
     """
 
-    def __init__(self, left: list[Address], to_kill: list[Address]) -> None:
+    def __init__(self, left: list[Cell], to_kill: list[Cell]) -> None:
         self._left = left
         self._to_kill = to_kill
 
     def sweep(self) -> None:
         """Kill who is left to be killed, and abandon who has not ended after a while."""
-        for address in self._to_kill:
-            address.kill()
+        for cell in self._to_kill:
+            cell.kill()
         grace = Deadline(GRACE)
-        for address in self._left:
+        for cell in self._left:
             with suppress(Timeout):
-                end_of(address).get(timeout=grace.remaining())
+                end_of(cell).get(timeout=grace.remaining())
         places = places_of_actors()
-        for address in self._left:
-            if address.actor is not None:
-                abandon(address, places.get(address))
+        for cell in self._left:
+            if cell.actor is not None:
+                abandon(cell, places.get(cell))
 
 
-def is_at_work(address: Address) -> bool:
+def is_at_work(cell: Cell) -> bool:
     """Tell whether a thread runs code of an actor, as far as the actor's marks say.
 
     Where frames cannot be read, see `places_of_actors`, it has to do. One that is in its start
     hook is missed, and left to the thread that does the rest.
     """
-    return address.handling is not None or address.ending
+    return cell.handling is not None or cell.ending
 
 
-def _fate(address: Address) -> str:
-    reason = address.reason
+def _fate(cell: Cell) -> str:
+    reason = cell.reason
     if isinstance(reason, Abandoned):
         return f"abandoned, and still running at {reason.place or 'a place unknown'}"
-    if address.actor is not None:
+    if cell.actor is not None:
         return "killed, and not ended yet"
     return f"killed: {reason}"
 
 
-def _parent_of(address: Address) -> Address | None:
+def _parent_of(cell: Cell) -> Cell | None:
     """The actor that stops this one when it ends; `None` if others have to."""
-    extras = address.extras
-    parent = None if extras is None else extras.parent
+    extension = cell.extension
+    parent = None if extension is None else extension.parent
     return None if parent is None or parent.actor is None else parent
 
 
-def has_parent(address: Address) -> bool:
+def has_parent(cell: Cell) -> bool:
     """Tell whether there is an actor that stops this one when it ends."""
-    return _parent_of(address) is not None
+    return _parent_of(cell) is not None
 
 
-def root_of(address: Address | None) -> Address | None:
+def root_of(cell: Cell | None) -> Cell | None:
     """The actor at the top of those that an actor ends with."""
-    while address is not None and (parent := _parent_of(address)) is not None:
-        address = parent
-    return address
+    while cell is not None and (parent := _parent_of(cell)) is not None:
+        cell = parent
+    return cell

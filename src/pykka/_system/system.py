@@ -27,10 +27,10 @@ import weakref
 from logging import DEBUG
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
-from pykka._cell import cell as _address
+from pykka._cell import cell as _cell
 from pykka._cell import extension, inbox
 from pykka._cell.metering import switch_on
-from pykka._cell.spawn_options import Birth
+from pykka._cell.spawn_options import SpawnOptions
 from pykka._deadlock import stacks, wait_graph
 from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
 from pykka._futures.deadline import Deadline
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
     from pykka._actor.actor import Actor
     from pykka._actor.options import ActorOptions
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._futures.future import Future
 
 A = TypeVar("A", bound="Actor")
@@ -155,11 +155,11 @@ class ActorSystem:
         self._closing: dict[Shutdown, None] = {}
         """Those who are just ending it."""
         self._keeps_statistics = keep_statistics
-        self._refs: dict[Address, ActorRef[Any]] = {}
-        self._ending: dict[Address, None] = {}
+        self._refs: dict[Cell, ActorRef[Any]] = {}
+        self._ending: dict[Cell, None] = {}
         """The actors that are no longer registered, and have not ended."""
-        self._by_urn: dict[str, Address] = {}
-        self._by_name: dict[str, Address] = {}
+        self._by_urn: dict[str, Cell] = {}
+        self._by_name: dict[str, Cell] = {}
         _systems[self] = None
 
     @staticmethod
@@ -215,13 +215,13 @@ class ActorSystem:
             TypeError: `name` is no string, or empty.
         """
         check_name("the name of an actor", name)
-        address = self._by_name.get(name)
-        return None if address is None else self._refs.get(address)
+        cell = self._by_name.get(name)
+        return None if cell is None else self._refs.get(cell)
 
     def get_by_urn(self, actor_urn: str) -> ActorRef[Any] | None:
         """Return the running actor with a URN, or `None` if there is none."""
-        address = self._by_urn.get(actor_urn)
-        return None if address is None else self._refs.get(address)
+        cell = self._by_urn.get(actor_urn)
+        return None if cell is None else self._refs.get(cell)
 
     def get_by_class(self, actor_class: type[A]) -> list[ActorRef[A]]:
         """Return all running actors of a class and of its subclasses.
@@ -326,7 +326,7 @@ class ActorSystem:
         return SystemStatistics(
             actors=len(refs),
             waiting=sum(one.waiting for one in each),
-            timers=sum(len(ref._address.extras.timers) for ref in refs if ref._address.extras),
+            timers=sum(len(ref._cell.extension.timers) for ref in refs if ref._cell.extension),
             dead_letters=self.dead_letters.statistics().total,
             handled=sum(handled) if handled or self._keeps_statistics else None,
             failures=sum(failures) if failures or self._keeps_statistics else None,
@@ -392,7 +392,7 @@ class ActorSystem:
         ending = Shutdown(self, self._shutdown_timeout)
         await ending.run_awaiting(exception)
 
-    # What addresses and actors need of their system.
+    # What cells and actors need of their system.
 
     def register(self, ref: ActorRef[Any]) -> None:
         """Make an actor findable.
@@ -401,59 +401,59 @@ class ActorSystem:
             RuntimeError: The system has ended.
             NameTakenError: A living actor has its name.
         """
-        address = ref._address
-        name = None if address.extras is None else address.extras.name
-        if name is not None and self._by_name.setdefault(name, address) is not address:
+        cell = ref._cell
+        name = None if cell.extension is None else cell.extension.name
+        if name is not None and self._by_name.setdefault(name, cell) is not cell:
             msg = (
                 f"the name {shorten(name)} is taken by {self._by_name.get(name)}; names are "
                 "unique among the living actors of a system"
             )
             raise NameTakenError(msg)
-        self._refs[address] = ref
-        urn = address.urn_if_seen
+        self._refs[cell] = ref
+        urn = cell.urn_if_seen
         if urn is not None:
-            self.enter_urn(address)
-        if self._keeps_statistics and address.actor is not None:
-            switch_on(address)  # it does not live yet
-        if self._ended or (self._closing and not has_parent(address)):
-            self.unregister(address)
+            self.enter_urn(cell)
+        if self._keeps_statistics and cell.actor is not None:
+            switch_on(cell)  # it does not live yet
+        if self._ended or (self._closing and not has_parent(cell)):
+            self.unregister(cell)
             self._require_open()
         if logger.isEnabledFor(DEBUG):
             logger.debug("Registered %s", ref)
 
-    def knows(self, address: Address) -> bool:
+    def knows(self, cell: Cell) -> bool:
         """Tell whether an actor is findable."""
-        return address in self._refs
+        return cell in self._refs
 
-    def unregister(self, address: Address) -> bool:
+    def unregister(self, cell: Cell) -> bool:
         """Make an actor no longer findable; False if it was not."""
-        if address.ending and address in self._refs:
+        if cell.ending and cell in self._refs:
             # In this order, so that it is always in one of the two; see `everybody`.
-            self._ending[address] = None
-            if address.actor is None:
-                self.forget(address)
-        known = self._refs.pop(address, None) is not None
-        urn = address.urn_if_seen
+            self._ending[cell] = None
+            if cell.actor is None:
+                self.forget(cell)
+        known = self._refs.pop(cell, None) is not None
+        urn = cell.urn_if_seen
         if type(urn) is str:
-            self.forget_urn(address, urn)
+            self.forget_urn(cell, urn)
         elif urn is not None:  # a class of the user's, which may not be hashable any more
             text = "The URN of %s raised:"
-            call_out(self.forget_urn, address, urn, text=text, about=(address,))
-        name = None if address.extras is None else address.extras.name
-        if name is not None and self._by_name.get(name) is address:
+            call_out(self.forget_urn, cell, urn, text=text, about=(cell,))
+        name = None if cell.extension is None else cell.extension.name
+        if name is not None and self._by_name.get(name) is cell:
             self._by_name.pop(name, None)
         if logger.isEnabledFor(DEBUG):
             text = "Unregistered %s" if known else "Unregistered %s (not found in registry)"
-            logger.debug(text, address)
+            logger.debug(text, cell)
         return known
 
-    def forget(self, address: Address) -> None:
+    def forget(self, cell: Cell) -> None:
         """Take note that an actor has ended, to the last."""
-        if self._refs.pop(address, None) is not None:
-            self.unregister(address)  # a signal handler struck when that was to be done
-        self._ending.pop(address, None)
+        if self._refs.pop(cell, None) is not None:
+            self.unregister(cell)  # a signal handler struck when that was to be done
+        self._ending.pop(cell, None)
 
-    def everybody(self) -> list[Address]:
+    def everybody(self) -> list[Cell]:
         """All actors that have not ended: those that are ending, and then the others.
 
         In the order of their start, as far as they are not ending.
@@ -461,29 +461,29 @@ class ActorSystem:
         living = list(self._refs.copy())  # before the others, for they go there from here
         return list(dict.fromkeys([*self._ending.copy(), *living]))
 
-    def enter_urn(self, address: Address) -> None:
+    def enter_urn(self, cell: Cell) -> None:
         """Make an actor, whose URN was just made, findable by it."""
-        urn = address.urn
-        self._by_urn[urn] = address
-        if address not in self._refs or address.urn != urn:
-            self.forget_urn(address, urn)
+        urn = cell.urn
+        self._by_urn[urn] = cell
+        if cell not in self._refs or cell.urn != urn:
+            self.forget_urn(cell, urn)
 
-    def forget_urn(self, address: Address, urn: str) -> None:
+    def forget_urn(self, cell: Cell, urn: str) -> None:
         """Make an actor no longer findable by a URN."""
-        if self._by_urn.get(urn) is address:  # and not another's, who chose the same
+        if self._by_urn.get(urn) is cell:  # and not another's, who chose the same
             self._by_urn.pop(urn, None)
 
-    def bury(self, address: Address, message: object, reason: str) -> None:
+    def to_dead_letters(self, cell: Cell, message: object, reason: str) -> None:
         """Report a message that will never be handled."""
-        self.dead_letters.report(DeadLetter(message, ref_at(address), reason))
+        self.dead_letters.report(DeadLetter(message, ref_at(cell), reason))
 
-    def tell_of_crash(self, address: Address, error: BaseException) -> None:
+    def tell_of_crash(self, cell: Cell, error: BaseException) -> None:
         """Tell the program what an actor has failed with, unless another actor knows."""
-        crashes.tell_of_crash(address, error)
+        crashes.tell_of_crash(cell, error)
 
-    def let_children_go(self, address: Address) -> None:
+    def let_children_go(self, cell: Cell) -> None:
         """Have the children end that are left although their parent has ended."""
-        let_children_go(address)
+        let_children_go(cell)
 
     def use_dispatcher(self, dispatcher: Any) -> None:
         """Have a dispatcher give threads to the system's pooled actors."""
@@ -560,9 +560,11 @@ def broadcast_by(
         try:
             ref.tell(message)
         except ActorDeadError:
-            address = _address_of(ref)
-            if address is not None:
-                address.home.bury(address, message, "died while the message was broadcast")
+            cell = _address_of(ref)
+            if cell is not None:
+                cell.services.to_dead_letters(
+                    cell, message, "died while the message was broadcast"
+                )
 
 
 def stop_each(
@@ -574,7 +576,7 @@ def stop_each(
     """
     deadline = Deadline(timeout)
     refs = [ref for ref in [*actors][::-1] if not _is_child(_address_of(ref))]
-    root = root_of(current.state.address)  # of a child: it ends with its parent
+    root = root_of(current.state.cell)  # of a child: it ends with its parent
     myself = [ref for ref in refs if root is not None and _address_of(ref) is root]
     others = [ref for ref in refs if root is None or _address_of(ref) is not root]
     if not block:
@@ -593,27 +595,27 @@ def stop_each(
     return stopped + [True] * len(myself)
 
 
-def _address_of(ref: Any) -> Address | None:
-    """The address that a ref points at; `None` if it is no ref of an actor."""
-    address = getattr(ref, "_address", None)
-    return address if isinstance(address, _address.Address) else None
+def _address_of(ref: Any) -> Cell | None:
+    """The cell that a ref points at; `None` if it is no ref of an actor."""
+    cell = getattr(ref, "_cell", None)
+    return cell if isinstance(cell, _cell.Cell) else None
 
 
-def _is_child(address: Address | None) -> bool:
-    return address is not None and has_parent(address)
+def _is_child(cell: Cell | None) -> bool:
+    return cell is not None and has_parent(cell)
 
 
-def join_parent(address: Address) -> None:
+def join_parent(cell: Cell) -> None:
     """Make an actor, which is about to be started, a child of its parent if it has one.
 
     Raises:
         ActorDeadError: The parent is ending.
     """
-    extras: Any = address.extras
-    parent = extras.parent
+    extension: Any = cell.extension
+    parent = extension.parent
     if parent is None:
         return
-    parent.take_child(address, extras.shutdown)
+    parent.take_child(cell, extension.shutdown)
     if parent.ending:  # in this order: the closer of the parent looks for children after that
         raise parent.dead_error("is ending, and can have no more children")
 
@@ -624,7 +626,7 @@ def require_actor_class(given: Any) -> None:
     Raises:
         TypeError: That is so.
     """
-    if hasattr(given, "_pykka_address_class"):
+    if hasattr(given, "_pykka_cell_class"):
         if isinstance(given, type):
             return
         # Its start() would start another one.
@@ -644,7 +646,7 @@ def start_with(
     kwargs: dict[str, Any],
     **said: Any,
 ) -> ActorRef[A]:
-    """Start an actor, of which something is said besides its options; see `Birth`.
+    """Start an actor, of which something is said besides its options; see `SpawnOptions`.
 
     Nothing is asked of the class: it may use the name `options` for something of its own.
     """
@@ -659,14 +661,14 @@ def start_with(
 def start_as(
     actor_class: type[A], args: tuple[Any, ...], kwargs: dict[str, Any], said: dict[str, Any]
 ) -> ActorRef[A]:
-    """Start an actor of a class, of which something is said; see `Birth`."""
+    """Start an actor of a class, of which something is said; see `SpawnOptions`."""
     state = current.state
-    before = state.birth
-    state.birth = Birth(actor_class, **said)
+    before = state.spawn_options
+    state.spawn_options = SpawnOptions(actor_class, **said)
     try:
         return actor_class.start(*args, **kwargs)
     finally:
-        state.birth = before
+        state.spawn_options = before
 
 
 _systems: weakref.WeakKeyDictionary[ActorSystem, None] = weakref.WeakKeyDictionary()
@@ -695,7 +697,7 @@ def _after_fork() -> None:
     global _lock  # noqa: PLW0603
     _lock = threading.Lock()
     current.state.is_main = True
-    _address.renew_locks()
+    _cell.renew_locks()
     inbox.renew_locks()
     wait_graph.renew_locks()
     extension.renew_locks()
@@ -707,19 +709,19 @@ def _after_fork() -> None:
         system.events.renew_locks()
         everybody = system.everybody()
         running = _running_here(everybody)
-        for address in everybody:
-            if address in running:
-                address.end_after_message()
+        for cell in everybody:
+            if cell in running:
+                cell.end_after_message()
             else:
-                address.declare_dead()
-                system.unregister(address)
-                system.forget(address)
+                cell.declare_dead()
+                system.unregister(cell)
+                system.forget(cell)
 
 
-def _running_here(everybody: list[Address]) -> set[Address]:
+def _running_here(everybody: list[Cell]) -> set[Cell]:
     """The actors whose code is on the stack of this thread."""
-    address = current.state.address
-    running: set[Address] = set() if address is None else {address}
+    cell = current.state.cell
+    running: set[Cell] = set() if cell is None else {cell}
     found = list(running)
     while found:
         found = [each for each in everybody if each.waiting in found and each not in running]

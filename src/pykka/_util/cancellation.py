@@ -33,7 +33,7 @@ def shield() -> AbstractContextManager[object]:
     return contextlib.nullcontext()
 
 
-async def outlast(
+async def await_through_cancellation(
     awaitable: Awaitable[object], done: Callable[[], bool], on_cancel: Callable[[], object]
 ) -> BaseException | None:
     """Await something to its end, also if the task is cancelled meanwhile.

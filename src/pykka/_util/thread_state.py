@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
-    from pykka._cell.cell import Address
-    from pykka._cell.spawn_options import Birth
+    from pykka._cell.cell import Cell
+    from pykka._cell.spawn_options import SpawnOptions
 
 
 class Worker(Protocol):
@@ -41,8 +41,7 @@ class ThreadState:
 
     __slots__ = (
         "accepts",
-        "address",
-        "birth",
+        "cell",
         "depth",
         "given",
         "is_clock",
@@ -50,14 +49,15 @@ class ThreadState:
         "owes",
         "push",
         "spare",
+        "spawn_options",
         "worker",
         "world",
     )
 
     def __init__(self) -> None:
-        self.address: Address | None = None
+        self.cell: Cell | None = None
         """The actor whose code runs on this thread."""
-        self.birth: Birth | None = None
+        self.spawn_options: SpawnOptions | None = None
         """What was said of the actor that is about to be made."""
         self.world = REAL
         """What the thread takes time, chance and order from."""
@@ -75,7 +75,7 @@ class ThreadState:
         self.accepts: object = None
         """The pool whose actors may be put into the thread's own run queue; see `push`."""
         self.push: Callable[[Any], object] | None = None
-        """Puts an address into the thread's own run queue."""
+        """Puts a cell into the thread's own run queue."""
         self.depth = 0
         """How many frames the thread's stack had when it was last counted."""
         self.spare: Context | None = None

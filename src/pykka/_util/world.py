@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._deadlock.wait_graph import Awaited
     from pykka._system.system import ActorSystem
     from pykka.timers._clock import Clock
@@ -75,7 +75,7 @@ class World:
         """
         raise NotImplementedError
 
-    def cell_class(self, usual: type[Address]) -> type[Address]:
+    def cell_class(self, usual: type[Cell]) -> type[Cell]:
         """The class of the cell of an actor that is made on this thread.
 
         Args:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._deadlock.wait_graph import Place
 
 LONGEST_IN_A_PICTURE = 60
@@ -193,10 +193,10 @@ class WaitGraph:
 
 def look() -> WaitGraph:
     """Look who waits for whom, right now."""
-    edges: dict[Address, Edge] = {}
+    edges: dict[Cell, Edge] = {}
     for ref in [ref for system in all_systems() for ref in system.get_all()]:
         # An actor that ends is registered no more; it is found if an actor waits for it.
-        source = ref._address
+        source = ref._cell
         while source not in edges:
             edge = follow(source)
             if edge is None:
@@ -226,10 +226,10 @@ def look() -> WaitGraph:
     return WaitGraph(tuple(found))
 
 
-def _in_order(edges: dict[Address, Edge]) -> Iterator[Address]:
+def _in_order(edges: dict[Cell, Edge]) -> Iterator[Cell]:
     """Those that no actor waits for, each followed by those it waits for; then the circles."""
     targets = {edge.target for edge in edges.values()}
-    seen: set[Address] = set()
+    seen: set[Cell] = set()
     for start in [*(source for source in edges if source not in targets), *edges]:
         source = start
         while source in edges and source not in seen:
@@ -239,9 +239,9 @@ def _in_order(edges: dict[Address, Edge]) -> Iterator[Address]:
 
 
 def _where(
-    source: Address,
-    edges: dict[Address, Edge],
-    lenders: dict[tuple[Address, Address], tuple[int, Place]],
+    source: Cell,
+    edges: dict[Cell, Edge],
+    lenders: dict[tuple[Cell, Cell], tuple[int, Place]],
 ) -> tuple[int | None, Place | None]:
     """On which thread, and in which line, an actor waits."""
     found = lenders.get((source, edges[source].target))
@@ -259,18 +259,18 @@ def _where(
     return None, None
 
 
-def _find_lenders() -> dict[tuple[Address, Address], tuple[int, Place]]:
+def _find_lenders() -> dict[tuple[Cell, Cell], tuple[int, Place]]:
     """Find the threads that run one actor on top of another, and where the lower one waits.
 
-    The functions that do so have the two addresses in their local variables. To read those of a
+    The functions that do so have the two cells in their local variables. To read those of a
     thread that runs is safe only where that thread cannot go on meanwhile: with the GIL.
     """
-    found: dict[tuple[Address, Address], tuple[int, Place]] = {}
+    found: dict[tuple[Cell, Cell], tuple[int, Place]] = {}
     if not has_gil():
         return found
     for ident, top in current_frames().items():
         frame: FrameType | None = top
-        runs: tuple[Address, Address] | None = None
+        runs: tuple[Cell, Cell] | None = None
         while frame is not None:
             names = running_codes.get(frame.f_code)
             if names is not None and names.caller is not None:
@@ -283,13 +283,13 @@ def _find_lenders() -> dict[tuple[Address, Address], tuple[int, Place]]:
     return found
 
 
-def _handled(address: Address) -> str | None:
-    message = address.handled_message
+def _handled(cell: Cell) -> str | None:
+    message = cell.handled_message
     return None if message is None else shorten(message)
 
 
 def _name(ref: ActorRef[Any]) -> str:
-    return str(ref._address)
+    return str(ref._cell)
 
 
 def _node_label(ref: ActorRef[Any], message: str | None) -> list[str]:

@@ -33,7 +33,7 @@ from pykka.inboxes import _priority
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka.inboxes._bounded import PolicyInbox, WhenFull
 
 __all__ = ["Bounded", "InboxSpec", "Priority", "Unbounded"]
@@ -47,7 +47,7 @@ class InboxSpec:
 
     __slots__ = ()
 
-    def _make(self, owner: Address) -> PolicyInbox | None:
+    def _make(self, owner: Cell) -> PolicyInbox | None:
         """Make the inbox of one actor; `None` if the runtime's own will do."""
         raise NotImplementedError
 
@@ -62,7 +62,7 @@ class Unbounded(InboxSpec):
         Unbounded()
     """
 
-    def _make(self, owner: Address) -> PolicyInbox | None:
+    def _make(self, owner: Cell) -> PolicyInbox | None:
         del owner
         return None
 
@@ -115,7 +115,7 @@ class Bounded(InboxSpec):
         _check_capacity(self.capacity)
         _check_policy(self.when_full, self.timeout)
 
-    def _make(self, owner: Address) -> PolicyInbox | None:
+    def _make(self, owner: Cell) -> PolicyInbox | None:
         return _policy_inbox.PolicyInbox(owner, self.capacity, self.when_full, self.timeout)
 
 
@@ -169,7 +169,7 @@ class Priority(InboxSpec):
             raise ValueError(msg)
         _check_policy(self.when_full, self.timeout)
 
-    def _make(self, owner: Address) -> PolicyInbox | None:
+    def _make(self, owner: Cell) -> PolicyInbox | None:
         return _priority.PriorityInbox(
             owner, self.key, self.capacity, self.when_full, self.timeout
         )

@@ -55,7 +55,7 @@ from pykka.messages import PRIVILEGED
 from pykka.timers._errands import report
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._cell.inbox import Letter
     from pykka.inboxes._lanes import Verdict
 
@@ -71,7 +71,7 @@ class PolicyInbox(Lanes):
     """An actor's inbox with a bound.
 
     Args:
-        owner: The actor's address.
+        owner: The actor's cell.
         capacity: How many ordinary messages it holds at most; `None` for any number.
         when_full: What it does with one more.
         timeout: Seconds that a sender waits for room; `None` waits for ever.
@@ -81,7 +81,7 @@ class PolicyInbox(Lanes):
 
     def __init__(
         self,
-        owner: Address,
+        owner: Cell,
         capacity: int | None = None,
         when_full: WhenFull = "block",
         timeout: float | None = None,
@@ -318,7 +318,7 @@ class PolicyInbox(Lanes):
     def _wait_for_room(self, entry: Entry, timeout: float | None) -> BaseException | None:
         """Stand in line until the entry is in; returns what the sender gets if that fails."""
         owner = self.owner
-        if current.state.address is owner:
+        if current.state.cell is owner:
             return self._error(", and the sender is the actor itself, which would wait for itself")
         limits = [limit for limit in (self._timeout, timeout) if limit is not None]
         deadline = Deadline(min(limits, default=None))
@@ -384,7 +384,7 @@ class PolicyInbox(Lanes):
             return
         if envelope.reply_to is None:
             reason = f"dropped{how}, because the inbox was full (capacity {self._capacity})"
-            self.owner.home.bury(self.owner, envelope.message, reason)
+            self.owner.services.to_dead_letters(self.owner, envelope.message, reason)
             entry.envelope = None
         else:
             self._refuse(entry, self._error(f", so the message was dropped{how}"))
@@ -400,7 +400,7 @@ class PolicyInbox(Lanes):
                 raise error
             answer(envelope.reply_to, (None, (error, traceback_of(error))), self.owner)
             if is_ask(envelope):
-                envelope.let_go()
+                envelope.release()
             entry.envelope = None  # the traceback leads to frames that hold the entry
         finally:
             del envelope, entry, error  # as in put()

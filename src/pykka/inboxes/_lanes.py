@@ -35,7 +35,7 @@ Invariants
     3. *No sender overtakes the line.* A sender that found no room stands in a line with its entry.
        A newcomer's entry is put in only if the line is empty; one from the line, only if it is
        the first.
-    4. *A sender leaves the line once*, and its `fate` says how.
+    4. *A sender leaves the line once*, and its `exit_reason` says how.
     5. *What is due is not overtaken*: nothing is taken out as long as something is due.
 
 Sorting

@@ -56,7 +56,7 @@ def is_refusal(error: BaseException | None, routee: ActorRef[Any]) -> bool:
     return (
         is_a(error, ActorDeadError)
         and error._refused_by is not None
-        and error._refused_by is getattr(routee, "_address", None)
+        and error._refused_by is getattr(routee, "_cell", None)
     )
 
 

@@ -22,7 +22,7 @@ Routees that are let go
     There are three cases, and none of them costs a message that comes in time anything. If the
     routee is marked stopped before it is sent to, the send is refused, and the router chooses
     again. If the message comes into the inbox before the routee gets to the stop request, it is
-    handled. If it comes later, the thread that takes it out to bury it leaves it to an `Heir`
+    handled. If it comes later, the thread that takes it out to bury it leaves it to a `Redirect`
     instead, who puts it into another routee's inbox. It may arrive there later than a message that
     was sent after it: that is the price.
 """
@@ -165,15 +165,15 @@ class Pool:
         A routee that does so waits for itself, and is told so here. If it waited for the
         supervisor instead, that would be told, and would have to abandon the routee.
         """
-        me = current.state.address
-        if me is not None and me in self.supervisor._address.need_extras().children:
+        me = current.state.cell
+        if me is not None and me in self.supervisor._cell.need_extension().children:
             end_of(me).get(timeout=timeout)
         try:
             return ended.get(timeout=timeout)
         except Timeout as error:
             if ended.done():
                 raise
-            children = list(self.supervisor._address.need_extras().children.copy())
+            children = list(self.supervisor._cell.need_extension().children.copy())
             raise late(router, "ended", timeout, children) from error
 
     def _starting(self) -> list[Any]:
@@ -181,8 +181,8 @@ class Pool:
         supervisor: Any = self.supervisor._actor
         if supervisor is None:
             return []
-        children: list[Any] = list(supervisor._pykka_family.table.copy().values())
-        return [child.address for child in children if child.state == "starting"]
+        children: list[Any] = list(supervisor._pykka_restarter.table.copy().values())
+        return [child.cell for child in children if child.state == "starting"]
 
     def kill(self, router: Routees[Any], deadline: float | None) -> Future[bool]:
         """Have all routees end at once, and the supervisor with them.
@@ -201,10 +201,10 @@ class Pool:
         self.close(router)
         supervisor: Any = self.supervisor._actor
         if supervisor is not None:
-            supervisor._pykka_family.is_condemned = True
-        extras = self.supervisor._address.need_extras()
-        for address in extras.children.copy():
-            ref_at(address).kill(deadline=deadline, block=False)
+            supervisor._pykka_restarter.is_condemned = True
+        extension = self.supervisor._cell.need_extension()
+        for cell in extension.children.copy():
+            ref_at(cell).kill(deadline=deadline, block=False)
         # The supervisor waits for them, and needs some time more.
         supervisors = None if deadline is None else deadline + GRACE
         ended = self.supervisor.kill(deadline=supervisors, block=False)
@@ -219,7 +219,7 @@ class Pool:
                 else "those that have ended are not started anew; resize() it"
             )
             return ActorDeadError(f"{whose} has no living routee right now: {remedy}")
-        reason = self.supervisor._address.reason
+        reason = self.supervisor._cell.reason
         failure = reason.exception if isinstance(reason, Failed) else self.failure
         if failure is not None:
             cause = copy_without_frames(failure)
@@ -255,7 +255,7 @@ class Pool:
                 raise late(router, what, timeout, left) from error
 
 
-class Heir:
+class Redirect:
     """Takes on what a routee that was let go leaves behind.
 
     If a signal handler raises in the middle of that, it is not known whether the message is in
@@ -307,10 +307,10 @@ class PoolSupervisor(DynamicSupervisor):
         self._pykka_router = router
         self._pykka_free: Iterator[int] | None = None
         self._pykka_is_scaled = max_restarts is None
-        self._pykka_family.on_change = self._pykka_enter
-        self._pykka_family.on_give_up = self._pykka_give_up
+        self._pykka_restarter.on_change = self._pykka_enter
+        self._pykka_restarter.on_give_up = self._pykka_give_up
         # `pool()` and `resize()` block, also on the thread of that loop.
-        self._pykka_family.blocks_its_loop = loop_of_family(self._pykka_address) is not None
+        self._pykka_restarter.blocks_its_loop = loop_of_family(self._pykka_cell) is not None
 
     def resize(self, size: int) -> list[ThreadingFuture[Any]]:
         """Have so many routees.
@@ -318,30 +318,30 @@ class PoolSupervisor(DynamicSupervisor):
         Returns:
             Futures that are resolved when those have ended that are surplus.
         """
-        family = self._pykka_family
+        restarter = self._pykka_restarter
         if self._pykka_is_scaled:
-            family.max_restarts = RESTARTS_PER_ROUTEE * size
-        if len(family.table) < size:
+            restarter.max_restarts = RESTARTS_PER_ROUTEE * size
+        if len(restarter.table) < size:
             self._pykka_grow(size)
-        table = family.table
+        table = restarter.table
         surplus = [table[place] for place in sorted(table)[size:]] if len(table) > size else []
         for child in surplus:
-            if child.address is not None:
-                child.address.need_extras().heir = Heir(self._pykka_router)
-        return family.dismiss(surplus[::-1])
+            if child.cell is not None:
+                child.cell.need_extension().redirect = Redirect(self._pykka_router)
+        return restarter.dismiss(surplus[::-1])
 
     def _pykka_grow(self, size: int) -> None:
         """Start routees, and enter all of them together."""
-        family = self._pykka_family
-        on_change, family.on_change = family.on_change, None
+        restarter = self._pykka_restarter
+        on_change, restarter.on_change = restarter.on_change, None
         self._pykka_free = self._pykka_free_places()
         try:
-            while len(family.table) < size:
+            while len(restarter.table) < size:
                 self.add_child()
         finally:
             self._pykka_free = None
-            family.on_change = on_change
-            self._pykka_enter(family.table.values())
+            restarter.on_change = on_change
+            self._pykka_enter(restarter.table.values())
 
     def on_stop(self) -> None:
         """Close the pool."""
@@ -370,16 +370,16 @@ class PoolSupervisor(DynamicSupervisor):
         return next(self._pykka_free_places() if free is None else free)
 
     def _pykka_free_places(self) -> Iterator[int]:
-        return filterfalse(self._pykka_family.table.__contains__, count())
+        return filterfalse(self._pykka_restarter.table.__contains__, count())
 
     def _pykka_enter(self, children: Iterable[Child]) -> None:
         """Enter what has become of some children."""
-        table = self._pykka_family.table
+        table = self._pykka_restarter.table
         found: dict[int, ActorRef[Any] | None] = {}
         for place in {child.key for child in children}:
             child = table.get(place)
-            address = None if child is None else child.address
-            found[place] = None if address is None else ref_at(address)
+            cell = None if child is None else child.cell
+            found[place] = None if cell is None else ref_at(cell)
         pool: Any = self._pykka_router._pool
         pool.enter(self._pykka_router, len(table), found)
 
@@ -403,10 +403,10 @@ def start_pool(
     if system is not None:
         check_methods("system", system, "pykka.ActorSystem", ["get_by_name"])
     template = _template(actor, spec)
-    parent = current.state.address
+    parent = current.state.cell
     said: dict[str, Any] = {"system": system}
     if system is None and parent is not None:
-        said = {"system": parent.home, "parent": parent}
+        said = {"system": parent.services, "parent": parent}
     supervisor = start_with(
         PoolSupervisor.options(name=name),
         (template, router),

@@ -132,8 +132,8 @@ class Routees(ActorRef[A]):
 
     def _drop(self, ref: ActorRef[A]) -> bool:
         """Pass no more messages on to a routee, which is perhaps dead."""
-        address: Any = getattr(ref, "_address", None)  # a router has none
-        self._failure = None if address is None else address.failure
+        cell: Any = getattr(ref, "_cell", None)  # a router has none
+        self._failure = None if cell is None else cell.failure
         return self._replace(lambda roster: roster.removal(ref))
 
     def _replace(self, edit: Callable[[Roster], Change | Roster | None]) -> bool:
@@ -285,8 +285,8 @@ class Routees(ActorRef[A]):
         raise self._no_single_actor("actor_stopped")
 
     @property
-    def _address(self) -> NoReturn:  # type: ignore[override]
-        raise self._no_single_actor("address")
+    def _cell(self) -> NoReturn:  # type: ignore[override]
+        raise self._no_single_actor("cell")
 
     @property
     def _actor(self) -> A | None:

@@ -8,17 +8,17 @@ What a runtime supplies
     1. An actor class, for users to derive theirs from: see `RuntimeActor`.
     2. A cell class: see `RuntimeCell`. A cell is what outlives the actor object: its inbox, its
        marks, its names. Its members are the doors by which everybody else asks the runtime for
-       something. Each has a default, which is right for a runtime that calls `live()` on a thread
-       of the actor's own, and has it wait in `inbox.get()`.
-    3. Code that runs actors. It is either `live()`, or a loop of the runtime's own, which is, as
-       a `step()` of the actor:
+       something. Each has a default, which is right for a runtime that calls `run_loop()` on a
+       thread of the actor's own, and has it wait in `inbox.get()`.
+    3. Code that runs actors. It is either `run_loop()`, or a loop of the runtime's own, which is,
+       as a `step()` of the actor:
 
             if not cell.claim_life():
                 return
             begin(cell, cell.actor)
             for as long as the actor lives:
-                if cell.attention:
-                    letter = attend(cell)    # a letter, NOTHING, DOWN or ENDED
+                if cell.has_system_messages:
+                    letter = next_system_message(cell)  # a letter, NOTHING, DOWN or ENDED
                     ENDED: leave the loop
                     DOWN: wait until `wake_up()` is called, and look again
                     NOTHING: there is only the inbox
@@ -28,9 +28,9 @@ What a runtime supplies
             if the actor has ended: end_in_any_case(cell)
 
 What a runtime gets
-    To run actors: `live`, `begin`, `attend`, `handle`, `fall`, `end_in_any_case`, `step`. None of
-    them lets an exception of the actor's out. What they do with an actor they do through its
-    cell, so that the runtime is asked wherever it matters.
+    To run actors: `run_loop`, `begin`, `next_system_message`, `handle`, `fall`,
+    `end_in_any_case`, `step`. None of them lets an exception of the actor's out. What they do
+    with an actor they do through its cell, so that the runtime is asked wherever it matters.
 
     To make parts of: `new_threading_future`, `take_all`, `MeteredInbox`.
 
@@ -45,12 +45,12 @@ Who is who
     answer, or for the end.
 
 The marks of a cell, which are written by the library and read by the runtime
-    attention
-        There is something to be seen to before the next message: the runner calls `attend()`
-        before it takes anything out of the inbox. The setter calls `wake_up()` *afterwards*.
-    stopped
-        No message comes in any more; `attend()` answers `ENDED`. Never unset, but by a program
-        that plays with `actor_stopped`.
+    has_system_messages
+        There is something to be seen to before the next message: the runner calls
+        `next_system_message()` before it takes anything out of the inbox. The setter calls
+    `wake_up()` *afterwards*. stopped
+        No message comes in any more; `next_system_message()` answers `ENDED`. Never unset, but by
+        a program that plays with `actor_stopped`.
     closed
         Whatever is in the inbox is taken out by its sender, and answered or reported.
     actor
@@ -60,8 +60,8 @@ The marks of a cell, which are written by the library and read by the runtime
 Invariants that every runtime keeps
     G1. One runner at a time. Between two of them, everything the one wrote can be read by the
         other.
-    G3. When there is a letter in the inbox, or `attention` is set, of an actor that has begun, a
-        runner looks, or is going to; or the sender has not yet got to its
+    G3. When there is a letter in the inbox, or `has_system_messages` is set, of an actor that has
+        begun, a runner looks, or is going to; or the sender has not yet got to its
         `put()` or `wake_up()`. So a runner that goes to sleep says so first, and looks *then*.
     G4. A send blocks on no lock that the code below could hold. It calls nothing of the user's,
         but an inbox that the user's class has brought.
@@ -76,13 +76,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from pykka._cell.cell import DOWN, ENDED, NOTHING, Address
+from pykka._cell.cell import DOWN, ENDED, NOTHING, Cell
 from pykka._cell.inbox import take_all
 from pykka._cell.metering import MeteredInbox
 from pykka._deadlock.stacks import runs_actor
 from pykka._deadlock.wait_graph import belongs_to_a_runtime
 from pykka._futures.threading_future import new_threading_future
-from pykka._lifecycle.invoke import attend, begin, handle, live
+from pykka._lifecycle.invoke import begin, handle, next_system_message, run_loop
 from pykka._lifecycle.termination import end_in_any_case, fall
 from pykka._util.thread_state import current
 
@@ -91,7 +91,7 @@ if TYPE_CHECKING:
 
     from pykka._cell.inbox import ActorInbox, Letter
     from pykka._cell.metering import Meter
-    from pykka._cell.spawn_options import Birth
+    from pykka._cell.spawn_options import SpawnOptions
     from pykka._futures.future import Future
     from pykka._futures.threading_future import ThreadingFuture
     from pykka._ref.ref import ActorRef
@@ -104,14 +104,14 @@ __all__ = [
     "MeteredInbox",
     "RuntimeActor",
     "RuntimeCell",
-    "attend",
     "begin",
     "belongs_to_a_runtime",
     "end_in_any_case",
     "fall",
     "handle",
-    "live",
     "new_threading_future",
+    "next_system_message",
+    "run_loop",
     "step",
     "take_all",
 ]
@@ -127,10 +127,10 @@ def by_default(declared: F) -> F:
         declared: What it is called and takes, and what its docstring promises.
 
     Returns:
-        What there is if it is not overridden: the very function that `Address` has, so that the
+        What there is if it is not overridden: the very function that `Cell` has, so that the
         declaration costs nothing when it is called.
     """
-    inherited: F = vars(Address)[declared.__name__]
+    inherited: F = vars(Cell)[declared.__name__]
     return inherited
 
 
@@ -140,7 +140,7 @@ class RuntimeActor(Protocol):
     It has no other public name than those of `Actor` and what users may say to the runtime.
     """
 
-    _pykka_address_class: ClassVar[type[Address]]
+    _pykka_cell_class: ClassVar[type[Cell]]
     """The runtime's cell class. The cell is made by `Actor.__init__()`, on the starter's thread,
     with the actor and its system. All memory that the runtime needs for each actor is there."""
 
@@ -163,7 +163,7 @@ class RuntimeActor(Protocol):
         ...
 
     def _start_actor_loop(self) -> None:
-        """Let the actor live: see to it that its code is run from now on, elsewhere.
+        """Let the actor run_loop: see to it that its code is run from now on, elsewhere.
 
         Called once for each actor, by the starter, when it has been made and registered; senders
         may know it already. What it raises, the starter gets; then the library asks
@@ -172,12 +172,12 @@ class RuntimeActor(Protocol):
         """
 
 
-class RuntimeCell(Address):
+class RuntimeCell(Cell):
     """The cell of an actor, as a runtime derives it: each member that it may override.
 
     Args:
         actor: The actor whose code is to be run.
-        home: The system that it belongs to.
+        services: The system that it belongs to.
     """
 
     __slots__ = ()
@@ -193,13 +193,13 @@ class RuntimeCell(Address):
     to `take_over()`; because the runner may not block. By default, the runner blocks."""
 
     can_be_run: ClassVar[bool] = False
-    """Whether a waiter calls `run_for()` before it blocks. By default it does not."""
+    """Whether a waiter calls `run_until()` before it blocks. By default it does not."""
 
     task: Any = None
     """The asyncio task that is the actor, while it has one; by default it never has. Read by the
     wait-for graph, on any thread: what another task awaits does not hold the actor up."""
 
-    held_up_by: Address | None = None
+    held_up_by: Cell | None = None
     """The actor that blocks the thread that this one needs, right now; by default none ever. Read
     by the wait-for graph and by awaiting code, on any thread, without a lock: it may be different
     a moment later, and is read once more before it counts. It raises nothing."""
@@ -207,7 +207,7 @@ class RuntimeCell(Address):
     # --- the birth ------------------------------------------------------------------------------
 
     @by_default
-    def adopt(self, birth: Birth | None) -> None:
+    def adopt(self, spawn_options: SpawnOptions | None) -> None:
         """Take over what `options()` said, before the actor's `__init__()` goes on.
 
         Called on the starter's thread, by `Actor.__init__()`; not at all if nothing was said. An
@@ -223,7 +223,7 @@ class RuntimeCell(Address):
         """
 
     @by_default
-    def take_child(self, child: Address, shutdown: float | None) -> None:
+    def take_child(self, child: Cell, shutdown: float | None) -> None:
         """Take note that an actor ends with this one.
 
         Called on the thread of the starter of the child, which is the runner, or a task of the
@@ -247,7 +247,7 @@ class RuntimeCell(Address):
 
     @by_default
     def send(self, envelope: Letter) -> None:
-        """Put a letter into the inbox, then look at `closed`, and if so `bury_the_rest()`.
+        """Put a letter into the inbox, then look at `closed`, and if so `drain_to_dead_letters()`.
 
         Called by senders. `tell()` and `ask()` have copies of these two steps. It raises what a
         bound of the inbox, or an inbox of the user's, raises; then the letter is not in.
@@ -273,7 +273,7 @@ class RuntimeCell(Address):
 
     @by_default
     def wake_up(self) -> None:
-        """Have the runner look at `attention`, although there may be nothing in the inbox.
+        """Have the runner look at `has_system_messages`, although the inbox may be empty.
 
         Called by any thread, after a mark was set or a signal was added; also before the actor has
         begun, and after it has ended, when it does nothing. It raises nothing of the user's. An
@@ -308,8 +308,8 @@ class RuntimeCell(Address):
         """Have a meter count what goes in and comes out, from now on.
 
         Called by the runner, between two messages, once. A sender may have `inbox` at hand: what
-        it puts in there has to come out behind the meter all the same. `attention` is set
-        afterwards, so that a loop that has `inbox.get` at hand fetches it anew.
+        it puts in there has to come out behind the meter all the same. `has_system_messages` is
+        set afterwards, so that a loop that has `inbox.get` at hand fetches it anew.
         """
 
     @by_default
@@ -332,7 +332,7 @@ class RuntimeCell(Address):
 
     @by_default
     def take_over(
-        self, coroutine: Any, end: Callable[[Address, Any, BaseException | None], None]
+        self, coroutine: Any, end: Callable[[Cell, Any, BaseException | None], None]
     ) -> None:
         """See to a coroutine that the actor's code has returned.
 
@@ -342,14 +342,14 @@ class RuntimeCell(Address):
         `TypeError`, which the sender gets.
         """
 
-    handled_reply_to = Address.handled_reply_to  # pyright: ignore[reportIncompatibleMethodOverride]
+    handled_reply_to = Cell.handled_reply_to  # pyright: ignore[reportIncompatibleMethodOverride]
     """The future of who asked for what is handled right now, from the mark `handling`. Read on any
     thread. A runtime whose inbox holds bare messages tells them from letters here."""
 
     # --- waiting --------------------------------------------------------------------------------
 
     @by_default
-    def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+    def run_until(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
         """Run the actor on the waiter's thread until a future is resolved.
 
         Called by a waiter without a time limit, on its own thread, right before it blocks; only
@@ -363,13 +363,13 @@ class RuntimeCell(Address):
     def lives_beneath(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
         """Tell whether the actor cannot resolve a future while this thread waits for it.
 
-        Called by a waiter for several futures, before it blocks. If so, `run_for()` is called, to
-        raise. By default it never is so. It raises nothing.
+        Called by a waiter for several futures, before it blocks. If so, `run_until()` is called,
+        to raise. By default it never is so. It raises nothing.
         """
         raise NotImplementedError
 
     @by_default
-    def refuse_hopeless_wait(self) -> None:
+    def require_thread(self) -> None:
         """Raise if the actor can get no thread, and nothing will change that.
 
         Called by a waiter without a time limit, right before it blocks. It raises
@@ -415,7 +415,7 @@ class RuntimeCell(Address):
         """
 
     @by_default
-    def _bury(self, letter: Any) -> None:
+    def _reject(self, letter: Any) -> None:
         """Answer or report one letter that will never be handled.
 
         Called for each that `take_all()` has moved. A runtime whose inbox holds bare messages
@@ -441,9 +441,9 @@ def step(cell: RuntimeCell, function: Callable[..., R], *args: object) -> R:
     """
     state = current.state
     # twin: step (3 statements)
-    outer = state.address
-    state.address = cell
+    outer = state.cell
+    state.cell = cell
     try:
         return function(*args)
     finally:
-        state.address = outer
+        state.cell = outer

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._actor.actor import Actor
 from pykka._futures.threading_future import new_threading_future
-from pykka._lifecycle.termination import end
+from pykka._lifecycle.termination import close_cell
 from pykka._util.gil import NO_DAEMONS, allows_daemon_threads
-from pykka.runtimes._contract import RuntimeCell, live
+from pykka.runtimes._contract import RuntimeCell, run_loop
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._cell.inbox import ActorInbox
 
 _numbers = itertools.count(1)
@@ -56,7 +56,7 @@ class ThreadingActor(Actor):
     that starts it.
     """
 
-    _pykka_address_class: ClassVar[type[Address]] = ThreadingCell
+    _pykka_cell_class: ClassVar[type[Cell]] = ThreadingCell
 
     @staticmethod
     def _create_actor_inbox() -> ActorInbox:
@@ -71,8 +71,8 @@ class ThreadingActor(Actor):
             raise RuntimeError(NO_DAEMONS.format(type(self).__name__, others))
         loop_is_ours = type(self)._actor_loop is Actor._actor_loop
         thread = threading.Thread(
-            target=live if loop_is_ours else _live_by,
-            args=(self._pykka_address if loop_is_ours else self,),
+            target=run_loop if loop_is_ours else _live_by,
+            args=(self._pykka_cell if loop_is_ours else self,),
             name=f"{type(self).__name__}-{next(_numbers)}",
             daemon=self.use_daemon_thread,
         )
@@ -84,9 +84,9 @@ def _live_by(actor: Actor) -> None:
 
     If that does not come to call ours, the actor ends, and who has asked is answered.
     """
-    address = actor._pykka_address
+    cell = actor._pykka_cell
     try:
         actor._actor_loop()
     finally:
-        if address.claim_life():
-            end(address)
+        if cell.claim_life():
+            close_cell(cell)

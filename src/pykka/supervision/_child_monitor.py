@@ -1,9 +1,9 @@
 """What ties a child to its supervisor.
 
-The child, or the closer that ends it, calls the link: when a start hook is through, when an
-instance has ended and waits for a decision, and when the actor has ended for good. The link passes
-that on to the supervisor as a message. While the supervisor waits for the child to start, the link
-resolves the future that it waits for instead.
+The child, or the closer that ends it, calls the monitor: when a start hook is through, when an
+instance has ended and waits for a decision, and when the actor has ended for good. The monitor
+passes that on to the supervisor as a message. While the supervisor waits for the child to start,
+the monitor resolves the future that it waits for instead.
 
 The message lies in the supervisor's inbox, behind all that came before it, and is not dropped if
 that is full. If it overtook what waits there, children that fail without end would keep a stop
@@ -25,7 +25,7 @@ from pykka.messages import handles
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._cell.inbox import Letter
     from pykka._futures.threading_future import ThreadingFuture
     from pykka.supervision._restart_plan import Child
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Event(NamedTuple):
     """What has become of a child."""
 
-    link: Link
+    monitor: ChildMonitor
     kind: Literal["up", "down", "ended"]
     reason: Reason
 
@@ -50,7 +50,7 @@ class Retry(NamedTuple):
         return "retry"
 
 
-class GoOn(NamedTuple):
+class ContinuePlan(NamedTuple):
     """What a supervisor sends to itself: see what is next with some children."""
 
     plan: Any
@@ -61,11 +61,11 @@ class GoOn(NamedTuple):
         return "go on"
 
 
-class Link:
+class ChildMonitor:
     """What ties a child to its supervisor; see `pykka._cell.extension.Supervision`.
 
     Args:
-        supervisor: The supervisor's address.
+        supervisor: The supervisor's cell.
         child: The supervisor's entry of the child.
         make: Makes an instance of the actor.
         actor_class: The class of the instances, as far as that is known before they are made.
@@ -77,7 +77,7 @@ class Link:
     __slots__ = (
         "_started",
         "actor_class",
-        "address",
+        "cell",
         "child",
         "make",
         "restarts",
@@ -87,7 +87,7 @@ class Link:
 
     def __init__(
         self,
-        supervisor: Address,
+        supervisor: Cell,
         child: Child,
         make: Callable[[], Any],
         *,
@@ -102,33 +102,31 @@ class Link:
         self.make = make
         self.actor_class = actor_class
         self.restarts = restarts
-        self.address: Address | None = None
+        self.cell: Cell | None = None
         self._started = started
 
     knows = True
     """Whether it learns of a crash; see `pykka._cell.extension.Supervision`."""
 
-    def came_up(self, address: Address) -> None:
+    def came_up(self, cell: Cell) -> None:
         """Be told that the start hook of an instance is through."""
-        self._tell(address, "up", Stopped())
+        self._tell(cell, "up", Stopped())
 
-    def went_down(self, address: Address, reason: Reason) -> None:
+    def went_down(self, cell: Cell, reason: Reason) -> None:
         """Be told that an instance has ended, and that the actor waits."""
-        self._tell(address, "down", reason)
+        self._tell(cell, "down", reason)
 
-    def ended(self, address: Address, reason: Reason) -> None:
+    def ended(self, cell: Cell, reason: Reason) -> None:
         """Be told that the actor has ended."""
-        self._tell(address, "ended", reason)
+        self._tell(cell, "ended", reason)
 
-    def _tell(
-        self, address: Address, kind: Literal["up", "down", "ended"], reason: Reason
-    ) -> None:
-        self.address = address
+    def _tell(self, cell: Cell, kind: Literal["up", "down", "ended"], reason: Reason) -> None:
+        self.cell = cell
         started = self._started
         if started is not None and not started.done():
             outcome = reason.exception if isinstance(reason, Failed) else None
             if outcome is None and kind == "ended":
-                outcome = ActorDeadError(f"{address} ended before it was up: {shorten(reason)}")
+                outcome = ActorDeadError(f"{cell} ended before it was up: {shorten(reason)}")
             if outcome is None:
                 started._try_resolve((None, None))
             else:
@@ -140,8 +138,8 @@ class Link:
 
 @handles(Event)
 @handles(Retry)
-@handles(GoOn)
-def _on_event(address: Address, envelope: Letter) -> object:
-    supervisor: Any = address.actor
-    supervisor._pykka_family.on_event(envelope.message)
+@handles(ContinuePlan)
+def _on_event(cell: Cell, envelope: Letter) -> object:
+    supervisor: Any = cell.actor
+    supervisor._pykka_restarter.on_event(envelope.message)
     return None

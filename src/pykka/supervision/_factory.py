@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._actor.actor import Actor, start_actor
 from pykka._actor.options import ActorOptions
-from pykka._cell import spawn_options as birth
+from pykka._cell import spawn_options
 from pykka._util.checks import shorten
 from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._ref.ref import ActorRef
-    from pykka.supervision._child_monitor import Link
+    from pykka.supervision._child_monitor import ChildMonitor
     from pykka.supervision._specs import ChildSpec
 
 
@@ -29,19 +29,19 @@ def class_of(actor: Any) -> Any:
     return given.actor_class if isinstance(actor, ActorOptions) else given
 
 
-def _is_tied_by(address: Address, link: Any) -> bool:
-    return address.extras is not None and address.extras.supervision is link
+def _is_tied_by(cell: Cell, monitor: Any) -> bool:
+    return cell.extension is not None and cell.extension.supervision is monitor
 
 
 def make(spec: ChildSpec) -> Any:
     """Make an instance of a child's actor, of which something is said in the thread's state."""
     state, given = current.state, spec.actor
-    said: Any = state.birth
+    said: Any = state.spawn_options
     actor: Any
     if is_class(given):
-        actor = birth.make(state, class_of(given), spec.args, spec.kwargs)
+        actor = spawn_options.make(state, class_of(given), spec.args, spec.kwargs)
     else:
-        actor = birth.make_by(said, given, spec.args, spec.kwargs)  # type: ignore[arg-type]
+        actor = spawn_options.make_by(said, given, spec.args, spec.kwargs)  # type: ignore[arg-type]
     if not isinstance(actor, Actor):
         msg = (
             f"the function of the child specification {shorten(spec.id)} has to make an actor "
@@ -52,23 +52,23 @@ def make(spec: ChildSpec) -> Any:
 
 
 def start_made(
-    parent: Address, spec: ChildSpec, link: Link, said: dict[str, Any]
+    parent: Cell, spec: ChildSpec, monitor: ChildMonitor, said: dict[str, Any]
 ) -> ActorRef[Any]:
     """Start what the function of a specification makes."""
     state = current.state
-    before = state.birth
-    state.birth = birth.Birth(Actor, **said)
+    before = state.spawn_options
+    state.spawn_options = spawn_options.SpawnOptions(Actor, **said)
     try:
         actor = make(spec)
     except BaseException:
         # If it has made an actor and started it, that one is not to stay.
-        for address in parent.need_extras().children.copy():
-            if _is_tied_by(address, link):
-                address.kill()
+        for cell in parent.need_extension().children.copy():
+            if _is_tied_by(cell, monitor):
+                cell.kill()
         raise
     finally:
-        state.birth = before
-    if not _is_tied_by(actor._pykka_address, link):
+        state.spawn_options = before
+    if not _is_tied_by(actor._pykka_cell, monitor):
         msg = (
             f"the function of the child specification {shorten(spec.id)} has returned an actor "
             "that it did not make just then, or not before any other actor; it has to make a new "

@@ -9,11 +9,11 @@ from pykka.supervision._child_monitor import Retry
 from pykka.timers._clock import lengthy
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._cell.reasons import Abandoned, Reason
     from pykka._lifecycle.kill import Abandonment
-    from pykka.supervision._child_monitor import Link
-    from pykka.supervision._restarter import Family
+    from pykka.supervision._child_monitor import ChildMonitor
+    from pykka.supervision._restarter import Restarter
     from pykka.supervision._specs import ChildSpec
 
 
@@ -26,12 +26,12 @@ class Child:
     """
 
     __slots__ = (
-        "address",
         "alarm",
         "attempts",
+        "cell",
         "hangs",
         "key",
-        "link",
+        "monitor",
         "plan",
         "restarts",
         "spec",
@@ -42,12 +42,12 @@ class Child:
     def __init__(self, key: Any, spec: ChildSpec) -> None:
         self.key = key
         self.spec = spec
-        self.address: Address | None = None
-        self.link: Link | None = None
+        self.cell: Cell | None = None
+        self.monitor: ChildMonitor | None = None
         self.state: Literal["stopped", "starting", "running", "stopping", "down", "restarting"] = (
             "stopped"
         )
-        self.plan: Plan | None = None
+        self.plan: RestartPlan | None = None
         self.alarm: Abandonment | None = None
         self.restarts = 0
         self.attempts = 0
@@ -59,7 +59,7 @@ class Child:
 
 
 @lengthy
-class Plan:
+class RestartPlan:
     """What is under way with some children, until they run again.
 
     Each event goes on where the last one came to (guarantee G13): the members are in two stacks.
@@ -75,23 +75,25 @@ class Plan:
         delay: Seconds to wait before they are started.
     """
 
-    __slots__ = ("delay", "down", "family", "is_patient", "members", "phase", "reason", "up")
+    __slots__ = ("delay", "down", "members", "phase", "reason", "restarter", "up", "via_inbox")
 
-    def __init__(self, family: Family, members: list[Child], reason: Reason, delay: float) -> None:
-        self.family = family
+    def __init__(
+        self, restarter: Restarter, members: list[Child], reason: Reason, delay: float
+    ) -> None:
+        self.restarter = restarter
         self.members = dict.fromkeys(members)
         self.up = members
         self.down: list[Child] = []
         self.reason = reason
         self.delay = delay
         self.phase: Literal["stopping", "waiting", "starting"] = "stopping"
-        self.is_patient = False
+        self.via_inbox = False
         """Whether it goes on by way of the inbox, because a start has failed."""
 
     @property
     def is_cancelled(self) -> bool:
         """Whether it need not be told any more that the time has passed."""
-        return not self.members or self.family.is_over
+        return not self.members or self.restarter.is_over
 
     def next(self) -> Child | None:
         """The member that has to be down next, or has to run next; `None` if there is none."""
@@ -109,4 +111,4 @@ class Plan:
     def ring(self) -> None:
         """Go on, because the time of the backoff is over; the clock calls this."""
         if not self.is_cancelled:
-            self.family.address.send(Envelope(Retry(self)))
+            self.restarter.cell.send(Envelope(Retry(self)))

@@ -44,7 +44,7 @@ from pykka._lifecycle.termination import stop
 from pykka._system.system import start_with
 from pykka._util.checks import in_seconds, shorten
 from pykka._util.log import is_a, logger
-from pykka.supervision._child_monitor import Event, GoOn, Link, Retry
+from pykka.supervision._child_monitor import ChildMonitor, ContinuePlan, Event, Retry
 from pykka.supervision._errors import (
     ChildStartError,
     RestartLimitError,
@@ -53,12 +53,12 @@ from pykka.supervision._errors import (
     path_of,
 )
 from pykka.supervision._factory import class_of, is_class, make, start_made
-from pykka.supervision._restart_plan import Child, Plan
+from pykka.supervision._restart_plan import Child, RestartPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
 
 E = TypeVar("E", bound=SupervisionError)
 
@@ -66,7 +66,7 @@ Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 AutoShutdown = Literal["never", "any_significant", "all_significant"]
 
 
-class Family:
+class Restarter:
     """The children of one supervisor.
 
     Args:
@@ -87,8 +87,8 @@ class Family:
         auto_shutdown: AutoShutdown,
     ) -> None:
         self.supervisor = supervisor
-        self.address = supervisor._pykka_address
-        self.clock: Any = self.address.home.clock
+        self.cell = supervisor._pykka_cell
+        self.clock: Any = self.cell.services.clock
         self.strategy = strategy
         self.max_restarts = max_restarts
         self.within = within
@@ -107,12 +107,12 @@ class Family:
         self.on_give_up: Callable[[RestartLimitError], object] | None = None
         """Is called when too many restarts were needed, before the children are stopped."""
         self._times: deque[float] = deque()
-        self.address.need_extras().in_order = self.in_order
+        self.cell.need_extension().in_order = self.in_order
 
     @property
     def is_over(self) -> bool:
         """Whether the supervisor has ended, or another instance has taken its place."""
-        return self.address.actor is not self.supervisor
+        return self.cell.actor is not self.supervisor
 
     # --- starting and stopping, while the caller waits
 
@@ -138,7 +138,7 @@ class Family:
             if self._cannot_wait_for(child, started):
                 self._changed([child])
                 return
-            started._answered_by = child.address
+            started._answered_by = child.cell
             started.get()
         except BaseException as error:
             if is_new:
@@ -161,14 +161,14 @@ class Family:
         who is to run it. The supervisor gets an event instead when the child is up; and if it
         fails before, that is a failure like any other.
         """
-        address: Any = child.address
+        cell: Any = child.cell
         if self.blocks_its_loop:
-            return getattr(address, "loop", None) is not None
-        if not getattr(address, "has_idle_loop", False):
+            return getattr(cell, "loop", None) is not None
+        if not getattr(cell, "has_idle_loop", False):
             return False
         # In this order. The child resolves the future, and then looks whether to send an event. If
         # it is not resolved here, that look finds what is set here.
-        child.link.tells_all = True  # type: ignore[union-attr]
+        child.monitor.tells_all = True  # type: ignore[union-attr]
         return not started.done()
 
     def terminate(self, child: Child) -> None:
@@ -188,7 +188,7 @@ class Family:
         finally:
             if plan is not None:
                 # What that raises is not for the one who has asked for this.
-                self.address.send(Envelope(GoOn(plan)))
+                self.cell.send(Envelope(ContinuePlan(plan)))
 
     def dismiss(self, children: Sequence[Child]) -> list[ThreadingFuture[Any]]:
         """Stop some children and forget them, without waiting.
@@ -196,29 +196,25 @@ class Family:
         Returns:
             Futures that are resolved when they have ended.
         """
-        left = [(child, child.address) for child in children]
+        left = [(child, child.cell) for child in children]
         for child in children:
             self._forget(child)
             self._let_go(child)
         self._changed(children)
-        return [
-            ask_to_stop(address, child.spec.seconds)
-            for child, address in left
-            if address is not None
-        ]
+        return [ask_to_stop(cell, child.spec.seconds) for child, cell in left if cell is not None]
 
     def _end(self, child: Child) -> None:
-        address = child.address
+        cell = child.cell
         self._let_go(child)
         self._changed([child])
-        if address is not None:
-            ask_to_stop(address, child.spec.seconds).get()
-            if isinstance(address.reason, Abandoned):
-                child.hangs = address.reason
+        if cell is not None:
+            ask_to_stop(cell, child.spec.seconds).get()
+            if isinstance(cell.reason, Abandoned):
+                child.hangs = cell.reason
 
     def _let_go(self, child: Child) -> None:
         """Take no more notice of the actor that a child is."""
-        child.address = child.link = None
+        child.cell = child.monitor = None
         child.state = "stopped"
         self._cancel_alarm(child)
 
@@ -251,8 +247,8 @@ class Family:
         spec = child.spec
         maker: Any = spec.actor
         is_of_class = is_class(maker)
-        link = Link(
-            self.address,
+        monitor = ChildMonitor(
+            self.cell,
             child,
             partial(make, spec),
             actor_class=class_of(maker) if is_of_class else Actor,
@@ -260,40 +256,40 @@ class Family:
             started=started,
             tells_all=self.blocks_its_loop,
         )
-        child.link = link
+        child.monitor = monitor
         child.state = "starting"
         said = {
-            "system": self.address.home,
-            "parent": self.address,
+            "system": self.cell.services,
+            "parent": self.cell,
             "shutdown": spec.seconds,
-            "supervision": link,
+            "supervision": monitor,
         }
         if is_of_class:
             ref = start_with(maker, spec.args, spec.kwargs, **said)
         else:
-            ref = start_made(self.address, spec, link, said)
-        child.address = ref._address
+            ref = start_made(self.cell, spec, monitor, said)
+        child.cell = ref._cell
 
     def in_order(
-        self, children: list[tuple[Address, float | None]]
-    ) -> list[tuple[Address, float | None]]:
+        self, children: list[tuple[Cell, float | None]]
+    ) -> list[tuple[Cell, float | None]]:
         """Sort children by their places in the table, so that they end in the reverse order.
 
         One that was started anew was started last, and is not the last in the table.
         """
-        places = {each.address: place for place, each in enumerate(self.table.copy().values())}
+        places = {each.cell: place for place, each in enumerate(self.table.copy().values())}
         return sorted(children, key=lambda item: places.get(item[0], -1))
 
     # --- events
 
-    def on_event(self, event: Event | Retry | GoOn) -> None:  # noqa: C901, PLR0912 (all cases)
+    def on_event(self, event: Event | Retry | ContinuePlan) -> None:  # noqa: C901, PLR0912 (all cases)
         """See to what has happened: to a child, or to the time that a plan waits for.
 
         What is to be done depends on three things, and every case is here: the state that the
         child was in, the event, and the phase that its plan is in, if it is in one.
 
         `start()`, `terminate()` and `dismiss()` do the same in every state and phase: the child
-        leaves its plan, if there is one, and the plan gets a `GoOn`.
+        leaves its plan, if there is one, and the plan gets a `ContinuePlan`.
         """
         child, state, plan, phase, reason = self._situation(event)
         match state, event.kind, phase:
@@ -350,7 +346,9 @@ class Family:
         if child is not None:
             self._changed([child])
 
-    def _situation(self, event: Event | Retry | GoOn) -> tuple[Any, str | None, Any, Any, Any]:
+    def _situation(
+        self, event: Event | Retry | ContinuePlan
+    ) -> tuple[Any, str | None, Any, Any, Any]:
         """What an event is about: the child, its state, its plan, the phase of that, the reason.
 
         The state is "lost" if the child is not ours any more; perhaps it was that of an instance
@@ -360,10 +358,10 @@ class Family:
         is_over = self.is_condemned
         if not isinstance(event, Event):
             plan = event.plan
-            is_over = is_over or plan.family is not self or not plan.members
+            is_over = is_over or plan.restarter is not self or not plan.members
             return None, None, plan, "over" if is_over else plan.phase, None
-        child = event.link.child
-        is_ours = child.link is event.link and self.table.get(child.key) is child
+        child = event.monitor.child
+        is_ours = child.monitor is event.monitor and self.table.get(child.key) is child
         plan = child.plan
         phase = "over" if is_over else None if plan is None else plan.phase
         return child, child.state if is_ours else "lost", plan, phase, event.reason
@@ -383,7 +381,7 @@ class Family:
             SupervisionError: It was abandoned, so that another one cannot take its place.
         """
         self._cancel_alarm(child)
-        child.state, child.address, child.link = "stopped", None, None
+        child.state, child.cell, child.monitor = "stopped", None, None
         if isinstance(reason, Abandoned):
             child.hangs = reason
             if _is_wanted(child, reason):
@@ -423,7 +421,7 @@ class Family:
             self.supervisor,
             shorten(child.spec.id),
         )
-        stop(self.address, self.supervisor)
+        stop(self.cell, self.supervisor)
         return True
 
     # --- plans
@@ -432,13 +430,13 @@ class Family:
         """Begin to restart a child that has failed, and those that go with it."""
         members = self._scope(child)
         delay = self._account(child, reason)
-        plan = Plan(self, members, reason, delay)
+        plan = RestartPlan(self, members, reason, delay)
         for member in members:
             self._leave_plan(member)
             member.plan = plan
         self._go_on(plan)
 
-    def _fail_again(self, child: Child, plan: Plan, reason: Reason) -> None:
+    def _fail_again(self, child: Child, plan: RestartPlan, reason: Reason) -> None:
         """Begin a plan again, because a child did not come up.
 
         With `rest_for_one`, the children before it are left alone.
@@ -449,7 +447,7 @@ class Family:
                     self._leave_plan(member)
             plan.up = []
         plan.delay = self._account(child, reason)
-        plan.is_patient = True
+        plan.via_inbox = True
         plan.phase = "stopping"
         self._go_on(plan)
 
@@ -498,7 +496,7 @@ class Family:
         )
         return delay
 
-    def _go_on(self, plan: Plan | None) -> None:
+    def _go_on(self, plan: RestartPlan | None) -> None:
         """Do what a plan has to do, up to where it has to wait for an event."""
         while plan is not None:
             child: Any = plan.next()
@@ -526,44 +524,44 @@ class Family:
                 case _:  # it waits for the time to pass
                     return
 
-    def _wait(self, plan: Plan) -> None:
+    def _wait(self, plan: RestartPlan) -> None:
         plan.phase = "waiting"
         if plan.delay > 0:
             self.clock.schedule(self.clock.now() + plan.delay, plan)
-        elif plan.is_patient:
-            self.address.send(Envelope(Retry(plan)))
+        elif plan.via_inbox:
+            self.cell.send(Envelope(Retry(plan)))
         else:
             self._begin_to_start(plan)
 
-    def _begin_to_start(self, plan: Plan) -> None:
+    def _begin_to_start(self, plan: RestartPlan) -> None:
         plan.phase = "starting"
         self.restarts += 1
 
-    def _finish(self, plan: Plan) -> None:
+    def _finish(self, plan: RestartPlan) -> None:
         for child in plan.members:
             child.plan = None
         plan.members = {}
 
-    def _take_down(self, child: Child, plan: Plan) -> None:
-        address: Any = child.address
+    def _take_down(self, child: Child, plan: RestartPlan) -> None:
+        cell: Any = child.cell
         child.state = "stopping"
         seconds = child.spec.seconds
         if child.spec.restart == "temporary":
-            ask_to_stop(address, seconds)
+            ask_to_stop(cell, seconds)
             return
         if seconds == 0:
-            address.kill()
+            cell.kill()
         else:
-            suspend(address, plan.reason)
+            suspend(cell, plan.reason)
         if seconds is not None:
-            child.alarm = Abandonment.after_request(address, seconds)
+            child.alarm = Abandonment.after_request(cell, seconds)
 
-    def _bring_up(self, child: Child, plan: Plan) -> None:
+    def _bring_up(self, child: Child, plan: RestartPlan) -> None:
         self._require_no_other(child)
         child.restarts += 1
         if child.state == "down":
             child.state = "restarting"
-            restart(child.address)  # type: ignore[arg-type]
+            restart(child.cell)  # type: ignore[arg-type]
             return
         try:
             self._spawn(child)
@@ -573,7 +571,7 @@ class Family:
             logger.exception(
                 "%s could not start its child %s:", self.supervisor, shorten(child.spec.id)
             )
-            child.state, child.link = "stopped", None
+            child.state, child.monitor = "stopped", None
             self._fail_again(child, plan, Failed(error))
 
     def _cancel_alarm(self, child: Child) -> None:
@@ -590,8 +588,8 @@ def _is_wanted(child: Child, reason: Reason) -> bool:
 
 def _let_end(event: Any) -> None:
     """Have an actor end that is down, and is no child any more: no other one will decide."""
-    if event.link.address is not None:
-        event.link.address.kill()
+    if event.monitor.cell is not None:
+        event.monitor.cell.kill()
 
 
 def _on_path(error: E, path: tuple[object, ...], origin: str) -> E:

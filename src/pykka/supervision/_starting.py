@@ -5,10 +5,10 @@ when the hook is through, or that the supervisor has ended before.
 
 How the starter is told
     `start()` hands all its arguments to the constructor. So what says whom to tell travels as
-    everything else does that is said before: in the `Birth` (see there). It takes the place of the
-    link that a supervised actor has, and is called at the same points. A supervisor that has a
-    link, because it is a child of another one, tells that one instead, and its `start()` does not
-    wait: the other one waits, if any caller is to.
+    everything else does that is said before: in the `SpawnOptions` (see there). It takes the
+    place of the link that a supervised actor has, and is called at the same points. A supervisor
+    that has a link, because it is a child of another one, tells that one instead, and its
+    `start()` does not wait: the other one waits, if any caller is to.
 
     That `wait=False` is said to the constructor, which runs on the starter's thread. It takes the
     starter off before the actor begins to live.
@@ -42,8 +42,8 @@ from pykka.supervision._errors import ChildStartError
 
 if TYPE_CHECKING:
     from pykka._actor.actor import Actor
-    from pykka._cell.cell import Address
-    from pykka._cell.spawn_options import Birth
+    from pykka._cell.cell import Cell
+    from pykka._cell.spawn_options import SpawnOptions
     from pykka._ref.ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
@@ -89,18 +89,18 @@ class Starter:
         """Make no new instance: what has no supervisor is not restarted."""
         raise NotImplementedError
 
-    def came_up(self, address: Address) -> None:
+    def came_up(self, cell: Cell) -> None:
         """Be told that the start hook is through."""
-        del address
+        del cell
         self._tell(None)
 
-    def went_down(self, address: Address, reason: Reason) -> None:
+    def went_down(self, cell: Cell, reason: Reason) -> None:
         """Be told of nothing, as above."""
 
-    def ended(self, address: Address, reason: Reason) -> None:
+    def ended(self, cell: Cell, reason: Reason) -> None:
         """Be told that the supervisor has ended."""
         if self.started is not None:
-            error = _failure(address, reason)
+            error = _failure(cell, reason)
             self._tell((error, traceback_of(error)))
 
     def _tell(self, raised: Any) -> None:
@@ -112,16 +112,16 @@ class Starter:
             self.started = None
 
 
-def _failure(address: Address, reason: Reason) -> ChildStartError:
+def _failure(cell: Cell, reason: Reason) -> ChildStartError:
     """Say why a supervisor did not come up."""
     if isinstance(reason, Failed):
         cause = reason.exception
         if is_a(cause, ChildStartError):
             return cause
-        error = ChildStartError(f"{address} could not start: {shorten(cause)}")
+        error = ChildStartError(f"{cell} could not start: {shorten(cause)}")
         error.__cause__ = cause
         return error
-    return ChildStartError(f"{address} has ended before its children were up: {shorten(reason)}")
+    return ChildStartError(f"{cell} has ended before its children were up: {shorten(reason)}")
 
 
 def begin(cls: type[Any]) -> Starter | None:
@@ -130,17 +130,17 @@ def begin(cls: type[Any]) -> Starter | None:
     Returns:
         The starter; `None` if `start()` is not to wait.
     """
-    birth = current.state.birth
-    if birth is None or birth.supervision is not None or runs_event_loop():
+    spawn_options = current.state.spawn_options
+    if spawn_options is None or spawn_options.supervision is not None or runs_event_loop():
         return None
-    birth.supervision = starter = Starter(cls)
+    spawn_options.supervision = starter = Starter(cls)
     return starter
 
 
 def is_announced(cls: type[Any]) -> bool:
     """Tell whether something is said of the next actor of a class that is made on this thread."""
-    birth: Birth | None = current.state.birth
-    return birth is not None and issubclass(cls, birth.actor_class)
+    spawn_options: SpawnOptions | None = current.state.spawn_options
+    return spawn_options is not None and issubclass(cls, spawn_options.actor_class)
 
 
 def wait(ref: ActorRef[A], started: ThreadingFuture[None]) -> None:
@@ -149,16 +149,16 @@ def wait(ref: ActorRef[A], started: ThreadingFuture[None]) -> None:
     Raises:
         ChildStartError: It has not, and has ended.
     """
-    address = ref._address
-    started._answered_by = address
+    cell = ref._cell
+    started._answered_by = cell
     try:
         started.get()
     except ChildStartError:
-        end_of(address).get()
+        end_of(cell).get()
         raise
     except BaseException as error:
-        address.kill()
-        _refuse_circle(address, error)
+        cell.kill()
+        _refuse_circle(cell, error)
         raise
     finally:
         del started  # the exception's traceback holds this frame
@@ -175,26 +175,26 @@ async def start_async(
     starter = Starter(options.actor_class, is_coroutine=True)
     started: Any = starter.started
     ref = options._start_with(args, kwargs, supervision=starter)
-    address = ref._address
-    started._answered_by = address
+    cell = ref._cell
+    started._answered_by = cell
     try:
         await started
     except ChildStartError:
-        await end_of(address)
+        await end_of(cell)
         raise
     except BaseException as error:
-        address.kill()
-        _refuse_circle(address, error)
+        cell.kill()
+        _refuse_circle(cell, error)
         raise
     finally:
         del started, starter  # as above
     return ref
 
 
-def _refuse_circle(address: Address, error: BaseException) -> None:
+def _refuse_circle(cell: Cell, error: BaseException) -> None:
     """Raise what there is to say if the starter cannot wait, since a child waits for it."""
     if is_a(error, DeadlockError):
-        msg = f"{address} cannot start while its starter waits for it: a child waits for that one"
+        msg = f"{cell} cannot start while its starter waits for it: a child waits for that one"
         raise ChildStartError(msg) from error
 
 

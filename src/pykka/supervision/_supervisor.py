@@ -12,7 +12,7 @@ from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.supervision import _starting
 from pykka.supervision._restart_plan import Child
-from pykka.supervision._restarter import AutoShutdown, Family, Strategy
+from pykka.supervision._restarter import AutoShutdown, Restarter, Strategy
 from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec, require_one_of
 from pykka.supervision._starting import Starter, SupervisorOptions
 
@@ -43,7 +43,7 @@ class _BaseSupervisor(PooledActor):
     within: ClassVar[float] = 5.0
     """Seconds."""
 
-    _pykka_family: Family
+    _pykka_restarter: Restarter
 
     @classmethod
     def start(  # pyright: ignore[reportIncompatibleMethodOverride] (it returns the same)
@@ -159,8 +159,8 @@ class _BaseSupervisor(PooledActor):
     def _pykka_heed(self, wait: Any) -> None:
         """Have the starter not wait, if that is said."""
         check_flag(f"wait of {type(self).__name__}", wait)
-        extras = self._pykka_address.extras
-        starter = None if extras is None else extras.supervision
+        extension = self._pykka_cell.extension
+        starter = None if extension is None else extension.supervision
         if not wait and isinstance(starter, Starter):
             starter.excuse(type(self).__name__)
 
@@ -170,7 +170,7 @@ class _BaseSupervisor(PooledActor):
         max_restarts: int | None,
         within: float | None,
         auto_shutdown: AutoShutdown,
-    ) -> Family:
+    ) -> Restarter:
         most: Any = self.max_restarts if max_restarts is None else max_restarts
         seconds: Any = self.within if within is None else within
         who = type(self).__name__
@@ -184,10 +184,10 @@ class _BaseSupervisor(PooledActor):
             msg = f"{who} has within={text}; it takes a number of seconds that is more than 0"
             raise ValueError(msg)
         # Its children are started on another thread, now and after a restart.
-        extras, loop = self._pykka_address.need_extras(), running_loop()
-        if extras.loop is None:
-            extras.loop = loop
-        return Family(
+        extension, loop = self._pykka_cell.need_extension(), running_loop()
+        if extension.loop is None:
+            extension.loop = loop
+        return Restarter(
             self,
             strategy=strategy,
             max_restarts=most,
@@ -197,18 +197,18 @@ class _BaseSupervisor(PooledActor):
 
     def count_children(self) -> ChildCounts:
         """Count the children."""
-        children = list(self._pykka_family.table.values())
+        children = list(self._pykka_restarter.table.values())
         supervisors = sum(child.spec.type == "supervisor" for child in children)
         return ChildCounts(
             specs=len(children),
-            active=sum(child.address is not None for child in children),
+            active=sum(child.cell is not None for child in children),
             supervisors=supervisors,
             workers=len(children) - supervisors,
         )
 
     def restarts(self) -> int:
         """Return how often children were restarted since this instance was started."""
-        return self._pykka_family.restarts
+        return self._pykka_restarter.restarts
 
 
 class Supervisor(_BaseSupervisor):
@@ -305,7 +305,7 @@ class Supervisor(_BaseSupervisor):
         who = type(self).__name__
         require_one_of(who, "strategy", chosen, ("one_for_one", "one_for_all", "rest_for_one"))
         require_one_of(who, "auto_shutdown", end, ("never", "any_significant", "all_significant"))
-        self._pykka_family = self._pykka_make_family(chosen, max_restarts, within, end)
+        self._pykka_restarter = self._pykka_make_family(chosen, max_restarts, within, end)
         self._pykka_specs: dict[Any, ChildSpec] = {}
         check_iterable(f"child_specs of {who}", specs, "ChildSpecs")
         for spec in specs:
@@ -318,19 +318,19 @@ class Supervisor(_BaseSupervisor):
         if not isinstance(given, ChildSpec):
             msg = f"a child of {who} is described by a ChildSpec, not by {shorten(spec)}"
             raise TypeError(msg)
-        if spec.id in self._pykka_specs or spec.id in self._pykka_family.table:
+        if spec.id in self._pykka_specs or spec.id in self._pykka_restarter.table:
             msg = (
                 f"{who} has two children with the id {shorten(spec.id)}; each needs one of its own"
             )
             raise ValueError(msg)
-        _require_insignificant(who, spec, self._pykka_family.auto_shutdown)
+        _require_insignificant(who, spec, self._pykka_restarter.auto_shutdown)
 
     def on_start(self) -> None:
         """Start the children. A class that overrides it has to call this."""
         for spec in self._pykka_specs.values():
-            if self._pykka_address.stopped:
+            if self._pykka_cell.stopped:
                 break  # it was killed, so what it has started is about to end
-            self._pykka_family.start(Child(spec.id, spec))
+            self._pykka_restarter.start(Child(spec.id, spec))
         self._pykka_specs = {}
 
     def get_child(self, id: Any) -> ActorRef[Any] | None:  # noqa: A002 (OTP's word)
@@ -339,12 +339,12 @@ class Supervisor(_BaseSupervisor):
         Raises:
             LookupError: There is no such child.
         """
-        address = self._pykka_find(id).address
-        return None if address is None else ref_at(address)
+        cell = self._pykka_find(id).cell
+        return None if cell is None else ref_at(cell)
 
     def which_children(self) -> list[ChildInfo]:
         """Return how it stands with each child, in the order of their start."""
-        return [_info(child) for child in self._pykka_family.table.values()]
+        return [_info(child) for child in self._pykka_restarter.table.values()]
 
     def add_child(self, spec: ChildSpec) -> ActorRef[Any]:
         """Start a further child, and wait until it has started.
@@ -355,8 +355,8 @@ class Supervisor(_BaseSupervisor):
         """
         self._pykka_check(spec)
         child = Child(spec.id, spec)
-        self._pykka_family.start(child)
-        return ref_at(child.address)  # type: ignore[arg-type]
+        self._pykka_restarter.start(child)
+        return ref_at(child.cell)  # type: ignore[arg-type]
 
     def terminate_child(self, id: Any) -> None:  # noqa: A002 (OTP's word)
         """Stop a child, and wait until it has ended; its specification stays.
@@ -367,7 +367,7 @@ class Supervisor(_BaseSupervisor):
             LookupError: There is no such child.
             DeadlockError: The child waits for this supervisor. It has been asked to stop.
         """
-        self._pykka_family.terminate(self._pykka_find(id))
+        self._pykka_restarter.terminate(self._pykka_find(id))
 
     def restart_child(self, id: Any) -> ActorRef[Any]:  # noqa: A002 (OTP's word)
         """Start a child again that was terminated, or has ended for good.
@@ -380,8 +380,8 @@ class Supervisor(_BaseSupervisor):
         """
         child = self._pykka_find(id)
         self._pykka_require_stopped(child)
-        self._pykka_family.start(child, is_new=False)
-        return ref_at(child.address)  # type: ignore[arg-type]
+        self._pykka_restarter.start(child, is_new=False)
+        return ref_at(child.cell)  # type: ignore[arg-type]
 
     def delete_child(self, id: Any) -> None:  # noqa: A002 (OTP's word)
         """Forget a child that was terminated, or has ended for good.
@@ -392,13 +392,13 @@ class Supervisor(_BaseSupervisor):
         """
         child = self._pykka_find(id)
         self._pykka_require_stopped(child)
-        del self._pykka_family.table[id]
+        del self._pykka_restarter.table[id]
 
     def _pykka_find(self, id: Any) -> Child:  # noqa: A002 (OTP's word)
         try:
-            return self._pykka_family.table[id]
+            return self._pykka_restarter.table[id]
         except (KeyError, TypeError):  # the latter if it can be no key
-            ids = [shorten(each, 60) for each in self._pykka_family.table]
+            ids = [shorten(each, 60) for each in self._pykka_restarter.table]
             known = list_some(ids) or "none at all"
             msg = f"{self} has no child {shorten(id)}; it has {known}"
             raise LookupError(msg) from None
@@ -461,9 +461,11 @@ class DynamicSupervisor(_BaseSupervisor):
             raise TypeError(msg)
         _require_insignificant(type(self).__name__, chosen, "never")
         self._pykka_template = chosen
-        self._pykka_family = self._pykka_make_family("one_for_one", max_restarts, within, "never")
-        self._pykka_family.forgets_the_stopped = True
-        self._pykka_address.need_extras().ends_children_together = True
+        self._pykka_restarter = self._pykka_make_family(
+            "one_for_one", max_restarts, within, "never"
+        )
+        self._pykka_restarter.forgets_the_stopped = True
+        self._pykka_cell.need_extension().ends_children_together = True
         self._pykka_numbers = itertools.count(1)
 
     def add_child(self, *args: Any, **kwargs: Any) -> ActorRef[Any]:
@@ -477,8 +479,8 @@ class DynamicSupervisor(_BaseSupervisor):
             ChildStartError: It could not be started.
         """
         child = Child(self._pykka_new_key(), self._pykka_template.with_arguments(args, kwargs))
-        self._pykka_family.start(child)
-        return ref_at(child.address)  # type: ignore[arg-type]
+        self._pykka_restarter.start(child)
+        return ref_at(child.cell)  # type: ignore[arg-type]
 
     def _pykka_new_key(self) -> int:
         return next(self._pykka_numbers)
@@ -494,19 +496,19 @@ class DynamicSupervisor(_BaseSupervisor):
             DeadlockError: The child waits for this supervisor. It has been asked to stop.
         """
         given: Any = ref
-        address: Any = getattr(given, "_address", None)
-        if address is None:
+        cell: Any = getattr(given, "_cell", None)
+        if cell is None:
             msg = f"terminate_child() takes the ref of a child, not {shorten(ref)}"
             raise TypeError(msg)
-        for child in self._pykka_family.table.values():
-            if child.address is address:
-                self._pykka_family.terminate(child)
+        for child in self._pykka_restarter.table.values():
+            if child.cell is cell:
+                self._pykka_restarter.terminate(child)
                 return True
         return False
 
     def which_children(self) -> list[ChildInfo]:
         """Return how it stands with each child, in the order of their start."""
-        return [_info(child) for child in self._pykka_family.table.values()]
+        return [_info(child) for child in self._pykka_restarter.table.values()]
 
 
 def _info(child: Child) -> ChildInfo:
@@ -514,7 +516,7 @@ def _info(child: Child) -> ChildInfo:
     state: Any = "restarting" if is_planned or child.state == "down" else child.state
     return ChildInfo(
         child.spec.id,
-        None if child.address is None else ref_at(child.address),
+        None if child.cell is None else ref_at(child.cell),
         state,
         child.spec.type,
         child.restarts,

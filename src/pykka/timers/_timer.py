@@ -46,7 +46,7 @@ from pykka.timers._clock import brief
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._cell.inbox import Letter
     from pykka.timers._clock import Clock
 
@@ -74,7 +74,7 @@ class Timer:
     """
 
     __slots__ = (
-        "_address",
+        "_cell",
         "_clock",
         "_delivered",
         "_due",
@@ -91,15 +91,13 @@ class Timer:
         "message",
     )
 
-    def __init__(
-        self, address: Address, message: Any, delay: float, interval: float | None
-    ) -> None:
-        self._address = address
+    def __init__(self, cell: Cell, message: Any, delay: float, interval: float | None) -> None:
+        self._cell = cell
         self._interval = interval
-        policy = address.policy
+        policy = cell.policy
         self._key = None if policy is None else policy.key_of(message)
         """How urgent the message is, which the thread that sets it finds out, as senders do."""
-        self._clock: Clock = address.home.clock
+        self._clock: Clock = cell.services.clock
         self._due = self._clock.now() + delay
         self._free: list[None] = _NO_TOKEN if interval is None else [None]
         self._log: list[str] | None = None
@@ -114,7 +112,7 @@ class Timer:
         self._delivered = 0
         self.is_cancelled = False
         """Whether it is cancelled, by a caller or by the end of the actor."""
-        self.is_own = current.state.address is address
+        self.is_own = current.state.cell is cell
         """Whether the actor itself has set it. Such a timer ends with the instance, too."""
         self.message = message
         """What is sent; `None` if the timer is cancelled: it does not keep the message alive."""
@@ -152,24 +150,24 @@ class Timer:
             `False`: its handler has begun. For a periodic timer, `False` means that the handler of
             a tick is running right now; no other one will. The actor itself always gets `True`.
         """
-        address = self._address
+        cell = self._cell
         self.is_cancelled = True
         log = self._log  # in this order
         self.message = None
-        was_listed = address.need_extras().timers.pop(self, False) is None
+        was_listed = cell.need_extension().timers.pop(self, False) is None
         if was_listed and (log is None or self._interval is not None):
-            address.home.clock.forget(self)
+            cell.services.clock.forget(self)
         is_in_time = log is None or cancel_tick(log)
-        if current.state.address is address:
+        if current.state.cell is cell:
             return True
         if self._interval is None:
             return is_in_time
-        handled = address.handled_message
+        handled = cell.handled_message
         return not (type(handled) is Tick and handled.timer is self and handled.has_begun)
 
     def ring(self) -> None:
         """Send the message; the clock calls this when it is due."""
-        line = self._address.line_of_ticks()
+        line = self._cell.line_of_ticks()
         if line is None:
             self._ring()
         else:
@@ -209,7 +207,7 @@ class Timer:
         if self.is_cancelled:  # in this order: who cancels sees the log, or is seen
             cancel_tick(tick.log)
         else:
-            self._address.tell_unbounded(tick)
+            self._cell.tell_unbounded(tick)
 
     def _schedule_next(self, interval: float) -> None:
         clock = self._clock
@@ -226,7 +224,7 @@ class Timer:
         self._delivered += 1
         if self._interval is None:
             self._is_done = True
-            self._address.need_extras().timers.pop(self, None)
+            self._cell.need_extension().timers.pop(self, None)
         else:
             left_out = self._left_out
             self._missed = left_out - self._reported
@@ -242,7 +240,7 @@ class Timer:
         self._delivered -= 1
         if self._interval is None:
             self._is_done = False
-            self._address.need_extras().timers[self] = None
+            self._cell.need_extension().timers[self] = None
         else:
             self._reported -= self._missed
             self._missed = 0
@@ -255,13 +253,13 @@ class Timer:
         self._log = tick.log
         if self.is_cancelled:  # as in _send()
             cancel_tick(tick.log)
-            self._address.need_extras().timers.pop(self, None)
+            self._cell.need_extension().timers.pop(self, None)
         return tick
 
     def __repr__(self) -> str:
         how = "once" if self._interval is None else f"every {self._interval} s"
         state = f"due in {self.remaining:.3f} s" if self.is_active else "over"
-        return f"<pykka timer of {self._address}, {how}, {state}>"
+        return f"<pykka timer of {self._cell}, {how}, {state}>"
 
 
 _NO_TOKEN: list[None] = []
@@ -305,7 +303,7 @@ def cancel_tick(log: list[str]) -> bool:
 
 
 def tell_later(
-    address: Address,
+    cell: Cell,
     message: Any,
     delay: Any,
     interval: Any = None,
@@ -315,7 +313,7 @@ def tell_later(
     """Set a timer.
 
     Args:
-        address: The actor.
+        cell: The actor.
         message: What it is told.
         delay: Seconds until then.
         interval: Seconds between one time and the next; `None` for once.
@@ -329,13 +327,13 @@ def tell_later(
     """
     check_times(delay, interval, what)
     # twin: refuse (1 statement)
-    if address.stopped:
-        raise address.dead_error("not found")
-    timer = Timer(address, message, delay, interval)
+    if cell.stopped:
+        raise cell.dead_error("not found")
+    timer = Timer(cell, message, delay, interval)
     try:
-        address.need_extras().timers[timer] = None
-        address.home.clock.schedule(timer._due, timer)
-        if address.actor is None:  # it has ended just now, and may not know of the timer
+        cell.need_extension().timers[timer] = None
+        cell.services.clock.schedule(timer._due, timer)
+        if cell.actor is None:  # it has ended just now, and may not know of the timer
             timer.cancel()
     except BaseException:
         timer.cancel()  # the clock refuses it, or a signal handler raised
@@ -351,19 +349,19 @@ def check_times(delay: Any, interval: Any, what: str) -> None:
 
 
 @handles(Tick, keyed=True)
-def _on_tick(address: Address, envelope: Letter) -> object:
+def _on_tick(cell: Cell, envelope: Letter) -> object:
     tick: Tick = envelope.message
     if not tick.begin():
-        extras = address.extras
-        if extras is not None and extras.meter is not None:
-            extras.meter.skip()
+        extension = cell.extension
+        if extension is not None and extension.meter is not None:
+            extension.meter.skip()
         return None
     tick.timer.note_begin()
     message: Any = tick.message
     handler = messages._handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
     if handler is not None:
-        return handler(address, _Told(message))
-    actor: Any = address.actor
+        return handler(cell, _Told(message))
+    actor: Any = cell.actor
     return actor.on_receive(message)
 
 

@@ -83,7 +83,7 @@ def load_of(ref: ActorRef[Any]) -> int:
     """How many messages an actor, or a router's routees together, have to handle."""
     if isinstance(ref, RouterRef):
         return sum(load_of(routee) for routee in ref.routees)
-    address = ref._address
-    extras = address.extras
-    is_busy = address.handling is not None or (extras is not None and extras.down)
-    return address.count() + is_busy
+    cell = ref._cell
+    extension = cell.extension
+    is_busy = cell.handling is not None or (extension is not None and extension.down)
+    return cell.count() + is_busy

@@ -117,13 +117,13 @@ class UnicastRouter(RouterRef[A]):
             routee = self._choose_living(letter.message)
             if routee is None:
                 return False
-            address = routee._address
+            cell = routee._cell
             reply_to = letter.reply_to
             if isinstance(reply_to, ThreadingFuture):
-                reply_to._answered_by = address  # so that deadlocks are seen
-            if address.users_inbox() is None:
-                address.send(letter)
+                reply_to._answered_by = cell  # so that deadlocks are seen
+            if cell.users_inbox() is None:
+                cell.send(letter)
                 return True
-            if address.send_without_waiting(letter):
+            if cell.send_without_waiting(letter):
                 return True
         return False

@@ -114,7 +114,7 @@ def in_order(refs: Iterable[ActorRef[Any]]) -> Roster:
 
 def key_of(ref: ActorRef[Any]) -> int:
     """A number that is the same for equal refs that are alive, and for no others."""
-    return id(ref if hasattr(ref, "_roster") else ref._address)  # a router has no address
+    return id(ref if hasattr(ref, "_roster") else ref._cell)  # a router has no cell
 
 
 class NewTurns:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._actor.actor import Actor
 from pykka._futures.threading_future import new_threading_future
-from pykka.runtimes.asyncio.cell import AsyncioAddress
+from pykka.runtimes.asyncio.cell import AsyncioCell
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
 
 
 class AsyncioActor(Actor):
@@ -61,7 +61,7 @@ class AsyncioActor(Actor):
         >>> clerk.stop().get()
     """
 
-    _pykka_address_class: ClassVar[type[Address]] = AsyncioAddress
+    _pykka_cell_class: ClassVar[type[Cell]] = AsyncioCell
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -71,5 +71,5 @@ class AsyncioActor(Actor):
     _create_future = staticmethod(new_threading_future)
 
     def _start_actor_loop(self) -> None:
-        address: Any = self._pykka_address
-        address.begin()
+        cell: Any = self._pykka_cell
+        cell.begin()

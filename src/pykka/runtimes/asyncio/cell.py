@@ -1,4 +1,4 @@
-"""The address of an actor in an event loop: its inbox, its loop, its task.
+"""The cell of an actor in an event loop: its inbox, its loop, its task.
 
 Problem
     Any thread may send at any time, also on top of other code of its own (guarantee G4), and the
@@ -37,11 +37,11 @@ from pykka._deadlock.wait_graph import Await, place_of
 from pykka._envelope import Envelope
 from pykka._exceptions import DeadlockError, LoopClosedError
 from pykka._futures.awaiting import resume_soon, running_loop
-from pykka._lifecycle.termination import claim_and_end, end
+from pykka._lifecycle.termination import claim_and_end, close_cell
 from pykka.messages import _WakeUp
 from pykka.runtimes._contract import RuntimeCell
-from pykka.runtimes.asyncio.loop import house_of, loop_for, shared_loop
-from pykka.runtimes.asyncio.run import live
+from pykka.runtimes.asyncio.loop import loop_actors_of, loop_for, shared_loop
+from pykka.runtimes.asyncio.run import run_loop
 from pykka.runtimes.asyncio.task import ActorTask
 from pykka.timers._errands import call_out
 
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._actor.actor import Actor
-    from pykka._cell.cell import Address, Home
+    from pykka._cell.cell import Cell, SystemServices
     from pykka._cell.inbox import ActorInbox, Letter
     from pykka._cell.metering import Meter
     from pykka._futures.threading_future import ThreadingFuture
     from pykka._util.thread_state import ThreadState
-    from pykka.runtimes.asyncio.loop import House
+    from pykka.runtimes.asyncio.loop import LoopActors
 
 NOTHING = object()
 """What an empty inbox gives."""
@@ -93,19 +93,19 @@ class LoopInbox:
 
     Args:
         queue: What holds the envelopes: the library's `SimpleQueue`, or an inbox of the user's.
-        address: The owner's address.
+        cell: The owner's cell.
     """
 
-    __slots__ = ("_address", "is_ours", "queue", "sleeper")
+    __slots__ = ("_cell", "is_ours", "queue", "sleeper")
 
     nothing = NOTHING
 
-    def __init__(self, queue: ActorInbox, address: AsyncioAddress) -> None:
+    def __init__(self, queue: ActorInbox, cell: AsyncioCell) -> None:
         self.queue = queue
         self.is_ours = type(queue) is SimpleQueue  # pyright: ignore[reportUnknownArgumentType]
         """Whether the queue's `get_nowait()` is the one to ask, also through a meter."""
         self.sleeper: Sleeper | None = None
-        self._address = address
+        self._cell = cell
 
     def put(self, envelope: Any) -> None:
         """Put an envelope in, and wake the actor if it sleeps."""
@@ -130,7 +130,7 @@ class LoopInbox:
         try:
             sleeper.wake()
         except RuntimeError:
-            self._address.require_closed_loop()
+            self._cell.require_closed_loop()
 
     def get_nowait(self) -> Any:
         """Take the first envelope, or `NOTHING`; for the actor's task only."""
@@ -164,26 +164,26 @@ class LoopInbox:
         return self.queue.empty()
 
 
-class AsyncioAddress(RuntimeCell):
+class AsyncioCell(RuntimeCell):
     """Inbox, marks and names of an actor in an event loop.
 
     Args:
-        actor: As for `Address`.
-        home: As for `Address`.
+        actor: As for `Cell`.
+        services: As for `Cell`.
     """
 
-    can_be_run: ClassVar[bool] = True  # it never can; but see `run_for`
+    can_be_run: ClassVar[bool] = True  # it never can; but see `run_until`
     awaits: ClassVar[bool] = True
 
-    __slots__ = ("has_insisted", "house", "is_cut_short", "loop", "task", "unfinished")
+    __slots__ = ("has_insisted", "is_cut_short", "loop", "loop_actors", "task", "unfinished")
 
     inbox: Any
 
-    def __init__(self, actor: Actor, home: Home) -> None:
-        super().__init__(actor, home)
+    def __init__(self, actor: Actor, services: SystemServices) -> None:
+        super().__init__(actor, services)
         self.inbox = LoopInbox(self.inbox, self)
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.house: House | None = None
+        self.loop_actors: LoopActors | None = None
         self.task: ActorTask | None = None
         self.unfinished: Any = None
         """What the actor's code has returned to be awaited, and what is to be called then."""
@@ -217,20 +217,22 @@ class AsyncioAddress(RuntimeCell):
     @property
     def has_idle_loop(self) -> bool:
         """Whether its loop does not run, and may be waiting for the thread that asks."""
-        loop, house = self.loop, self.house
-        return not (loop is None or house is None or house.is_ours or loop.is_running())
+        loop, loop_actors = self.loop, self.loop_actors
+        return not (
+            loop is None or loop_actors is None or loop_actors.is_ours or loop.is_running()
+        )
 
     def _move_in(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.house = house_of(loop)
-        self.house.enter(self)
+        self.loop_actors = loop_actors_of(loop)
+        self.loop_actors.enter(self)
 
     def _begin_here(self) -> None:
         """Make the task. It is not left to the loop's task factory, which may start it at once."""
         if self.closed:
             return  # the start was interrupted
         loop: Any = self.loop
-        self.task = ActorTask(live(self), loop=loop, name=f"pykka {self.actor_class.__name__}")
+        self.task = ActorTask(run_loop(self), loop=loop, name=f"pykka {self.actor_class.__name__}")
         self.task.add_done_callback(self._task_is_done)
 
     def _call_in_loop(self, function: Callable[[], object]) -> None:
@@ -249,11 +251,11 @@ class AsyncioAddress(RuntimeCell):
         To be called with a `RuntimeError` that was raised by a loop. A `RecursionError` is one,
         too, and means nothing but that the caller's stack is full.
         """
-        loop, house = self.loop, self.house
+        loop, loop_actors = self.loop, self.loop_actors
         if loop is None or not loop.is_closed():
             raise  # noqa: PLE0704 (there is one)
-        if house is not None:
-            call_out(house.evict)  # this is the first to notice
+        if loop_actors is not None:
+            call_out(loop_actors.terminate_without_hooks)  # this is the first to notice
 
     def _task_is_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
@@ -261,19 +263,19 @@ class AsyncioAddress(RuntimeCell):
         # A task that is cancelled before its first step never runs any code.
         claim_and_end(self)
         if self.actor is not None:  # a signal handler struck in the last steps of its life
-            end(self)
+            close_cell(self)
 
     def close(self) -> None:
         try:
             super().close()
         finally:
-            if self.house is not None:
-                self.house.leave(self)
+            if self.loop_actors is not None:
+                self.loop_actors.leave(self)
 
     def take_over(
-        self, coroutine: Any, end: Callable[[Address, Any, BaseException | None], None]
+        self, coroutine: Any, close_cell: Callable[[Cell, Any, BaseException | None], None]
     ) -> None:
-        self.unfinished = (coroutine, end)
+        self.unfinished = (coroutine, close_cell)
 
     def cancel(self) -> None:
         task = self.task
@@ -296,12 +298,12 @@ class AsyncioAddress(RuntimeCell):
 
     def _cut_short(self) -> None:
         """Cancel what a killed actor awaits. On the thread of the loop, between two steps."""
-        if self._claimed and not (self.ending and self.need_extras().killed):
+        if self._claimed and not (self.ending and self.need_extension().killed):
             self._cancel_once()
 
     def cut_short_if_killed(self) -> None:
         """Do the same for an actor that was killed before it began, and is to await now."""
-        if self.extras is not None and self.extras.killed and not self.ending:
+        if self.extension is not None and self.extension.killed and not self.ending:
             self._cancel_once()
 
     def _cancel_once(self) -> None:
@@ -311,16 +313,16 @@ class AsyncioAddress(RuntimeCell):
             task.cancel_from_outside()
 
     def insist(self) -> bool:
-        extras, house = self.extras, self.house
-        if self.has_insisted or extras is None or not (self.ending or extras.down):
+        extension, loop_actors = self.extension, self.loop_actors
+        if self.has_insisted or extension is None or not (self.ending or extension.down):
             return False  # its handler has swallowed the cancellation
-        if not extras.killed or house is None or house.is_blocked_by(self):
+        if not extension.killed or loop_actors is None or loop_actors.is_blocked_by(self):
             return False
         self.has_insisted = True
         self.cancel()
         return True
 
-    def run_for(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+    def run_until(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
         """Refuse to block the thread on which the actor lives.
 
         An actor whose handler does that is left to the wait-for graph, which can say more.
@@ -331,7 +333,7 @@ class AsyncioAddress(RuntimeCell):
 
     def lives_beneath(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
         return (
-            state.address is None
+            state.cell is None
             and running_loop() is self.loop is not None
             and not future._has_outcome()  # its setter may not have told us yet
         )
@@ -346,18 +348,18 @@ class AsyncioAddress(RuntimeCell):
         )
 
     @property
-    def held_up_by(self) -> Address | None:  # type: ignore[override]
+    def held_up_by(self) -> Cell | None:  # type: ignore[override]
         """The actor that blocks the thread of this one's loop, if there is one."""
-        house = self.house
-        state = None if house is None else house.state
-        holder = None if state is None else state.address
+        loop_actors = self.loop_actors
+        state = None if loop_actors is None else loop_actors.state
+        holder = None if state is None else state.cell
         if holder is None or holder is self:
             return None
         wait = holder.waiting
         return None if wait is None or isinstance(wait, Await) else holder
 
     def wake_up(self) -> None:
-        if self.extras is not None and self.extras.down:
+        if self.extension is not None and self.extension.down:
             self.inbox.rouse()  # its inbox is not looked at
         else:
             self.put_without_waiting(Envelope(_WakeUp()))
@@ -371,13 +373,17 @@ class AsyncioAddress(RuntimeCell):
             inbox.rouse()
 
     def has_urgent(self) -> bool:
-        """Tell whether there is something that does not lie in the inbox; see `attend`."""
-        extras = self.extras
-        if extras is None:
+        """Tell whether there is something before the inbox; see `next_system_message`."""
+        extension = self.extension
+        if extension is None:
             return self.stopped
-        extras.need_lanes()
-        extras.signals.extend(())  # it synchronises with a thread that appends at the same time
-        return self.stopped or bool(extras.signals or (extras.front and not extras.down))
+        extension.need_lanes()
+        extension.system_queue.extend(
+            ()
+        )  # it synchronises with a thread that appends at the same time
+        return self.stopped or bool(
+            extension.system_queue or (extension.replay_queue and not extension.down)
+        )
 
     def use_inbox(self, inbox: Any) -> None:
         queue: SimpleQueue[Any] | Any = SimpleQueue() if inbox is None else inbox

@@ -7,7 +7,7 @@ Which loop
     loop runs, now and whenever they start them anew. What has to live in a certain loop, because
     it uses a queue or a client of that loop, would be lost there without the third of them.
 
-House
+LoopActors
     All actors of one loop. It is kept in an attribute of the loop.
 
 When a loop is closed
@@ -43,96 +43,96 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._cell.extension import loop_of_family
 from pykka._lifecycle.kill import end_of
-from pykka._lifecycle.termination import evict
+from pykka._lifecycle.termination import terminate_without_hooks
 from pykka._ref.ref import ref_at
 from pykka._util.gil import NO_DAEMONS, allows_daemon_threads
 from pykka._util.locks import held
 from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._util.thread_state import ThreadState
-    from pykka.runtimes.asyncio.cell import AsyncioAddress
+    from pykka.runtimes.asyncio.cell import AsyncioCell
 
 _ATTRIBUTE = "_pykka_house"
 
 
-class House:
+class LoopActors:
     """The actors that live in one loop."""
 
     __slots__ = ("is_ours", "residents", "state")
 
     def __init__(self) -> None:
-        self.residents: dict[AsyncioAddress, None] = {}
+        self.residents: dict[AsyncioCell, None] = {}
         self.is_ours = False
         """Whether the loop is the one that the library makes and runs itself."""
         self.state: ThreadState | None = None
         """What the library keeps for the thread that runs the loop."""
 
-    def enter(self, address: AsyncioAddress) -> None:
+    def enter(self, cell: AsyncioCell) -> None:
         """Note that an actor lives here."""
-        self.residents[address] = None
+        self.residents[cell] = None
 
-    def leave(self, address: AsyncioAddress) -> None:
+    def leave(self, cell: AsyncioCell) -> None:
         """Note that an actor lives here no longer."""
-        self.residents.pop(address, None)
+        self.residents.pop(cell, None)
 
-    def is_blocked_by(self, address: AsyncioAddress) -> bool:
+    def is_blocked_by(self, cell: AsyncioCell) -> bool:
         """Tell whether the loop's thread is in a step of an actor right now."""
-        return self.state is not None and self.state.address is address
+        return self.state is not None and self.state.cell is cell
 
-    def evict(self) -> None:
+    def terminate_without_hooks(self) -> None:
         """End all actors, because the loop is closed. It may be done twice."""
-        for address in list(self.residents):
-            if address.task is not None:
-                address.task._log_destroy_pending = False  # type: ignore[attr-defined]
-            evict(address)
-            self.leave(address)
+        for cell in list(self.residents):
+            if cell.task is not None:
+                cell.task._log_destroy_pending = False  # type: ignore[attr-defined]
+            terminate_without_hooks(cell)
+            self.leave(cell)
 
 
 _lock = threading.RLock()
 
 
-def house_of(loop: asyncio.AbstractEventLoop) -> House:
+def loop_actors_of(loop: asyncio.AbstractEventLoop) -> LoopActors:
     """The house of a loop; made when the first actor moves in, on whichever thread."""
-    house: House | None = getattr(loop, _ATTRIBUTE, None)
-    if house is not None:
-        return house
+    loop_actors: LoopActors | None = getattr(loop, _ATTRIBUTE, None)
+    if loop_actors is not None:
+        return loop_actors
     for release in held(_lock):
         try:
-            house = getattr(loop, _ATTRIBUTE, None)
-            if house is None:
-                house = House()
+            loop_actors = getattr(loop, _ATTRIBUTE, None)
+            if loop_actors is None:
+                loop_actors = LoopActors()
                 # In this order: to watch the loop for a house that no actor moves into, because a
                 # signal handler raised, does no harm.
                 with contextlib.suppress(AttributeError):  # __slots__; no such loop is known
-                    _watch_close(loop, house)
-                    setattr(loop, _ATTRIBUTE, house)
+                    _watch_close(loop, loop_actors)
+                    setattr(loop, _ATTRIBUTE, loop_actors)
         finally:
             release()
-    return house  # type: ignore[return-value]
+    return loop_actors  # type: ignore[return-value]
 
 
-def loop_for(address: Address, here: Any) -> Any:
+def loop_for(cell: Cell, here: Any) -> Any:
     """The loop in which an actor is to live; `None` for the shared one.
 
     Args:
-        address: The actor.
+        cell: The actor.
         here: The loop that runs on this thread, if one does.
     """
-    extras = address.extras
-    if extras is not None and extras.loop is not None:
-        return extras.loop
-    return loop_of_family(address) if here is None else here
+    extension = cell.extension
+    if extension is not None and extension.loop is not None:
+        return extension.loop
+    return loop_of_family(cell) if here is None else here
 
 
-def _watch_close(loop: Any, house: House) -> None:
+def _watch_close(loop: Any, loop_actors: LoopActors) -> None:
     close = loop.close
 
     def close_and_evict() -> None:
         close()
         if loop.is_closed():
-            house.evict()
+            loop_actors.terminate_without_hooks()
 
     loop.close = close_and_evict
 
@@ -149,8 +149,8 @@ class SharedLoop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.house = house_of(self.loop)
-        self.house.is_ours = True
+        self.loop_actors = loop_actors_of(self.loop)
+        self.loop_actors.is_ours = True
         self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="pykka-asyncio", daemon=True)
 
@@ -173,13 +173,15 @@ class SharedLoop:
 
     def finish(self) -> None:
         """Stop all actors, and end the thread."""
-        while self.house.residents:
-            stops = [ref_at(each).stop(block=False) for each in list(self.house.residents)[::-1]]
+        while self.loop_actors.residents:
+            stops = [
+                ref_at(each).stop(block=False) for each in list(self.loop_actors.residents)[::-1]
+            ]
             for stop in stops:
                 stop.get()
             # A stop that finds an actor ending is not told when the last hook has run.
-            for address in list(self.house.residents):
-                end_of(address).get()
+            for cell in list(self.loop_actors.residents):
+                end_of(cell).get()
         self._is_ending = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
@@ -220,7 +222,7 @@ def _after_fork() -> None:
     global _lock, _shared  # noqa: PLW0603
     _lock = threading.RLock()
     shared, _shared = _shared, None
-    forked: Any = current.state.address
+    forked: Any = current.state.cell
     if shared is not None and forked is not None and getattr(forked, "loop", None) is shared.loop:
         shared.end_after(forked.task)
 

@@ -6,7 +6,7 @@ handler has returned if that is a coroutine.
 
 Whose step it is
     Many actors share a thread, and their steps alternate. So "the actor that runs on this thread"
-    (`ThreadState.address`) is entered for each step of this task and taken out after it: in
+    (`ThreadState.cell`) is entered for each step of this task and taken out after it: in
     `step`, and for coroutines in `drive`. Another task that a handler starts is not the actor's,
     and what it waits for does not hold the actor up.
 
@@ -22,7 +22,7 @@ Cancellation
     the handler; see `pykka.runtimes.asyncio.task`.
 
 Killing
-    A kill cancels what the actor awaits, once; see `AsyncioAddress.kill`. So it is a stop in the
+    A kill cancels what the actor awaits, once; see `AsyncioCell.kill`. So it is a stop in the
     middle of a message, too. What runs only because of the kill (the last hook, and what comes
     before it) is not cancelled by it, but by the closer that finds that it takes too long.
 """
@@ -38,7 +38,7 @@ from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._deadlock.stacks import runs_actor
 from pykka._futures.ask import answers_an_asker
 from pykka._lifecycle import invoke as _life
-from pykka._lifecycle.invoke import attend, handle
+from pykka._lifecycle.invoke import handle, next_system_message
 from pykka._lifecycle.termination import end_in_any_case, fall, interrupt, is_hook
 from pykka._util.gil import give_way
 from pykka._util.log import is_a, is_for_the_program, logger
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from pykka._actor.actor import Actor
-    from pykka.runtimes.asyncio.cell import AsyncioAddress
+    from pykka.runtimes.asyncio.cell import AsyncioCell
 
 BATCH = 64
 """So many messages are handled before all others in the loop get a turn."""
@@ -62,42 +62,42 @@ CANCELLED = "was cancelled while it handled the message"
 KILLED = "was killed while it handled the message"
 
 
-async def live(address: AsyncioAddress) -> None:
+async def run_loop(cell: AsyncioCell) -> None:
     """Run an actor in this task, from its start to its end.
 
     It does not hold the actor itself, which may be replaced by another instance.
     """
-    if address.actor is None or not address.claim_life():
+    if cell.actor is None or not cell.claim_life():
         return  # the start was interrupted, or the loop is closed
-    house: Any = address.house
-    house.state = current.state
+    loop_actors: Any = cell.loop_actors
+    loop_actors.state = current.state
     try:
         try:
-            step(address, _life.begin, address, address.actor)
-            address.cut_short_if_killed()
-            await _complete(address)
-            await _handle_messages(address)
+            step(cell, _life.begin, cell, cell.actor)
+            cell.cut_short_if_killed()
+            await _complete(cell)
+            await _handle_messages(cell)
         except asyncio.CancelledError:
-            await _interrupt(address, address.actor)
+            await _interrupt(cell, cell.actor)
         except GeneratorExit:
             raise  # the loop is gone, and nothing can be awaited any more
         except BaseException as error:
-            step(address, fall, address, error)
-            await _complete(address)
+            step(cell, fall, cell, error)
+            await _complete(cell)
             if is_for_the_program(error):
                 raise
-        await _complete(address)
+        await _complete(cell)
     finally:
-        end_in_any_case(address)
+        end_in_any_case(cell)
 
 
-@runs_actor(cell="address")
+@runs_actor(cell="cell")
 async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
-    address: AsyncioAddress,
+    cell: AsyncioCell,
 ) -> None:
-    inbox = address.inbox
-    loop: Any = address.loop
-    house: Any = address.house
+    inbox = cell.inbox
+    loop: Any = cell.loop
+    loop_actors: Any = cell.loop_actors
     now = loop.time
     nothing = inbox.nothing
     is_empty = inbox.queue.empty
@@ -107,8 +107,8 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
     is_down = False
     while True:
         letter = nothing
-        if address.attention:
-            letter = step(address, attend, address)
+        if cell.has_system_messages:
+            letter = step(cell, next_system_message, cell)
             if letter is ENDED:
                 return
             is_down = letter is DOWN
@@ -127,9 +127,9 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
             letter = inbox.get_nowait_or_sleep(loop, is_down=is_down)
             if letter is nothing:
                 sleeper: Any = inbox.sleeper
-                if not address.has_urgent():
+                if not cell.has_urgent():
                     await sleeper.waiting
-                    house.state = current.state
+                    loop_actors.state = current.state
                     budget = BATCH
                     turn_ends = now() + SLICE
                 inbox.sleeper = None
@@ -140,15 +140,15 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
         if state.owes is not None and not answers_an_asker(letter):
             give_way(state)
         # twin: step (3 statements)
-        outer = state.address
-        state.address = address
+        outer = state.cell
+        state.cell = cell
         try:
-            handle(address, letter)
+            handle(cell, letter)
         finally:
-            state.address = outer
+            state.cell = outer
         letter = None
-        if address.unfinished is not None:
-            await _complete(address)
+        if cell.unfinished is not None:
+            await _complete(cell)
         budget -= 1
         if budget <= 0 or now() > turn_ends:
             await asyncio.sleep(0)
@@ -156,78 +156,80 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
             turn_ends = now() + SLICE
 
 
-async def _complete(address: AsyncioAddress) -> None:
+async def _complete(cell: AsyncioCell) -> None:
     """Await the coroutines that the actor's code has returned, and end what they belong to."""
-    task: Any = address.task
-    while address.unfinished is not None:
-        coroutine, end = address.unfinished
-        address.unfinished = None
+    task: Any = cell.task
+    while cell.unfinished is not None:
+        coroutine, end = cell.unfinished
+        cell.unfinished = None
         result = error = None
         try:
-            result = await drive(address, coroutine)
+            result = await drive(cell, coroutine)
         except GeneratorExit:
             raise
         except BaseException as raised:
             error = raised
         is_last = is_hook(end)
         if is_last and task.is_cancelled_from_outside:
-            error = await _end_of_cancelled_hook(address, error)
+            error = await _end_of_cancelled_hook(cell, error)
         was_cancelled = not is_last and task.cancelling() and await task.was_cancelled(error)
-        actor = address.actor
+        actor = cell.actor
         if actor is None:
             return  # it was abandoned, or the loop was closed meanwhile; see `…asyncio.loop`
         if was_cancelled:
             if not is_a(error, asyncio.CancelledError):
-                step(address, end, address, result, error)
-            await _interrupt(address, actor)
+                step(cell, end, cell, result, error)
+            await _interrupt(cell, actor)
         else:
-            step(address, end, address, result, error)
+            step(cell, end, cell, result, error)
         result = error = None
 
 
 async def _end_of_cancelled_hook(
-    address: AsyncioAddress, error: BaseException | None
+    cell: AsyncioCell, error: BaseException | None
 ) -> BaseException | None:
     """Let a hook at the end of an instance end that was cancelled, and those after it run.
 
     Returns:
         What the hook has raised besides.
     """
-    task: Any = address.task
+    task: Any = cell.task
     await task.forget_cancellations()
-    extras = address.extras
-    if not address.ending and extras is not None and extras.supervision is not None:
-        extras.supervision.restarts = False  # the instance ends, and there shall be no other one
+    extension = cell.extension
+    if not cell.ending and extension is not None and extension.supervision is not None:
+        extension.supervision.restarts = (
+            False  # the instance ends, and there shall be no other one
+        )
     if not is_a(error, asyncio.CancelledError):
         return error
-    logger.warning("The last hook of %s was cancelled before it had ended.", address)
+    logger.warning("The last hook of %s was cancelled before it had ended.", cell)
     return None
 
 
-async def _interrupt(address: AsyncioAddress, actor: Actor | None) -> None:
+async def _interrupt(cell: AsyncioCell, actor: Actor | None) -> None:
     """Turn the cancellation of the task into a stop of the actor."""
-    task: Any = address.task
+    task: Any = cell.task
     await task.forget_cancellations()
-    step(address, interrupt, address, actor, KILLED if address.is_cut_short else CANCELLED)
+    step(cell, interrupt, cell, actor, KILLED if cell.is_cut_short else CANCELLED)
 
 
-@runs_actor(cell="address")
+@runs_actor(cell="cell")
 @generator_based
-def drive(address: AsyncioAddress, coroutine: Any) -> Generator[Any, Any, Any]:
+def drive(cell: AsyncioCell, coroutine: Any) -> Generator[Any, Any, Any]:
     """Await a coroutine, each step of which is a step of the actor."""
     advance: Callable[[Any], Any] = coroutine.send
     argument: Any = None
     while True:
         state = current.state
         # twin: step (3 statements)
-        outer = state.address
-        state.address = address
+        outer = state.cell
+        state.cell = cell
         try:
             awaited = advance(argument)
         except StopIteration as end:
             return end.value
         finally:
-            state.address = outer
+            state.cell = outer
         try:
             argument = yield awaited
             advance = coroutine.send

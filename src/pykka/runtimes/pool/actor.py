@@ -10,11 +10,11 @@ from pykka._system import system as _system
 from pykka._util.gil import NO_DAEMONS, allows_daemon_threads
 from pykka.runtimes.pool import dispatcher as dispatchers
 from pykka.runtimes.pool.caller_runs import has_inherited
-from pykka.runtimes.pool.cell import PooledAddress, new_inbox
+from pykka.runtimes.pool.cell import PooledCell, new_inbox
 from pykka.runtimes.pool.dispatcher import Dispatcher
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Address
+    from pykka._cell.cell import Cell
     from pykka._system.system import ActorSystem
     from pykka.runtimes.pool.worker import Pool
 
@@ -59,7 +59,7 @@ class PooledActor(Actor):
     caller holds, `sys.exc_info()`. If that matters, set this to `False`.
     """
 
-    _pykka_address_class: ClassVar[type[Address]] = PooledAddress
+    _pykka_cell_class: ClassVar[type[Cell]] = PooledCell
 
     @property
     def _pykka_pool(self) -> Pool:
@@ -84,11 +84,11 @@ class PooledActor(Actor):
     def _start_actor_loop(self) -> None:
         if not _has_daemons:
             _require_daemons(type(self).__name__)
-        address: Any = self._pykka_address
-        pool = address.pool
-        address.begin(
+        cell: Any = self._pykka_cell
+        pool = cell.pool
+        cell.begin(
             has_begun=has_inherited(self, "on_start")
-            and (address.extras is None or address.extras.supervision is None)
+            and (cell.extension is None or cell.extension.supervision is None)
             and type(self).stash_capacity is None,
             caller_runs=bool(type(self).caller_runs) and pool.caller_runs and not pool.is_bounded,
         )

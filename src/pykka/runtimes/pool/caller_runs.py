@@ -25,8 +25,8 @@ Rules
     - Everything runs in the actor's own `contextvars` context. It has one of its own only once
       it has set a variable; until then an empty one that is handed from actor to actor does.
 
-For the wait-for graph, the caller waits for the actor that it runs: `Address.waiting` of the one
-is then the address of the other; see `pykka._deadlock.wait_graph`.
+For the wait-for graph, the caller waits for the actor that it runs: `Cell.waiting` of the one
+is then the cell of the other; see `pykka._deadlock.wait_graph`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from pykka.runtimes.pool import run as running
 if TYPE_CHECKING:
     from pykka._futures.threading_future import ThreadingFuture
     from pykka._util.thread_state import ThreadState
-    from pykka.runtimes.pool.cell import PooledAddress
+    from pykka.runtimes.pool.cell import PooledCell
 
 DEEPEST = 500
 """So many frames may be on the stack of a thread that lends itself.
@@ -61,24 +61,24 @@ frames or more, and some C stack, which the recursion limit does not know of.
 get_frame = sys._getframe
 
 
-@runs_actor(cell="address", caller="outer")
-def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
-    there: PooledAddress, future: ThreadingFuture[Any], state: ThreadState
+@runs_actor(cell="cell", caller="outer")
+def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
+    there: PooledCell, future: ThreadingFuture[Any], state: ThreadState
 ) -> bool:
     """Run the actor that has to resolve a future, on this thread, until it has.
 
-    `address` is bound only while this thread has the turn; see `Worker._work`.
+    `cell` is bound only while this thread has the turn; see `Worker._work`.
 
     Returns:
         Whether the future is resolved.
     """
-    turn = there.turn
-    extras = there.extras
-    if not (turn and (there.lends or may_lend(there, state))) or (
-        extras is not None
+    turn = there.run_token
+    extension = there.extension
+    if not (turn and (there.allows_caller_runs or may_lend(there, state))) or (
+        extension is not None
         and (
-            (extras.children and not there.pool.is_bounded)
-            or (extras.supervision is not None and extras.parent is state.address)
+            (extension.children and not there.pool.is_bounded)
+            or (extension.supervision is not None and extension.parent is state.cell)
         )
     ):
         return False
@@ -92,7 +92,7 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         has_room = False
     if not has_room and (depth := count_frames(state)) < 0:
         return False
-    outer, spare = state.address, state.spare
+    outer, spare = state.cell, state.spare
     before = None if outer is None else outer.waiting
     own = there.context
     context = own if own is not None else spare if spare is not None else Context()
@@ -101,30 +101,30 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
     except IndexError:
         return False
     # No signal handler can strike between taking the turn and this `try`.
-    address = there
+    cell = there
     try:
         # twin: begin to lend (3 statements)
         state.spare = None
-        state.address = address
+        state.cell = cell
         if outer is not None:
-            outer.waiting = address
-        inbox = address.inbox
+            outer.waiting = cell
+        inbox = cell.inbox
         if (
-            address.begun
+            cell.begun
             and type(inbox) is list
             and inbox
             and inbox[0] is future
-            and not address.backlog
-            and not address.attention
+            and not cell.backlog
+            and not cell.has_system_messages
         ):
             if state.is_main and type(future) is Ask and type(future.message) is _ActorStop:
-                return _stop_on_main_thread(address, future)
+                return _stop_on_main_thread(cell, future)
             del inbox[0]
-            context.run(handle, address, future)
-            if address.stopped:  # by the message
-                context.run(running.run, address)
+            context.run(handle, cell, future)
+            if cell.stopped:  # by the message
+                context.run(running.run, cell)
         elif not state.is_main:
-            context.run(running.run, address, running.ENDLESS, future)
+            context.run(running.run, cell, running.ENDLESS, future)
     except BaseException as error:
         # A signal handler raised, in between the parts of our own code. The caller gets that; and
         # no other waiter for the same answer may wait for ever.
@@ -134,7 +134,7 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
     finally:
         # Without a call, up to giving back the turn.
         # twin: end lending (3 statements)
-        state.address = outer
+        state.cell = outer
         state.depth = depth
         if outer is not None:
             outer.waiting = before
@@ -142,23 +142,23 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
             state.spare = spare
         elif context:  # the actor has set a variable, and keeps the context
             # twin: keep context (2 statements)
-            address.context = context
-            address.is_plain = address.is_direct = False
+            cell.context = context
+            cell.fast_loop_ok = cell.direct_call_ok = False
             state.spare = None
         else:
             state.spare = context
-        # Of an actor that is down, a worker keeps the turn; see `PooledAddress.keeps_turn`. That
+        # Of an actor that is down, a worker keeps the turn; see `PooledCell.keeps_turn`. That
         # takes calls.
         try:
-            has_ended = address.closed
-            del address
+            has_ended = cell.closed
+            del cell
             if not has_ended:
                 # twin: give turn back (4 statements)
                 turn.append(True)
                 inbox = there.inbox  # only now; it may not have been there before
                 if FENCE:
                     inbox.extend(NOTHING)
-                if (inbox or there.backlog or there.attention) and not there.queued:
+                if (inbox or there.backlog or there.has_system_messages) and not there.queued:
                     there.schedule()
         except BaseException:
             there.schedule()  # a signal handler raised: in doubt, a hint too many
@@ -170,16 +170,16 @@ def run_for(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs
         del future
 
 
-def _stop_on_main_thread(address: PooledAddress, future: ThreadingFuture[Any]) -> bool:
+def _stop_on_main_thread(cell: PooledCell, future: ThreadingFuture[Any]) -> bool:
     """End an actor for its caller, if there is no stop hook to run."""
-    if not has_inherited(address.actor, "on_stop") or address.extras is not None:
+    if not has_inherited(cell.actor, "on_stop") or cell.extension is not None:
         return False
-    del address.inbox[0]
+    del cell.inbox[0]
     try:
-        stop_without_hook(address, future)
+        stop_without_hook(cell, future)
     except BaseException:
         # A signal handler raised. All of it can be done again from the start.
-        stop_without_hook(address, future)
+        stop_without_hook(cell, future)
         raise
     return True
 
@@ -197,11 +197,11 @@ def has_inherited(actor: object, hook: str) -> bool:
     return False  # pragma: no cover (the base class has it)
 
 
-def may_lend(address: PooledAddress, state: ThreadState) -> bool:
+def may_lend(cell: PooledCell, state: ThreadState) -> bool:
     """Tell whether a thread may run the actor, as far as class and dispatcher are concerned."""
-    pool = address.pool
+    pool = cell.pool
     return (
-        address.actor_class.caller_runs  # type: ignore[attr-defined]
+        cell.actor_class.caller_runs  # type: ignore[attr-defined]
         and pool.caller_runs
         and not (pool.is_bounded and state.accepts is not pool)
     )

@@ -1,4 +1,4 @@
-"""The address of a pooled actor: its inbox, and whose turn it is to run it.
+"""The cell of a pooled actor: its inbox, and whose turn it is to run it.
 
 Problem
     Any thread may send to the actor, any worker may run it, and so may a thread that waits for it.
@@ -16,9 +16,9 @@ turn
     A list that holds one token if no thread runs the actor. `del turn[0]` takes the turn, or
     raises `IndexError` if another thread has it. It is one indivisible step, with and without the
     GIL, and one instruction of the interpreter, after which no signal handler can strike before
-    the next: see `pykka._util.locks`. `turn.append(True)` gives the turn back. A lock would be
-    twice as slow, and larger. An actor that is not started, or has ended, has no token: no thread
-    can run it.
+    the next: see `pykka._util.locks`. `run_token.append(True)` gives the turn back. A lock would
+    be twice as slow, and larger. An actor that is not started, or has ended, has no token: no
+    thread can run it.
 queued
     Whether a *hint* lies in some run queue. A hint promises that a worker will look: the one that
     takes it out sets `queued` to False and *then* tries to take the turn.
@@ -27,13 +27,13 @@ Invariant: when there is a message in the inbox of a started actor, then there i
 queue, or a thread has the turn, and will look into the inbox after it has given it back; or
 the sender has not yet got to its look.
 
-Proof. A sender appends, and then looks at `queued` and at `turn`. If it finds the turn free and no
-hint, it puts a hint into a queue. If it sees a hint, then the worker that takes that has still to
-try for the turn. If that fails, or if the sender has seen the turn taken, then the one who has it
-gives it back later than that, and looks into the inbox later still. "Later" is the order that the
-lists themselves make: both the sender's append and that look are operations that the list's own
-lock puts in an order, and if the look came first, then the sender sees the turn free (see
-`FENCE`). `tests/pool/test_turns.py` runs this code through every interleaving.
+Proof. A sender appends, and then looks at `queued` and at `run_token`. If it finds the turn free
+and no hint, it puts a hint into a queue. If it sees a hint, then the worker that takes that has
+still to try for the turn. If that fails, or if the sender has seen the turn taken, then the one
+who has it gives it back later than that, and looks into the inbox later still. "Later" is the
+order that the lists themselves make: both the sender's append and that look are operations that
+the list's own lock puts in an order, and if the look came first, then the sender sees the turn
+free (see `FENCE`). `tests/pool/test_turns.py` runs this code through every interleaving.
 
 Hints are no more than that. The worker that takes one may find the turn taken or the inbox empty,
 and goes on. So in doubt, for instance when a signal handler raised in the middle of a send, one
@@ -48,7 +48,7 @@ from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka._cell import cell as _address
+from pykka._cell import cell as _cell
 from pykka._cell.inbox import count, put_without_waiting, take_all
 from pykka._cell.metering import MeteredInbox, MeteredList
 from pykka._deadlock.wait_graph import ANYTHING
@@ -69,10 +69,10 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from pykka._actor.actor import Actor
-    from pykka._cell.cell import Address, Home
+    from pykka._cell.cell import Cell, SystemServices
     from pykka._cell.inbox import ActorInbox, Letter
     from pykka._cell.metering import Meter
-    from pykka._cell.spawn_options import Birth
+    from pykka._cell.spawn_options import SpawnOptions
     from pykka._ref.ref import ActorRef
     from pykka._system.system import ActorSystem
     from pykka.runtimes.pool.worker import Pool
@@ -82,63 +82,63 @@ _EMPTY: list[Any] = []
 _LOOK_EVERY = 0.001
 
 
-class PooledAddress(RuntimeCell):
+class PooledCell(RuntimeCell):
     """Inbox, marks and names of an actor in a pool.
 
     Args:
-        actor: As for `Address`.
-        home: As for `Address`.
+        actor: As for `Cell`.
+        services: As for `Cell`.
     """
 
     can_be_run: ClassVar[bool] = True
     ref_class: ClassVar[type[ActorRef[Any]] | None] = PooledRef
 
     __slots__ = (
+        "allows_caller_runs",
         "backlog",
         "begun",
         "context",
-        "is_direct",
-        "is_plain",
-        "lends",
+        "direct_call_ok",
+        "fast_loop_ok",
         "pool",
         "queued",
-        "turn",
+        "run_token",
     )
 
     inbox: Any
 
-    def __init__(self, actor: Actor, home: ActorSystem) -> None:
-        # This is Address.__init__() and more, in one piece: there may be a million of them.
+    def __init__(self, actor: Actor, services: ActorSystem) -> None:
+        # This is Cell.__init__() and more, in one piece: there may be a million of them.
         # twin: new cell (10 statements)
         make_inbox = actor._create_actor_inbox
         create_future = actor._create_future
         self.actor = actor
         self.actor_class = type(actor)
-        self.home: Home = home
+        self.services: SystemServices = services
         self.create_future = None if create_future is new_threading_future else create_future
         self.inbox = first_inbox() if make_inbox is new_inbox else as_list(make_inbox())
-        self.stopped = self.closed = self.attention = self.ending = self._claimed = False
-        self.handling = self.waiting = self.stoppers = self.extras = None
-        self._urn = self._event = self._face = None
+        self.stopped = self.closed = self.has_system_messages = self.ending = self._claimed = False
+        self.handling = self.waiting = self.termination_waiters = self.extension = None
+        self._urn = self._event = self._public_inbox = None
         of: Any = actor
         try:
             has_own_pool = of.dispatcher is not None
         except Exception:
             has_own_pool = True
-        self.pool: Pool = of._pykka_pool if has_own_pool else home.pool or home.need_pool()
+        self.pool: Pool = of._pykka_pool if has_own_pool else services.pool or services.need_pool()
         self.backlog: list[Any] | None = None
         self.begun: bool | None = None
         """Whether the start hook has run, or is running; `None` if the actor is not started."""
         self.context: Context | None = None
         """The context of the actor's code, once the actor has set a variable in it."""
-        self.lends = False
+        self.allows_caller_runs = False
         """Whether any thread that waits for the actor may run it."""
-        self.is_plain = False
+        self.fast_loop_ok = False
         """Whether the actor has begun, in no context of its own, with an inbox of ours."""
-        self.is_direct = False
+        self.direct_call_ok = False
         """Whether a caller may run the actor without more ado; see `pykka.runtimes.pool.ref`."""
         self.queued = False
-        self.turn: list[bool] = []
+        self.run_token: list[bool] = []
 
     def begin(self, *, has_begun: bool, caller_runs: bool) -> None:
         """Let the actor live: from now on it can be run.
@@ -147,29 +147,29 @@ class PooledAddress(RuntimeCell):
             has_begun: There is no start hook to run.
             caller_runs: Whether any thread that waits for the actor may run it.
         """
-        self.lends = caller_runs
+        self.allows_caller_runs = caller_runs
         if has_begun:
             inbox = self.inbox
-            self.is_plain = inbox is None or type(inbox) is list
-            self.is_direct = (
-                self.is_plain
+            self.fast_loop_ok = inbox is None or type(inbox) is list
+            self.direct_call_ok = (
+                self.fast_loop_ok
                 and caller_runs
                 and self.create_future is None
                 and not self.has_children
             )
         # No signal handler can strike between these two.
         self.begun = has_begun
-        self.turn.append(True)
-        if self.inbox or self.attention or not has_begun:
+        self.run_token.append(True)
+        if self.inbox or self.has_system_messages or not has_begun:
             self.schedule()
 
     def settle(self) -> None:
         """Note, after the start hook, which short cuts may be taken with the actor."""
         inbox: Any = self.inbox
-        self.is_plain = (inbox is None or type(inbox) is list) and self.context is None
-        self.is_direct = (
-            self.is_plain
-            and self.lends
+        self.fast_loop_ok = (inbox is None or type(inbox) is list) and self.context is None
+        self.direct_call_ok = (
+            self.fast_loop_ok
+            and self.allows_caller_runs
             and self.create_future is None
             and self.actor_class.stash_capacity is None
             and not self.has_children
@@ -189,14 +189,14 @@ class PooledAddress(RuntimeCell):
         """
         if self.closed:
             return True
-        extras = self.extras
-        if extras is None or not extras.down:
+        extension = self.extension
+        if extension is None or not extension.down:
             return False
-        extras.parked.append(True)
-        if not (extras.signals or self.stopped):
+        extension.parked.append(True)
+        if not (extension.system_queue or self.stopped):
             return True
         try:
-            del extras.parked[0]
+            del extension.parked[0]
         except IndexError:
             return True
         return False
@@ -207,7 +207,7 @@ class PooledAddress(RuntimeCell):
         if inbox is None:
             fresh: list[Any] = []
             # twin: first look (1 statement)
-            for release in held(_address._first_look):
+            for release in held(_cell._first_look):
                 if self.inbox is None:
                     self.inbox = fresh
                 inbox = self.inbox
@@ -221,10 +221,10 @@ class PooledAddress(RuntimeCell):
             self.need_inbox().append(envelope)
             # `PooledRef` holds a copy of these steps, to save the call.
             if not self.queued:
-                if self.turn:
+                if self.run_token:
                     self.schedule()
                 elif self.closed:
-                    self.bury_the_rest()
+                    self.drain_to_dead_letters()
         except RecursionError:
             start_new_thread(self.schedule, ())  # this stack is full; another one is not
             raise
@@ -241,13 +241,13 @@ class PooledAddress(RuntimeCell):
         # twin: pooled send (1 statement)
         try:
             self.need_inbox().append(ask)
-            if type(ask) is Ask and self.run_for(ask, current.state):
+            if type(ask) is Ask and self.run_until(ask, current.state):
                 return
             if not self.queued:
-                if self.turn:
+                if self.run_token:
                     self.schedule()
                 elif self.closed:
-                    self.bury_the_rest()
+                    self.drain_to_dead_letters()
         except RecursionError:
             start_new_thread(self.schedule, ())  # this stack is full; another one is not
             raise
@@ -255,7 +255,7 @@ class PooledAddress(RuntimeCell):
             self.schedule()
             raise
         finally:
-            del ask  # as in lending.run_for()
+            del ask  # as in lending.run_until()
 
     def schedule(self) -> None:
         """Put a hint into a run queue: this thread's own, if it is one of the pool's workers."""
@@ -281,18 +281,18 @@ class PooledAddress(RuntimeCell):
         self.backlog = backlog
         return backlog
 
-    def refuse_hopeless_wait(self) -> None:
+    def require_thread(self) -> None:
         pool = self.pool
-        if pool.blocked_for_ever >= pool.most and self.turn and pool.is_hopeless():
+        if pool.blocked_for_ever >= pool.most and self.run_token and pool.is_hopeless():
             raise pool.exhausted()
 
-    run_for = lending.run_for  # pyright: ignore[reportAssignmentType]
+    run_until = lending.run_until  # pyright: ignore[reportAssignmentType]
 
     def claim_life(self) -> bool:
         if self.begun is None:
             return True
         try:
-            del self.turn[0]
+            del self.run_token[0]
         except IndexError:
             return False
         return True
@@ -300,30 +300,30 @@ class PooledAddress(RuntimeCell):
     def wake_up(self) -> None:
         if self.begun is None:
             return
-        extras = self.extras
-        if extras is not None:
+        extension = self.extension
+        if extension is not None:
             try:
                 # No signal handler can strike between these two.
-                del extras.parked[0]
-                self.turn.append(True)
+                del extension.parked[0]
+                self.run_token.append(True)
             except IndexError:
                 pass
         self.schedule()
 
-    def take_child(self, child: Address, shutdown: float | None) -> None:
+    def take_child(self, child: Cell, shutdown: float | None) -> None:
         super().take_child(child, shutdown)
-        self.is_direct = False
+        self.direct_call_ok = False
 
-    def adopt(self, birth: Birth | None) -> None:
-        super().adopt(birth)
-        if birth is not None and birth.dispatcher is not None:
-            self.pool = birth.dispatcher._pool
+    def adopt(self, spawn_options: SpawnOptions | None) -> None:
+        super().adopt(spawn_options)
+        if spawn_options is not None and spawn_options.dispatcher is not None:
+            self.pool = spawn_options.dispatcher._pool
 
     def use_inbox(self, inbox: Any) -> None:
         self.inbox = first_inbox() if inbox is None else as_list(inbox)
 
     def put_in_front(self, meter: Meter) -> None:
-        self.is_plain = self.is_direct = False
+        self.fast_loop_ok = self.direct_call_ok = False
         inbox: Any = self.need_inbox()
         if type(inbox) is list:
             back, self.backlog = self.backlog or [], None
@@ -368,14 +368,14 @@ class PooledAddress(RuntimeCell):
 
     def _take_if_mine(self) -> Any:
         """Take the first envelope, if the turn is free; IndexError if there is none."""
-        if self.begun is None or current.state.address is self:
+        if self.begun is None or current.state.cell is self:
             return self._take_first()
-        del self.turn[0]
+        del self.run_token[0]
         try:
             return self._take_first()
         finally:
             # twin: give turn back in doubt (2 statements)
-            self.turn.append(True)
+            self.run_token.append(True)
             self.schedule()  # perhaps for nothing
 
     def _take_first(self) -> Any:
@@ -407,8 +407,8 @@ class PooledAddress(RuntimeCell):
         # What is in no envelope of ours is a bare message, whatever attributes it has.
         return reply_to_of(self.handling) if is_letter(self.handling) else None
 
-    def _bury(self, letter: Any) -> None:
-        super()._bury(_as_letter(letter))
+    def _reject(self, letter: Any) -> None:
+        super()._reject(_as_letter(letter))
 
 
 def _nap(_block: bool = True, timeout: float = _LOOK_EVERY) -> None:  # noqa: FBT001, FBT002 (a lock's signature)

@@ -111,7 +111,7 @@ WORTH_MENTIONING = 0.001
 """Seconds of CPU time. To start a thread takes less."""
 
 
-class Lookout:
+class Monitor:
     """The look-out of a pool.
 
     Args:

@@ -4,7 +4,7 @@ What a `PooledRef` does differs from what every ref does only in how: bare messa
 inbox without an envelope, and a thread has to be found that runs the actor.
 
 `ask` has the shortest way there is: if the actor is idle, the caller takes its turn and calls
-`on_receive()`, with neither an envelope nor a future. That is `caller_runs.run_for` for a single
+`on_receive()`, with neither an envelope nor a future. That is `caller_runs.run_until` for a single
 message; all rules are the same.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from pykka._actor.actor import Actor
     from pykka._futures.future import Future
-    from pykka.runtimes.pool.cell import PooledAddress
+    from pykka.runtimes.pool.cell import PooledCell
 
 A = TypeVar("A", bound="Actor")
 
@@ -49,53 +49,53 @@ class PooledRef(ActorRef[A]):
 
     __slots__ = ()
 
-    _address: PooledAddress  # pyright: ignore[reportIncompatibleVariableOverride]
+    _cell: PooledCell  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def tell(self, message: Any) -> None:
-        address = self._address
+        cell = self._cell
         # twin: refuse (1 statement)
-        if address.stopped:
-            raise address.dead_error("not found")
+        if cell.stopped:
+            raise cell.dead_error("not found")
         if type(message) in _WRAPPED:
             message = Envelope(message)
-        # What follows is PooledAddress.send(), whose invariant holds here as well.
+        # What follows is PooledCell.send(), whose invariant holds here as well.
         # twin: in doubt (1 statement)
         # twin: pooled send (1 statement)
         try:
-            inbox = address.inbox
-            (address.need_inbox() if inbox is None else inbox).append(message)
-            if not address.queued:
-                if address.turn:
+            inbox = cell.inbox
+            (cell.need_inbox() if inbox is None else inbox).append(message)
+            if not cell.queued:
+                if cell.run_token:
                     # twin: schedule (2 statements)
                     try:
                         state: ThreadState = quick.state
                     except AttributeError:
                         state = current.state
-                    if state.accepts is address.pool:
-                        address.queued = True
-                        state.push(address)  # type: ignore[misc]
+                    if state.accepts is cell.pool:
+                        cell.queued = True
+                        state.push(cell)  # type: ignore[misc]
                     else:
-                        address.pool.inject(address)
-                elif address.closed:
-                    address.bury_the_rest()
+                        cell.pool.inject(cell)
+                elif cell.closed:
+                    cell.drain_to_dead_letters()
         except RecursionError:
-            start_new_thread(address.schedule, ())  # this stack is full; another one is not
+            start_new_thread(cell.schedule, ())  # this stack is full; another one is not
             raise
         except BaseException:
-            address.schedule()
+            cell.schedule()
             raise
 
-    @runs_actor(cell="address", caller="outer")
+    @runs_actor(cell="cell", caller="outer")
     def ask(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
         self, message: Any, *, block: bool = True, timeout: float | None = None
     ) -> Any | Future[Any]:
-        # `address` is bound only while this thread has the turn; see `Worker._work`.
-        there = self._address
+        # `cell` is bound only while this thread has the turn; see `Worker._work`.
+        there = self._cell
         if (
             block
             and timeout is None
-            and there.is_direct
-            and not there.attention
+            and there.direct_call_ok
+            and not there.has_system_messages
             and type(message) not in _special
             and not ("asyncio.events" in modules and in_event_loop())
         ):
@@ -113,56 +113,58 @@ class PooledRef(ActorRef[A]):
             except ValueError:  # the stack is not as deep as last time
                 has_room = False
             if has_room or (depth := count_frames(state)) >= 0:
-                turn = there.turn
+                turn = there.run_token
                 try:
                     del turn[0]
                 except IndexError:
                     pass
                 else:
                     # No signal handler can strike between taking the turn and this `try`.
-                    address = there
-                    outer = state.address
+                    cell = there
+                    outer = state.cell
                     before = None
                     try:
-                        if not address.inbox and not address.backlog:
+                        if not cell.inbox and not cell.backlog:
                             # twin: begin to lend (3 statements)
                             state.spare = None
-                            state.address = address
+                            state.cell = cell
                             if outer is not None:
                                 before = outer.waiting
-                                outer.waiting = address
-                            address.handling = message
-                            result: Any = context.run(address.actor.on_receive, message)  # type: ignore[union-attr]
+                                outer.waiting = cell
+                            cell.handling = message
+                            result: Any = context.run(cell.actor.on_receive, message)  # type: ignore[union-attr]
                             # twin: refuse coroutine (1 statement)
                             if result is not None and type(result) is CoroutineType:
-                                address.take_over(result, end_of_message)  # raises
+                                cell.take_over(result, end_of_message)  # raises
                             return result  # pyright: ignore[reportUnknownVariableType]
                     except BaseException as error:
-                        _returned(address, error)
+                        _returned(cell, error)
                         raise
                     finally:
                         # Without a call, up to giving back the turn.
                         # twin: end lending (3 statements)
-                        state.address = outer
+                        state.cell = outer
                         state.depth = depth
                         if outer is not None:
                             outer.waiting = before
-                        address.handling = None
+                        cell.handling = None
                         if context:  # the actor has set a variable, and keeps the context
                             # twin: keep context (2 statements)
-                            address.context = context
-                            address.is_plain = address.is_direct = False
+                            cell.context = context
+                            cell.fast_loop_ok = cell.direct_call_ok = False
                         else:
                             state.spare = context
                         # This is how the turn is given back everywhere; see the proof.
                         try:
-                            del address
+                            del cell
                             # twin: give turn back (4 statements)
                             turn.append(True)
                             inbox = there.inbox  # only now; it may not have been there before
                             if FENCE:
                                 inbox.extend(NOTHING)
-                            if (inbox or there.backlog or there.attention) and not there.queued:
+                            if (
+                                inbox or there.backlog or there.has_system_messages
+                            ) and not there.queued:
                                 there.schedule()
                         except BaseException:
                             there.schedule()
@@ -172,9 +174,9 @@ class PooledRef(ActorRef[A]):
     def _call(
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Future[Any]:
-        address = self._address
+        cell = self._cell
         # twin: call the long way (1 statement)
-        if address.stopped or address.create_future is not None:
+        if cell.stopped or cell.create_future is not None:
             return self.ask(ProxyCall(attr_path, args, kwargs), block=False)
         # twin: make ask (7 statements)
         ask: Any = _new(CallAsk)  # pyright: ignore[reportUnknownVariableType]
@@ -182,25 +184,25 @@ class PooledRef(ActorRef[A]):
         ask.attr_path = attr_path
         ask.args = args
         ask.kwargs = kwargs or None
-        ask._answered_by = address
+        ask._answered_by = cell
         ask._log = []
         ask._outcome = None
-        # What follows is PooledAddress.send(), whose invariant holds here as well.
+        # What follows is PooledCell.send(), whose invariant holds here as well.
         # twin: in doubt (1 statement)
         # twin: pooled send (1 statement)
         try:
-            inbox = address.inbox
-            (address.need_inbox() if inbox is None else inbox).append(ask)
-            if not address.queued:
-                if address.turn:
-                    address.schedule()
-                elif address.closed:
-                    address.bury_the_rest()
+            inbox = cell.inbox
+            (cell.need_inbox() if inbox is None else inbox).append(ask)
+            if not cell.queued:
+                if cell.run_token:
+                    cell.schedule()
+                elif cell.closed:
+                    cell.drain_to_dead_letters()
         except RecursionError:
-            start_new_thread(address.schedule, ())  # this stack is full; another one is not
+            start_new_thread(cell.schedule, ())  # this stack is full; another one is not
             raise
         except BaseException:
-            address.schedule()
+            cell.schedule()
             raise
         future: Future[Any] = ask
         return future
@@ -208,24 +210,24 @@ class PooledRef(ActorRef[A]):
     def _defer(
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> None:
-        address = self._address
+        cell = self._cell
         # twin: refuse (1 statement)
-        if address.stopped:
-            raise address.dead_error("not found")
+        if cell.stopped:
+            raise cell.dead_error("not found")
         envelope = _new(CallEnvelope)
         # twin: note call (3 statements)
         envelope.attr_path = attr_path
         envelope.args = args
         envelope.kwargs = kwargs or None
-        address.send(envelope)
+        cell.send(envelope)
 
 
-def _returned(address: PooledAddress, error: BaseException) -> None:
+def _returned(cell: PooledCell, error: BaseException) -> None:
     """See to what an exception means besides being the answer to the caller."""
-    actor: Any = address.actor
+    actor: Any = cell.actor
     if is_failure(error):
         log_returned(actor, error)
-        if ends_all_the_same(address, error):
-            crash(address, actor, error)
+        if ends_all_the_same(cell, error):
+            crash(cell, actor, error)
     elif not is_the_callers(error):
-        stop_everything(address, actor, error)
+        stop_everything(cell, actor, error)

@@ -34,7 +34,7 @@ from pykka.runtimes.pool.run import run
 
 if TYPE_CHECKING:
     from pykka._util.thread_state import ThreadState
-    from pykka.runtimes.pool.cell import PooledAddress
+    from pykka.runtimes.pool.cell import PooledCell
     from pykka.runtimes.pool.worker import Pool
 
 
@@ -77,24 +77,24 @@ def dismiss_helpers(pool: Pool) -> None:
 
 def _run_first(pool: Pool) -> bool:
     """Run the actor whose hint is the first in the shared queue; False if none is."""
-    address: PooledAddress | None = None
+    cell: PooledCell | None = None
     counting = held(pool.lock)
     try:
         try:
             # What a `for` statement takes no signal handler can lose; see `pykka._util.locks`.
-            for address in starmap(pool.injected.get_nowait, _NO_ARGUMENTS):  # noqa: B007
+            for cell in starmap(pool.injected.get_nowait, _NO_ARGUMENTS):  # noqa: B007
                 for release in counting:
                     pool.takes += 1
                     release()
         except Empty:
             return False
-        if address is None:
+        if cell is None:
             pool.share(None)  # it sends a worker home, and this is none
             return False
-        run_here(address)
+        run_here(cell)
     except BaseException:
-        if address is not None:
-            address.schedule()  # a signal handler raised: in doubt, a hint too many
+        if cell is not None:
+            cell.schedule()  # a signal handler raised: in doubt, a hint too many
         raise
     return True
 
@@ -102,60 +102,60 @@ def _run_first(pool: Pool) -> bool:
 _NO_ARGUMENTS = ((),)
 
 
-def run_here(address: PooledAddress) -> None:
+def run_here(cell: PooledCell) -> None:
     """Run an actor for a while on this thread, if no other thread does."""
     # What follows is what a worker does; see pykka.runtimes.pool.worker and its proofs. But a
     # worker is never the main thread, and this may be it: a signal handler may raise in here.
     context = Context()
     mine = [True]
     # twin: take hint (2 statements)
-    address.queued = False
+    cell.queued = False
     try:
-        del address.turn[0]
+        del cell.run_token[0]
     except IndexError:
-        if address.closed:
-            address.bury_the_rest()
+        if cell.closed:
+            cell.drain_to_dead_letters()
         return
     # No signal handler can strike between taking the turn and this `try`.
     try:
-        own = address.context
-        step(address, (context if own is None else own).run, run, address)
+        own = cell.context
+        step(cell, (context if own is None else own).run, run, cell)
     finally:
         if context:  # the actor has set a variable
             # twin: keep context (2 statements)
-            address.context = context
-            address.is_plain = address.is_direct = False
+            cell.context = context
+            cell.fast_loop_ok = cell.direct_call_ok = False
         try:
-            _give_back(address, mine)
+            _give_back(cell, mine)
         except BaseException:
-            _give_back(address, mine)  # a signal handler raised
+            _give_back(cell, mine)  # a signal handler raised
             raise
 
 
-def _give_back(address: PooledAddress, mine: list[bool]) -> None:
-    """Give the turn of an actor back, or park it; see `PooledAddress.keeps_turn`.
+def _give_back(cell: PooledCell, mine: list[bool]) -> None:
+    """Give the turn of an actor back, or park it; see `PooledCell.keeps_turn`.
 
     If a signal handler raises in here, it is to be called again.
 
     Args:
-        address: The actor.
+        cell: The actor.
         mine: The token of this thread's turn, as long as it has that.
     """
-    if address.closed:
+    if cell.closed:
         return
-    extras = address.extras
-    if extras is not None and extras.down:
-        _move(mine, extras.parked)
-        if not (extras.signals or address.stopped):
+    extension = cell.extension
+    if extension is not None and extension.down:
+        _move(mine, extension.parked)
+        if not (extension.system_queue or cell.stopped):
             return
-        _move(extras.parked, mine)
+        _move(extension.parked, mine)
     # twin: give turn back (4 statements)
-    _move(mine, address.turn)
-    inbox = address.inbox  # only now; it may not have been there before
+    _move(mine, cell.run_token)
+    inbox = cell.inbox  # only now; it may not have been there before
     if FENCE:
         inbox.extend(NOTHING)
-    if (inbox or address.backlog or address.attention) and not address.queued:
-        address.schedule()
+    if (inbox or cell.backlog or cell.has_system_messages) and not cell.queued:
+        cell.schedule()
 
 
 def _move(source: list[bool], target: list[bool]) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._futures.ask import LETTERS, answers_an_asker
 from pykka._lifecycle import invoke as _life
-from pykka._lifecycle.invoke import attend, handle, handle_told
-from pykka._lifecycle.termination import end, fall
+from pykka._lifecycle.invoke import handle, handle_told, next_system_message
+from pykka._lifecycle.termination import close_cell, fall
 from pykka._util.gil import give_way
 from pykka._util.log import call_out
 from pykka._util.thread_state import current
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pykka._futures.threading_future import ThreadingFuture
-    from pykka.runtimes.pool.cell import PooledAddress
+    from pykka.runtimes.pool.cell import PooledCell
 
 BATCH = range(64)
 """One item for each message that a worker handles before it turns to another actor."""
@@ -30,33 +30,33 @@ ENDLESS: Iterable[Any] = repeat(None)
 
 
 def run(  # noqa: C901, PLR0912 (one function, because a call costs)
-    address: PooledAddress,
+    cell: PooledCell,
     budget: Iterable[Any] = BATCH,
     until: ThreadingFuture[Any] | None = None,
 ) -> None:
     """Handle messages of an actor, in order.
 
     Args:
-        address: The actor. This thread has its turn, and gives it back afterwards, unless the
-            address is closed.
+        cell: The actor. This thread has its turn, and gives it back afterwards, unless the
+            cell is closed.
         budget: One item for each message that may be handled.
         until: Stop when this future is resolved.
     """
-    actor: Any = address.actor
+    actor: Any = cell.actor
     state = current.state
     try:
-        if not address.begun:
-            address.begun = True
-            _life.begin(address, actor)
-            address.settle()
-        inbox = address.inbox
-        backlog = address.backlog
+        if not cell.begun:
+            cell.begun = True
+            _life.begin(cell, actor)
+            cell.settle()
+        inbox = cell.inbox
+        backlog = cell.backlog
         for _ in budget:
-            if address.attention:
-                item = attend(address)
+            if cell.has_system_messages:
+                item = next_system_message(cell)
                 if item is ENDED or item is DOWN:
                     break
-                inbox, backlog = address.inbox, address.backlog
+                inbox, backlog = cell.inbox, cell.backlog
                 if item is NOTHING:
                     continue
             elif backlog:
@@ -66,26 +66,26 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
             elif len(inbox) < MANY:
                 item = inbox.pop(0)
             else:
-                backlog = address.refill()
+                backlog = cell.refill()
                 item = backlog.pop()
             # twin: give way (1 statement)
             if state.owes is not None and not answers_an_asker(item):
                 give_way(state)
             # twin: handle either (1 statement)
             if type(item) in LETTERS:
-                handle(address, item)
+                handle(cell, item)
             else:
-                handle_told(address, item)
+                handle_told(cell, item)
             item = None  # while others run, it is not kept alive here
             if until is not None and until._outcome is not None:
                 break
     except BaseException as error:  # the user's inbox failed
-        fall(address, error)
-    if address.stopped:
+        fall(cell, error)
+    if cell.stopped:
         text = "Somebody who was told of the end of %s raised:"
-        call_out(_end, address, text=text, about=(address,))
+        call_out(_end, cell, text=text, about=(cell,))
 
 
-def _end(address: PooledAddress) -> None:
-    attend(address)  # it may have been killed after the last look, and before this one
-    end(address)
+def _end(cell: PooledCell) -> None:
+    next_system_message(cell)  # it may have been killed after the last look, and before this one
+    close_cell(cell)

@@ -70,14 +70,14 @@ from pykka._util.gil import FENCE, NOTHING, give_way
 from pykka._util.locks import held
 from pykka._util.log import report_failure
 from pykka._util.thread_state import current
-from pykka.runtimes.pool.monitor import Lookout
+from pykka.runtimes.pool.monitor import Monitor
 from pykka.runtimes.pool.rescue import call_helpers, dismiss_helpers
 from pykka.runtimes.pool.run import BATCH, MANY, run
 from pykka.timers._errands import report
 
 if TYPE_CHECKING:
     from pykka._util.thread_state import ThreadState
-    from pykka.runtimes.pool.cell import PooledAddress
+    from pykka.runtimes.pool.cell import PooledCell
 
 SHARED_EVERY = 64
 """A worker serves the shared queue first every so many times. A power of two."""
@@ -123,7 +123,7 @@ class Pool:
 
     def _begin_afresh(self) -> None:
         self.lock = threading.RLock()
-        self.injected: SimpleQueue[PooledAddress | None] = SimpleQueue()
+        self.injected: SimpleQueue[PooledCell | None] = SimpleQueue()
         self.put = self.injected.put
         self.workers: list[Worker] = []
         self.parked = 0
@@ -151,7 +151,7 @@ class Pool:
         """How many workers sit on the bench."""
         self.is_ending = False
         """Whether the program ends, and workers do not sit down any more."""
-        self.lookout = Lookout(self)
+        self.monitor = Monitor(self)
         self.lacks_threads = False
         """Whether a thread could not be started when the program ends."""
         self.news: SimpleQueue[None] = SimpleQueue()
@@ -169,18 +169,18 @@ class Pool:
             worker.retire()
             self.workers.append(worker)
 
-    def inject(self, address: PooledAddress) -> None:
+    def inject(self, cell: PooledCell) -> None:
         """Put a hint into the shared queue, and see that a worker takes it."""
         try:
             # No signal handler can strike between these two.
-            address.queued = True
-            self.put(address)
+            cell.queued = True
+            self.put(cell)
         finally:
             self._count_put()
             if not self.parked:
                 self.call_for_help()
 
-    def share(self, item: PooledAddress | None) -> None:
+    def share(self, item: PooledCell | None) -> None:
         """Put a hint into the shared queue, or a token that sends a worker home."""
         self.put(item)
         self._count_put()
@@ -290,7 +290,7 @@ class Pool:
         That is so if there are as many threads as there may be, and all of them wait, without a
         limit and perhaps by way of others, for actors that are not running and would need one.
 
-        A thread that blocks makes that known, in `Address.waiting` and in the counts, and *then*
+        A thread that blocks makes that known, in `Cell.waiting` and in the counts, and *then*
         asks this. So the last one to do so sees all the others.
         """
         if self.blocked_for_ever < self.most:
@@ -298,11 +298,11 @@ class Pool:
         return all(self._waits_for_a_thread(worker) for worker in self.workers.copy())
 
     def _waits_for_a_thread(self, worker: Worker) -> bool:
-        source = worker.state.address
+        source = worker.state.cell
         return source is not None and waits_only_for(source, self._needs_a_thread)
 
-    def _needs_a_thread(self, address: Any) -> bool:
-        return getattr(address, "pool", None) is self and bool(address.turn)
+    def _needs_a_thread(self, cell: Any) -> bool:
+        return getattr(cell, "pool", None) is self and bool(cell.run_token)
 
     def has_work(self) -> bool:
         """Tell whether an actor waits in the shared queue. Only while there are no workers."""
@@ -364,7 +364,7 @@ class Worker:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self.local: deque[PooledAddress] = deque()
+        self.local: deque[PooledCell] = deque()
         self.blocked = 0
         """For how many futures the thread waits: a finaliser may wait in the middle of a wait."""
         self.is_parked = False
@@ -401,7 +401,7 @@ class Worker:
         with contextlib.suppress(AttributeError, OSError):  # not on every system
             self.clock = time.pthread_getcpuclockid(threading.get_ident())
         self.since = time.monotonic()
-        self.pool.lookout.wake()
+        self.pool.monitor.wake()
         try:
             while not self._is_retired:
                 # Actors run in an empty context. One that sets a variable keeps it as its own.
@@ -409,7 +409,7 @@ class Worker:
                 try:
                     context.run(self._work, state, context)
                 except BaseException as error:
-                    if state.address is None:
+                    if state.cell is None:
                         raise
                     self._drop(state, error)
         except BaseException:  # pragma: no cover (a defect of ours)
@@ -419,13 +419,13 @@ class Worker:
             state.worker = state.accepts = state.push = None
             self._leave()
 
-    @runs_actor(cell="address")
+    @runs_actor(cell="cell")
     def _work(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
         self, state: ThreadState, context: Context
     ) -> None:
         """Run one actor after the other until this worker is superfluous, or `context` taken.
 
-        Invariant: `address` is bound only from when this worker has taken the turn of that actor
+        Invariant: `cell` is bound only from when this worker has taken the turn of that actor
         until it has given it back. From outside, it is what tells who runs the actor. A worker
         that has found the turn taken (by its `hint`) is not to be mistaken for the one who has it.
         """
@@ -435,7 +435,7 @@ class Worker:
         picks = self.picks
         every, batch, many, fence = SHARED_EVERY, BATCH, MANY, FENCE
         length, letters, handler_of = len, LETTERS, handlers.get
-        hint: PooledAddress | None
+        hint: PooledCell | None
         while True:
             picks += 1
             self.picks = picks
@@ -449,7 +449,7 @@ class Worker:
                 if hint is None:
                     return
             # In this order: see pykka.runtimes.pool.cell.
-            turn = hint.turn
+            turn = hint.run_token
             # twin: take hint (2 statements)
             hint.queued = False
             try:
@@ -459,16 +459,16 @@ class Worker:
                     self._bury_the_rest(hint)
                 del hint
                 continue
-            state.address = address = hint
+            state.cell = cell = hint
             del hint
-            if address.is_plain and not address.backlog:
+            if cell.fast_loop_ok and not cell.backlog:
                 # This is run() for the usual case, and handle_told().
-                inbox: Any = address.inbox
+                inbox: Any = cell.inbox
                 for _ in batch:
-                    if not inbox or address.attention:
+                    if not inbox or cell.has_system_messages:
                         break
                     if length(inbox) >= many:
-                        run(address)
+                        run(cell)
                         break
                     item: Any = inbox.pop(0)
                     # twin: give way (1 statement)
@@ -476,73 +476,73 @@ class Worker:
                         give_way(state)
                     # twin: handle either (1 statement)
                     if type(item) in letters:
-                        handle(address, item)
+                        handle(cell, item)
                     else:
                         # twin: handle told (3 statements)
-                        address.handling = item
+                        cell.handling = item
                         try:
                             handler = handler_of(type(item))  # pyright: ignore[reportUnknownArgumentType]
                             if handler is None:
-                                result: Any = address.actor.on_receive(item)  # type: ignore[union-attr]
+                                result: Any = cell.actor.on_receive(item)  # type: ignore[union-attr]
                                 # twin: refuse coroutine (1 statement)
                                 if result is not None and type(result) is CoroutineType:
-                                    address.take_over(result, end_of_message)  # raises
+                                    cell.take_over(result, end_of_message)  # raises
                             else:
-                                result = handler(address, Envelope(item))
+                                result = handler(cell, Envelope(item))
                                 if type(result) is CoroutineType:
-                                    address.take_over(result, end_of_message)  # as above
+                                    cell.take_over(result, end_of_message)  # as above
                         except BaseException as error:
-                            fail_told(address, error)
-                        address.handling = None
+                            fail_told(cell, error)
+                        cell.handling = None
                 item = result = None
-                if address.attention and not address.closed:
-                    run(address)
-            elif address.context is None:
-                run(address)
+                if cell.has_system_messages and not cell.closed:
+                    run(cell)
+            elif cell.context is None:
+                run(cell)
             else:
-                address.context.run(run, address)
-            state.address = None
-            if address.attention and address.keeps_turn():
-                if context and address.closed:
+                cell.context.run(run, cell)
+            state.cell = None
+            if cell.has_system_messages and cell.keeps_turn():
+                if context and cell.closed:
                     return
-                del address
+                del cell
                 continue
             is_taken = False
-            if context and address.context is None:
+            if context and cell.context is None:
                 # twin: keep context (2 statements)
-                address.context = context
-                address.is_plain = address.is_direct = False
+                cell.context = context
+                cell.fast_loop_ok = cell.direct_call_ok = False
                 is_taken = True
             # No signal handlers run here, so this may stop at nothing.
             # twin: give turn back (4 statements)
             turn.append(True)
-            inbox = address.inbox  # only now; it may not have been there before
+            inbox = cell.inbox  # only now; it may not have been there before
             if fence:
                 inbox.extend(NOTHING)
-            if (inbox or address.backlog or address.attention) and not address.queued:
-                address.queued = True
-                local.append(address)
-            del address
+            if (inbox or cell.backlog or cell.has_system_messages) and not cell.queued:
+                cell.queued = True
+                local.append(cell)
+            del cell
             if is_taken:
                 return
 
-    @runs_actor(cell="address")
+    @runs_actor(cell="cell")
     def _drop(self, state: ThreadState, error: BaseException) -> None:
         """See to an actor whose messages or exceptions have raised where they were looked at.
 
         This worker has the actor's turn. That is given back, and the worker goes on.
         """
-        address: Any = state.address
-        fall(address, error)
-        if address.stopped:
-            end_in_any_case(address)
-        state.address = None
-        if not address.keeps_turn():
+        cell: Any = state.cell
+        fall(cell, error)
+        if cell.stopped:
+            end_in_any_case(cell)
+        state.cell = None
+        if not cell.keeps_turn():
             # twin: give turn back in doubt (2 statements)
-            address.turn.append(True)
-            address.schedule()
+            cell.run_token.append(True)
+            cell.schedule()
 
-    def _find(self) -> PooledAddress | None:
+    def _find(self) -> PooledCell | None:
         """Wait for an actor that is ready; `None` if this worker is not needed any more."""
         while self.pool.is_contended and not self._is_retired and self._sit_on_the_bench():
             pass
@@ -577,12 +577,12 @@ class Worker:
                 pool.workers.remove(self)
             release()
         self._is_retired = not is_wanted
-        if is_wanted and pool.lookout.is_asleep:
-            pool.lookout.wake()
+        if is_wanted and pool.monitor.is_asleep:
+            pool.monitor.wake()
         self.state.push = self.local.append
         return True
 
-    def _take_shared(self) -> PooledAddress | None:
+    def _take_shared(self) -> PooledCell | None:
         injected = self.pool.injected
         if injected.empty():
             return None
@@ -599,12 +599,12 @@ class Worker:
             self.hand_over()
         return found
 
-    def _take_own(self) -> PooledAddress | None:
+    def _take_own(self) -> PooledCell | None:
         with contextlib.suppress(IndexError):
             return self.local.popleft()
         return None
 
-    def _steal(self) -> PooledAddress | None:
+    def _steal(self) -> PooledCell | None:
         """Take from the queue of another worker, the one that waits longest first."""
         for other in self.pool.workers.copy():
             if other.local:
@@ -612,7 +612,7 @@ class Worker:
                     return other.local.popleft()
         return None
 
-    def _sit_down(self) -> PooledAddress | None:
+    def _sit_down(self) -> PooledCell | None:
         """Wait at the shared queue.
 
         Problem: a finaliser may run on this thread at any moment, and send something. If that went
@@ -648,8 +648,8 @@ class Worker:
             release()
         if found is None:
             self._is_retired = True
-        elif pool.lookout.is_asleep:
-            pool.lookout.wake()
+        elif pool.monitor.is_asleep:
+            pool.monitor.wake()
         self.state.push = self.local.append
         return found
 
@@ -719,11 +719,11 @@ class Worker:
         pool = self.pool
         return not pool.parked and len(pool.workers) >= pool.most
 
-    def _bury_the_rest(self, address: PooledAddress) -> None:
+    def _bury_the_rest(self, cell: PooledCell) -> None:
         try:
-            address.bury_the_rest()
+            cell.drain_to_dead_letters()
         except BaseException:
-            report_failure("Somebody who was told of what %s left behind raised:", address)
+            report_failure("Somebody who was told of what %s left behind raised:", cell)
 
     def _leave(self) -> None:
         pool = self.pool

@@ -111,7 +111,7 @@ def test_locks_and_counts_that_other_threads_held_are_fresh_in_the_child() -> No
     pool = dispatchers.default._pool
     held, may_end = threading.Event(), threading.Event()
     def hold():
-        with pool.lock, pool.lookout._lock:
+        with pool.lock, pool.monitor._lock:
             held.set()
             may_end.wait(PATIENCE)
 
@@ -124,7 +124,7 @@ def test_locks_and_counts_that_other_threads_held_are_fresh_in_the_child() -> No
         pass
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait(PATIENCE)
+    assert held.wait(PATIENCE)
 
     def child():
         assert (pool.blocked, pool.parked, pool.workers) == (0, 0, [])

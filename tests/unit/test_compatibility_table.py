@@ -69,13 +69,15 @@ def test_each_row_says_something_and_names_one_test() -> None:
     assert [row for row in ROWS if not any(row[:-1]) or not pattern.fullmatch(row[-1])] == []
 
 
-@pytest.mark.parametrize("named", NAMED)
-def test_the_test_exists(named: str) -> None:
-    file, _, test = named.strip("`").partition("::")
-    path = ROOT / "tests" / file
+def test_the_tests_exist() -> None:
+    places = [named.strip("`").partition("::") for named in NAMED]
 
-    assert path.is_file()
-    assert test in functions_of(path)
+    assert [
+        place
+        for place in places
+        if not (ROOT / "tests" / place[0]).is_file()
+        or place[2] not in functions_of(ROOT / "tests" / place[0])
+    ] == []
 
 
 def test_each_difference_says_what_was_what_is_why_and_what_to_do() -> None:

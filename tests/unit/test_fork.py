@@ -114,7 +114,7 @@ def test_locks_that_other_threads_held_are_free_in_the_child() -> None:
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait({PATIENCE})
+    assert held.wait({PATIENCE})
     in_child(child)
     may_end.set()
     echo.stop()
@@ -186,7 +186,7 @@ def test_in_the_child_the_ends_of_inherited_actors_are_over() -> None:
             may_end.wait({PATIENCE})
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait({PATIENCE})
+    assert held.wait({PATIENCE})
     in_child(child)
     may_end.set()
     assert system.get_by_name("cart") == inherited

@@ -547,6 +547,7 @@ def test_the_copies_agree(name: str) -> None:
     assert complaints(name, TWINS[name], EVERY.of(name), EVERY) == []
 
 
+@pytest.mark.exhaustive
 def test_no_copy_is_without_a_mark() -> None:
     assert unmarked(TWINS, EVERY, but=ONLY_ALIKE) == []
 

@@ -22,8 +22,6 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
     "_cell/cell.py": {
         ("Cell.__init__", "._create_actor_inbox"): STARTER,
         ("Cell.__init__", "._create_future"): STARTER,
-        ("Cell._redirect", "heir()"): "it is the library's; what a key function raises there "
-        "makes the second attempt of `for_each` bury the message",
     },
     "resilience/_askable.py": {("Call.ring", "_function()"): IN_TRY},
     "_actor/behaviour.py": {("stash", ".stash_capacity"): HANDLER},

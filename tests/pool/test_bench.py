@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def dispatcher() -> pykka.Dispatcher:
-    """One whose workers are said to compete, without a look-out that says otherwise."""
+    """One whose workers are said to compete, without a monitor that says otherwise."""
     dispatcher = pykka.Dispatcher("pykka-bench")
     no_lookout(dispatcher)
     return dispatcher
@@ -181,7 +181,7 @@ def test_a_finaliser_that_waits_on_the_bench_counts_as_waiting(
 
 
 class Watched:
-    """A look-out whose looks and clocks are in the hands of the test."""
+    """A monitor whose looks and clocks are in the hands of the test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
         self.pool: Pool = pykka.Dispatcher("pykka-watched")._pool

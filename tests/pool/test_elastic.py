@@ -65,7 +65,7 @@ def test_actors_that_hang_for_ever_leave_room_for_others() -> None:
 
 
 def test_who_waits_for_a_future_is_replaced_at_once() -> None:
-    """The look-out has no part in it."""
+    """The monitor has no part in it."""
     dispatcher = pykka.Dispatcher("pykka-replaced")
     no_lookout(dispatcher)
     dispatcher._pool.at_once = 1
@@ -272,7 +272,7 @@ def test_an_idle_pool_uses_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     gate.open()
     looks: list[float] = []
     pool = dispatcher._pool
-    wait_until(lambda: pool.is_quiet() and pool.monitor.is_asleep, "the look-out sleeps")
+    wait_until(lambda: pool.is_quiet() and pool.monitor.is_asleep, "the monitor sleeps")
     look = pool.monitor.look
     monkeypatch.setattr(pool.monitor, "look", lambda now: (looks.append(now), look(now))[1])
     before = time.process_time()

@@ -98,7 +98,7 @@ def each_place(
 
 @pytest.fixture
 def new_dispatcher(untraced: None) -> Iterator[Callable[[int], pykka.Dispatcher]]:
-    """Dispatchers that have no look-out, and let nobody run an actor who waits for it."""
+    """Dispatchers that have no monitor, and let nobody run an actor who waits for it."""
     made: list[pykka.Dispatcher] = []
 
     def make(max_threads: int) -> pykka.Dispatcher:

@@ -47,7 +47,7 @@ def check_new_ones():
     told = threading.Event()
     new.tell(told.set)
     assert told.wait(PATIENCE), "nobody handles what was told"
-    # An actor that blocks is replaced, so the look-out and the counts work.
+    # An actor that blocks is replaced, so the monitor and the counts work.
     may_end = threading.Event()
     held = [Echo.start().ask(lambda: may_end.wait(PATIENCE), block=False) for _ in range(20)]
     assert new.ask("still here?", timeout=PATIENCE) == "still here?"

@@ -22,7 +22,7 @@ from pykka._futures import threading_future
 from pykka._lifecycle import termination
 from pykka._ref.ref import ref_at
 from pykka._util.thread_state import current
-from pykka.runtimes.pool import caller_runs as lending
+from pykka.runtimes.pool import caller_runs
 from pykka.runtimes.pool import cell as pool_address
 from pykka.runtimes.pool import run as running
 from pykka.runtimes.pool import worker as workers
@@ -359,7 +359,7 @@ def _describe(item: Any) -> str:
 
 @pytest.fixture(autouse=True)
 def stepped(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (pool_address, lending, running, workers):
+    for module in (pool_address, caller_runs, running, workers):
         monkeypatch.setattr(module, "list", SteppedList, raising=False)
     monkeypatch.setattr(
         threading_future,

@@ -39,7 +39,7 @@ def work(worker: Worker) -> None:
 
 @pytest.fixture
 def dispatcher() -> Iterator[pykka.Dispatcher]:
-    """A dispatcher without a look-out, whose workers a test makes itself."""
+    """A dispatcher without a monitor, whose workers a test makes itself."""
     dispatcher = pykka.Dispatcher("pykka-rare", max_threads=1)
     no_lookout(dispatcher)
     pool = dispatcher._pool
@@ -388,7 +388,7 @@ def test_who_comes_from_the_bench_wakes_the_lookout(pool: workers.Pool) -> None:
     assert pool.benched == 0
 
 
-# --- the look-out
+# --- the monitor
 
 
 def test_a_lookout_that_is_needed_where_the_stack_is_full_is_started_by_another_thread(

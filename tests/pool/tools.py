@@ -76,7 +76,7 @@ def no_workers(dispatcher: pykka.Dispatcher) -> Iterator[None]:
 
 
 def no_lookout(dispatcher: pykka.Dispatcher) -> None:
-    """Take the look-out away from a dispatcher, so that a test sees what happens without."""
+    """Take the monitor away from a dispatcher, so that a test sees what happens without."""
     dispatcher._pool.monitor.is_asleep = False  # so nobody wakes it
 
 

@@ -58,7 +58,7 @@ def test_no_more_threads_than_the_maximum_are_at_work(small: pykka.Dispatcher) -
 
     assert len(set(first)) == 2
     with pytest.raises(queue.Empty):
-        arrived.get(timeout=0.1)  # the look-out has looked many times
+        arrived.get(timeout=0.1)  # the monitor has looked many times
     assert small.statistics().threads == small.max_threads == 2
 
     gate.set()

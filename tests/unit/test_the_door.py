@@ -157,7 +157,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("runtimes/pool/cell.py", "ForeignInbox.pop", "self.theirs.get()"): "there is a message",
     ("runtimes/pool/cell.py", "_nap", "sleep(timeout)"): "called by the door",
     ("runtimes/pool/dispatcher.py", "_finish_one", "pool.news.get()"): "the end of the program",
-    ("runtimes/pool/monitor.py", "", ""): "the look-out's own thread",
+    ("runtimes/pool/monitor.py", "", ""): "the monitor's own thread",
     ("runtimes/pool/worker.py", "Worker._sit_down", "pool.injected.get()"): OWN,
     ("runtimes/pool/worker.py", "Worker._sit_on_the_bench", "pool.bench.get()"): OWN,
 }
@@ -258,12 +258,12 @@ def test_every_reason_has_a_place() -> None:
         ),
         (
             "_cell/cell.py",
-            "_waiting.block(self, lock.acquire, state, timeout)",
+            "wait_graph.block(self, lock.acquire, state, timeout)",
             "lock.acquire(timeout=timeout)",
         ),
         (
             "_cell/cell.py",
-            "_waiting.block(_waiting.ANYTHING, inbox.get, current.state, left)",
+            "wait_graph.block(wait_graph.ANYTHING, inbox.get, current.state, left)",
             "inbox.get(timeout=left)",
         ),
         (

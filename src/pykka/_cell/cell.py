@@ -24,7 +24,7 @@ Closing
     came before that, hence before the sender's look, which sees it (the queue's own lock orders
     the two). Otherwise the closer, or a thread that emptied the inbox at the same time, has it.
 
-    The thread that takes an envelope out *buries* it: an ask is answered with `ActorDeadError`, a
+    The thread that takes an envelope out *rejects* it: an ask is answered with `ActorDeadError`, a
     tell is reported as a dead letter. A queue gives each envelope to one taker only, so that
     happens exactly once. `tests/guarantees/test_g3_nothing_vanishes.py` runs this very code
     through every interleaving.
@@ -56,7 +56,7 @@ from pykka._cell.inbox import (
 )
 from pykka._cell.metering import MeteredInbox
 from pykka._cell.reasons import Failed, Killed, Stopped
-from pykka._deadlock import wait_graph as _waiting
+from pykka._deadlock import wait_graph
 from pykka._deadlock.wait_graph import place_of_actor
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
@@ -540,7 +540,7 @@ class Cell:
         """Answer or report everything that is in the inbox.
 
         What one of them raises (a subscriber to dead letters, a callback of a future, a signal
-        handler) keeps none of the others from being buried. The first exception is raised at the
+        handler) keeps none of the others from being rejected. The first exception is raised at the
         end. All of these may be the user's, so it is not done on a clock's thread.
         """
         if current.state.is_clock:
@@ -704,7 +704,7 @@ class Cell:
         inbox = self.inner_inbox()
         if block:
             left = Deadline(timeout).remaining()
-            item = _waiting.block(_waiting.ANYTHING, inbox.get, current.state, left)
+            item = wait_graph.block(wait_graph.ANYTHING, inbox.get, current.state, left)
         else:
             item = inbox.get(False)
         meter = None if self.extension is None else self.extension.meter
@@ -828,9 +828,9 @@ class Cell:
                 letter.release()
 
     def _redirect(self, letter: Letter) -> bool:
-        """Leave a letter to the heir that takes it on, if there is such a one."""
-        heir = None if self.extension is None else self.extension.redirect
-        return heir is not None and heir(letter)
+        """Leave a letter to what takes over those that are left, if there is such a one."""
+        redirect = None if self.extension is None else self.extension.redirect
+        return redirect is not None and redirect(letter)
 
     def refuse(self, reply_to: Any, reason: str) -> None:
         """Answer an asker whose message this actor will not handle."""
@@ -853,8 +853,8 @@ class Cell:
         # and be interrupted then would.
         for_each((self.termination_waiters or _NOBODY).copy(), self._answer_termination_waiter)
 
-    def _answer_termination_waiter(self, stopper: tuple[Any, object]) -> None:
-        reply_to, value = stopper
+    def _answer_termination_waiter(self, waiter: tuple[Any, object]) -> None:
+        reply_to, value = waiter
         answer(reply_to, (self.reason if value is REASON else value, None), self)
 
 
@@ -938,7 +938,7 @@ class StoppedEvent(threading.Event):
         self._waiters.append(lock)
         try:
             if not self.is_set():
-                _waiting.block(self, lock.acquire, state, timeout)
+                wait_graph.block(self, lock.acquire, state, timeout)
         finally:
             self._waiters.remove(lock)
 

@@ -3,7 +3,7 @@
 All of it lies in one object that a cell gets when it first needs it, so that it costs nothing
 where it is not used (guarantee G10). Once there, it stays until the actor has ended.
 
-The lane
+The queues before the inbox
     `system_queue` holds what is urgent: it is handled right after the current message, whatever
     waits in the inbox. `replay_queue` holds messages that had been set aside and are taken up
     again; they come before the inbox too. A thread that puts something there sets

@@ -90,7 +90,7 @@ def _any_life(actor: str, marks: str) -> tuple[str, ...]:
 
 
 STATES = {
-    #                       stopped, ending, closed, attention, killed, down
+    #                       stopped, ending, closed, has_system_messages, killed, down
     "made": State(
         "It is made, and its life has not begun. It may have messages already.",
         _rows("1", (_MADE, "0 0 0 . 0 0")),

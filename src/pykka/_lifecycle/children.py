@@ -5,9 +5,9 @@ end, those that were started before it; but for those of a dynamic supervisor, w
 each other, and end together. The parent is marked stopped already, and waits.
 
 What if a child waits for its parent?
-    It can have asked it something. So the parent first buries what is in its inbox, which answers
+    It can have asked it something. So the parent first rejects what is in its inbox, which answers
     with `ActorDeadError`. What comes later finds the stopped mark; and what was just under way
-    closes a circle in the wait-for graph, so the parent gets a `DeadlockError`, buries again and
+    closes a circle in the wait-for graph, so the parent gets a `DeadlockError`, rejects again and
     goes on. If it gets another one, the child can never end as long as its parent waits. So the
     child is abandoned. The same goes for a parent that will be restarted, whose inbox has to stay.
 """

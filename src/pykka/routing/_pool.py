@@ -22,7 +22,7 @@ Routees that are let go
     There are three cases, and none of them costs a message that comes in time anything. If the
     routee is marked stopped before it is sent to, the send is refused, and the router chooses
     again. If the message comes into the inbox before the routee gets to the stop request, it is
-    handled. If it comes later, the thread that takes it out to bury it leaves it to a `Redirect`
+    handled. If it comes later, the thread that takes it out to reject it leaves it to a `Redirect`
     instead, who puts it into another routee's inbox. It may arrive there later than a message that
     was sent after it: that is the price.
 """
@@ -259,7 +259,7 @@ class Redirect:
     """Takes on what a routee that was let go leaves behind.
 
     If a signal handler raises in the middle of that, it is not known whether the message is in
-    another inbox. Then it is buried after all: better than handled twice.
+    another inbox. Then it is rejected after all: better than handled twice.
 
     Args:
         router: Finds another routee.

@@ -204,7 +204,7 @@ class RuntimeCell(Cell):
     by the wait-for graph and by awaiting code, on any thread, without a lock: it may be different
     a moment later, and is read once more before it counts. It raises nothing."""
 
-    # --- the birth ------------------------------------------------------------------------------
+    # --- the start ------------------------------------------------------------------------------
 
     @by_default
     def adopt(self, spawn_options: SpawnOptions | None) -> None:

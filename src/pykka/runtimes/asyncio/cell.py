@@ -273,9 +273,9 @@ class AsyncioCell(RuntimeCell):
                 self.loop_actors.leave(self)
 
     def take_over(
-        self, coroutine: Any, close_cell: Callable[[Cell, Any, BaseException | None], None]
+        self, coroutine: Any, end: Callable[[Cell, Any, BaseException | None], None]
     ) -> None:
-        self.unfinished = (coroutine, close_cell)
+        self.unfinished = (coroutine, end)
 
     def cancel(self) -> None:
         task = self.task

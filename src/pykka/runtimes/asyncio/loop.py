@@ -94,7 +94,7 @@ _lock = threading.RLock()
 
 
 def loop_actors_of(loop: asyncio.AbstractEventLoop) -> LoopActors:
-    """The house of a loop; made when the first actor moves in, on whichever thread."""
+    """The actors of a loop; made when the first one comes, on whichever thread that is."""
     loop_actors: LoopActors | None = getattr(loop, _ATTRIBUTE, None)
     if loop_actors is not None:
         return loop_actors
@@ -103,7 +103,7 @@ def loop_actors_of(loop: asyncio.AbstractEventLoop) -> LoopActors:
             loop_actors = getattr(loop, _ATTRIBUTE, None)
             if loop_actors is None:
                 loop_actors = LoopActors()
-                # In this order: to watch the loop for a house that no actor moves into, because a
+                # In this order: to watch the loop for actors that do not come, because a
                 # signal handler raised, does no harm.
                 with contextlib.suppress(AttributeError):  # __slots__; no such loop is known
                     _watch_close(loop, loop_actors)

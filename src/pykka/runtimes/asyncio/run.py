@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._deadlock.stacks import runs_actor
 from pykka._futures.ask import answers_an_asker
-from pykka._lifecycle import invoke as _life
+from pykka._lifecycle import invoke
 from pykka._lifecycle.invoke import handle, next_system_message
 from pykka._lifecycle.termination import end_in_any_case, fall, interrupt, is_hook
 from pykka._util.gil import give_way
@@ -73,7 +73,7 @@ async def run_loop(cell: AsyncioCell) -> None:
     loop_actors.state = current.state
     try:
         try:
-            step(cell, _life.begin, cell, cell.actor)
+            step(cell, invoke.begin, cell, cell.actor)
             cell.cut_short_if_killed()
             await _complete(cell)
             await _handle_messages(cell)

@@ -61,7 +61,7 @@ from pykka._util.locks import held
 from pykka._util.log import is_for_the_program
 from pykka._util.thread_state import current
 from pykka.runtimes._contract import RuntimeCell
-from pykka.runtimes.pool import caller_runs as lending
+from pykka.runtimes.pool.caller_runs import run_until
 from pykka.runtimes.pool.ref import PooledRef
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ class PooledCell(RuntimeCell):
             self.schedule()
             raise
         finally:
-            del ask  # as in lending.run_until()
+            del ask  # as in run_until()
 
     def schedule(self) -> None:
         """Put a hint into a run queue: this thread's own, if it is one of the pool's workers."""
@@ -286,7 +286,7 @@ class PooledCell(RuntimeCell):
         if pool.blocked_for_ever >= pool.most and self.run_token and pool.is_hopeless():
             raise pool.exhausted()
 
-    run_until = lending.run_until  # pyright: ignore[reportAssignmentType]
+    run_until = run_until  # pyright: ignore[reportAssignmentType]
 
     def claim_life(self) -> bool:
         if self.begun is None:

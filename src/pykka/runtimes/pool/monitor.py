@@ -17,7 +17,7 @@ What it does, every `TICK` while workers work
          That keeps those few who compute, and leaves no actor waiting for ever.
     3. With the GIL, it finds out whether the workers compete for it; see below.
     4. Workers that were too many for `CALM` seconds are sent home. When no worker has worked for
-       `KEEP_ALIVE` seconds, all are, and the look-out ends too.
+       `KEEP_ALIVE` seconds, all are, and the monitor ends too.
 
 Sleep or work?
     A worker is awake if it has taken up an actor, or has had `WORTH_MENTIONING` seconds of CPU
@@ -112,7 +112,7 @@ WORTH_MENTIONING = 0.001
 
 
 class Monitor:
-    """The look-out of a pool.
+    """The monitor of a pool.
 
     Args:
         pool: The pool.
@@ -159,7 +159,7 @@ class Monitor:
     def _start(self) -> None:
         try:
             threading.Thread(
-                target=self._main, name=f"{self._pool.name}-lookout", daemon=True
+                target=self._main, name=f"{self._pool.name}-monitor", daemon=True
             ).start()
         except RuntimeError:  # the interpreter is shutting down
             with self._lock:
@@ -172,7 +172,7 @@ class Monitor:
                 if not self._sleep():
                     return
         except BaseException:  # pragma: no cover (a defect of ours)
-            report_failure("The look-out of the dispatcher %s ended:", self._pool.name)
+            report_failure("The monitor of the dispatcher %s ended:", self._pool.name)
             raise
 
     def _watch(self) -> None:

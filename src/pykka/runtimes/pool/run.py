@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._futures.ask import LETTERS, answers_an_asker
-from pykka._lifecycle import invoke as _life
+from pykka._lifecycle import invoke
 from pykka._lifecycle.invoke import handle, handle_told, next_system_message
 from pykka._lifecycle.termination import close_cell, fall
 from pykka._util.gil import give_way
@@ -47,7 +47,7 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
     try:
         if not cell.begun:
             cell.begun = True
-            _life.begin(cell, actor)
+            invoke.begin(cell, actor)
             cell.settle()
         inbox = cell.inbox
         backlog = cell.backlog

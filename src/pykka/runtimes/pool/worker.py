@@ -14,9 +14,9 @@ The bench
     With the GIL only one worker runs Python code at a time, and each further one that wants to
     is one more that threads outside the pool have to compete with for the GIL: each of them takes
     it for a whole switch interval. So while the workers compute (`is_contended`, which the
-    look-out decides), no more of them stay awake than `wanted`. A worker that is one too many and
+    monitor decides), no more of them stay awake than `wanted`. A worker that is one too many and
     has finished with an actor hands over what waits in its own queue, and sits down on the `bench`
-    instead of at the shared queue. There it is found by `call_for_help` and by the look-out when
+    instead of at the shared queue. There it is found by `call_for_help` and by the monitor when
     the one that is awake waits or sleeps, and when the pool has calmed down.
 
     Invariant: a worker that sits down on the bench leaves another one awake. Both are in the
@@ -26,7 +26,7 @@ The bench
 Growing and shrinking
     - A worker that is about to wait for a future says so (`will_block`). What waits in its own
       queue moves to the shared one, and a worker is found that takes it.
-    - The look-out (`pykka.runtimes.pool.monitor`) sees to the rest: workers that hang in a
+    - The monitor (`pykka.runtimes.pool.monitor`) sees to the rest: workers that hang in a
       handler, workers that are too many.
 
     Threads are started by `add_worker` only. It never happens under a lock, and never on the main
@@ -34,7 +34,7 @@ Growing and shrinking
     it waits for the new thread; there, a small thread does it.
 
 Invariant: if an actor waits in the shared queue then a worker sits there or will come there before
-it sits down anywhere else, or a worker is being started, or the look-out is awake and will look.
+it sits down anywhere else, or a worker is being started, or the monitor is awake and will look.
 A sender puts its hint into the queue and *then* looks whether a worker sits there (`parked`); a
 worker counts itself in and *then* asks the queue. So one of the two sees the other.
 
@@ -137,14 +137,14 @@ class Pool:
         self.blocked_for_ever = 0
         """Those of them that wait without a limit."""
         self.stuck = 0
-        """How many workers sleep in a handler, as far as the look-out knows."""
+        """How many workers sleep in a handler, as far as the monitor knows."""
         self.is_starting = False
         """Whether a worker has been asked for, a new one or one from the bench, that is not there
         yet."""
         self.is_contended = False
-        """Whether the workers compete for the GIL, as far as the look-out knows."""
+        """Whether the workers compete for the GIL, as far as the monitor knows."""
         self.outside = 0
-        """How many workers compute without the GIL, as far as the look-out knows."""
+        """How many workers compute without the GIL, as far as the monitor knows."""
         self.bench: SimpleQueue[object] = SimpleQueue()
         """Where superfluous workers sit: `WORK` has one look for work, `HOME` sends it home."""
         self.benched = 0
@@ -379,7 +379,7 @@ class Worker:
         self._was_parked = self._was_benched = False
         """Whether it sat there, and did not count as such, when it began to wait."""
         self._is_retired = False
-        # The rest is the look-out's.
+        # The rest is the monitor's.
         self.clock: int | None = None
         self.seen = -1
         self.cpu: float | None = None

@@ -8,6 +8,7 @@ import queue
 import signal
 import sys
 import traceback
+from contextlib import contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ from tests.pool.tools import (
 )
 
 import pykka
+from pykka._cell.metering import switch_on
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     import threading
@@ -103,6 +106,19 @@ def test_who_waits_runs_the_actor(
     with no_workers(dispatcher):
         where, caller = on_thread(lambda: (WAYS[way](ref), get_ident()))
     assert where == caller
+
+
+@pytest.mark.parametrize("actor_class", [Where, WhereWithStart])
+def test_an_actor_can_be_asked_in_the_shortest_way_once_it_has_begun(
+    actor_class: type[Where],
+) -> None:
+    actor_class.dispatcher = dispatcher = pykka.Dispatcher("pykka-lent")
+    started(actor_class).stop()
+    # In the second actor, no message has been waiting when it began.
+    cell: Any = actor_class.start()._cell
+    wait_until(lambda: cell.begun and dispatcher._pool.is_quiet(), "the actor is idle")
+    assert cell.fast_loop_ok
+    assert cell.direct_call_ok
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -440,6 +456,99 @@ def test_actors_on_top_of_each_other_have_contexts_of_their_own() -> None:
     assert one.ask(VARIABLE.get) == "one"
     assert other.ask(VARIABLE.get) == "other"
     assert third.ask(VARIABLE.get) == "unset"
+
+
+class LateTurn(list[bool]):
+    """A turn that the first thread to take it gets a moment after it has looked.
+
+    Args:
+        meanwhile: What others do in that moment, who take the turn and give it back; no worker.
+    """
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__([True])
+        self.meanwhile: Callable[[], object] | None = meanwhile
+        self.was_taken = False
+
+    def __delitem__(self, index: Any) -> None:
+        if not self.was_taken and current.state.worker is not None:
+            raise IndexError("no worker is to come in between")
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is None:
+            super().__delitem__(index)
+        else:
+            meanwhile()
+            super().__delitem__(index)
+            self.was_taken = True
+
+
+@contextmanager
+def overtaken(ref: pykka.ActorRef[Any], way: str, message: Callable[[], Any]) -> Iterator[None]:
+    """Have another asker run the actor when this thread has looked, and not yet got the turn."""
+
+    def overtake() -> bool:
+        first.get() if first is not None else ref.ask(message)
+        return True
+
+    cell: Any = ref._cell
+    cell.run_token = turn = LateTurn(lambda: in_new_thread(overtake))
+    # What lies in the inbox is handled first. There, it has to be the other asker's message.
+    first = None if way == "ask" else ref.ask(message, block=False)
+    yield
+    assert turn.was_taken
+
+
+OTHER_VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("other", default="unset")
+
+
+@pytest.mark.parametrize("way", CALLS)
+def test_who_gets_the_turn_runs_the_actor_in_the_context_it_has_by_then(way: str) -> None:
+    ref = agents_of(pykka.Dispatcher("pykka-lent")).start()
+
+    def set_the_first() -> None:
+        VARIABLE.set("the first's")
+
+    def set_the_second() -> str:
+        OTHER_VARIABLE.set("the second's")
+        return VARIABLE.get()
+
+    with overtaken(ref, way, set_the_first):
+        seen = CALLS[way](ref, set_the_second)
+    assert seen == "the first's"
+    assert ref.ask(VARIABLE.get) == "the first's"
+    assert ref.ask(OTHER_VARIABLE.get) == "the second's"
+
+
+@pytest.mark.parametrize("way", CALLS)
+def test_who_gets_the_turn_does_not_run_an_actor_that_has_children_by_then(way: str) -> None:
+    agents = agents_of(pykka.Dispatcher("pykka-lent"))
+    ref = agents.start()
+    actor: Any = ref._cell.actor
+    with overtaken(ref, way, lambda: actor.start_child(agents)):
+        ran_on = CALLS[way](ref, get_ident)
+    assert ran_on != get_ident()
+
+
+@pytest.mark.parametrize("way", CALLS)
+def test_who_gets_the_turn_of_an_actor_that_counts_by_then_is_counted(way: str) -> None:
+    ref = agents_of(pykka.Dispatcher("pykka-lent")).start()
+    with overtaken(ref, way, lambda: switch_on(ref._cell)):
+        CALLS[way](ref, get_ident)
+    assert ref.statistics().handled == 1
+
+
+def test_the_main_thread_leaves_the_turn_of_an_actor_that_has_not_begun_to_a_worker() -> None:
+    """A worker that came in vain meanwhile would not come again: nothing is in the inbox."""
+
+    class Begins(WhereWithStart):
+        dispatcher = pykka.Dispatcher("pykka-lent")
+
+    with no_workers(Begins.dispatcher):
+        cell: Any = Begins.start()._cell
+        cell.run_token = turn = LateTurn(lambda: None)
+        assert not cell.run_until(pykka.ThreadingFuture(), current.state)
+        assert not turn.was_taken
+        turn.was_taken = True  # now the worker may come
 
 
 @pytest.fixture

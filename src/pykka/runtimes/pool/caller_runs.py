@@ -25,6 +25,10 @@ Rules
     - Everything runs in the actor's own `contextvars` context. It has one of its own only once
       it has set a variable; until then an empty one that is handed from actor to actor does.
 
+Invariant: what the actor's own code may change (its context, whether it has children) is looked at
+after the turn was taken. What was seen before may be out of date: other threads may have run the
+actor in between. The looks before that are hints, for they save taking the turn in vain.
+
 For the wait-for graph, the caller waits for the actor that it runs: `Cell.waiting` of the one
 is then the cell of the other; see `pykka._deadlock.wait_graph`.
 """
@@ -82,7 +86,9 @@ def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call cos
         )
     ):
         return False
-    if "asyncio.events" in modules and in_event_loop():
+    # The main thread does not begin an actor. If it took the turn in vain, the worker that is to
+    # begin might come meanwhile, go away, and not come again: perhaps the inbox is empty.
+    if (state.is_main and not there.begun) or ("asyncio.events" in modules and in_event_loop()):
         return False
     depth = state.depth
     # twin: room on stack (1 statement)
@@ -94,14 +100,17 @@ def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call cos
         return False
     outer, spare = state.cell, state.spare
     before = None if outer is None else outer.waiting
-    own = there.context
-    context = own if own is not None else spare if spare is not None else Context()
+    if spare is None:
+        spare = Context()
     try:
         del turn[0]
     except IndexError:
         return False
     # No signal handler can strike between taking the turn and this `try`.
     cell = there
+    own = cell.context
+    context = spare if own is None else own
+    extension = cell.extension
     try:
         # twin: begin to lend (3 statements)
         state.spare = None
@@ -109,7 +118,9 @@ def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call cos
         if outer is not None:
             outer.waiting = cell
         inbox = cell.inbox
-        if (
+        if extension is not None and extension.children and not cell.pool.is_bounded:
+            pass  # it is for a worker
+        elif (
             cell.begun
             and type(inbox) is list
             and inbox

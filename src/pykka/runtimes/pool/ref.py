@@ -95,7 +95,6 @@ class PooledRef(ActorRef[A]):
             block
             and timeout is None
             and there.direct_call_ok
-            and not there.has_system_messages
             and type(message) not in _special
             and not ("asyncio.events" in modules and in_event_loop())
         ):
@@ -124,7 +123,13 @@ class PooledRef(ActorRef[A]):
                     outer = state.cell
                     before = None
                     try:
-                        if not cell.inbox and not cell.backlog:
+                        # Again, for another thread may have run the actor since the first look.
+                        if (
+                            cell.direct_call_ok
+                            and not cell.has_system_messages
+                            and not cell.inbox
+                            and not cell.backlog
+                        ):
                             # twin: begin to lend (3 statements)
                             state.spare = None
                             state.cell = cell

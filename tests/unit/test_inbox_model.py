@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.injection import inject
 
 import pykka
 from pykka._cell.cell import Cell
-from pykka._cell.inbox import Inbox, take_all
+from pykka._cell.inbox import Inbox, move, take_all
+from pykka._cell.metering import Meter, MeteredList
 from pykka._envelope import Envelope
 from pykka._futures.ask import make_ask
 from pykka._futures.threading_future import new_threading_future
 from pykka.messages import _ActorStop
+from pykka.runtimes.pool import cell as pool_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,3 +212,64 @@ def test_a_subclass_of_the_standard_queue_is_asked_to_give_and_not_how_long_it_i
     taken: list[Any] = []
     take_all(inbox, taken)
     assert taken == [0, 1, 2]
+
+
+class Outdated(deque[Any]):
+    """What a thread looks at that has not heard of the last `append`.
+
+    Without the GIL, the length may be older than what is there; what `pop` says never is.
+    """
+
+    def __len__(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("way", ["move", "as it is", "backlog", "counted", "counted backlog"])
+def test_a_list_is_emptied_by_asking_it_to_give_and_not_how_long_it_is(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Any] = []
+    ref = pykka.PooledActor.start()
+    ref.stop()
+    cell: Any = ref._cell
+    monkeypatch.setattr(pool_cell, "list", Outdated, raising=False)
+    meter = Meter(lambda: 0.0, 0)
+    if way == "move":
+        move(Outdated("abc"), taken)
+    else:
+        cell.inbox = {
+            "as it is": lambda: Outdated("abc"),
+            "backlog": lambda: None,
+            "counted": lambda: MeteredList(Outdated("abc"), meter, []),
+            "counted backlog": lambda: MeteredList([], meter, cast("list[Any]", Outdated("cba"))),
+        }[way]()
+        cell.backlog = Outdated("cba") if way == "backlog" else None
+        cell.take_all(taken)
+    assert taken == ["a", "b", "c"]
+
+
+def test_so_are_the_lanes_and_the_stash(monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = pykka.ThreadingActor.start()
+    ref.stop()
+    cell: Any = ref._cell
+    buried: list[Any] = []
+    monkeypatch.setattr(type(cell), "_reject", lambda _self, letter: buried.append(letter.message))
+    extension = cell.need_extension()
+    for name in ("signals", "front", "stash"):
+        setattr(extension, name, Outdated([Envelope(f"{name} {number}") for number in range(2)]))
+    cell.drain_to_dead_letters()
+    assert buried == ["signals 0", "signals 1", "front 0", "front 1", "stash 0", "stash 1"]
+
+
+def test_an_interrupted_closer_loses_nothing_of_what_is_counted() -> None:
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        inbox = MeteredList(["c", "d"], Meter(lambda: 0.0, 0), ["b", "a"])
+        taken: list[Any] = []
+
+        def check(_interrupted: bool) -> None:
+            inbox.take_all(taken)
+            assert sorted(taken) == ["a", "b", "c", "d"]
+
+        return lambda: inbox.take_all(taken), check
+
+    assert inject(prepare) > 3

@@ -554,7 +554,7 @@ class Cell:
                     self.extension.replay_queue,
                     self.extension.stash,
                 ):
-                    move(lane or [], letters)
+                    move(lane, letters)
             self.take_all(letters)
             for_each(letters, self._reject)
         except BaseException:

@@ -225,17 +225,29 @@ def put_without_waiting(inbox: Any, full: Callable[[], bool] | None, envelope: o
 
 
 def move(source: Any, into: list[Any]) -> None:
-    """Move everything that is in a list to the end of another, in order.
+    """Move everything that is in a list or deque to the end of a list, in order.
 
     The loop runs in C from start to end, so no signal handler can raise between the moment
     an item leaves its list and the moment it is in the other.
+
+    "Empty" is what the source itself says when it is asked to give; see `take_all`.
+
+    Args:
+        source: The list or deque; `None` or `()` where there has been none so far.
+        into: The list.
     """
-    if not source:
+    if source is None or type(source) is tuple:
         return
     done = len(into)
     with contextlib.suppress(IndexError):
         into.extend(iter(source.pop, _NEVER))
     into[done:] = into[done:][::-1]
+
+
+def move_turned(source: list[Any], into: list[Any]) -> None:
+    """Do the same as `move` with a list that is back to front."""
+    with contextlib.suppress(IndexError):
+        into.extend(iter(source.pop, _NEVER))
 
 
 _NEVER = object()

@@ -17,7 +17,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pykka._cell.inbox import count, move, take_all
+from pykka._cell.inbox import count, move, move_turned, take_all
 from pykka._envelope import Envelope
 from pykka._futures.ask import Ask, is_ask
 from pykka._statistics import ActorStatistics
@@ -224,9 +224,7 @@ class MeteredList:
 
     def take_all(self, into: list[Any]) -> None:
         """Move everything to the end of a list."""
-        back = self._back[::-1]
-        self._back.clear()
-        into += back
+        move_turned(self._back, into)
         move(self.inner, into)
 
 

@@ -49,7 +49,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._cell import cell as _cell
-from pykka._cell.inbox import count, put_without_waiting, take_all
+from pykka._cell.inbox import count, move, move_turned, put_without_waiting, take_all
 from pykka._cell.metering import MeteredInbox, MeteredList
 from pykka._deadlock.wait_graph import ANYTHING
 from pykka._deadlock.wait_graph import block as block_for
@@ -77,7 +77,6 @@ if TYPE_CHECKING:
     from pykka._system.system import ActorSystem
     from pykka.runtimes.pool.worker import Pool
 
-_NEVER = object()
 _EMPTY: list[Any] = []
 _LOOK_EVERY = 0.001
 
@@ -388,19 +387,13 @@ class PooledCell(RuntimeCell):
         if theirs is not None:
             take_all(theirs, into)
             return
-        # The loops run in C from start to end, so no signal handler can raise between the moment
-        # an item leaves its list and the moment it is in the other.
-        if self.backlog:
-            with suppress(IndexError):
-                into.extend(iter(self.backlog.pop, _NEVER))
-        done = len(into)
-        with suppress(IndexError):
-            inbox: Any = self.inbox or _EMPTY
-            if type(inbox) is MeteredList:
-                inbox.take_all(into)
-                return
-            into.extend(iter(inbox.pop, _NEVER))
-        into[done:] = into[done:][::-1]
+        if self.backlog is not None:
+            move_turned(self.backlog, into)
+        inbox: Any = self.inbox
+        if type(inbox) is MeteredList:
+            inbox.take_all(into)
+        else:
+            move(inbox, into)
 
     @property
     def handled_reply_to(self) -> Any:

@@ -235,6 +235,37 @@ def test_messages_in_an_inbox_of_the_users_are_counted(
     assert (settled(ref).handled, settled(ref).oldest) == (4, None)
 
 
+def test_what_an_inbox_of_the_users_refuses_does_not_count_as_waiting(
+    system: pykka.ActorSystem, agent: Any, clock: ManualClock, gate: Gate
+) -> None:
+    class Refusing(Bare):
+        def __init__(self) -> None:
+            super().__init__()
+            self.put = self.put_if_wanted
+
+        def put_if_wanted(self, envelope: Any) -> None:
+            if envelope.message == "unwanted":
+                raise ValueError(envelope.message)
+            self.queue.put(envelope)
+
+    class Own(agent):  # type: ignore[misc]
+        @staticmethod
+        def _create_actor_inbox() -> Any:
+            return Refusing()
+
+    ref = system.start(Own)
+    ref.keep_statistics()
+    ref.tell(gate)
+    gate.wait_until_entered()
+    with pytest.raises(ValueError, match="unwanted"):
+        ref.tell("unwanted")
+    clock.advance(1)
+    ref.tell("x")
+    clock.advance(1)
+    assert (ref.statistics().waiting, ref.statistics().oldest) == (1, 1)
+    gate.open()
+
+
 def test_an_actor_that_takes_a_message_out_itself_keeps_the_counts_right(
     ref: pykka.ActorRef[Any], clock: ManualClock, gate: Gate
 ) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -477,3 +478,16 @@ def test_a_stack_that_is_too_full_to_look_them_up_is_said_at_once(
         patch.setattr(dispatchers, "_pools", Deep())
         with pytest.raises(RecursionError):
             dispatchers._snapshot()
+
+
+@pytest.mark.parametrize(
+    ("parked", "workers", "is_the_last"),
+    [(0, 1, False), (0, 2, True), (1, 1, False), (1, 2, False)],
+)
+def test_a_worker_is_the_last_if_none_waits_for_work_and_there_can_be_no_more(
+    parked: int, workers: int, is_the_last: bool
+) -> None:
+    worker: Any = SimpleNamespace(
+        pool=SimpleNamespace(parked=parked, workers=[None] * workers, most=2)
+    )
+    assert Worker.is_the_last(worker) is is_the_last

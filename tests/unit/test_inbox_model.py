@@ -255,10 +255,11 @@ def test_so_are_the_lanes_and_the_stash(monkeypatch: pytest.MonkeyPatch) -> None
     buried: list[Any] = []
     monkeypatch.setattr(type(cell), "_reject", lambda _self, letter: buried.append(letter.message))
     extension = cell.need_extension()
-    for name in ("signals", "front", "stash"):
+    for name in ("system_queue", "replay_queue", "stash"):
         setattr(extension, name, Outdated([Envelope(f"{name} {number}") for number in range(2)]))
     cell.drain_to_dead_letters()
-    assert buried == ["signals 0", "signals 1", "front 0", "front 1", "stash 0", "stash 1"]
+    queues = ["system_queue", "replay_queue", "stash"]
+    assert buried == [f"{name} {number}" for name in queues for number in range(2)]
 
 
 def test_an_interrupted_closer_loses_nothing_of_what_is_counted() -> None:

@@ -225,3 +225,30 @@ def test_pythons_own_errors_call_it_a_future(number: int, future: Any) -> None:
         USES_OF_PYTHON[number](future)
     assert "Ask" not in type(future).__name__
     assert repr(future) == "<pykka.Future>"
+
+
+class Odd(pykka.ThreadingFuture[int]):
+    """A future of the user's own, with a property that cannot be read."""
+
+    @property
+    def price(self) -> int:
+        raise AttributeError("not for sale")
+
+
+def test_what_a_property_of_a_class_of_ones_own_raises_is_not_replaced() -> None:
+    with pytest.raises(AttributeError, match="not for sale"):
+        Odd().price  # noqa: B018
+
+
+class OddRef(pykka.ActorRef[pykka.ThreadingActor]):
+    """A ref of the user's own, with a property that cannot be read."""
+
+    @property
+    def price(self) -> int:
+        raise AttributeError("not for sale")
+
+
+def test_nor_is_that_of_a_ref() -> None:
+    actor = pykka.ThreadingActor()
+    with pytest.raises(AttributeError, match="not for sale"):
+        OddRef(actor).price  # noqa: B018

@@ -325,6 +325,8 @@ class Future(Generic[T]):
     if not TYPE_CHECKING and sys.version_info >= (3, 12):
 
         def __getattr__(self, name: str) -> Any:
+            if any(name in vars(cls) for cls in type(self).__mro__):
+                return object.__getattribute__(self, name)  # a property has raised: what it says
             msg = f"{type(self).__name__!r} object has no attribute {name!r}: {NO_VALUE}"
             raise AttributeError(msg)
 

@@ -466,6 +466,8 @@ class ActorRef(Generic[A]):
     if not TYPE_CHECKING and sys.version_info >= (3, 12):
 
         def __getattr__(self, name: str) -> Any:
+            if any(name in vars(cls) for cls in type(self).__mro__):
+                return object.__getattribute__(self, name)  # a property has raised: what it says
             text = f"{type(self).__name__!r} object has no attribute {name!r}"
             # A private name is no proxy's, and may be that of the slot, which is empty at first.
             cell = None if name.startswith("_") else getattr(self, "_cell", None)

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pykka.messages import ProxyCall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
 
-    from pykka._futures.future import Future
+    class ReplyTo(Protocol):
+        """Where an answer goes: each `pykka.Future` is that."""
+
+        def set(self, value: Any = None) -> None:
+            """Give the answer."""
+
+        def set_exception(
+            self,
+            exc_info: BaseException
+            | tuple[type[BaseException], BaseException, TracebackType | None]
+            | None = None,
+        ) -> None:
+            """Give an exception instead."""
+
 
 T = TypeVar("T")
+
+
+class Letter(Protocol):
+    """What the library needs to know of an envelope."""
+
+    @property
+    def message(self) -> Any:
+        """What was sent."""
+
+    @property
+    def reply_to(self) -> Any:
+        """The future that gets the answer, or None."""
 
 
 class Envelope(Generic[T]):
@@ -30,9 +56,9 @@ class Envelope(Generic[T]):
     __slots__ = ("message", "reply_to")
 
     message: T
-    reply_to: Future[Any] | None
+    reply_to: ReplyTo | None
 
-    def __init__(self, message: T, reply_to: Future[Any] | None = None) -> None:
+    def __init__(self, message: T, reply_to: ReplyTo | None = None) -> None:
         self.message = message
         self.reply_to = reply_to
 

@@ -23,7 +23,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Cell
+    from typing import Protocol
+
+    class HandlingCell(Protocol):
+        """What all handlers get: each `pykka._cell.cell.Cell` is that.
+
+        They lie on floors above this one, and know more of it.
+        """
+
+        handling: Any
+        """What the actor is handling right now."""
+
 
 __all__ = ["ProxyCall", "ProxyGetAttr", "ProxySetAttr"]
 
@@ -46,7 +56,7 @@ NOT_COUNTED: set[type] = set()
 # functions are entered by `handles`. Subclasses enter themselves when their class statement runs.
 # That keeps the question "is this message for the actor or for us?" at one look-up for each
 # message, without a chain of isinstance checks.
-_handlers: dict[type, Callable[[Cell, Any], object]] = {}
+_handlers: dict[type, Callable[[HandlingCell, Any], object]] = {}
 
 
 def handles(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
+import importlib.util
 import re
 import tokenize
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(pykka.__file__).parent
 PROJECT = Path(__file__).parents[2]
+SOURCES = sorted(ROOT.rglob("*.py"))
 
 MOST_IN_A_FOLDER = 10
 MOST_AT_THE_TOP = 8
@@ -41,10 +44,119 @@ def test_no_folder_has_many_files() -> None:
     assert len(many) > MOST_IN_A_FOLDER  # they were looked at
 
 
+# --- state below behaviour -----------------------------------------------------------------------
+
+CONTRACT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+    "importlinter"
+]["contracts"][0]
+FLOORS = [layer.split(" | ") for layer in reversed(CONTRACT["layers"])]
+"""The packages of each floor, from the ground up."""
+
+HEIGHTS = {package: height for height, floor in enumerate(FLOORS) for package in floor}
+THE_LAST = "_lifecycle"
+"""The highest floor whose imports for type checkers go downwards, too."""
+
+
+def imported(module: str, source: str) -> Iterator[str]:
+    """What a module imports, wherever it does: for type checkers only, in a function."""
+    is_package = (ROOT.parent / module.replace(".", "/")).is_dir()
+    package = module if is_package else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(name, package)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def upward(module: str, source: str) -> list[str]:
+    """The imports of a module that lead to a higher floor, or to another package on its own.
+
+    What is imported from `pykka` itself, and is no package of a floor, comes from above all.
+    """
+    own = module.split(".")[1]
+    found = []
+    for name in imported(module, source):
+        root, _, rest = name.partition(".")
+        package = rest.partition(".")[0]
+        is_below = HEIGHTS.get(package, len(FLOORS)) < HEIGHTS[own]
+        if root == "pykka" and package != own and not is_below:
+            found.append(name)
+    return found
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+LOWER = {
+    module: file
+    for file in SOURCES
+    if HEIGHTS.get((module := module_of(file)).partition(".")[2].partition(".")[0], len(FLOORS))
+    <= HEIGHTS[THE_LAST]
+}
+
+
+def test_no_floor_up_to_that_of_lives_knows_a_type_from_above() -> None:
+    found = {
+        module: names
+        for module, file in LOWER.items()
+        if (names := upward(module, file.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+def test_each_of_these_floors_is_looked_at() -> None:
+    seen = {module.split(".")[1] for module in LOWER}
+    assert seen == {package for package in HEIGHTS if HEIGHTS[package] <= HEIGHTS[THE_LAST]}
+    assert {"_util", "_deadlock", "_futures", "timers", "inboxes", "_cell", THE_LAST} <= seen
+
+
+@pytest.mark.parametrize("module", sorted(LOWER))
+def test_an_import_from_above_is_found_in_each_module(module: str) -> None:
+    source = LOWER[module].read_text(encoding="utf-8")
+    planted = "\nif TYPE_CHECKING:\n    from pykka._actor.actor import Actor\n"
+    assert upward(module, source + planted) == ["pykka._actor.actor.Actor"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "if TYPE_CHECKING:\n    from pykka._cell.cell import Cell",
+        "if TYPE_CHECKING:\n    import pykka._cell.cell",
+        "def late():\n    from pykka._futures import future",
+        "from pykka import _cell",
+        "from pykka import Actor",
+        "import pykka",
+        "from .. import _cell",
+        "from .._cell import cell",
+        "from pykka import _statistics",  # on the same floor
+    ],
+)
+def test_an_import_from_above_is_found_however_it_is_written(source: str) -> None:
+    assert len(upward("pykka._util.locks", source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from pykka._exceptions import ActorError",
+        "from pykka import _exceptions",
+        "from pykka._util.log import logger",
+        "from . import log",
+        "import threading",
+        "from collections.abc import Callable",
+    ],
+)
+def test_an_import_from_below_or_beside_is_none(source: str) -> None:
+    assert upward("pykka._util.locks", source) == []
+
+
 # --- names in texts -----------------------------------------------------------------------------
 
 PAGES = sorted([*(PROJECT / "docs").rglob("*.md"), *PROJECT.glob("*.md")])
-SOURCES = sorted(ROOT.rglob("*.py"))
 TESTS = sorted(file for file in (PROJECT / "tests").rglob("*.py") if file != Path(__file__))
 OURS = ("src/pykka", "tests", "benchmarks", "examples", "docs")
 FILES = {

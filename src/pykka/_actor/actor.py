@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 from pykka._actor import behaviour, death_watch
 from pykka._actor.options import ActorOptions
 from pykka._cell.cell import Cell
-from pykka._cell.spawn_options import make
+from pykka._cell.spawn_options import current, make
 from pykka._envelope import Envelope
 from pykka._lifecycle import invoke
 from pykka._lifecycle.termination import close_cell
 from pykka._ref.ref import ref_at
 from pykka._system.system import ActorSystem, join_parent, start_with
 from pykka._util.log import logger, traceback_of
-from pykka._util.thread_state import current
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:

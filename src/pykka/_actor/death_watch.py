@@ -26,8 +26,8 @@ from pykka.messages import handles
 
 if TYPE_CHECKING:
     from pykka._cell.cell import Cell
-    from pykka._cell.inbox import Letter
     from pykka._cell.reasons import Reason
+    from pykka._envelope import Letter
 
 
 class Terminated(NamedTuple):

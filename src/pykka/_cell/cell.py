@@ -47,7 +47,6 @@ from pykka._cell.extension import CellExtension
 from pykka._cell.inbox import (
     ActorInbox,
     Inbox,
-    Letter,
     count,
     move,
     put_without_waiting,
@@ -56,6 +55,7 @@ from pykka._cell.inbox import (
 )
 from pykka._cell.metering import MeteredInbox
 from pykka._cell.reasons import Failed, Killed, Stopped
+from pykka._cell.spawn_options import current
 from pykka._deadlock import wait_graph
 from pykka._deadlock.wait_graph import place_of_actor
 from pykka._envelope import Envelope
@@ -68,23 +68,43 @@ from pykka._util.checks import shorten
 from pykka._util.for_each import call, for_each
 from pykka._util.locks import held
 from pykka._util.log import call_out, safe_str
-from pykka._util.thread_state import current
 from pykka.messages import _LastMessage, _WakeUp, is_privileged, is_stop
 from pykka.timers._clock import MonotonicClock
 from pykka.timers._errands import Line, send_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from pykka._actor.actor import Actor
     from pykka._cell.metering import Meter
     from pykka._cell.reasons import Reason
     from pykka._cell.spawn_options import SpawnOptions
-    from pykka._deadlock.wait_graph import Place, Wait
+    from pykka._deadlock.wait_graph import Place, Wait, WaitingCell, WaitingState
+    from pykka._envelope import Letter
     from pykka._futures.future import Future
-    from pykka._ref.ref import ActorRef
-    from pykka._util.thread_state import ThreadState
     from pykka.timers._clock import Clock
+
+    class Instance(Protocol):
+        """What a cell, and what runs its life, need of the actor object.
+
+        Each `pykka._actor.actor.Actor` is that; its authors are told more of the hooks there.
+        """
+
+        crash_on: ClassVar[Collection[type[BaseException]]]
+        stash_capacity: ClassVar[int | None]
+
+        def _create_actor_inbox(self) -> ActorInbox:
+            """Make the actor's inbox."""
+            ...
+
+        def _create_future(self) -> Future[Any]:
+            """Make a future for an answer of the actor."""
+            ...
+
+        def on_start(self) -> object:
+            """Begin to live."""
+
+        def on_receive(self, message: Any) -> Any:
+            """Handle a message."""
 
 
 class SystemServices(Protocol):
@@ -97,8 +117,10 @@ class SystemServices(Protocol):
         """Stops all actors of the system."""
         ...
 
-    def register(self, ref: ActorRef[Any]) -> None:
-        """Make the actor findable."""
+    @property
+    def register(self) -> Callable[..., None]:
+        """Makes the actor findable that a ref leads to; refs are of a floor above."""
+        ...
 
     def knows(self, cell: Cell) -> bool:
         """Tell whether the actor is findable."""
@@ -162,7 +184,7 @@ class Cell:
     held_up_by: Cell | None = None
     """The actor that blocks the event loop in which this one lives, if one does right now."""
 
-    ref_class: ClassVar[type[ActorRef[Any]] | None] = None
+    ref_class: ClassVar[type | None] = None
     """The class of the actor's ref; `None` for `ActorRef` itself."""
 
     __slots__ = (
@@ -185,11 +207,11 @@ class Cell:
         "waiting",
     )
 
-    def __init__(self, actor: Actor, services: SystemServices) -> None:
+    def __init__(self, actor: Instance, services: SystemServices) -> None:
         # twin: new cell (19 statements)
         inbox: ActorInbox = actor._create_actor_inbox()
         create_future = actor._create_future
-        self.actor: Actor | None = actor
+        self.actor: Instance | None = actor
         """The actor object; `None` once the cell is closed."""
         self.actor_class = type(actor)
         self.inbox: Any = inbox
@@ -208,7 +230,7 @@ class Cell:
         """Whether the hook that ends the life has run, or is running."""
         self.handling: Any = None
         """What the actor is handling right now, for reports: an envelope, or a bare message."""
-        self.waiting: Wait | Cell | None = None
+        self.waiting: Wait | WaitingCell | None = None
         """What the actor's handler is blocked in; see `pykka._deadlock.wait_graph`."""
         self.termination_waiters: list[tuple[Any, object]] | None = None
         """Who waits for the end of the actor, and what to answer; see `close`."""
@@ -271,7 +293,7 @@ class Cell:
         self.need_extension().go_down(reason)
         self.has_system_messages = True
 
-    def take_instance(self, actor: Actor) -> bool:
+    def take_instance(self, actor: Instance) -> bool:
         """Go on with a new instance; False if the actor was abandoned meanwhile."""
         self.actor = actor
         if self.closed:  # in this order: the closer does so the other way round
@@ -769,11 +791,11 @@ class Cell:
     def require_thread(self) -> None:
         """Raise if the actor cannot get a thread, and nothing will change that."""
 
-    def run_until(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+    def run_until(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
         """Run the actor on this thread until it has resolved a future; False if it has not."""
         raise NotImplementedError  # pragma: no cover (`can_be_run` says so)
 
-    def lives_beneath(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+    def lives_beneath(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
         """Tell whether the actor cannot resolve a future while this thread waits for it."""
         del future, state
         return False
@@ -860,7 +882,7 @@ class Cell:
 
 _NOBODY: list[tuple[Any, object]] = []
 
-_kept: list[Actor | None] = []
+_kept: list[Instance | None] = []
 """The actor objects that a child process has inherited."""
 
 
@@ -924,7 +946,7 @@ class StoppedEvent(threading.Event):
             self._wait(state, timeout)
         return self.is_set()
 
-    def _bring(self, state: ThreadState) -> None:
+    def _bring(self, state: WaitingState) -> None:
         """Run the actor, for which there is no other thread, if it is about to end."""
         ended: ThreadingFuture[None] = ThreadingFuture()
         ended._answered_by = cell = self._cell
@@ -932,7 +954,7 @@ class StoppedEvent(threading.Event):
         if cell.can_be_run:
             cell.run_until(ended, state)
 
-    def _wait(self, state: ThreadState, timeout: float | None) -> None:
+    def _wait(self, state: WaitingState, timeout: float | None) -> None:
         lock = threading.Lock()
         lock.acquire()
         self._waiters.append(lock)

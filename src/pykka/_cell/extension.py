@@ -30,11 +30,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
 
-    from pykka._actor.death_watch import Watch
     from pykka._cell.cell import Cell
-    from pykka._system.events import EventBus
     from pykka.timers._errands import Line
     from pykka.timers._timer import Timer
+
+    class DeathWatch(Protocol):
+        """That one actor watches another: each `pykka._actor.death_watch.Watch` is that."""
+
+        @property
+        def is_over(self) -> bool:
+            """Whether the watcher has been told, or does not want to be."""
+            ...
+
+        def begin(self) -> None:
+            """Enter the watch at the target."""
+
+        def end(self) -> None:
+            """Have no notice handled any more."""
+
+        def report(self, reason: Reason) -> None:
+            """Send the watcher a notice."""
+
+    class Bus(Protocol):
+        """Where actors subscribe to events: each `pykka.EventBus` is that."""
+
+        def forget(self, cell: Cell) -> None:
+            """Send an actor, which has ended, no events any more."""
 
 
 _making = threading.Lock()
@@ -135,13 +156,13 @@ class CellExtension:
         """What was put in the place of `on_receive()`. Only the actor itself changes it."""
         self.idle: Any = None
         """What rings when nothing has come for some time. Only the actor itself changes it."""
-        self.watchers: dict[Watch, None] = {}
+        self.watchers: dict[DeathWatch, None] = {}
         """The watches that others keep on this actor."""
-        self.watching: dict[Cell, Watch] = {}
+        self.watching: dict[Cell, DeathWatch] = {}
         """The watches that this actor keeps. Only the actor itself changes it."""
         self.timers: dict[Timer, None] = {}
         """What will be sent to the actor later."""
-        self.buses: dict[EventBus, None] = {}
+        self.buses: dict[Bus, None] = {}
         """Where it has ever subscribed to events."""
         self.killed = False
         """Whether the actor was killed; then it is marked stopped, too."""

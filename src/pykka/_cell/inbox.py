@@ -22,20 +22,8 @@ from pykka._util.log import logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._envelope import Envelope
+    from pykka._envelope import Envelope, Letter
     from pykka._statistics import InboxStatistics
-
-
-class Letter(Protocol):
-    """What the library needs to know of an envelope."""
-
-    @property
-    def message(self) -> Any:
-        """What was sent."""
-
-    @property
-    def reply_to(self) -> Any:
-        """The future that gets the answer, or None."""
 
 
 class ActorInbox(Protocol):

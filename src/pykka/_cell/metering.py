@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._cell.cell import Cell
-    from pykka._cell.inbox import Letter
+    from pykka._envelope import Letter
 
 
 class _SwitchOn(NamedTuple):

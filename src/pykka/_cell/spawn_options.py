@@ -28,16 +28,22 @@ class first, as a tree does with its branches, gave its name and its parent away
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
-    from pykka._actor.actor import Actor
     from pykka._cell.cell import Cell
     from pykka._cell.extension import Supervision
-    from pykka._util.thread_state import ThreadState
+    from pykka._util.thread_state import Current, ThreadState
+
+    ActorState: TypeAlias = ThreadState[Cell, "SpawnOptions"]
+    """What is kept for a thread, to all that know what is said of an actor before it is made."""
+
+    current: Current[Cell, SpawnOptions]
+else:
+    from pykka._util.thread_state import current as current  # noqa: PLC0414 (for those above)
 
 
 class SpawnOptions:
@@ -100,7 +106,7 @@ class SpawnOptions:
         self.is_for_the_first = False
         """Whether, as long as it is tied to none, the first actor that is made takes it."""
 
-    def is_for(self, actor: Actor) -> bool:
+    def is_for(self, actor: object) -> bool:
         """Tell whether it is this actor that is meant."""
         if self.actor is not None:
             return self.actor is actor
@@ -112,7 +118,7 @@ class SpawnOptions:
 
 
 def make(
-    state: ThreadState, actor_class: type[Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    state: ActorState, actor_class: type[Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
     """Make an actor of a class, which takes the record that lies in the thread's state, if any.
 

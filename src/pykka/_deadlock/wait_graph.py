@@ -69,7 +69,7 @@ import threading
 from contextlib import suppress
 from threading import TIMEOUT_MAX, get_ident
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from pykka._deadlock.knots import find_knot, leads_only_to
 from pykka._deadlock.stacks import current_frames, running_codes
@@ -77,14 +77,45 @@ from pykka._exceptions import DeadlockError, PoolExhaustedError
 from pykka._util.checks import shorten
 from pykka._util.gil import HAS_GIL, arrived
 from pykka._util.locks import held
-from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import CodeType, FrameType
 
-    from pykka._cell.cell import Cell
-    from pykka._util.thread_state import ThreadState, Worker
+    from pykka._util.thread_state import Current, ThreadState, Worker
+
+    class WaitingCell(Protocol):
+        """What the graph knows of an actor: each `pykka._cell.cell.Cell` is that."""
+
+        waiting: Wait | WaitingCell | None
+        """What the actor's handler is blocked in."""
+
+        @property
+        def held_up_by(self) -> WaitingCell | None:
+            """The actor that blocks the event loop in which this one lives."""
+            ...
+
+        @property
+        def task(self) -> Any:
+            """The asyncio task that runs the actor, if one does."""
+
+        @property
+        def handling(self) -> object:
+            """What lay in the inbox and is handled now; `None` if the actor handles nothing."""
+
+        @property
+        def handled_message(self) -> object:
+            """The message that is handled now, for reports."""
+
+        def require_thread(self) -> None:
+            """Raise if the actor cannot get a thread, and nothing will change that."""
+
+    WaitingState: TypeAlias = ThreadState[WaitingCell, object]
+    """What is kept for a thread, to all that wait."""
+
+    current: Current[WaitingCell, object]
+else:
+    from pykka._util.thread_state import current
 
 F = TypeVar("F", bound="Callable[..., Any]")
 R = TypeVar("R")
@@ -94,7 +125,7 @@ class Awaited(Protocol):
     """What a thread or a task can wait for."""
 
     @property
-    def _answered_by(self) -> Cell | None:
+    def _answered_by(self) -> WaitingCell | None:
         """The actor that alone can bring it, if there is one."""
 
     def _has_outcome(self) -> bool:
@@ -147,12 +178,12 @@ def call_before_blocking(function: Callable[[], object] | None) -> None:
     before_blocking = function
 
 
-helpers: list[Callable[[ThreadState], bool]] = []
+helpers: list[Callable[[WaitingState], bool]] = []
 """Do some of the work of a pool that cannot have a thread for it, on the thread of who waits; each
 tells whether there was some. They are entered by `call_helper`."""
 
 
-def call_helper(helper: Callable[[ThreadState], bool]) -> bool:
+def call_helper(helper: Callable[[WaitingState], bool]) -> bool:
     """Have those who wait do some work meanwhile; False if they do already."""
     if helper in helpers:
         return False
@@ -160,7 +191,7 @@ def call_helper(helper: Callable[[ThreadState], bool]) -> bool:
     return True
 
 
-def dismiss_helper(helper: Callable[[ThreadState], bool]) -> None:
+def dismiss_helper(helper: Callable[[WaitingState], bool]) -> None:
     """Have those who wait do that work no more; however often the helper was called."""
     with suppress(ValueError):
         while helpers:
@@ -190,7 +221,7 @@ class Wait:
     task: Any = None
     """The task that is suspended, if this is not a blocking call but an `await`."""
 
-    def __init__(self, cell: Cell, future: Awaited) -> None:
+    def __init__(self, cell: WaitingCell, future: Awaited) -> None:
         self.cell = cell
         self.future: Any = future
         self.thread = get_ident()
@@ -205,7 +236,7 @@ class Await(Wait):
 
     __slots__ = ("_frame", "task", "worker")
 
-    def __init__(self, cell: Cell, future: Any, task: Any, frame: Any) -> None:  # pyright: ignore[reportMissingSuperCall]
+    def __init__(self, cell: WaitingCell, future: Any, task: Any, frame: Any) -> None:  # pyright: ignore[reportMissingSuperCall]
         self.cell = cell
         self.future = future
         self.thread = get_ident()
@@ -223,9 +254,9 @@ class Await(Wait):
 class Edge(NamedTuple):
     """That one actor waits for another, as seen in one walk."""
 
-    source: Cell
-    wait: Wait | Cell
-    target: Cell
+    source: WaitingCell
+    wait: Wait | WaitingCell
+    target: WaitingCell
 
 
 # Guards the publication of edges and the second walk. Re-entrant, because a finaliser that blocks
@@ -240,7 +271,7 @@ def renew_locks() -> None:
 
 
 def block(
-    future: Awaited, acquire: Callable[..., R], state: ThreadState, timeout: float | None
+    future: Awaited, acquire: Callable[..., R], state: WaitingState, timeout: float | None
 ) -> R:
     """Block this thread until something is there that others have to bring: the one door.
 
@@ -284,7 +315,7 @@ def block(
 
 
 def acquire_for_actor(
-    cell: Cell, future: Awaited, acquire: Callable[[], R], state: ThreadState
+    cell: WaitingCell, future: Awaited, acquire: Callable[[], R], state: WaitingState
 ) -> R:
     """Block `cell`, whose code runs on this thread, without a limit.
 
@@ -336,7 +367,7 @@ def _refuse_if_all_are_hopeless(future: AnyOf) -> None:
             return
 
 
-def _help_until(future: Awaited, state: ThreadState, timeout: float | None) -> float | None:
+def _help_until(future: Awaited, state: WaitingState, timeout: float | None) -> float | None:
     """Do the work of pools that cannot have a thread, as long as that is so.
 
     Returns:
@@ -423,7 +454,7 @@ def end_await(wait: Await) -> None:
         wait.worker.goes_on()
 
 
-def _publish(wait: Wait, outer: Wait | Cell | None) -> None:
+def _publish(wait: Wait, outer: Wait | WaitingCell | None) -> None:
     """Make an edge known, and raise if it closes a circle."""
     for release in held(_lock):
         wait.cell.waiting = wait
@@ -433,7 +464,7 @@ def _publish(wait: Wait, outer: Wait | Cell | None) -> None:
         raise DeadlockError(_describe(circle))
 
 
-def follow(source: Cell) -> Edge | None:
+def follow(source: WaitingCell) -> Edge | None:
     """The edge that leads from an actor, if it waits for another one right now.
 
     If it waits for any of several, this is the edge to the first of them.
@@ -451,7 +482,7 @@ def follow(source: Cell) -> Edge | None:
     return Edge(source, wait, target)
 
 
-def alternatives(source: Cell) -> list[list[Edge]]:
+def alternatives(source: WaitingCell) -> list[list[Edge]]:
     """What an actor waits for: it goes on when all edges of one of these lists are gone.
 
     None, if it does not wait.
@@ -470,7 +501,7 @@ def alternatives(source: Cell) -> list[list[Edge]]:
     return found
 
 
-def waits_only_for(source: Cell, is_lost: Callable[[Cell], bool]) -> bool:
+def waits_only_for(source: WaitingCell, is_lost: Callable[[WaitingCell], bool]) -> bool:
     """Tell whether an actor waits, perhaps by way of others, for such as are lost.
 
     Of those who wait for any of several, each of the several has to be lost.
@@ -478,7 +509,7 @@ def waits_only_for(source: Cell, is_lost: Callable[[Cell], bool]) -> bool:
     return leads_only_to(source, alternatives, is_lost)
 
 
-def _confirm(circle: Sequence[Edge], outer: Wait | Cell | None) -> bool:
+def _confirm(circle: Sequence[Edge], outer: Wait | WaitingCell | None) -> bool:
     """Look at a circle a second time; withdraw its first edge if it is still there."""
     confirmed = False
     for release in held(_lock):
@@ -536,7 +567,7 @@ def _edges_of(circle: Sequence[Edge]) -> Sequence[Edge]:
     return circle.edges if isinstance(circle, Knot) else circle
 
 
-def _needs(source: Cell) -> list[list[list[Edge]]]:
+def _needs(source: WaitingCell) -> list[list[list[Edge]]]:
     """What an actor needs to go on: of each of these, one list whose edges are all gone."""
     found = [alternatives(source)]
     holder = source.held_up_by
@@ -692,7 +723,7 @@ def place_of(frame: FrameType | None) -> Place:
 # interpreter itself crashes now and then: it frees a frame while that is being looked at.
 
 
-def place_of_actor(cell: Cell) -> Place | None:
+def place_of_actor(cell: WaitingCell) -> Place | None:
     """The innermost line of an actor's own code, if one of the threads is running that.
 
     Without the GIL it is not known.
@@ -706,12 +737,12 @@ def place_of_actor(cell: Cell) -> Place | None:
     return None
 
 
-def places_of_actors() -> dict[Cell, Place]:
+def places_of_actors() -> dict[WaitingCell, Place]:
     """The innermost lines of the code of all actors that threads are running, in one go.
 
     Without the GIL none is known.
     """
-    places: dict[Cell, Place] = {}
+    places: dict[WaitingCell, Place] = {}
     if not HAS_GIL:
         return places
     for frame in current_frames().values():
@@ -720,16 +751,16 @@ def places_of_actors() -> dict[Cell, Place]:
     return places
 
 
-def _place_on_stack(cell: Cell, top: FrameType) -> Place | None:
+def _place_on_stack(cell: WaitingCell, top: FrameType) -> Place | None:
     for there, place in _places_on_stack(top):
         if there is cell:
             return place
     return None
 
 
-def _places_on_stack(top: FrameType) -> list[tuple[Cell, Place]]:
+def _places_on_stack(top: FrameType) -> list[tuple[WaitingCell, Place]]:
     """The actors whose code a thread is running, the innermost first, and where that is."""
-    found: list[tuple[Cell, Place]] = []
+    found: list[tuple[WaitingCell, Place]] = []
     users: FrameType | None = None
     frame: FrameType | None = top
     while frame is not None:

@@ -21,20 +21,19 @@ import functools
 from queue import Empty
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pykka._deadlock.wait_graph import AnyOf, block
+from pykka._deadlock.wait_graph import AnyOf, block, current
 from pykka._futures.deadline import Deadline
 from pykka._futures.derived import Derivation
 from pykka._futures.future import Future, require_future
 from pykka._util.gil import HAS_GIL, arrivals
-from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from queue import SimpleQueue
     from typing import Self
 
+    from pykka._deadlock.wait_graph import WaitingState
     from pykka._futures.threading_future import ThreadingFuture
-    from pykka._util.thread_state import ThreadState
 
 T = TypeVar("T")
 
@@ -148,7 +147,7 @@ class Arrivals(Generic[T]):
             self._blocked.clear()
             del leaves  # an exception's traceback holds this frame
 
-    def _run_one(self, leaves: list[list[ThreadingFuture[Any]]], state: ThreadState) -> bool:
+    def _run_one(self, leaves: list[list[ThreadingFuture[Any]]], state: WaitingState) -> bool:
         """Run an actor on this thread, if that holds up no other.
 
         Raises:

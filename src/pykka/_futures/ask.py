@@ -25,8 +25,8 @@ from pykka.messages import ProxyCall
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pykka._cell.cell import Cell
     from pykka._futures.derived import Outcome
+    from pykka._futures.threading_future import AnsweringCell
 
 _new = object.__new__
 
@@ -37,7 +37,7 @@ class Ask(ThreadingFuture[Any]):
     __slots__ = ("_answered_by", "message")
 
     message: Any
-    _answered_by: Cell | None
+    _answered_by: AnsweringCell | None
 
     @property
     def reply_to(self) -> Ask:
@@ -79,7 +79,7 @@ for _class in (Ask, CallAsk):
     _class.__name__ = _class.__qualname__ = "Future"
 
 
-def make_ask(message: object, cell: Cell) -> Ask:
+def make_ask(message: object, cell: AnsweringCell) -> Ask:
     """Make a question, without the cost of calling `__init__` for each class on the way."""
     # twin: make ask (5 statements)
     ask = _new(Ask)

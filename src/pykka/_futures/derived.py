@@ -23,17 +23,16 @@ from queue import Empty
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from pykka._deadlock.wait_graph import block
+from pykka._deadlock.wait_graph import block, current
 from pykka._futures.deadline import Deadline
 from pykka._util.log import traceback_of
-from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from queue import SimpleQueue
     from types import TracebackType
 
-    from pykka._cell.cell import Cell
+    from pykka._deadlock.wait_graph import WaitingCell
     from pykka._futures.future import Future
 
     Raised: TypeAlias = tuple[BaseException, TracebackType | None]
@@ -191,7 +190,7 @@ class ReaderTicket:
     __slots__ = ("_answered_by", "_bell", "_thread", "has_left")
 
     def __init__(self) -> None:
-        self._answered_by: Cell | None = current.state.cell
+        self._answered_by: WaitingCell | None = current.state.cell
         """The actor that reads, if one does."""
         self.has_left = False
         self._thread = get_ident()

@@ -12,7 +12,6 @@ from pykka._util.log import is_failure as is_failure  # noqa: PLC0414 (as above)
 from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
-    from pykka._actor.actor import Actor
     from pykka._futures.ask import Ask
     from pykka._futures.derived import Outcome
 
@@ -25,22 +24,22 @@ def is_the_callers(error: BaseException) -> bool:
     return is_a(error, KeyboardInterrupt) and current.state.is_main
 
 
-def log_returned(actor: Actor, error: BaseException) -> None:
+def log_returned(actor: object, error: BaseException) -> None:
     """Log that the exception of a question goes to its asker."""
     logger.info("Exception returned from %s to caller:", actor, exc_info=as_exc_info(error))
 
 
-def reply(actor: Actor, reply_to: Any, result: object) -> None:
+def reply(actor: object, reply_to: Any, result: object) -> None:
     """Answer into a future of the user's own."""
     hand_over(reply_to, result, None, actor, _log_late_reply)
 
 
-def reply_exception(actor: Actor, reply_to: Any, error: BaseException) -> None:
+def reply_exception(actor: object, reply_to: Any, error: BaseException) -> None:
     """Answer with an exception."""
     hand_over(reply_to, None, as_exc_info(error), actor, _log_late_reply)
 
 
-def settle(actor: Actor, ask: Ask, outcome: Outcome) -> None:
+def settle(actor: object, ask: Ask, outcome: Outcome) -> None:
     """Answer a question whose future is waited for, or was set already."""
     try:
         if not ask._settle(outcome):
@@ -54,7 +53,7 @@ def settle(actor: Actor, ask: Ask, outcome: Outcome) -> None:
         report_failure("A callback of the future of a reply from %s raised:", actor)
 
 
-def _log_late_reply(actor: Actor) -> None:
+def _log_late_reply(actor: object) -> None:
     logger.warning(
         "Reply from %s dropped, because its future could not be set; "
         "somebody else has set it already, or has given it a get-hook.",

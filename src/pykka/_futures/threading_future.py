@@ -55,9 +55,9 @@ import operator
 import sys
 from _thread import allocate_lock, start_new_thread
 from types import BuiltinFunctionType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
-from pykka._deadlock.wait_graph import block, lies_beneath_await
+from pykka._deadlock.wait_graph import block, current, lies_beneath_await
 from pykka._exceptions import FutureAlreadySetError
 from pykka._futures.awaiting import suspend
 from pykka._futures.deadline import Deadline, check_timeout
@@ -66,15 +66,29 @@ from pykka._futures.future import ALREADY_SET, Future
 from pykka._util.checks import check_callable
 from pykka._util.gil import HAS_GIL, arrivals
 from pykka._util.log import is_a, is_for_the_program, report_failure, traceback_of
-from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from types import TracebackType
 
-    from pykka._cell.cell import Cell
+    from pykka._deadlock.wait_graph import WaitingCell, WaitingState
     from pykka._futures.derived import Ticks, Waiter
     from pykka._futures.future import OptExcInfo
+
+    class AnsweringCell(WaitingCell, Protocol):
+        """What a future knows of the actor that owes it: each `pykka._cell.cell.Cell` is that."""
+
+        can_be_run: ClassVar[bool]
+        """Whether a thread that waits for the actor can run it instead."""
+
+        def run_until(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
+            """Run the actor on this thread until it has resolved a future."""
+            ...
+
+        def lives_beneath(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
+            """Tell whether the actor cannot resolve a future while this thread waits for it."""
+            ...
+
 
 T = TypeVar("T")
 
@@ -97,7 +111,7 @@ class ThreadingFuture(Future[T]):
 
     _crowd: Crowd | None = None
 
-    _answered_by: Cell | None = None
+    _answered_by: AnsweringCell | None = None
     """The actor that has to resolve this future, if it is known; for the wait-for graph."""
 
     def __init__(self) -> None:

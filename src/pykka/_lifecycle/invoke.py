@@ -67,9 +67,8 @@ from pykka.timers._timer import Tick
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._actor.actor import Actor
-    from pykka._cell.cell import Cell
-    from pykka._cell.inbox import Letter
+    from pykka._cell.cell import Cell, Instance
+    from pykka._envelope import Letter
     from pykka._futures.derived import Outcome
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -162,7 +161,7 @@ def next_system_message(cell: Cell) -> Any:
     return letter
 
 
-def begin(cell: Cell, actor: Actor) -> None:
+def begin(cell: Cell, actor: Instance) -> None:
     """Run the start hook."""
     if cell.ending:
         return  # it was abandoned before it could begin
@@ -191,7 +190,7 @@ def end_of_start(cell: Cell, _result: object, error: BaseException | None) -> No
         supervision.came_up(cell)
 
 
-def end_by(cell: Cell, actor: Actor, error: BaseException) -> None:
+def end_by(cell: Cell, actor: Instance, error: BaseException) -> None:
     """End the life, or the instance, because of what one of its first hooks has raised."""
     if is_failure(error):
         crash(cell, actor, error)
@@ -385,7 +384,7 @@ def _set_aside(cell: Cell) -> None:
     extension.stash.append(letter if type_of(letter) in LETTERS else Envelope(letter))
 
 
-def _fail(cell: Cell, actor: Actor, reply_to: Any, error: BaseException) -> None:
+def _fail(cell: Cell, actor: Instance, reply_to: Any, error: BaseException) -> None:
     """End the handling of a message that raised."""
     if cell.extension is not None and cell.extension.meter is not None:
         cell.extension.meter.failures += 1

@@ -27,7 +27,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka._cell.reasons import Failed
-from pykka._cell.spawn_options import SpawnOptions
+from pykka._cell.spawn_options import SpawnOptions, current
 from pykka._envelope import Envelope
 from pykka._futures.reply import as_exc_info, is_failure
 from pykka._lifecycle.children import end_children
@@ -40,14 +40,12 @@ from pykka._lifecycle.termination import (
     wait_for_decision,
 )
 from pykka._util.log import logger
-from pykka._util.thread_state import current
 from pykka.messages import handles
 
 if TYPE_CHECKING:
-    from pykka._actor.actor import Actor
-    from pykka._cell.cell import Cell
-    from pykka._cell.inbox import Letter
+    from pykka._cell.cell import Cell, Instance
     from pykka._cell.reasons import Reason
+    from pykka._envelope import Letter
 
 
 class _Restart(NamedTuple):
@@ -99,7 +97,7 @@ def _hand_over(cell: Cell) -> object:
     return _run_hook(actor, "pre_restart", extension.down_reason)
 
 
-def _run_hook(actor: Actor, name: str, reason: Reason) -> object:
+def _run_hook(actor: Instance, name: str, reason: Reason) -> object:
     """Call `pre_restart()` or `post_restart()`, if that is what an actor has under the name.
 
     A program that is older than these hooks may use the name for something else: a value, a

@@ -37,8 +37,7 @@ from pykka._util.log import call_out, is_a, is_for_the_program, logger, report_f
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pykka._actor.actor import Actor
-    from pykka._cell.cell import Cell
+    from pykka._cell.cell import Cell, Instance
     from pykka._cell.extension import CellExtension
     from pykka._cell.reasons import Reason
 
@@ -81,7 +80,7 @@ def is_hook(end: object) -> bool:
     return end is end_of_hook or type(end) is Ending
 
 
-def stop(cell: Cell, actor: Actor) -> None:
+def stop(cell: Cell, actor: Instance) -> None:
     """End the life in an orderly way."""
     mark_stopped(cell)
     extension = cell.extension
@@ -94,12 +93,12 @@ def stop(cell: Cell, actor: Actor) -> None:
         Ending(cell, (partial(end_children, cell), partial(call_hook, actor, "on_stop"))).go_on()
 
 
-def call_hook(actor: Actor, name: str, *args: object) -> Any:
+def call_hook(actor: Instance, name: str, *args: object) -> Any:
     """Call a hook. It is looked up here, where what the look-up raises is expected, too."""
     return getattr(actor, name)(*args)
 
 
-def crash(cell: Cell, actor: Actor, error: BaseException) -> None:
+def crash(cell: Cell, actor: Instance, error: BaseException) -> None:
     """End the life, or the instance, because of an exception."""
     extension = cell.extension
     if cell.ending or (extension is not None and extension.down):
@@ -167,7 +166,7 @@ def wait_for_decision(cell: Cell, reason: Reason) -> None:
         cell.end_when_down()
 
 
-def stop_everything(cell: Cell, actor: Actor, error: BaseException) -> None:
+def stop_everything(cell: Cell, actor: Instance, error: BaseException) -> None:
     """Stop this actor, and then all others, because of an exception that means the program."""
     if cell.ending:
         return  # it was abandoned, and nothing that its code does makes a difference
@@ -176,7 +175,7 @@ def stop_everything(cell: Cell, actor: Actor, error: BaseException) -> None:
     _stop_the_others(cell)
 
 
-def interrupt(cell: Cell, actor: Actor, reason: str) -> None:
+def interrupt(cell: Cell, actor: Instance, reason: str) -> None:
     """End the life in an orderly way in the middle of a message, whose sender is told so."""
     _answer_handled(cell, actor, cell.dead_error(reason))
     if not cell.ending:
@@ -204,7 +203,7 @@ def fall(cell: Cell, error: BaseException) -> None:
     crash(cell, actor, error)
 
 
-def _answer_handled(cell: Cell, actor: Actor, error: BaseException) -> None:
+def _answer_handled(cell: Cell, actor: Instance, error: BaseException) -> None:
     """Answer the sender of the message that the actor is handling."""
     letter, reply_to = cell.handling, cell.handled_reply_to
     if reply_to is not None:

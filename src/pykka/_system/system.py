@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overloa
 from pykka._cell import cell as _cell
 from pykka._cell import extension, inbox
 from pykka._cell.metering import switch_on
-from pykka._cell.spawn_options import SpawnOptions
+from pykka._cell.spawn_options import SpawnOptions, current
 from pykka._deadlock import stacks, wait_graph
 from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
 from pykka._futures.deadline import Deadline
@@ -45,7 +45,6 @@ from pykka._util import log as _logging
 from pykka._util.checks import check_clock, check_flag, check_name, shorten
 from pykka._util.locks import held
 from pykka._util.log import call_out, logger
-from pykka._util.thread_state import current
 from pykka.timers._clock import Clock, default_clock
 
 if TYPE_CHECKING:

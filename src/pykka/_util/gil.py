@@ -117,7 +117,7 @@ def wake_one() -> None:
         arrivals.giving_way.pop()()
 
 
-def give_way(state: ThreadState) -> None:
+def give_way(state: ThreadState[object, object]) -> None:
     """Sleep until a thread that this one has woken has the GIL.
 
     Args:

@@ -7,7 +7,7 @@ and tasks that a handler starts, and what they wait for does not hold the handle
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pykka._util.world import REAL
 
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
-    from pykka._cell.cell import Cell
-    from pykka._cell.spawn_options import SpawnOptions
+# What lies in two of the slots is made on higher floors, and only they know more of it. Each floor
+# names `current` anew where it does: `pykka._deadlock.wait_graph` for those that wait, and
+# `pykka._cell.spawn_options` for all above. The types are covariant although the slots change:
+# a floor that knows less of what lies there only reads it, or puts back what it has found.
+C_co = TypeVar("C_co", covariant=True)
+O_co = TypeVar("O_co", covariant=True)
 
 
 class Worker(Protocol):
@@ -36,8 +40,12 @@ class Worker(Protocol):
         ...
 
 
-class ThreadState:
-    """What the library keeps for one thread."""
+class ThreadState(Generic[C_co, O_co]):
+    """What the library keeps for one thread.
+
+    Its type variables are what a floor knows of an actor's cell, and of what is said of an actor
+    before it is made.
+    """
 
     __slots__ = (
         "accepts",
@@ -55,9 +63,9 @@ class ThreadState:
     )
 
     def __init__(self) -> None:
-        self.cell: Cell | None = None
+        self.cell: C_co | None = None
         """The actor whose code runs on this thread."""
-        self.spawn_options: SpawnOptions | None = None
+        self.spawn_options: O_co | None = None
         """What was said of the actor that is about to be made."""
         self.world = REAL
         """What the thread takes time, chance and order from."""
@@ -89,8 +97,20 @@ A look into a plain `threading.local` takes less time than one into an object of
 derived class, above all without the GIL. It is for what each message passes by.
 """
 
+if TYPE_CHECKING:
+
+    class Current(Protocol[C_co, O_co]):
+        """What `current` is to a floor that knows what lies in the two slots."""
+
+        @property
+        def state(self) -> ThreadState[C_co, O_co]:
+            """What is kept for the thread that asks."""
+            ...
+
 
 class _Current(threading.local):
+    state: ThreadState[object, object]
+
     def __init__(self) -> None:
         super().__init__()
         self.state = quick.state = ThreadState()

@@ -30,15 +30,22 @@ import os
 import random
 import time
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-    from pykka._cell.cell import Cell
-    from pykka._deadlock.wait_graph import Awaited
-    from pykka._system.system import ActorSystem
-    from pykka.timers._clock import Clock
+    class Pending(Protocol):
+        """What others have to bring; all of `pykka._deadlock.wait_graph.Awaited` are that."""
+
+        def _has_outcome(self) -> bool:
+            """Tell whether it is there."""
+            ...
+
+
+T = TypeVar("T")
+"""What this floor need not know more of: a cell, a clock, a system."""
 
 
 class World:
@@ -61,7 +68,7 @@ class World:
     waits = False
     """Whether a wait of this thread is done by `wait`, and not by blocking the thread."""
 
-    def wait(self, future: Awaited, acquire: Callable[..., Any], timeout: float | None) -> Any:
+    def wait(self, future: Pending, acquire: Callable[..., Any], timeout: float | None) -> Any:
         """Wait for something that others have to do. Only called if `waits` says so.
 
         Args:
@@ -75,7 +82,7 @@ class World:
         """
         raise NotImplementedError
 
-    def cell_class(self, usual: type[Cell]) -> type[Cell]:
+    def cell_class(self, usual: type[T]) -> type[T]:
         """The class of the cell of an actor that is made on this thread.
 
         Args:
@@ -83,7 +90,7 @@ class World:
         """
         return usual
 
-    def clock(self, usual: Clock) -> Clock:
+    def clock(self, usual: T) -> T:
         """The clock of a system that is made on this thread with nothing said of a clock.
 
         Args:
@@ -91,7 +98,7 @@ class World:
         """
         return usual
 
-    def default_system(self, usual: ActorSystem) -> ActorSystem:
+    def default_system(self, usual: T) -> T:
         """The system of actors that are made with nothing said of a system.
 
         Args:

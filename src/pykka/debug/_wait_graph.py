@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from pykka._cell.cell import Cell
-    from pykka._deadlock.wait_graph import Place
+    from pykka._deadlock.wait_graph import Place, WaitingCell
 
 LONGEST_IN_A_PICTURE = 60
 """So many characters of a message are shown beside an arrow."""
@@ -193,10 +192,10 @@ class WaitGraph:
 
 def look() -> WaitGraph:
     """Look who waits for whom, right now."""
-    edges: dict[Cell, Edge] = {}
+    edges: dict[WaitingCell, Edge] = {}
     for ref in [ref for system in all_systems() for ref in system.get_all()]:
         # An actor that ends is registered no more; it is found if an actor waits for it.
-        source = ref._cell
+        source: WaitingCell = ref._cell
         while source not in edges:
             edge = follow(source)
             if edge is None:
@@ -210,10 +209,11 @@ def look() -> WaitGraph:
     for source in _in_order(edges):
         ident, place = _where(source, edges, lenders)
         target = edges[source].target
+        # The graph knows no more of those that wait than it needs; they are cells, as above.
         found.append(
             WaitingActor(
-                actor=ref_at(source),
-                waits_for=ref_at(target),
+                actor=ref_at(source),  # type: ignore[arg-type]
+                waits_for=ref_at(target),  # type: ignore[arg-type]
                 message=_handled(source),
                 waits_for_message=_handled(target),
                 filename=None if place is None else place.filename,
@@ -226,10 +226,10 @@ def look() -> WaitGraph:
     return WaitGraph(tuple(found))
 
 
-def _in_order(edges: dict[Cell, Edge]) -> Iterator[Cell]:
+def _in_order(edges: dict[WaitingCell, Edge]) -> Iterator[WaitingCell]:
     """Those that no actor waits for, each followed by those it waits for; then the circles."""
     targets = {edge.target for edge in edges.values()}
-    seen: set[Cell] = set()
+    seen: set[WaitingCell] = set()
     for start in [*(source for source in edges if source not in targets), *edges]:
         source = start
         while source in edges and source not in seen:
@@ -239,9 +239,9 @@ def _in_order(edges: dict[Cell, Edge]) -> Iterator[Cell]:
 
 
 def _where(
-    source: Cell,
-    edges: dict[Cell, Edge],
-    lenders: dict[tuple[Cell, Cell], tuple[int, Place]],
+    source: WaitingCell,
+    edges: dict[WaitingCell, Edge],
+    lenders: dict[tuple[WaitingCell, WaitingCell], tuple[int, Place]],
 ) -> tuple[int | None, Place | None]:
     """On which thread, and in which line, an actor waits."""
     found = lenders.get((source, edges[source].target))
@@ -259,18 +259,18 @@ def _where(
     return None, None
 
 
-def _find_lenders() -> dict[tuple[Cell, Cell], tuple[int, Place]]:
+def _find_lenders() -> dict[tuple[WaitingCell, WaitingCell], tuple[int, Place]]:
     """Find the threads that run one actor on top of another, and where the lower one waits.
 
     The functions that do so have the two cells in their local variables. To read those of a
     thread that runs is safe only where that thread cannot go on meanwhile: with the GIL.
     """
-    found: dict[tuple[Cell, Cell], tuple[int, Place]] = {}
+    found: dict[tuple[WaitingCell, WaitingCell], tuple[int, Place]] = {}
     if not has_gil():
         return found
     for ident, top in current_frames().items():
         frame: FrameType | None = top
-        runs: tuple[Cell, Cell] | None = None
+        runs: tuple[WaitingCell, WaitingCell] | None = None
         while frame is not None:
             names = running_codes.get(frame.f_code)
             if names is not None and names.caller is not None:
@@ -283,7 +283,7 @@ def _find_lenders() -> dict[tuple[Cell, Cell], tuple[int, Place]]:
     return found
 
 
-def _handled(cell: Cell) -> str | None:
+def _handled(cell: WaitingCell) -> str | None:
     message = cell.handled_message
     return None if message is None else shorten(message)
 

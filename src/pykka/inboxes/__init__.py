@@ -33,8 +33,7 @@ from pykka.inboxes import _priority
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._cell.cell import Cell
-    from pykka.inboxes._bounded import PolicyInbox, WhenFull
+    from pykka.inboxes._bounded import OwningCell, PolicyInbox, WhenFull
 
 __all__ = ["Bounded", "InboxSpec", "Priority", "Unbounded"]
 
@@ -47,7 +46,7 @@ class InboxSpec:
 
     __slots__ = ()
 
-    def _make(self, owner: Cell) -> PolicyInbox | None:
+    def _make(self, owner: OwningCell) -> PolicyInbox | None:
         """Make the inbox of one actor; `None` if the runtime's own will do."""
         raise NotImplementedError
 
@@ -62,7 +61,7 @@ class Unbounded(InboxSpec):
         Unbounded()
     """
 
-    def _make(self, owner: Cell) -> PolicyInbox | None:
+    def _make(self, owner: OwningCell) -> PolicyInbox | None:
         del owner
         return None
 
@@ -115,7 +114,7 @@ class Bounded(InboxSpec):
         _check_capacity(self.capacity)
         _check_policy(self.when_full, self.timeout)
 
-    def _make(self, owner: Cell) -> PolicyInbox | None:
+    def _make(self, owner: OwningCell) -> PolicyInbox | None:
         return _policy_inbox.PolicyInbox(owner, self.capacity, self.when_full, self.timeout)
 
 
@@ -169,7 +168,7 @@ class Priority(InboxSpec):
             raise ValueError(msg)
         _check_policy(self.when_full, self.timeout)
 
-    def _make(self, owner: Cell) -> PolicyInbox | None:
+    def _make(self, owner: OwningCell) -> PolicyInbox | None:
         return _priority.PriorityInbox(
             owner, self.key, self.capacity, self.when_full, self.timeout
         )

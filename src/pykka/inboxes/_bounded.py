@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import queue
 import sys
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from pykka._envelope import CallEnvelope
 from pykka._exceptions import ActorError, InboxFullError, Timeout
@@ -55,9 +55,33 @@ from pykka.messages import PRIVILEGED
 from pykka.timers._errands import report
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Cell
-    from pykka._cell.inbox import Letter
+    from typing import Protocol, Self
+
+    from pykka._envelope import Letter
+    from pykka._exceptions import ActorDeadError
+    from pykka._futures.threading_future import AnsweringCell
     from pykka.inboxes._lanes import Verdict
+
+    O_contra = TypeVar("O_contra", contravariant=True)
+
+    class DeadLetterOffice(Protocol[O_contra]):
+        """What an inbox needs of its owner's system."""
+
+        def to_dead_letters(self, cell: O_contra, message: object, reason: str, /) -> None:
+            """Report a message that will never be handled."""
+
+    class OwningCell(AnsweringCell, Protocol):
+        """What an inbox needs of its owner: each `pykka._cell.cell.Cell` is that."""
+
+        @property
+        def services(self) -> DeadLetterOffice[Self]:
+            """The system of the owner."""
+            ...
+
+        def dead_error(self, reason: str) -> ActorDeadError:
+            """The error for senders whose message the owner will not handle."""
+            ...
+
 
 WhenFull: TypeAlias = Literal["block", "raise", "drop_newest", "drop_oldest"]
 """What a full inbox does with a message."""
@@ -81,7 +105,7 @@ class PolicyInbox(Lanes):
 
     def __init__(
         self,
-        owner: Cell,
+        owner: OwningCell,
         capacity: int | None = None,
         when_full: WhenFull = "block",
         timeout: float | None = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pykka._futures.threading_future import ThreadingFuture
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Cell
+    from pykka._futures.threading_future import AnsweringCell
 
 Fate: TypeAlias = Literal["outside", "in line", "let in", "withdrawn", "sent back", "dead"]
 """How it stands with a claim. After `in line`, it changes once."""
@@ -78,7 +78,7 @@ class Claim(ThreadingFuture[None]):
 
     __slots__ = ("_answered_by", "after", "before", "entry", "fate")
 
-    def __init__(self, entry: Entry, owner: Cell) -> None:
+    def __init__(self, entry: Entry, owner: AnsweringCell) -> None:
         super().__init__()
         self._answered_by = owner
         self.entry = entry

@@ -14,8 +14,7 @@ from pykka.messages import KEYED, is_stop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._cell.cell import Cell
-    from pykka.inboxes._bounded import WhenFull
+    from pykka.inboxes._bounded import OwningCell, WhenFull
     from pykka.inboxes._entries import Entry, Spot
 
 
@@ -36,7 +35,7 @@ class PriorityInbox(PolicyInbox):
 
     def __init__(
         self,
-        owner: Cell,
+        owner: OwningCell,
         key: Callable[[Any], Any],
         capacity: int | None = None,
         when_full: WhenFull = "block",

@@ -46,9 +46,9 @@ from pykka._util.log import traceback_of
 from pykka.timers._clock import Clock, brief, default_clock, lengthy
 
 if TYPE_CHECKING:
-    from pykka._cell.cell import Cell
     from pykka._futures.derived import Outcome
     from pykka._futures.future import Future
+    from pykka._futures.threading_future import AnsweringCell
 
 ExceptionTypes: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 """What an `except` clause takes."""
@@ -226,7 +226,7 @@ class Relay(ThreadingFuture[Any]):
         """The future that alone can resolve this one, if there is such a one just now."""
 
     @property
-    def _answered_by(self) -> Cell | None:  # type: ignore[override]
+    def _answered_by(self) -> AnsweringCell | None:  # type: ignore[override]
         source = self.source
         return None if source is None else source._answered_by
 

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._cell.extension import loop_of_family
 from pykka._cell.reasons import Failed
+from pykka._cell.spawn_options import current
 from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError, Timeout
 from pykka._futures.awaiting import runs_event_loop
 from pykka._futures.deadline import Deadline
@@ -50,7 +51,6 @@ from pykka._util.checks import (
 )
 from pykka._util.frameless import copy_without_frames
 from pykka._util.log import is_a
-from pykka._util.thread_state import current
 from pykka.messages import ProxyCall
 from pykka.routing._answers import derive, late
 from pykka.routing._rosters._roster import roster_of
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
-    from pykka._cell.inbox import Letter
+    from pykka._envelope import Letter
     from pykka._futures.future import Future
     from pykka._futures.threading_future import ThreadingFuture
     from pykka._ref.ref import ActorRef

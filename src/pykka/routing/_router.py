@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pykka._actor.actor import Actor
     from pykka._actor.options import ActorOptions
-    from pykka._cell.inbox import Letter
+    from pykka._envelope import Letter
     from pykka._futures.future import Future
     from pykka._ref.ref import ActorRef
     from pykka._system.system import ActorSystem

@@ -89,13 +89,13 @@ from pykka._util.thread_state import current
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._cell.inbox import ActorInbox, Letter
+    from pykka._cell.inbox import ActorInbox
     from pykka._cell.metering import Meter
     from pykka._cell.spawn_options import SpawnOptions
+    from pykka._deadlock.wait_graph import WaitingState
+    from pykka._envelope import Letter
     from pykka._futures.future import Future
     from pykka._futures.threading_future import ThreadingFuture
-    from pykka._ref.ref import ActorRef
-    from pykka._util.thread_state import ThreadState
 
 __all__ = [
     "DOWN",
@@ -184,7 +184,7 @@ class RuntimeCell(Cell):
 
     # --- what kind of runtime it is -------------------------------------------------------------
 
-    ref_class: ClassVar[type[ActorRef[Any]] | None] = None
+    ref_class: ClassVar[type | None] = None
     """The class of the actors' refs; by default `None`, for `ActorRef` itself. A runtime whose
     inbox is not filled by `inbox.put()` alone brings its own, with ways in of its own."""
 
@@ -349,7 +349,7 @@ class RuntimeCell(Cell):
     # --- waiting --------------------------------------------------------------------------------
 
     @by_default
-    def run_until(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+    def run_until(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
         """Run the actor on the waiter's thread until a future is resolved.
 
         Called by a waiter without a time limit, on its own thread, right before it blocks; only
@@ -360,7 +360,7 @@ class RuntimeCell(Cell):
         raise NotImplementedError
 
     @by_default
-    def lives_beneath(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+    def lives_beneath(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
         """Tell whether the actor cannot resolve a future while this thread waits for it.
 
         Called by a waiter for several futures, before it blocks. If so, `run_until()` is called,

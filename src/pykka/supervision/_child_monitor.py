@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._cell.cell import Cell
-    from pykka._cell.inbox import Letter
+    from pykka._envelope import Letter
     from pykka._futures.threading_future import ThreadingFuture
     from pykka.supervision._restart_plan import Child
 

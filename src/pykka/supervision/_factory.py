@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pykka._actor.actor import Actor, start_actor
 from pykka._actor.options import ActorOptions
 from pykka._cell import spawn_options
+from pykka._cell.spawn_options import current
 from pykka._util.checks import shorten
-from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from pykka._cell.cell import Cell

@@ -31,13 +31,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pykka._actor.options import ActorOptions
 from pykka._cell.reasons import Failed, Reason
+from pykka._cell.spawn_options import current
 from pykka._exceptions import DeadlockError
 from pykka._futures.awaiting import runs_event_loop
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._lifecycle.kill import end_of
 from pykka._util.checks import shorten
 from pykka._util.log import is_a, traceback_of
-from pykka._util.thread_state import current
 from pykka.supervision._errors import ChildStartError
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ The semantics of `cancel()` are those of `erlang:cancel_timer/1`, made certain.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pykka import messages
 from pykka._util.checks import check_seconds
@@ -46,9 +46,77 @@ from pykka.timers._clock import brief
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._cell.cell import Cell
-    from pykka._cell.inbox import Letter
+    from pykka._envelope import Letter
+    from pykka._exceptions import ActorDeadError
+    from pykka.messages import HandlingCell
     from pykka.timers._clock import Clock
+    from pykka.timers._errands import Line
+
+    class TimedServices(Protocol):
+        """What a timer needs of an actor's system."""
+
+        @property
+        def clock(self) -> Clock:
+            """What the timers of the system go by."""
+            ...
+
+    class TimedExtension(Protocol):
+        """What a timer needs of what few actors have: each `CellExtension` is that."""
+
+        @property
+        def timers(self) -> dict[Timer, None]:
+            """What will be sent to the actor later."""
+            ...
+
+        @property
+        def meter(self) -> Any:
+            """What counts messages, if that is switched on."""
+
+    class TimedCell(HandlingCell, Protocol):
+        """What a timer needs of its actor: each `pykka._cell.cell.Cell` is that."""
+
+        @property
+        def services(self) -> TimedServices:
+            """The system of the actor."""
+            ...
+
+        @property
+        def extension(self) -> TimedExtension | None:
+            """What few actors have, if this one has it."""
+            ...
+
+        @property
+        def actor(self) -> object:
+            """The actor object; `None` if the actor has ended."""
+
+        @property
+        def stopped(self) -> bool:
+            """Whether sends are refused."""
+            ...
+
+        @property
+        def policy(self) -> Any:
+            """The inbox, if it has a bound or priorities: it tells how urgent a message is."""
+
+        @property
+        def handled_message(self) -> object:
+            """The message that the actor is handling right now."""
+
+        def need_extension(self) -> TimedExtension:
+            """The extension; made now if it has not been needed so far."""
+            ...
+
+        def line_of_ticks(self) -> Line | None:
+            """Where a clock's thread has messages sent, instead of sending them itself."""
+            ...
+
+        def tell_unbounded(self, message: object) -> None:
+            """Send a message that no bound of the inbox applies to, and never block."""
+
+        def dead_error(self, reason: str) -> ActorDeadError:
+            """The error for callers whose message the actor will not handle."""
+            ...
+
 
 _CANCELLED = "cancelled"
 _BEGUN = "begun"
@@ -91,7 +159,9 @@ class Timer:
         "message",
     )
 
-    def __init__(self, cell: Cell, message: Any, delay: float, interval: float | None) -> None:
+    def __init__(
+        self, cell: TimedCell, message: Any, delay: float, interval: float | None
+    ) -> None:
         self._cell = cell
         self._interval = interval
         policy = cell.policy
@@ -303,7 +373,7 @@ def cancel_tick(log: list[str]) -> bool:
 
 
 def tell_later(
-    cell: Cell,
+    cell: TimedCell,
     message: Any,
     delay: Any,
     interval: Any = None,
@@ -349,7 +419,7 @@ def check_times(delay: Any, interval: Any, what: str) -> None:
 
 
 @handles(Tick, keyed=True)
-def _on_tick(cell: Cell, envelope: Letter) -> object:
+def _on_tick(cell: TimedCell, envelope: Letter) -> object:
     tick: Tick = envelope.message
     if not tick.begin():
         extension = cell.extension

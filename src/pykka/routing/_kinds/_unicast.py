@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pykka._actor.actor import Actor
-    from pykka._cell.inbox import Letter
+    from pykka._envelope import Letter
     from pykka._futures.future import Future
     from pykka._ref.ref import ActorRef
     from pykka.timers._timer import Timer

@@ -50,10 +50,11 @@ if TYPE_CHECKING:
 
     from pykka._actor.actor import Actor
     from pykka._cell.cell import Cell, SystemServices
-    from pykka._cell.inbox import ActorInbox, Letter
+    from pykka._cell.inbox import ActorInbox
     from pykka._cell.metering import Meter
+    from pykka._deadlock.wait_graph import WaitingState
+    from pykka._envelope import Letter
     from pykka._futures.threading_future import ThreadingFuture
-    from pykka._util.thread_state import ThreadState
     from pykka.runtimes.asyncio.loop import LoopActors
 
 NOTHING = object()
@@ -322,7 +323,7 @@ class AsyncioCell(RuntimeCell):
         self.cancel()
         return True
 
-    def run_until(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+    def run_until(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
         """Refuse to block the thread on which the actor lives.
 
         An actor whose handler does that is left to the wait-for graph, which can say more.
@@ -331,7 +332,7 @@ class AsyncioCell(RuntimeCell):
             raise DeadlockError(self._describe_block())
         return False
 
-    def lives_beneath(self, future: ThreadingFuture[Any], state: ThreadState) -> bool:
+    def lives_beneath(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
         return (
             state.cell is None
             and running_loop() is self.loop is not None

@@ -51,7 +51,7 @@ from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from pykka._cell.cell import Cell
-    from pykka._util.thread_state import ThreadState
+    from pykka._cell.spawn_options import ActorState
     from pykka.runtimes.asyncio.cell import AsyncioCell
 
 _ATTRIBUTE = "_pykka_house"
@@ -66,7 +66,7 @@ class LoopActors:
         self.residents: dict[AsyncioCell, None] = {}
         self.is_ours = False
         """Whether the loop is the one that the library makes and runs itself."""
-        self.state: ThreadState | None = None
+        self.state: ActorState | None = None
         """What the library keeps for the thread that runs the loop."""
 
     def enter(self, cell: AsyncioCell) -> None:

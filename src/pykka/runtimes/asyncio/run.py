@@ -48,7 +48,7 @@ from pykka.runtimes._contract import step
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from pykka._actor.actor import Actor
+    from pykka._cell.cell import Instance
     from pykka.runtimes.asyncio.cell import AsyncioCell
 
 BATCH = 64
@@ -206,7 +206,7 @@ async def _end_of_cancelled_hook(
     return None
 
 
-async def _interrupt(cell: AsyncioCell, actor: Actor | None) -> None:
+async def _interrupt(cell: AsyncioCell, actor: Instance | None) -> None:
     """Turn the cancellation of the task into a stop of the actor."""
     task: Any = cell.task
     await task.forget_cancellations()

@@ -51,8 +51,8 @@ from pykka.messages import _ActorStop
 from pykka.runtimes.pool import run as running
 
 if TYPE_CHECKING:
+    from pykka._deadlock.wait_graph import WaitingState
     from pykka._futures.threading_future import ThreadingFuture
-    from pykka._util.thread_state import ThreadState
     from pykka.runtimes.pool.cell import PooledCell
 
 DEEPEST = 500
@@ -67,7 +67,7 @@ get_frame = sys._getframe
 
 @runs_actor(cell="cell", caller="outer")
 def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
-    there: PooledCell, future: ThreadingFuture[Any], state: ThreadState
+    there: PooledCell, future: ThreadingFuture[Any], state: WaitingState
 ) -> bool:
     """Run the actor that has to resolve a future, on this thread, until it has.
 
@@ -208,7 +208,7 @@ def has_inherited(actor: object, hook: str) -> bool:
     return False  # pragma: no cover (the base class has it)
 
 
-def may_lend(cell: PooledCell, state: ThreadState) -> bool:
+def may_lend(cell: PooledCell, state: WaitingState) -> bool:
     """Tell whether a thread may run the actor, as far as class and dispatcher are concerned."""
     pool = cell.pool
     return (
@@ -218,7 +218,7 @@ def may_lend(cell: PooledCell, state: ThreadState) -> bool:
     )
 
 
-def count_frames(state: ThreadState) -> int:
+def count_frames(state: WaitingState) -> int:
     """Count the frames below the caller's, from the thread's base; -1 if there are too many.
 
     To count all frames for each question would cost too much. The count of the last time is

@@ -51,6 +51,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pykka._cell import cell as _cell
 from pykka._cell.inbox import count, move, move_turned, put_without_waiting, take_all
 from pykka._cell.metering import MeteredInbox, MeteredList
+from pykka._cell.spawn_options import current
 from pykka._deadlock.wait_graph import ANYTHING
 from pykka._deadlock.wait_graph import block as block_for
 from pykka._envelope import Envelope
@@ -59,7 +60,6 @@ from pykka._futures.threading_future import new_threading_future
 from pykka._util.gil import FENCE
 from pykka._util.locks import held
 from pykka._util.log import is_for_the_program
-from pykka._util.thread_state import current
 from pykka.runtimes._contract import RuntimeCell
 from pykka.runtimes.pool.caller_runs import run_until
 from pykka.runtimes.pool.ref import PooledRef
@@ -70,10 +70,11 @@ if TYPE_CHECKING:
 
     from pykka._actor.actor import Actor
     from pykka._cell.cell import Cell, SystemServices
-    from pykka._cell.inbox import ActorInbox, Letter
+    from pykka._cell.inbox import ActorInbox
     from pykka._cell.metering import Meter
     from pykka._cell.spawn_options import SpawnOptions
-    from pykka._ref.ref import ActorRef
+    from pykka._deadlock.wait_graph import Wait, WaitingCell
+    from pykka._envelope import Letter
     from pykka._system.system import ActorSystem
     from pykka.runtimes.pool.worker import Pool
 
@@ -90,7 +91,7 @@ class PooledCell(RuntimeCell):
     """
 
     can_be_run: ClassVar[bool] = True
-    ref_class: ClassVar[type[ActorRef[Any]] | None] = PooledRef
+    ref_class: ClassVar[type | None] = PooledRef
 
     __slots__ = (
         "allows_caller_runs",
@@ -105,6 +106,7 @@ class PooledCell(RuntimeCell):
     )
 
     inbox: Any
+    waiting: Wait | WaitingCell | None
 
     def __init__(self, actor: Actor, services: ActorSystem) -> None:
         # This is Cell.__init__() and more, in one piece: there may be a million of them.

@@ -17,6 +17,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka import messages
+from pykka._cell.spawn_options import current
 from pykka._deadlock.stacks import runs_actor
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._futures.ask import LETTERS, CallAsk
@@ -25,7 +26,7 @@ from pykka._lifecycle.invoke import end_of_message
 from pykka._lifecycle.termination import crash, ends_all_the_same, stop_everything
 from pykka._ref.ref import ActorRef
 from pykka._util.gil import FENCE, NOTHING
-from pykka._util.thread_state import ThreadState, current, quick
+from pykka._util.thread_state import quick
 from pykka.messages import ProxyCall
 from pykka.runtimes.pool.caller_runs import count_frames, get_frame, in_event_loop
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pykka._actor.actor import Actor
+    from pykka._cell.spawn_options import ActorState
     from pykka._futures.future import Future
     from pykka.runtimes.pool.cell import PooledCell
 
@@ -68,7 +70,7 @@ class PooledRef(ActorRef[A]):
                 if cell.run_token:
                     # twin: schedule (2 statements)
                     try:
-                        state: ThreadState = quick.state
+                        state: ActorState = quick.state
                     except AttributeError:
                         state = current.state
                     if state.accepts is cell.pool:
@@ -99,7 +101,7 @@ class PooledRef(ActorRef[A]):
             and not ("asyncio.events" in modules and in_event_loop())
         ):
             try:
-                state: ThreadState = quick.state
+                state: ActorState = quick.state
             except AttributeError:
                 state = current.state
             context = state.spare

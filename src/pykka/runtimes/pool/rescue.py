@@ -33,7 +33,7 @@ from pykka.runtimes.pool.caller_runs import count_frames
 from pykka.runtimes.pool.run import run
 
 if TYPE_CHECKING:
-    from pykka._util.thread_state import ThreadState
+    from pykka._deadlock.wait_graph import WaitingState
     from pykka.runtimes.pool.cell import PooledCell
     from pykka.runtimes.pool.worker import Pool
 
@@ -55,7 +55,7 @@ class Helper:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __call__(self, state: ThreadState) -> bool:
+    def __call__(self, state: WaitingState) -> bool:
         """Run one actor; False if there is none to be run."""
         pool = self._pool
         if not pool.parked and count_frames(state) >= 0:

@@ -59,6 +59,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
+from pykka._cell.spawn_options import current
 from pykka._deadlock.stacks import has_room, runs_actor
 from pykka._deadlock.wait_graph import waits_only_for
 from pykka._envelope import Envelope
@@ -69,14 +70,13 @@ from pykka._lifecycle.termination import end_in_any_case, fall
 from pykka._util.gil import FENCE, NOTHING, give_way
 from pykka._util.locks import held
 from pykka._util.log import report_failure
-from pykka._util.thread_state import current
 from pykka.runtimes.pool.monitor import Monitor
 from pykka.runtimes.pool.rescue import call_helpers, dismiss_helpers
 from pykka.runtimes.pool.run import BATCH, MANY, run
 from pykka.timers._errands import report
 
 if TYPE_CHECKING:
-    from pykka._util.thread_state import ThreadState
+    from pykka._cell.spawn_options import ActorState
     from pykka.runtimes.pool.cell import PooledCell
 
 SHARED_EVERY = 64
@@ -421,7 +421,7 @@ class Worker:
 
     @runs_actor(cell="cell")
     def _work(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
-        self, state: ThreadState, context: Context
+        self, state: ActorState, context: Context
     ) -> None:
         """Run one actor after the other until this worker is superfluous, or `context` taken.
 
@@ -527,7 +527,7 @@ class Worker:
                 return
 
     @runs_actor(cell="cell")
-    def _drop(self, state: ThreadState, error: BaseException) -> None:
+    def _drop(self, state: ActorState, error: BaseException) -> None:
         """See to an actor whose messages or exceptions have raised where they were looked at.
 
         This worker has the actor's turn. That is given back, and the worker goes on.

@@ -70,20 +70,22 @@ def imported(module: str, source: str) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def upward(module: str, source: str) -> list[str]:
-    """The imports of a module that lead to a higher floor, or to another package on its own.
+def height_of(module: str) -> int:
+    """The floor that a module is on; `pykka` itself, and what is on none, is above all."""
+    _pykka, _, rest = module.partition(".")
+    return HEIGHTS.get(rest.partition(".")[0], len(FLOORS))
 
-    What is imported from `pykka` itself, and is no package of a floor, comes from above all.
-    """
-    own = module.split(".")[1]
-    found = []
-    for name in imported(module, source):
-        root, _, rest = name.partition(".")
-        package = rest.partition(".")[0]
-        is_below = HEIGHTS.get(package, len(FLOORS)) < HEIGHTS[own]
-        if root == "pykka" and package != own and not is_below:
-            found.append(name)
-    return found
+
+def upward(module: str, source: str) -> list[str]:
+    """The imports of a module that lead to a higher floor, or to another package on its own."""
+    own_package = ".".join(module.split(".")[:2])
+    return [
+        name
+        for name in imported(module, source)
+        if f"{name}.".startswith("pykka.")
+        and not f"{name}.".startswith(f"{own_package}.")
+        and height_of(name) >= height_of(module)
+    ]
 
 
 def module_of(file: Path) -> str:
@@ -93,9 +95,8 @@ def module_of(file: Path) -> str:
 
 LOWER = {
     module: file
-    for file in SOURCES
-    if HEIGHTS.get((module := module_of(file)).partition(".")[2].partition(".")[0], len(FLOORS))
-    <= HEIGHTS[THE_LAST]
+    for module, file in zip(map(module_of, SOURCES), SOURCES, strict=True)
+    if height_of(module) <= HEIGHTS[THE_LAST]
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # What lies in two of the slots is made on higher floors, and only they know more of it. Each floor
 # names `current` anew where it does: `pykka._deadlock.wait_graph` for those that wait, and
 # `pykka._cell.spawn_options` for all above. The types are covariant although the slots change:
-# a floor that knows less of what lies there only reads it, or puts back what it has found.
+# what is written there is of the floors above, or was found there; those below only read it.
 C_co = TypeVar("C_co", covariant=True)
 O_co = TypeVar("O_co", covariant=True)
 

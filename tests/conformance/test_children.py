@@ -91,6 +91,32 @@ def test_a_child_that_fails_does_not_harm_its_parent(family: Any, diary: Diary) 
     assert diary.read(2) == ["b", "parent"]
 
 
+def test_who_is_told_that_a_child_has_ended_finds_it_at_its_parent_no_more(
+    family: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread has marked it as ended, and has not come to what follows."""
+    has_ended, go_on = threading.Event(), threading.Event()
+    me = threading.get_ident()
+
+    def let_children_go(system: pykka.ActorSystem, cell: Any) -> None:
+        if cell is child._cell and threading.get_ident() != me:
+            has_ended.set()
+            assert go_on.wait(PATIENCE)
+        really_let_go(system, cell)
+
+    parent = family.start()
+    (child,) = parent.ask(have("child"))
+    really_let_go = pykka.ActorSystem.let_children_go
+    monkeypatch.setattr(pykka.ActorSystem, "let_children_go", let_children_go)
+    child.stop(block=False)
+    assert has_ended.wait(PATIENCE)
+    child.when_terminated().get(timeout=PATIENCE)
+    left = list(parent._cell.extension.children)
+    go_on.set()
+    parent.stop()
+    assert left == []
+
+
 def test_children_handle_what_is_in_their_inboxes_first(family: Any, diary: Diary) -> None:
     parent = family.start()
     (child,) = parent.ask(have("child"))

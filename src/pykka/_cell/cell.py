@@ -368,7 +368,7 @@ class Cell:
                     [
                         partial(self.services.let_children_go, self),
                         partial(extension.close, self),
-                        partial(self.services.forget, self),
+                        self._be_forgotten,
                         self._answer_termination_waiters,
                     ],
                     call,
@@ -593,9 +593,16 @@ class Cell:
         self._require_termination_waiters().append((reply_to, answer))
         if self.actor is None:
             # The thread that ends it may not have come to this yet. Who is told that an actor has
-            # ended finds it in its system no more.
-            self.services.forget(self)
+            # ended finds it no more.
+            self._be_forgotten()
             self._answer_termination_waiters()
+
+    def _be_forgotten(self) -> None:
+        """Have the parent and the system forget the actor. To do it twice does no harm."""
+        extension = self.extension
+        if extension is not None and extension.parent is not None:
+            extension.parent.lose_child(self)
+        self.services.forget(self)
 
     def refuse_current(self, reason: str) -> None:
         """Answer the sender of the message that the actor is handling right now.

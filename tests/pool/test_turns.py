@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.interleave import Scenario, begin_anew, explore, fate, saw, step
 from tests.life import require_legal
-from tests.tiers import every_other
 
 import pykka
 from pykka._cell.cell import Cell
@@ -383,11 +382,17 @@ SENDERS = [
 ]
 
 
+IN_THE_QUICK_TIER = [{"a": "tell", "b": "ask"}, {"a": "ask", "s": "stop"}]
+
+
 @pytest.mark.thinned
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(
     "senders",
-    every_other((senders,) for senders in SENDERS),
+    [
+        pytest.param(senders, marks=() if senders in IN_THE_QUICK_TIER else pytest.mark.exhaustive)
+        for senders in SENDERS
+    ],
     ids=lambda senders: "+".join(senders.values()),
 )
 def test_every_interleaving(senders: dict[str, str], workers: int) -> None:

@@ -64,7 +64,6 @@ def exports() -> list[tuple[str, str, Any]]:
 
 EXPORTS = exports()
 OBJECTS = [(door, name, value) for door, name, value in EXPORTS if not isinstance(value, str)]
-IDS = [f"{door}.{name}" for door, name, _value in OBJECTS]
 
 
 # --- doors --------------------------------------------------------------------------------------
@@ -240,12 +239,12 @@ def test_each_door_can_be_opened_first(module: str) -> None:
 # --- what stands behind them --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("door", "name", "value"), OBJECTS, ids=IDS)
-def test_an_export_says_where_it_lives(door: str, name: str, value: Any) -> None:
-    assert value.__name__ == name
-    assert value.__qualname__ == name
-    assert value.__module__.split(".")[0] == "pykka"
-    assert getattr(sys.modules[value.__module__], name) is value
+def test_each_export_says_where_it_lives() -> None:
+    for _door, name, value in OBJECTS:
+        assert value.__name__ == name
+        assert value.__qualname__ == name
+        assert value.__module__.split(".")[0] == "pykka"
+        assert getattr(sys.modules[value.__module__], name) is value
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -304,17 +303,21 @@ DOCUMENTED = [
 ]
 
 
-@pytest.mark.parametrize(("where", "thing"), DOCUMENTED, ids=[where for where, _ in DOCUMENTED])
-def test_every_public_name_has_a_docstring_in_googles_style(where: str, thing: Any) -> None:
+def test_every_public_name_has_a_docstring_in_googles_style() -> None:
+    for where, thing in DOCUMENTED:
+        check_docstring(where, thing)
+
+
+def check_docstring(where: str, thing: Any) -> None:
     doc = inspect.getdoc(thing)
     check_summary(doc)
-    assert doc is not None
+    assert doc is not None, where
     sections = re.findall(r"^(\w+):$", doc, re.MULTILINE)
-    assert [s for s in sections if s not in SECTIONS] == []
-    assert sections == sorted(sections, key=SECTIONS.index)
+    assert [s for s in sections if s not in SECTIONS] == [], where
+    assert sections == sorted(sections, key=SECTIONS.index), where
     for section in sections:
         body = re.search(rf"^{section}:\n((?:    .*\n?|\n)+)", doc, re.MULTILINE)
-        assert body is not None, f"section {section} is empty"
+        assert body is not None, f"section {section} of {where} is empty"
 
 
 def has_arguments(thing: Any) -> list[str]:
@@ -329,29 +332,12 @@ def has_arguments(thing: Any) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("where", "thing"),
-    [(where, thing) for where, thing in DOCUMENTED if inspect.isroutine(thing)],
-    ids=[where for where, thing in DOCUMENTED if inspect.isroutine(thing)],
-)
-def test_the_arguments_that_are_documented_exist(where: str, thing: Any) -> None:
-    doc = inspect.getdoc(thing) or ""
-    section = re.search(r"^Args:\n((?:    .*\n?)+)", doc, re.MULTILINE)
-    if section is not None:
-        named = re.findall(r"^    \*{0,2}(\w+):", section[1], re.MULTILINE)
-        assert set(named) == set(has_arguments(thing))
-
-
-@pytest.mark.parametrize(
-    "cls",
-    [value for _door, _name, value in OBJECTS if inspect.isclass(value)],
-    ids=lambda cls: cls.__name__,
-)
-def test_the_arguments_of_the_documented_classes_exist(cls: Any) -> None:
-    section = re.search(r"^Args:\n((?:    .*\n?)+)", inspect.getdoc(cls) or "", re.MULTILINE)
-    if section is not None:
-        named = re.findall(r"^    (\w+):", section[1], re.MULTILINE)
-        assert set(named) == set(has_arguments(cls))
+def test_the_arguments_that_are_documented_exist() -> None:
+    for where, thing in DOCUMENTED:
+        section = re.search(r"^Args:\n((?:    .*\n?)+)", inspect.getdoc(thing) or "", re.MULTILINE)
+        if section is not None and (inspect.isroutine(thing) or inspect.isclass(thing)):
+            named = re.findall(r"^    \*{0,2}(\w+):", section[1], re.MULTILINE)
+            assert set(named) == set(has_arguments(thing)), where
 
 
 # --- version and types --------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import functools
 import gc
 import sys
 import threading
@@ -77,6 +78,7 @@ RECORDS = {"self", "child"}
 MODULES = {f"pykka.{name_of(path)}": source for path, source in SOURCES.items()}
 
 
+@functools.cache
 def parse(module: str) -> ast.Module:
     return ast.parse(MODULES[module])
 
@@ -138,7 +140,8 @@ def takes_the_turn(node: ast.AST) -> bool:
     """Tell whether a statement is `del turn[0]`, or `del cell.run_token[0]`."""
     return isinstance(node, ast.Delete) and any(
         isinstance(target, ast.Subscript)
-        and "turn" in {getattr(target.value, "id", None), getattr(target.value, "attr", None)}
+        and {"turn", "run_token"}
+        & {getattr(target.value, "id", None), getattr(target.value, "attr", None)}
         for target in node.targets
     )
 

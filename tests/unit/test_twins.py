@@ -6,6 +6,7 @@ A change of one copy that is not made in the others fails here, and so does a co
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -534,68 +535,81 @@ TWINS = {
 ONLY_ALIKE: dict[tuple[str, str, str], str] = {}
 """What looks like a copy and is none: the idea, the file, the function, and why."""
 
-EVERY = Sources(SOURCES)
+
+@functools.cache
+def every() -> Sources:
+    """All sources, read when they are needed: each process that runs tests imports this file."""
+    return Sources(SOURCES)
+
+
+def region_of(name: str, copy: Copy) -> Region:
+    """The statements of a copy."""
+    (region,) = [one for one in every().of(name) if one.place == copy.place]
+    return region
 
 
 def test_the_marks_can_be_read() -> None:
-    assert EVERY.errors == []
-    assert {region.name for region in EVERY.regions} == set(TWINS)
+    assert every().errors == []
+    assert {region.name for region in every().regions} == set(TWINS)
 
 
 @pytest.mark.parametrize("name", TWINS)
 def test_the_copies_agree(name: str) -> None:
-    assert complaints(name, TWINS[name], EVERY.of(name), EVERY) == []
+    assert complaints(name, TWINS[name], every().of(name), every()) == []
 
 
 @pytest.mark.exhaustive
 def test_no_copy_is_without_a_mark() -> None:
-    assert unmarked(TWINS, EVERY, but=ONLY_ALIKE) == []
+    assert unmarked(TWINS, every(), but=ONLY_ALIKE) == []
 
 
 # --- a mistake in any one copy is found
 
 PLACES = [
-    pytest.param(name, region, id=f"{name}-{region.function}")
-    for name in TWINS
-    for region in EVERY.of(name)
+    pytest.param(name, copy, id=f"{name}-{copy.function}")
+    for name, twin in TWINS.items()
+    for copy in twin.copies
 ]
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize(("name", "region"), PLACES)
-def test_a_change_of_one_copy_is_found(name: str, region: Region) -> None:
+@pytest.mark.parametrize(("name", "copy"), PLACES)
+def test_a_change_of_one_copy_is_found(name: str, copy: Copy) -> None:
+    region = region_of(name, copy)
     first, second, *_ = TWINS[name].copies
-    (mine,) = [copy for copy in TWINS[name].copies if copy.place == region.place]
+    (mine,) = [each for each in TWINS[name].copies if each.place == region.place]
     twin = replace(TWINS[name], copies=[first, second if mine is first else mine])
-    regions = [one for copy in twin.copies for one in EVERY.of(name) if one.place == copy.place]
+    regions = [region_of(name, each) for each in twin.copies]
     changes = []
-    for change in mutations(region, twin, EVERY):
+    for change in mutations(region, twin, every()):
         changes.append(change)
-        found = complaints(name, twin, regions, EVERY)
+        found = complaints(name, twin, regions, every())
         assert found != [], change
         assert all(str(each) in found[0] for each in regions), change
     assert len(changes) > 1, changes
-    assert complaints(name, twin, regions, EVERY) == []
+    assert complaints(name, twin, regions, every()) == []
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize(("name", "region"), PLACES)
-def test_one_more_copy_is_found(name: str, region: Region) -> None:
+@pytest.mark.parametrize(("name", "copy"), PLACES)
+def test_one_more_copy_is_found(name: str, copy: Copy) -> None:
+    region = region_of(name, copy)
     among = Sources({"somewhere.py": planted(region)})
-    (complaint,) = unmarked({name: TWINS[name]}, EVERY, among=among, but={})
+    (complaint,) = unmarked({name: TWINS[name]}, every(), among=among, but={})
     assert complaint.startswith("somewhere.py, line ")
     assert f"a copy of {name!r}, and has no mark" in complaint
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize(("name", "region"), PLACES)
-def test_a_copy_that_loses_its_mark_is_found(name: str, region: Region) -> None:
-    index = EVERY.regions.index(region)
-    del EVERY.regions[index]
+@pytest.mark.parametrize(("name", "copy"), PLACES)
+def test_a_copy_that_loses_its_mark_is_found(name: str, copy: Copy) -> None:
+    region = region_of(name, copy)
+    index = every().regions.index(region)
+    del every().regions[index]
     try:
-        (complaint,) = complaints(name, TWINS[name], EVERY.of(name), EVERY)
+        (complaint,) = complaints(name, TWINS[name], every().of(name), every())
     finally:
-        EVERY.regions.insert(index, region)
+        every().regions.insert(index, region)
     assert complaint == f"{region.file} ({region.function}): {name!r} is declared and not marked"
 
 

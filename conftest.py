@@ -77,7 +77,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class InPieces(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file, _, name = nodeid.partition("::")
-            return file if name.startswith("line:") or file in _IN_ONE_PIECE else nodeid
+            if name.startswith("line:") or file in _IN_ONE_PIECE:
+                return file
+            return nodeid.partition("[")[
+                0
+            ]  # to hand out each by itself takes as long as to run it
 
         def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
             # With each test that is done, the scheduler looks through all that its worker was ever

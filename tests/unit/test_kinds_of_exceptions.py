@@ -138,5 +138,5 @@ def test_each_question_about_an_exception_is_asked_at_the_door_or_has_its_reason
 def test_what_goes_round_the_door_is_found(path: str, door: str, bypass: str) -> None:
     source = SOURCES[path]
     assert door in source
-    found = found_in(SOURCES | {path: source.replace(door, bypass)})
+    found = found_in({path: source.replace(door, bypass)})
     assert found - set(REASONS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import functools
 import gc
 import sys
 import threading
@@ -78,7 +77,6 @@ RECORDS = {"self", "child"}
 MODULES = {f"pykka.{name_of(path)}": source for path, source in SOURCES.items()}
 
 
-@functools.cache
 def parse(module: str) -> ast.Module:
     return ast.parse(MODULES[module])
 

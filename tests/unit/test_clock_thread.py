@@ -361,7 +361,7 @@ SCHEDULED = {
     ("_system/shutdown.py", "Shutdown._schedule", "self"),
     ("timers/_timer.py", "Timer._schedule_next", "self"),
     ("timers/_timer.py", "tell_later", "timer"),
-    ("routing/_race.py", "Alarm.set", "self"),
+    ("routing/_race.py", "RaceAlarm.set", "self"),
     ("routing/_routed_timer.py", "RoutedTimer.begin", "self"),
     ("supervision/_restarter.py", "Restarter._wait", "plan"),
 }

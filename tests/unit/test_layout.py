@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.sources import SOURCES as TEXTS
 
 import pykka
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(pykka.__file__).parent
 PROJECT = Path(__file__).parents[2]
@@ -322,3 +323,28 @@ def test_a_name_that_leads_nowhere_is_found(text: str) -> None:
 )
 def test_a_name_that_leads_somewhere_is_not(text: str) -> None:
     assert list(lost(text)) == []
+
+
+def classes_by_name(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """In which modules the classes are defined, by their names."""
+    found: dict[str, list[str]] = {}
+    for path, source in sources.items():
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(path)
+    return found
+
+
+def shared_names(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    return {name: paths for name, paths in classes_by_name(sources).items() if len(paths) > 1}
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    """One word for one thing: who reads a name knows what it is, in whichever module."""
+    assert shared_names(TEXTS) == {}
+
+
+def test_a_second_class_of_a_name_is_found() -> None:
+    path = "routing/_race.py"
+    found = shared_names(TEXTS | {path: TEXTS[path] + "\n\nclass Cell:\n    pass\n"})
+    assert found == {"Cell": ["_cell/cell.py", path]}

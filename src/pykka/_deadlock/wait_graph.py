@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import CodeType, FrameType
 
-    from pykka._util.thread_state import Current, ThreadState, Worker
+    from pykka._util.thread_state import Current, PoolWorker, ThreadState
 
     class WaitingCell(Protocol):
         """What the graph knows of an actor: each `pykka._cell.cell.Cell` is that."""
@@ -241,7 +241,7 @@ class Await(Wait):
         self.future = future
         self.thread = get_ident()
         self.task = task
-        self.worker: Worker | None = None
+        self.worker: PoolWorker | None = None
         """The thread, if it belongs to a pool, and was told of the wait."""
         self._frame = frame
 
@@ -335,7 +335,7 @@ def acquire_for_actor(
         cell.waiting = outer
 
 
-def prepare_to_block(future: Awaited, worker: Worker | None) -> None:
+def prepare_to_block(future: Awaited, worker: PoolWorker | None) -> None:
     """See to it that something can be brought while this thread waits for it.
 
     Args:
@@ -419,7 +419,7 @@ def begin_await(future: Any, task: Any) -> Await | None:
     return wait
 
 
-def _will_block_in_loop(wait: Await, worker: Worker) -> None:
+def _will_block_in_loop(wait: Await, worker: PoolWorker) -> None:
     """Make up for a worker whose actor runs an event loop until a task is done that waits."""
     try:
         worker.will_block(for_ever=True)

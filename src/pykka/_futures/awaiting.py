@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pykka._futures.future import Future
-    from pykka._util.thread_state import Worker
+    from pykka._util.thread_state import PoolWorker
 
 modules = sys.modules
 
@@ -116,7 +116,7 @@ def _suspend(future: Future[Any], waiter: Any) -> Generator[Any, Any, Any]:
         del future, waiter, lazy  # as above
 
 
-def _is_brought_by(worker: Worker, future: Any, waiter: Any) -> bool:
+def _is_brought_by(worker: PoolWorker, future: Any, waiter: Any) -> bool:
     """Let others have what waits for this thread of a pool; or do it here, if there is no other.
 
     Returns:

@@ -422,7 +422,7 @@ def _when_all_ready(lazy: Derivation[Any], waiter: Waiter) -> bool:
         waiter()
         return True
     missing = set(range(len(sources)))
-    ticks = [Tick(number, missing, waiter, lazy.ticks) for number in range(len(sources))]
+    ticks = [Countdown(number, missing, waiter, lazy.ticks) for number in range(len(sources))]
     # They are noted first, so that a waiter that gives up finds them, however far this has come.
     lazy.ticks[waiter] = tuple(zip(sources, ticks, strict=True))
     for source, tick in zip(sources, ticks, strict=True):
@@ -433,7 +433,7 @@ def _when_all_ready(lazy: Derivation[Any], waiter: Waiter) -> bool:
     return True
 
 
-class Tick:
+class Countdown:
     """Waits for one of several futures, and calls a waiter when it is the last one.
 
     It may be called twice, and may call the waiter twice: neither does any harm.

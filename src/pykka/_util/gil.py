@@ -85,7 +85,7 @@ NO_DAEMONS = (
 )
 
 
-class Arrivals:
+class GilArrivals:
     """Which woken thread has got the GIL last, and who gives way to the next one."""
 
     __slots__ = ("giving_way", "latest")
@@ -97,7 +97,7 @@ class Arrivals:
         """Wakes threads that give way, one each."""
 
 
-arrivals = Arrivals()
+arrivals = GilArrivals()
 
 
 def arrived(token: object) -> None:

@@ -23,7 +23,7 @@ C_co = TypeVar("C_co", covariant=True)
 O_co = TypeVar("O_co", covariant=True)
 
 
-class Worker(Protocol):
+class PoolWorker(Protocol):
     """What is needed of a thread that runs actors of a pool."""
 
     def will_block(self, *, for_ever: bool) -> None:
@@ -69,7 +69,7 @@ class ThreadState(Generic[C_co, O_co]):
         """What was said of the actor that is about to be made."""
         self.world = REAL
         """What the thread takes time, chance and order from."""
-        self.worker: Worker | None = None
+        self.worker: PoolWorker | None = None
         """The thread's worker, if it belongs to a pool."""
         self.is_main = threading.get_ident() == threading.main_thread().ident
         """Whether signal handlers run on this thread."""

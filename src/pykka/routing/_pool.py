@@ -77,7 +77,7 @@ RESTARTS_PER_ROUTEE = 10
 said. A routee that cannot even start fails thousands of times in that time."""
 
 
-class Pool:
+class RouteePool:
     """What a router keeps of its pool.
 
     Args:
@@ -414,7 +414,7 @@ def start_pool(
         **said,
     )
     title: str = getattr(template.actor, "__name__", template.id)
-    router._pool = pool = Pool(supervisor, title)
+    router._pool = pool = RouteePool(supervisor, title)
     try:
         pool.resize(router, size, None)
     except BaseException as error:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @lengthy
-class Alarm:
+class RaceAlarm:
     """Something that is to be done at some time, unless it is cancelled before.
 
     Args:
@@ -40,10 +40,10 @@ class Alarm:
 
     __slots__ = ("_clock", "_function", "is_cancelled")
 
-    def __init__(self, clock: Clock, function: Callable[[Alarm], object]) -> None:
+    def __init__(self, clock: Clock, function: Callable[[RaceAlarm], object]) -> None:
         self.is_cancelled = False
         self._clock = clock
-        self._function: Callable[[Alarm], object] | None = function
+        self._function: Callable[[RaceAlarm], object] | None = function
 
     def set(self, seconds: float) -> None:
         """Have it ring after some seconds."""
@@ -80,13 +80,13 @@ class Race:
         self._within = within
         self._clock = clock
         self._whose = whose
-        self._limit: Alarm | None = None
+        self._limit: RaceAlarm | None = None
 
     def begin(self) -> None:
         """Let the time run."""
         self.answer._when_ready(self.end)
         if self._within is not None:
-            self._limit = Alarm(self._clock, self._time_is_up)
+            self._limit = RaceAlarm(self._clock, self._time_is_up)
             self._limit.set(self._within)
 
     def enter(self, number: int, future: Future[Any]) -> None:
@@ -124,7 +124,7 @@ class Race:
         if not self._missing:
             self.answer._try_resolve((None, (error, traceback_of(error))))
 
-    def _time_is_up(self, _alarm: Alarm) -> None:
+    def _time_is_up(self, _alarm: RaceAlarm) -> None:
         error = Timeout(f"{self._whose} has got no answer within {in_seconds(self._within)}")
         self.answer._try_resolve((None, (error, None)))
 

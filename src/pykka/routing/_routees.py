@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pykka._actor.actor import Actor
     from pykka._cell.reasons import Failed
     from pykka._system.system import ActorSystem
-    from pykka.routing._pool import Pool
+    from pykka.routing._pool import RouteePool
     from pykka.routing._routed_timer import RoutedTimer
 
 A = TypeVar("A", bound="Actor")
@@ -67,7 +67,7 @@ class Routees(ActorRef[A]):
     """What the routee that was dropped last has failed with, if it has."""
 
     _plan: Any
-    _pool: Pool | None
+    _pool: RouteePool | None
     _timers: dict[RoutedTimer, None]
 
     def __new__(cls, refs: Iterable[ActorRef[A]], *_args: Any, **_kwargs: Any) -> Self:

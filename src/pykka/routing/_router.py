@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pykka._ref.ref import ActorRef
     from pykka._system.system import ActorSystem
     from pykka.resilience._backoff import Backoff
-    from pykka.supervision._specs import ChildSpec, Restart, Shutdown
+    from pykka.supervision._specs import ChildSpec, Restart, ShutdownTime
     from pykka.timers._timer import Timer
 
 A = TypeVar("A", bound="Actor")
@@ -90,7 +90,7 @@ class RouterRef(Collective[A]):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         restart: Restart = "permanent",
-        shutdown: Shutdown = "infinity",
+        shutdown: ShutdownTime = "infinity",
         backoff: Backoff | None = None,
         replace_abandoned: bool = True,
         max_restarts: int | None = None,

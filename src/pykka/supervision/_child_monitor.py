@@ -39,7 +39,7 @@ class Event(NamedTuple):
     reason: Reason
 
 
-class Retry(NamedTuple):
+class RetryPlan(NamedTuple):
     """What a supervisor sends to itself: try again to start some children."""
 
     plan: Any
@@ -137,7 +137,7 @@ class ChildMonitor:
 
 
 @handles(Event)
-@handles(Retry)
+@handles(RetryPlan)
 @handles(ContinuePlan)
 def _on_event(cell: Cell, envelope: Letter) -> object:
     supervisor: Any = cell.actor

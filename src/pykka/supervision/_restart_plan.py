@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from pykka._envelope import Envelope
-from pykka.supervision._child_monitor import Retry
+from pykka.supervision._child_monitor import RetryPlan
 from pykka.timers._clock import lengthy
 
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ class RestartPlan:
     def ring(self) -> None:
         """Go on, because the time of the backoff is over; the clock calls this."""
         if not self.is_cancelled:
-            self.restarter.cell.send(Envelope(Retry(self)))
+            self.restarter.cell.send(Envelope(RetryPlan(self)))

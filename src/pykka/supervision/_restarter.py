@@ -44,7 +44,7 @@ from pykka._lifecycle.termination import stop
 from pykka._system.system import start_with
 from pykka._util.checks import in_seconds, shorten
 from pykka._util.log import is_a, logger
-from pykka.supervision._child_monitor import ChildMonitor, ContinuePlan, Event, Retry
+from pykka.supervision._child_monitor import ChildMonitor, ContinuePlan, Event, RetryPlan
 from pykka.supervision._errors import (
     ChildStartError,
     RestartLimitError,
@@ -282,7 +282,7 @@ class Restarter:
 
     # --- events
 
-    def on_event(self, event: Event | Retry | ContinuePlan) -> None:  # noqa: C901, PLR0912 (all cases)
+    def on_event(self, event: Event | RetryPlan | ContinuePlan) -> None:  # noqa: C901, PLR0912 (all cases)
         """See to what has happened: to a child, or to the time that a plan waits for.
 
         What is to be done depends on three things, and every case is here: the state that the
@@ -347,7 +347,7 @@ class Restarter:
             self._changed([child])
 
     def _situation(
-        self, event: Event | Retry | ContinuePlan
+        self, event: Event | RetryPlan | ContinuePlan
     ) -> tuple[Any, str | None, Any, Any, Any]:
         """What an event is about: the child, its state, its plan, the phase of that, the reason.
 
@@ -529,7 +529,7 @@ class Restarter:
         if plan.delay > 0:
             self.clock.schedule(self.clock.now() + plan.delay, plan)
         elif plan.via_inbox:
-            self.cell.send(Envelope(Retry(plan)))
+            self.cell.send(Envelope(RetryPlan(plan)))
         else:
             self._begin_to_start(plan)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pykka.resilience._backoff import Backoff
 
 Restart = Literal["permanent", "transient", "temporary"]
-Shutdown = float | Literal["kill", "infinity"]
+ShutdownTime = float | Literal["kill", "infinity"]
 
 
 class ChildSpec:
@@ -78,7 +78,7 @@ class ChildSpec:
         kwargs: Mapping[str, Any] | None = None,
         *,
         restart: Restart = "permanent",
-        shutdown: Shutdown | None = None,
+        shutdown: ShutdownTime | None = None,
         type: Literal["worker", "supervisor"] | None = None,  # noqa: A002 (OTP's word)
         significant: bool = False,
         backoff: Backoff | None = None,
@@ -90,7 +90,7 @@ class ChildSpec:
         self.kwargs = _require_kwargs(id, kwargs)
         self.restart = restart
         self.type: Literal["worker", "supervisor"] = type if type is not None else _type_of(actor)
-        self.shutdown: Shutdown = (
+        self.shutdown: ShutdownTime = (
             shutdown
             if shutdown is not None
             else "infinity"

@@ -21,7 +21,7 @@ from pykka._util.thread_state import current
 from pykka.routing._answers import ask_of, failed, refusal_of
 from pykka.routing._kinds._random import lots
 from pykka.routing._kinds._turns import TurnsRouter
-from pykka.routing._race import Alarm, Race, check_race, clock_of
+from pykka.routing._race import Race, RaceAlarm, check_race, clock_of
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class _Chase(Race):
         self._message = message
         self._rest = list(enumerate(routees))[::-1]
         self._interval = router._interval
-        self._alarm: Alarm | None = None
+        self._alarm: RaceAlarm | None = None
 
     def go_on(self) -> None:
         """Have the next one asked, if there is one."""
@@ -163,7 +163,7 @@ class _Chase(Race):
             except IndexError:
                 return
             if self._rest:  # before it is asked, for its inbox may be full and make us wait
-                alarm = self._alarm = Alarm(self._clock, self._interval_is_over)
+                alarm = self._alarm = RaceAlarm(self._clock, self._interval_is_over)
                 alarm.set(self._interval)
             future = ask_of(routee, self._message)
             refusal = refusal_of(future)
@@ -181,7 +181,7 @@ class _Chase(Race):
         super()._lost(number, error)
         self.go_on()
 
-    def _interval_is_over(self, alarm: Alarm) -> None:
+    def _interval_is_over(self, alarm: RaceAlarm) -> None:
         if alarm is self._alarm:
             self.go_on()
 

@@ -200,7 +200,7 @@ def test_nothing_is_removed_but_the_folder_of_the_environment(
     site = Elsewhere()
     foreign = tmp_path / "elsewhere" / "bin"
     foreign.mkdir(parents=True)
-    stale = site.services / "xoscar" / "stale"
+    stale = site.home / "xoscar" / "stale"
     stale.mkdir(parents=True)
 
     for environment in ENVIRONMENTS.values():

@@ -32,9 +32,9 @@ def test_the_short_form_has_at_least_five_rounds_and_no_curves() -> None:
 
 
 def test_both_forms_measure_whatever_there_is_a_target_for() -> None:
-    extension = [w.name for w in WORKLOADS.values() if w.group is Group.EXTRAS]
+    extras = [w.name for w in WORKLOADS.values() if w.group is Group.EXTRAS]
     for tasks in (make_plan(), make_plan(full=True)):
-        named = [*tasks, *make_plan(only=extension)]
+        named = [*tasks, *make_plan(only=extras)]
         measured = {(t.workload, adapter) for t in named for adapter in t.adapters}
         for target in TARGETS:
             figures = [target.ours, *([target.theirs] if target.theirs else [])]

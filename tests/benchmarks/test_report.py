@@ -440,10 +440,10 @@ def test_the_page_of_the_documentation_has_a_place_for_every_block(tmp_path: Pat
     copy = tmp_path / "performance.md"
     copy.write_text(PAGE.read_text())
 
-    extension = make_run(route_round_robin={"PooledActor": FIVE})
+    extras = make_run(route_round_robin={"PooledActor": FIVE})
     for timers in (1_000, 2_000):
-        enter(extension, "timers", {"PooledActor": FIVE, "asyncio": FIVE}, timers=timers)
-    page.refresh(run, copy, extension=extension)
+        enter(extras, "timers", {"PooledActor": FIVE, "asyncio": FIVE}, timers=timers)
+    page.refresh(run, copy, extras=extras)
 
     text = copy.read_text()
     assert "abacus, 2 cores, 1 GiB" in text

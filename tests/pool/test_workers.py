@@ -211,13 +211,24 @@ def restart_not_before(
     patch.setattr(PooledCell, "signal", signal)
 
 
+def fail_and_go_on(ref: pykka.ActorRef[Any], pool: workers.Pool) -> str:
+    """Have an actor fail, and its next instance handle a message; returns on which thread."""
+    seen: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+    ref.tell(lambda: 1 / 0)
+    ref.tell(lambda: seen.put(("next", threading.current_thread().name)))
+    ref.tell(lambda: pool.share(None))
+    work(Worker(pool))
+    message, thread = seen.get(timeout=0)
+    assert message == "next"
+    return thread
+
+
 def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
     pool: workers.Pool, agents: type[Agent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its worker parks it, and its supervisor wakes it up before the worker looks once more."""
     ref = supervised(pool, agents)
     cell: Any = ref._cell
-    seen: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     class Parked(list[bool]):
         def append(self, token: bool) -> None:
@@ -230,11 +241,7 @@ def test_the_turn_of_an_actor_that_is_down_is_given_back_once(
     turns: list[list[bool]] = []
     cell.need_extension().parked = Parked()
     restart_not_before(parks, cell, monkeypatch)
-    ref.tell(lambda: 1 / 0)
-    ref.tell(lambda: seen.put("next"))
-    ref.tell(lambda: pool.share(None))
-    work(Worker(pool))
-    assert seen.get(timeout=0) == "next"
+    fail_and_go_on(ref, pool)
     assert turns == [[True]]
     assert cell.run_token == [True]
 
@@ -245,7 +252,6 @@ def test_the_turn_of_an_actor_that_is_down_stays_if_its_supervisor_is_faster(
     """Its supervisor wakes it up before its worker has parked it; then the worker finds that."""
     ref = supervised(pool, agents)
     cell: Any = ref._cell
-    seen: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     class Parked(list[bool]):
         def append(self, token: bool) -> None:
@@ -264,11 +270,7 @@ def test_the_turn_of_an_actor_that_is_down_stays_if_its_supervisor_is_faster(
     taken: list[str] = []
     cell.need_extension().parked = Parked()
     restart_not_before(parks, cell, monkeypatch)
-    ref.tell(lambda: 1 / 0)
-    ref.tell(lambda: seen.put(threading.current_thread().name))
-    ref.tell(lambda: pool.share(None))
-    work(Worker(pool))
-    assert taken == [seen.get(timeout=0)]  # by the worker
+    assert taken == [fail_and_go_on(ref, pool)]  # by the worker
     assert cell.run_token == [True]
 
 

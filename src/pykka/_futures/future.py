@@ -15,7 +15,7 @@ from pykka._exceptions import FutureAlreadySetError
 from pykka._futures.awaiting import suspend
 from pykka._futures.deadline import Deadline
 from pykka._futures.derived import Derivation, GetHook, Lazy
-from pykka._util.checks import check_callable
+from pykka._util.checks import check_callable, is_defined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -325,7 +325,7 @@ class Future(Generic[T]):
     if not TYPE_CHECKING and sys.version_info >= (3, 12):
 
         def __getattr__(self, name: str) -> Any:
-            if any(name in vars(cls) for cls in type(self).__mro__):
+            if is_defined(type(self), name):
                 return object.__getattribute__(self, name)  # a property has raised: what it says
             msg = f"{type(self).__name__!r} object has no attribute {name!r}: {NO_VALUE}"
             raise AttributeError(msg)

@@ -18,6 +18,8 @@ from enum import Enum, auto
 from types import FunctionType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pykka._util.checks import class_dict, mro_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -36,10 +38,6 @@ _PLAIN_ON_CLASSES = _PLAIN | {FunctionType, property, staticmethod, classmethod}
 # these classes are there for ever.
 _LIBRARY = "pykka."
 _library: set[int] = {id(object)}
-
-# Neither asks a metaclass that has a `__getattribute__()` of its own.
-_mro_of: Any = type.__dict__["__mro__"].__get__
-_class_dict: Any = type.__dict__["__dict__"].__get__
 
 
 class Kind(Enum):
@@ -108,8 +106,8 @@ def follow(obj: object, path: Iterable[str]) -> object:
 def public_names(obj: object) -> list[str]:
     """The names of an object's attributes that do not start with an underscore, sorted."""
     names: set[str] = set(_instance_dict(obj).copy())
-    for cls in classes_of(obj):
-        names.update(_class_dict(cls))
+    for cls in _classes_of(obj):
+        names.update(class_dict(cls))
     return sorted(name for name in names if not name.startswith("_"))
 
 
@@ -140,10 +138,10 @@ def _remarkable(obj: object) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = [
         item for item in own.copy().items() if item[0][:1] != "_" and type(item[1]) not in _PLAIN
     ]
-    for cls in classes_of(obj):
+    for cls in _classes_of(obj):
         if id(cls) in _library:
             continue
-        attributes = _class_dict(cls)
+        attributes = class_dict(cls)
         if _PLAIN_ON_CLASSES.issuperset(map(type, list(attributes.values()))):
             continue
         if str(attributes.get("__module__")).startswith(_LIBRARY):
@@ -161,7 +159,7 @@ def _remarkable(obj: object) -> list[tuple[str, object]]:
 
 def _may_be_marked(obj: object) -> bool:
     """Tell at little cost whether a mark is found on an object or its classes."""
-    for marks in (_instance_dict(obj), *map(_class_dict, classes_of(obj))):
+    for marks in (_instance_dict(obj), *map(class_dict, _classes_of(obj))):
         if "pykka_traversable" in marks or "_pykka_traversable" in marks:
             return True
     return False
@@ -181,8 +179,8 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 def _look_up(obj: object, name: str) -> _Found:
     on_class: Any = _MISSING
-    for cls in classes_of(obj):
-        on_class = _class_dict(cls).get(name, _MISSING)
+    for cls in _classes_of(obj):
+        on_class = class_dict(cls).get(name, _MISSING)
         if on_class is not _MISSING:
             if _is_data_descriptor(on_class):
                 return _Found(on_class, on_class=True)
@@ -193,9 +191,9 @@ def _look_up(obj: object, name: str) -> _Found:
     return _Found(on_class, on_class=True)
 
 
-def classes_of(obj: object) -> tuple[type, ...]:
+def _classes_of(obj: object) -> tuple[type, ...]:
     """The classes that attributes of an object may come from; a class has its own attributes."""
-    mro: tuple[type, ...] = _mro_of(obj if issubclass(type(obj), type) else type(obj))
+    mro: tuple[type, ...] = mro_of(obj if issubclass(type(obj), type) else type(obj))
     return mro
 
 

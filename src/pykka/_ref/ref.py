@@ -13,9 +13,8 @@ from pykka._futures.ask import Ask, CallAsk, make_ask
 from pykka._futures.deadline import check_timeout
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._lifecycle.kill import Abandonment, end_of
-from pykka._ref.introspection import classes_of
 from pykka._ref.proxy import ActorProxy
-from pykka._util.checks import check_seconds
+from pykka._util.checks import check_seconds, is_defined
 from pykka.messages import ProxyCall, _ActorStop
 from pykka.timers._timer import Timer, tell_later
 
@@ -466,12 +465,12 @@ class ActorRef(Generic[A]):
     if not TYPE_CHECKING and sys.version_info >= (3, 12):
 
         def __getattr__(self, name: str) -> Any:
-            if any(name in vars(cls) for cls in type(self).__mro__):
+            if is_defined(type(self), name):
                 return object.__getattribute__(self, name)  # a property has raised: what it says
             text = f"{type(self).__name__!r} object has no attribute {name!r}"
             # A private name is no proxy's, and may be that of the slot, which is empty at first.
             cell = None if name.startswith("_") else getattr(self, "_cell", None)
-            if cell is not None and any(name in vars(cls) for cls in classes_of(cell.actor_class)):
+            if cell is not None and is_defined(cell.actor_class, name):
                 text += f", but its actor has: use the ref's proxy(), as in ref.proxy().{name}"
             raise AttributeError(text, name=name, obj=self)
 

@@ -156,6 +156,16 @@ def check_callable(name: str, function: Any, takes: str) -> None:
         raise TypeError(msg)
 
 
+# Neither asks a metaclass that has a `__getattribute__()` of its own.
+mro_of: Any = type.__dict__["__mro__"].__get__
+class_dict: Any = type.__dict__["__dict__"].__get__
+
+
+def is_defined(cls: type, name: str) -> bool:
+    """Tell whether a class has an attribute, of its own or from a base; it is not looked up."""
+    return any(name in class_dict(base) for base in mro_of(cls))
+
+
 def check_methods(name: str, thing: Any, kind: str, methods: Iterable[str]) -> None:
     """Refuse what has not some methods; a class is refused, too.
 

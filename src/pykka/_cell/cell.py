@@ -368,7 +368,7 @@ class Cell:
                     [
                         partial(self.services.let_children_go, self),
                         partial(extension.close, self),
-                        self._be_forgotten,
+                        partial(self.services.forget, self),
                         self._answer_termination_waiters,
                     ],
                     call,

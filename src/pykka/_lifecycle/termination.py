@@ -291,7 +291,7 @@ def end_in_any_case(cell: Cell) -> None:
 def _run_hook(
     cell: Cell,
     hook: Callable[[], object],
-    close_cell: Callable[[Cell, Any, BaseException | None], None],
+    end: Callable[[Cell, Any, BaseException | None], None],
 ) -> bool:
     """Run one of the hooks at the end of a life. There is nothing left for it to end.
 
@@ -301,7 +301,7 @@ def _run_hook(
     try:
         result: Any = hook()
         if type(result) is CoroutineType:
-            cell.take_over(result, close_cell)  # pyright: ignore[reportUnknownArgumentType]
+            cell.take_over(result, end)  # pyright: ignore[reportUnknownArgumentType]
             return True
     except BaseException as error:
         end_of_hook(cell, None, error)

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from pykka._cell.spawn_options import ActorState
     from pykka.runtimes.asyncio.cell import AsyncioCell
 
-_ATTRIBUTE = "_pykka_house"
+_ATTRIBUTE = "_pykka_loop_actors"
 
 
 class LoopActors:

@@ -13,7 +13,7 @@ inbox
     the front; if much has come in, all of it at once, into the `backlog` (which is kept back to
     front, so that taking from it is cheap).
 turn
-    A list that holds one token if no thread runs the actor. `del turn[0]` takes the turn, or
+    A list that holds one token if no thread runs the actor. `del run_token[0]` takes the turn, or
     raises `IndexError` if another thread has it. It is one indivisible step, with and without the
     GIL, and one instruction of the interpreter, after which no signal handler can strike before
     the next: see `pykka._util.locks`. `run_token.append(True)` gives the turn back. A lock would

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,14 @@ def pytest_configure(config: pytest.Config) -> None:
 _IN_ONE_PIECE = {"tests/guarantees/test_g13_linear.py", "tests/unit/test_package.py"}
 """Files of tests with a fixture for the whole file that takes seconds."""
 
+_TESTS = Path(__file__).parent / "tests"
+_OF_SOURCES = {
+    file.relative_to(_TESTS.parent).as_posix()
+    for file in _TESTS.rglob("test_*.py")
+    if "from tests.sources import" in file.read_text(encoding="utf-8")
+}
+"""Files of tests that look at the sources, whose syntax trees take seconds to make."""
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
@@ -79,9 +88,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             file, _, name = nodeid.partition("::")
             if name.startswith("line:") or file in _IN_ONE_PIECE:
                 return file
-            return nodeid.partition("[")[
-                0
-            ]  # to hand out each by itself takes as long as to run it
+            if file in _OF_SOURCES:
+                return "the sources"
+            # To hand out each by itself takes as long as to run it.
+            return nodeid.partition("[")[0]
 
         def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
             # With each test that is done, the scheduler looks through all that its worker was ever
@@ -97,14 +107,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return InPieces(config, log)
 
 
+def _is_all_that_is_quick(config: pytest.Config) -> bool:
+    is_named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    return not is_named and not config.option.exhaustive
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import the tests of the benchmarks, which are all for the exhaustive tier."""
+    return (collection_path == _TESTS / "benchmarks" and _is_all_that_is_quick(config)) or None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the quick tier leaves out, and refuse ids that differ from run to run."""
     for item in items:
         if " at 0x" in item.nodeid:
             msg = f"{item.nodeid} has the address of an object in its id; say ids= or repr"
             raise pytest.UsageError(msg)
-    is_named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
-    if not is_named and not config.option.exhaustive:
+    if _is_all_that_is_quick(config):
         config.hook.pytest_deselected(items=tiers.leave_out(items))
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
+from tests.sources import tree_of
+
 import pykka
 
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log", "handle"}
@@ -126,5 +128,5 @@ def _catches_all(handler: ast.ExceptHandler) -> bool:
 def find_unguarded(source: str) -> set[Place]:
     """The places of a module that are not guarded."""
     finder = _Finder()
-    finder.visit(ast.parse(source))
+    finder.visit(tree_of(source))
     return set(finder.places)

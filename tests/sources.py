@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import gc
+from functools import cache
 from pathlib import Path
 
 import pykka
@@ -14,6 +17,29 @@ SOURCES = {
     file.relative_to(PACKAGE).as_posix(): file.read_text(encoding="utf-8") for file in FILES
 }
 """The text of each module, by its path in the package: `_cell/cell.py`."""
+
+
+@cache
+def _nodes() -> dict[str, tuple[ast.AST, ...]]:
+    nodes = {text: tuple(ast.walk(ast.parse(text))) for text in SOURCES.values()}
+    gc.collect()
+    gc.freeze()  # or each test that collects garbage would walk through half a million objects
+    return nodes
+
+
+def nodes_of(text: str) -> tuple[ast.AST, ...]:
+    """The nodes of a module's syntax tree, as `ast.walk()` gives them; not to be changed.
+
+    Those of the package are made once, for many tests look at all of them.
+    """
+    return _nodes().get(text) or tuple(ast.walk(ast.parse(text)))
+
+
+def tree_of(text: str) -> ast.Module:
+    """The syntax tree of a module; not to be changed."""
+    tree = nodes_of(text)[0]
+    assert isinstance(tree, ast.Module)
+    return tree
 
 
 def name_of(path: str) -> str:

@@ -69,7 +69,8 @@ NOT_COUNTED = {
 """What needs no case, and why."""
 
 
-VARIANTS = ("[Threaded]", "[InLoop]", "[Random]", "[rest_for_one]")
+_VARIANTS = ("Threaded", "InLoop", "Random", "RoundRobin", "rest_for_one", "one_for_all")
+VARIANTS = tuple(f"[{name}]" for name in _VARIANTS)
 """Cases that differ from others in a class only: for the exhaustive tier."""
 
 CASES = [

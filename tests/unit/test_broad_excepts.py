@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from tests.sources import SOURCES, name_of
+from tests.sources import SOURCES, name_of, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +148,7 @@ def all_places() -> set[str]:
     return {
         place
         for path, source in SOURCES.items()
-        for place in places(ast.parse(source), name_of(path))
+        for place in places(tree_of(source), name_of(path))
     }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.leaks import PATIENCE, wait_until
 from tests.on_the_clock import watch
-from tests.sources import SOURCES
+from tests.sources import SOURCES, tree_of
 from tests.unit.clocks import Prompt
 
 import pykka
@@ -399,7 +399,7 @@ def complaints(texts: dict[str, str]) -> list[str]:
     brief: set[str] = set()
     scheduled: set[tuple[str, str, str]] = set()
     for file, text in texts.items():
-        for name, node in functions(ast.parse(text)):
+        for name, node in functions(tree_of(text)):
             if isinstance(node, ast.ClassDef):
                 has_ring = any(
                     isinstance(n, ast.FunctionDef) and n.name == "ring" for n in node.body

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE
-from tests.sources import SOURCES
+from tests.sources import SOURCES, nodes_of
 
 import pykka
 from pykka._system import crashes as _crashes
@@ -432,7 +432,7 @@ that has not failed."""
 def made_in(source: str) -> list[str]:
     """The functions in which an `ActorDeadError` is made."""
     found: list[str] = []
-    for function in ast.walk(ast.parse(source)):
+    for function in nodes_of(source):
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             found += [
                 function.name

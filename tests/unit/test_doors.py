@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.version import Version
+from tests.sources import nodes_of
 
 import pykka
 
@@ -256,7 +257,7 @@ def test_nothing_inside_imports_the_front_door() -> None:
     package = importlib.resources.files("pykka")
     for info in pkgutil.walk_packages(pykka.__path__, "pykka."):
         module = importlib.import_module(info.name)
-        for node in ast.walk(ast.parse(inspect.getsource(module))):
+        for node in nodes_of(inspect.getsource(module)):
             if isinstance(node, ast.Import):
                 assert "pykka" not in [alias.name for alias in node.names], module
             elif isinstance(node, ast.ImportFrom) and node.module == "pykka":

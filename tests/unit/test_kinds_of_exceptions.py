@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.sources import SOURCES, name_of
+from tests.sources import SOURCES, name_of, nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def names_in(node: ast.expr) -> set[str]:
 
 def find(source: str, module: str) -> Iterator[tuple[str, str]]:
     """The questions of a module that can be about an exception."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         match node:
             case ast.Call(ast.Name("isinstance" | "issubclass"), [asked, kinds]):
                 if names_in(asked) & NAMES or may_be_of_exceptions(kinds, module):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.sources import SOURCES as TEXTS
+from tests.sources import nodes_of, tree_of
 
 import pykka
 
@@ -62,7 +63,7 @@ def imported(module: str, source: str) -> Iterator[str]:
     """What a module imports, wherever it does: for type checkers only, in a function."""
     is_package = (ROOT.parent / module.replace(".", "/")).is_dir()
     package = module if is_package else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -240,7 +241,7 @@ def defined() -> set[str]:
     return {
         node.name
         for file in SOURCES
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in nodes_of(file.read_text(encoding="utf-8"))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     }
 
@@ -329,7 +330,7 @@ def classes_by_name(sources: Mapping[str, str]) -> dict[str, list[str]]:
     """In which modules the classes are defined, by their names."""
     found: dict[str, list[str]] = {}
     for path, source in sources.items():
-        for node in ast.parse(source).body:
+        for node in tree_of(source).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(path)
     return found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.interleave import Scenario, explore, step
 from tests.life import Witness, combination, require_legal, rests, state_of, states_of
-from tests.sources import SOURCES
+from tests.sources import SOURCES, nodes_of, tree_of
 
 import pykka
 from pykka._cell.cell import Cell
@@ -91,7 +91,7 @@ def writers(sources: Iterable[Module]) -> dict[str, set[str]]:
     """The modules that write each mark, in whatever way."""
     found: dict[str, set[str]] = {mark: set() for mark in WRITTEN_IN}
     for name, source in sources:
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes_of(source):
             mark = _written(node)
             if mark in found and (name, ast.unparse(node)) not in NO_MARKS:
                 found[mark].add(name)
@@ -152,7 +152,7 @@ def movers(sources: Iterable[Module]) -> dict[str, set[str]]:
     """The functions that take the token of a turn, put it back, or give the list another name."""
     found: dict[str, set[str]] = {}
     for name, source in sources:
-        for function in _movers(ast.parse(source), ""):
+        for function in _movers(tree_of(source), ""):
             found.setdefault(name, set()).add(function)
     return found
 

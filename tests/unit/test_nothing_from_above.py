@@ -11,7 +11,7 @@ import ast
 from typing import Any
 
 import pytest
-from tests.sources import SOURCES
+from tests.sources import SOURCES, nodes_of, tree_of
 
 import pykka
 from pykka import messages
@@ -40,20 +40,20 @@ OF_A_THREAD = "current.state"
 """What the library keeps for each thread: its own data, and no part of a module."""
 
 
-def imported(tree: ast.Module) -> set[str]:
+def imported(source: str) -> set[str]:
     """The names under which a module has modules of the package, and what is in them.
 
     With those that it has given them itself, such as `_handlers = messages._handlers`.
     """
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(source):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pykka"):
             names |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {
                 alias.asname or "pykka" for alias in node.names if alias.name.startswith("pykka")
             }
-    for node in tree.body:
+    for node in tree_of(source).body:
         if isinstance(node, ast.Assign) and root(node.value) in names:
             names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     return names
@@ -86,11 +86,10 @@ def changed(node: ast.AST) -> list[ast.expr]:
 
 def assignments(source: str) -> list[str]:
     """The lines that put something into another module, or into a class of one."""
-    tree = ast.parse(source)
-    names = imported(tree)
+    names = imported(source)
     return [
         f"{node.lineno}: {ast.unparse(node)}"  # type: ignore[attr-defined]
-        for node in ast.walk(tree)
+        for node in nodes_of(source)
         for target in changed(node)
         if root(target) in names and not ast.unparse(target).startswith(OF_A_THREAD)
     ]

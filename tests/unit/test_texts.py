@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE, wait_until
-from tests.sources import SOURCES
+from tests.sources import SOURCES, nodes_of
 
 import pykka
 from pykka import routing
@@ -94,9 +94,9 @@ def check(text: str, *named: str) -> None:
 # --- by kind ------------------------------------------------------------------------------------
 
 
-def long_showings(tree: ast.AST) -> Iterator[int]:
+def long_showings(source: str) -> Iterator[int]:
     """The lines in which something is shown in a text, with whatever its repr returns."""
-    for node in ast.walk(tree):
+    for node in nodes_of(source):
         is_shown = isinstance(node, ast.FormattedValue) and node.conversion == ord("r")
         is_logged = isinstance(node, ast.Constant) and "%r" in str(node.value)
         if is_shown or is_logged:
@@ -105,7 +105,7 @@ def long_showings(tree: ast.AST) -> Iterator[int]:
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_nothing_is_shown_but_by_what_shortens_it(path: Path) -> None:
-    found = list(long_showings(ast.parse(path.read_text(encoding="utf-8"))))
+    found = list(long_showings(path.read_text(encoding="utf-8")))
     assert found == [], "use pykka._util.checks.shorten()"
 
 
@@ -113,7 +113,7 @@ def test_nothing_is_shown_but_by_what_shortens_it(path: Path) -> None:
     "code", ['f"not {thing!r}"', 'log("not %r", thing)', 'msg = (f"a" f"{x.y!r}")']
 )
 def test_what_is_shown_at_full_length_is_found(code: str) -> None:
-    assert list(long_showings(ast.parse(code))) == [1]
+    assert list(long_showings(code)) == [1]
 
 
 def test_times_have_few_digits() -> None:
@@ -409,7 +409,7 @@ def reads_of_tracebacks(source: str) -> list[int]:
     """The lines in which an exception itself is asked for its traceback, which may raise."""
     return [
         node.lineno
-        for node in ast.walk(ast.parse(source))
+        for node in nodes_of(source)
         if isinstance(node, ast.Attribute)
         and node.attr == "__traceback__"
         and isinstance(node.ctx, ast.Load)

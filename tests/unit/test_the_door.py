@@ -12,7 +12,7 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from tests.sources import SOURCES
+from tests.sources import SOURCES, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +166,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
 
 def places(file: str, source: str) -> Iterator[Place]:
     """All places of a file that can block, and are not in a call of the door."""
-    yield from _places(ast.parse(source), file, "", set())
+    yield from _places(tree_of(source), file, "", set())
 
 
 def _places(  # noqa: C901 (one case a kind of node)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE
-from tests.sources import SOURCES
+from tests.sources import SOURCES, nodes_of
 
 import pykka
 from pykka import dead_letters, routing
@@ -127,24 +127,24 @@ REASONS: dict[str, dict[str, str]] = {
 
 def uses(source: str) -> set[str]:
     """What a module uses of the operating system at run time: `time.monotonic`, and so on."""
-    tree = ast.parse(source)
+    nodes = nodes_of(source)
     for_checkers = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for statement in node.body
         for inner in ast.walk(statement)
     }
     names: dict[str, str] = {}
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if id(node) in for_checkers:
             continue
         if isinstance(node, ast.Import):
             names.update({a.asname or a.name: a.name for a in node.names if a.name in MODULES})
         elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    for node in ast.walk(tree):
+    for node in nodes:
         if not isinstance(node, ast.Attribute):
             continue
         if isinstance(node.value, ast.Name) and node.value.id in names:

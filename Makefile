@@ -26,7 +26,7 @@ INSTALL = $(PIP) install --require-hashes -r requirements/build.txt && \
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format docs docs-serve bench-peers bench bench-full bench-free-threaded stress wheel lock clean
+.PHONY: help demo test test-all check format docs docs-serve bench-peers bench bench-full bench-free-threaded stress dist lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,8 +83,10 @@ bench-full: $(VENV)/ready-bench-full ## the benchmarks with all peers and curves
 bench-free-threaded: $(VENV)/ready-bench ## a few benchmarks without the GIL and with it: make bench-free-threaded FREE_THREADED=…
 	$(BIN)/python -m benchmarks free-threaded $(if $(FREE_THREADED),--python $(FREE_THREADED))
 
-wheel: $(VENV)/ready-build ## build the wheel into dist/
-	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .
+dist: $(VENV)/ready-dist ## build what is published into dist/, the wheel from the source distribution, and check it
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
 
 lock: ## pin the newest versions of everything in requirements/
 	scripts/lock --upgrade

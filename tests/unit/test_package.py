@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -18,9 +19,12 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, as pip builds it."""
-    folder = tmp_path_factory.mktemp("wheel")
+    return build(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+def build(sources: Path, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-build-isolation", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    command += ["--no-build-isolation", "--no-deps", "--wheel-dir", str(folder), str(sources)]
     subprocess.run(command, check=True, timeout=50)
     (found,) = folder.iterdir()
     return found
@@ -74,6 +78,26 @@ def test_the_wheel_works_without_anything_else(wheel: Path, tmp_path: Path) -> N
     )
     assert completed.stdout == f"{tmp_path}/pykka/__init__.py hello True\n"
     assert completed.stderr == ""
+
+
+@pytest.mark.exhaustive
+def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, timeout=50)
+    (found,) = tmp_path.iterdir()
+    shutil.unpack_archive(found, tmp_path, filter="data")
+    unpacked = tmp_path / f"pykka-{pykka.__version__}"
+    again = build(unpacked, tmp_path / "again")
+    assert contents(again) == contents(wheel)
+    # With all that is needed to test it, and nothing that was lying about.
+    names = {path.name for path in unpacked.iterdir()}
+    assert {"tests", "docs", "requirements", "Makefile", "LICENSE"} <= names
+    assert not names & {".venv", "site", "dist", ".git"}
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    archive = zipfile.ZipFile(wheel)
+    return {name: archive.read(name) for name in archive.namelist()}
 
 
 def test_the_version_stands_in_one_place() -> None:

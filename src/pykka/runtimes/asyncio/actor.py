@@ -26,7 +26,7 @@ class AsyncioActor(Actor):
     code but `__init__()` runs in one task of its own, so `asyncio.timeout()` and the like work,
     and in a `contextvars` context of its own, which is empty at first.
 
-    It has to leave the loop its turns. So it must not block; in a coroutine of the same loop, a
+    It must not hold up the loop, so it must not block; in a coroutine of the same loop, a
     blocking `ask()` is a `DeadlockError`. See the guide on asyncio.
 
     A kill cancels what it awaits. If its task is cancelled from outside, for instance because

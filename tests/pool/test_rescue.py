@@ -24,7 +24,7 @@ from pykka.runtimes.pool import rescue
 from pykka.runtimes.pool import worker as workers
 from pykka.runtimes.pool.run import BATCH, run
 from pykka.supervision import ChildSpec
-from pykka.supervision._factory import make
+from pykka.supervision._factory import make_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,7 +145,7 @@ class Decider:
 
     def __init__(self, actor_class: type[Agent]) -> None:
         self.actor_class = actor_class
-        self.make = functools.partial(make, ChildSpec("agent", actor_class))
+        self.make = functools.partial(make_child, ChildSpec("agent", actor_class))
 
     def _ignore(self, *_args: object) -> None:
         pass

@@ -12,7 +12,7 @@ from pykka._ref.introspection import (
     Kind,
     examine,
     find_all,
-    follow,
+    follow_path,
     nearest,
     public_names,
 )
@@ -239,10 +239,10 @@ def test_follow() -> None:
     thing.none = inner  # type: ignore[assignment]
     inner.none = "goal"  # type: ignore[assignment]
 
-    assert follow(thing, ()) is thing
-    assert follow(thing, ("none", "none")) == "goal"
-    assert follow(thing, ("none", "nowhere", "none")) is None
-    assert follow(thing, ("none", "none", "none")) is None
+    assert follow_path(thing, ()) is thing
+    assert follow_path(thing, ("none", "none")) == "goal"
+    assert follow_path(thing, ("none", "nowhere", "none")) is None
+    assert follow_path(thing, ("none", "none", "none")) is None
 
 
 def test_public_names_are_sorted_and_complete() -> None:

@@ -326,26 +326,61 @@ def test_a_name_that_leads_somewhere_is_not(text: str) -> None:
     assert list(lost(text)) == []
 
 
-def classes_by_name(sources: Mapping[str, str]) -> dict[str, list[str]]:
-    """In which modules the classes are defined, by their names."""
+_SIZE = "a size or a time that one file alone knows"
+SHARED = {
+    **dict.fromkeys(("BATCH", "BITS", "CALM", "FEW", "KEEP_ALIVE", "LONGEST", "MANY"), _SIZE),
+    "NOTHING": "stands for nothing, in each of its files for another one",
+    "crash_hook": "what a program may put another one in the place of, and the one that is there",
+    "logger": "of dead letters, which a program may silence alone",
+    "renew_locks": "what each module that has locks does in a child process",
+}
+"""Names that mean something in several modules, and why each may."""
+
+
+def modules_by_name(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """In which modules something has a name, for all that is not private to one of them.
+
+    Type variables have one letter.
+    """
     found: dict[str, list[str]] = {}
     for path, source in sources.items():
-        for node in tree_of(source).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found.setdefault(node.name, []).append(path)
+        for name in dict.fromkeys(names_in(tree_of(source))):
+            if not name.startswith("_") and len(name) > 1:
+                found.setdefault(name, []).append(path)
     return found
 
 
+def names_in(module: ast.Module) -> Iterator[str]:
+    for node in module.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
 def shared_names(sources: Mapping[str, str]) -> dict[str, list[str]]:
-    return {name: paths for name, paths in classes_by_name(sources).items() if len(paths) > 1}
+    return {name: paths for name, paths in modules_by_name(sources).items() if len(paths) > 1}
 
 
-def test_no_two_classes_have_the_same_name() -> None:
+def test_no_two_modules_use_a_name_for_two_things() -> None:
     """One word for one thing: who reads a name knows what it is, in whichever module."""
-    assert shared_names(TEXTS) == {}
+    assert set(shared_names(TEXTS)) == set(SHARED)
 
 
-def test_a_second_class_of_a_name_is_found() -> None:
+@pytest.mark.parametrize(
+    ("planted", "name", "where"),
+    [
+        ("class Cell:\n    pass", "Cell", "_cell/cell.py"),
+        ("def begin() -> None:\n    pass", "begin", "_lifecycle/invoke.py"),
+        ("async def run() -> None:\n    pass", "run", "runtimes/pool/run.py"),
+        ("PER_SECOND: float = 1.0", "PER_SECOND", "_system/crashes.py"),
+    ],
+)
+def test_a_name_that_is_used_for_a_second_thing_is_found(
+    planted: str, name: str, where: str
+) -> None:
     path = "routing/_race.py"
-    found = shared_names(TEXTS | {path: TEXTS[path] + "\n\nclass Cell:\n    pass\n"})
-    assert found == {"Cell": ["_cell/cell.py", path]}
+    found = shared_names(TEXTS | {path: f"{TEXTS[path]}\n\n{planted}\n"})
+    assert set(found[name]) == {where, path}
+    assert set(found) == {*SHARED, name}

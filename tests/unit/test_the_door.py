@@ -43,7 +43,7 @@ HELD = "held for a few steps, in which nothing waits; see pykka._util.locks"
 FUTURES = {
     ("resilience/_askable.py", "pause", "over.get()"),
     ("resilience/_askable.py", "_read", "future.get(timeout=0)"),
-    ("_futures/awaiting.py", "suspend", "future.get()"),
+    ("_futures/awaiting.py", "suspend_task", "future.get()"),
     ("_futures/awaiting.py", "_suspend", "future.get()"),
     ("_lifecycle/children.py", "_wait", "ended.get()"),
     ("_futures/future.py", "Future.__await__", "self.get()"),

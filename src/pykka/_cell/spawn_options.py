@@ -30,6 +30,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pykka._util.checks import type_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
@@ -173,6 +175,3 @@ def _is_made_for_another(actor: Any) -> bool:
 def _is_half_made(thing: Any) -> bool:
     its_class: type[object] = type_of(thing)
     return hasattr(its_class, "_pykka_cell_class") and thing._pykka_cell is None
-
-
-type_of: Callable[[object], type] = type  # so that type checkers do not draw conclusions

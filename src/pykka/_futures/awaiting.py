@@ -62,7 +62,7 @@ modules = sys.modules
 
 
 @lies_beneath_await
-def suspend(future: Future[Any]) -> Generator[Any, Any, Any]:
+def suspend_task(future: Future[Any]) -> Generator[Any, Any, Any]:
     """Suspend the running task until a future is resolved, and return its value.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overloa
 
 from pykka._deadlock.wait_graph import lies_beneath_await
 from pykka._exceptions import FutureAlreadySetError
-from pykka._futures.awaiting import suspend
+from pykka._futures.awaiting import suspend_task
 from pykka._futures.deadline import Deadline
 from pykka._futures.derived import Derivation, GetHook, Lazy
 from pykka._util.checks import check_callable, is_defined
@@ -334,7 +334,7 @@ class Future(Generic[T]):
     def __await__(self) -> Generator[Any, None, T]:
         try:
             if not self.done():
-                value: T = yield from suspend(self)
+                value: T = yield from suspend_task(self)
                 return value
             return self.get()
         finally:

@@ -59,7 +59,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 from pykka._deadlock.wait_graph import block, current, lies_beneath_await
 from pykka._exceptions import FutureAlreadySetError
-from pykka._futures.awaiting import suspend
+from pykka._futures.awaiting import suspend_task
 from pykka._futures.deadline import Deadline, check_timeout
 from pykka._futures.derived import Derivation, Lazy, Outcome, unwrap
 from pykka._futures.future import ALREADY_SET, Future
@@ -143,7 +143,7 @@ class ThreadingFuture(Future[T]):
     def __await__(self) -> Generator[Any, None, T]:
         try:
             if self._outcome is None and not self.done():
-                value: T = yield from suspend(self)
+                value: T = yield from suspend_task(self)
                 return value
             return self.get()
         finally:
@@ -512,6 +512,13 @@ def _need_room() -> None:
 
 def _need_no_room() -> None:
     pass
+
+
+def failed_future(error: BaseException) -> ThreadingFuture[Any]:
+    """A future that has ended with an exception."""
+    future: ThreadingFuture[Any] = ThreadingFuture()
+    future.set_exception(error)
+    return future
 
 
 def new_threading_future() -> Future[Any]:

@@ -51,6 +51,7 @@ from pykka._lifecycle.termination import (
     stop,
     stop_everything,
 )
+from pykka._util.checks import type_of
 from pykka._util.gil import HAS_GIL, arrivals, give_way
 from pykka._util.thread_state import current
 from pykka.messages import (
@@ -359,9 +360,6 @@ def _out_of_group(group: BaseExceptionGroup[BaseException]) -> BaseException:
     if set_aside is None:
         return group
     return SetAside() if rest is None else rest
-
-
-type_of: Callable[[object], type] = type  # so that type checkers do not draw conclusions
 
 
 def _set_aside(cell: Cell) -> None:

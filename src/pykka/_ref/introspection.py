@@ -88,12 +88,12 @@ def _mark(obj: object, name: str) -> object:
     return value
 
 
-def look(obj: object, name: str) -> object:
+def look_at(obj: object, name: str) -> object:
     """What is stored under a name, be it a descriptor."""
     return _look_up(obj, name).value
 
 
-def follow(obj: object, path: Iterable[str]) -> object:
+def follow_path(obj: object, path: Iterable[str]) -> object:
     """Go from an object along a path of attributes; None if it leads nowhere."""
     for name in path:
         value = _look_up(obj, name).value

@@ -14,8 +14,8 @@ from pykka._ref.introspection import (
     Kind,
     examine,
     find_all,
-    follow,
-    look,
+    follow_path,
+    look_at,
     nearest,
     public_names,
 )
@@ -110,7 +110,7 @@ class ActorProxy(Generic[A]):
 
     def __dir__(self) -> list[str]:
         target = self._target()
-        names = [name for name in public_names(target) if not self._is_self(look(target, name))]
+        names = [name for name in public_names(target) if not self._is_self(look_at(target, name))]
         return sorted({*super().__dir__(), *names})
 
     def __copy__(self) -> ActorProxy[A]:
@@ -149,7 +149,7 @@ class ActorProxy(Generic[A]):
         self.actor_ref.ask(ProxySetAttr((*self._attr_path, name), value))
 
     def _target(self) -> object:
-        return follow(self._actor, self._attr_path)
+        return follow_path(self._actor, self._attr_path)
 
     def _is_self(self, value: object) -> bool:
         if not issubclass(type(value), ActorProxy):  # isinstance() would ask the object itself

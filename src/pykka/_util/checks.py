@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 from pykka._util.log import LONGEST, safe_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+type_of: Callable[[object], type] = type
+"""What a type checker draws no conclusions from, as it would from `type()`."""
 
 
 def shorten(message: object, limit: int = LONGEST) -> str:

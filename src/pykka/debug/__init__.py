@@ -105,7 +105,7 @@ def wait_graph() -> WaitGraph:
         >>> print(pykka.debug.wait_graph())
         No actor waits for another one.
     """
-    return _wait_graph.look()
+    return _wait_graph.look_around()
 
 
 def print_wait_graph(*_args: Any, file: TextIO | None = None) -> None:
@@ -124,7 +124,7 @@ def print_wait_graph(*_args: Any, file: TextIO | None = None) -> None:
         >>> pykka.debug.print_wait_graph(file=sys.stdout)
         No actor waits for another one.
     """
-    text = f"{_wait_graph.look()}\n"
+    text = f"{_wait_graph.look_around()}\n"
     stream = sys.stderr if file is None else file
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison]
         return  # a program without a console

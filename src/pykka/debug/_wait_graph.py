@@ -190,7 +190,7 @@ class WaitGraph:
         return [(ref, text) for ref, text in self._messages().items() if ref not in waiting]
 
 
-def look() -> WaitGraph:
+def look_around() -> WaitGraph:
     """Look who waits for whom, right now."""
     edges: dict[WaitingCell, Edge] = {}
     for ref in [ref for system in all_systems() for ref in system.get_all()]:

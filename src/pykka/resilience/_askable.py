@@ -40,7 +40,7 @@ from collections.abc import Callable  # noqa: TC003 (the NamedTuple can be asked
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, overload
 
 from pykka._futures.deadline import check_timeout
-from pykka._futures.threading_future import ThreadingFuture
+from pykka._futures.threading_future import ThreadingFuture, failed_future
 from pykka._util.checks import check_clock, shorten
 from pykka._util.log import traceback_of
 from pykka.timers._clock import Clock, brief, default_clock, lengthy
@@ -276,21 +276,14 @@ def send(target: Askable, message: Any) -> ThreadingFuture[Any]:
     return future  # pyright: ignore[reportUnknownVariableType]
 
 
-def begin(target: Askable, message: Any) -> Sent:
+def begin_ask(target: Askable, message: Any) -> Sent:
     """Do the same, so that it can be given up; what was raised is what the future ends with."""
     if isinstance(target, AskWrapper):
         return target._begin(message)
     try:
         return Sent(send(target, message), do_nothing)
     except Exception as error:
-        return Sent(failed(error), do_nothing)
-
-
-def failed(error: BaseException) -> ThreadingFuture[Any]:
-    """A future that has ended with an exception."""
-    future: ThreadingFuture[Any] = ThreadingFuture()
-    future.set_exception(error)
-    return future
+        return Sent(failed_future(error), do_nothing)
 
 
 def call_when_done(future: ThreadingFuture[Any], waiter: Callable[[], object]) -> None:

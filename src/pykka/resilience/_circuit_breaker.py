@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from pykka._exceptions import CircuitOpenError, Timeout
+from pykka._futures.threading_future import failed_future
 from pykka._util.checks import (
     check_callable,
     check_count,
@@ -49,11 +50,10 @@ from pykka.resilience._askable import (
     Call,
     Relay,
     Sent,
-    begin,
+    begin_ask,
     call_when_done,
     cancel,
     do_nothing,
-    failed,
     least,
     outcome_of,
 )
@@ -286,7 +286,7 @@ class CircuitBreaker(AskWrapper):
     def _begin(self, message: Any) -> Sent:
         passage = self._let_through()
         if isinstance(passage, CircuitOpenError):
-            return Sent(failed(passage), do_nothing)
+            return Sent(failed_future(passage), do_nothing)
         ask = _Ask(self, passage.turn)
         try:
             self._tell(passage.change)
@@ -295,7 +295,7 @@ class CircuitBreaker(AskWrapper):
             ask.note(error)
             if not is_a(error, Exception):
                 raise
-            return Sent(failed(error), do_nothing)
+            return Sent(failed_future(error), do_nothing)
         return Sent(future, ask.give_up)
 
     def _let_through(self) -> _Passage | CircuitOpenError:
@@ -432,7 +432,7 @@ class _Ask:
             TypeError: There is no telling when the future of the target is done.
         """
         if call_timeout is None:
-            self._sent = sent = begin(target, message)
+            self._sent = sent = begin_ask(target, message)
             sent.future.add_done_callback(self._arrived)
             return sent.future
         clock = self._breaker._clock
@@ -440,7 +440,7 @@ class _Ask:
         # First of all, for the target may make its senders wait.
         self._alarm = Call(functools.partial(self._time_is_up, relay, call_timeout))
         clock.schedule(clock.now() + call_timeout, self._alarm)
-        self._sent = sent = begin(target, message)
+        self._sent = sent = begin_ask(target, message)
         relay.source = sent.future
         call_when_done(sent.future, functools.partial(self._pass_on, sent.future, relay))
         return relay

@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pykka._exceptions import RateLimitExceededError, Timeout
-from pykka._futures.threading_future import ThreadingFuture
+from pykka._futures.threading_future import ThreadingFuture, failed_future
 from pykka._util.checks import check_count, check_span, in_seconds, shorten
 from pykka._util.locks import held
 from pykka._util.log import is_a, traceback_of
@@ -44,9 +44,8 @@ from pykka.resilience._askable import (
     Call,
     Relay,
     Sent,
-    begin,
+    begin_ask,
     do_nothing,
-    failed,
 )
 
 if TYPE_CHECKING:
@@ -185,13 +184,13 @@ class RateLimiter(AskWrapper):
         latest = now if self._raises else math.inf
         when = self._take_token(now, latest)
         if when > latest:
-            return Sent(failed(self._refusal(when - now, None)), do_nothing)
+            return Sent(failed_future(self._refusal(when - now, None)), do_nothing)
         if when > now or self._line:
             relay = Relay()
             self._enter_line(functools.partial(self._send, message, relay), when)
             return Sent(relay, relay.give_up)
         self._count_sent()
-        return begin(self._target, message)
+        return begin_ask(self._target, message)
 
     def _take_token(self, now: float, latest: float) -> float:
         """Take a token, unless it comes later than at a given time; returns when it comes."""
@@ -243,7 +242,7 @@ class RateLimiter(AskWrapper):
         """Send a message whose turn has come."""
         self._count_sent()
         try:
-            relay.follow(begin(self._target, message))
+            relay.follow(begin_ask(self._target, message))
         except BaseException as error:
             relay.end((None, (error, traceback_of(error))))
             if not is_a(error, Exception):

@@ -45,7 +45,7 @@ from pykka.resilience._askable import (
     Call,
     Relay,
     Sent,
-    begin,
+    begin_ask,
     call_when_done,
     cancel,
     least,
@@ -247,7 +247,7 @@ class _Series:
             if limit is not None:
                 alarm = Call(functools.partial(self._give_up, number))
                 retry._clock.schedule(retry._clock.now() + limit, alarm)
-            sent = begin(retry._target, message)
+            sent = begin_ask(retry._target, message)
             future = sent.future
             self.answer.sent = sent
             if limit is None:

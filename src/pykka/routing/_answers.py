@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._exceptions import ActorDeadError, Timeout
 from pykka._futures.derived import Derivation
-from pykka._futures.threading_future import ThreadingFuture
+from pykka._futures.threading_future import ThreadingFuture, failed_future
 from pykka._util.checks import in_seconds, list_some
 from pykka._util.log import is_a
 
@@ -29,14 +29,7 @@ def ask_of(routee: ActorRef[Any], message: object) -> Future[Any]:
     try:
         return routee.ask(message, block=False)
     except Exception as error:  # its inbox is full, for instance
-        return failed(error)
-
-
-def failed(error: Exception) -> Future[Any]:
-    """A future that raises an exception."""
-    future: ThreadingFuture[Any] = ThreadingFuture()
-    future.set_exception(error)
-    return future
+        return failed_future(error)
 
 
 def refusal_of(future: Future[Any]) -> BaseException | None:

@@ -33,7 +33,7 @@ def _is_tied_by(cell: Cell, monitor: Any) -> bool:
     return cell.extension is not None and cell.extension.supervision is monitor
 
 
-def make(spec: ChildSpec) -> Any:
+def make_child(spec: ChildSpec) -> Any:
     """Make an instance of a child's actor, of which something is said in the thread's state."""
     state, given = current.state, spec.actor
     said: Any = state.spawn_options
@@ -59,7 +59,7 @@ def start_made(
     before = state.spawn_options
     state.spawn_options = spawn_options.SpawnOptions(Actor, **said)
     try:
-        actor = make(spec)
+        actor = make_child(spec)
     except BaseException:
         # If it has made an actor and started it, that one is not to stay.
         for cell in parent.need_extension().children.copy():

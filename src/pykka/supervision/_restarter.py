@@ -52,7 +52,7 @@ from pykka.supervision._errors import (
     describe,
     path_of,
 )
-from pykka.supervision._factory import class_of, is_class, make, start_made
+from pykka.supervision._factory import class_of, is_class, make_child, start_made
 from pykka.supervision._restart_plan import Child, RestartPlan
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class Restarter:
         monitor = ChildMonitor(
             self.cell,
             child,
-            partial(make, spec),
+            partial(make_child, spec),
             actor_class=class_of(maker) if is_of_class else Actor,
             restarts=spec.restart != "temporary",
             started=started,

@@ -124,7 +124,7 @@ def _failure(cell: Cell, reason: Reason) -> ChildStartError:
     return ChildStartError(f"{cell} has ended before its children were up: {shorten(reason)}")
 
 
-def begin(cls: type[Any]) -> Starter | None:
+def begin_start(cls: type[Any]) -> Starter | None:
     """Have the next actor of a class that is made on this thread tell a starter.
 
     Returns:

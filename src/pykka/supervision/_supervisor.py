@@ -84,7 +84,7 @@ class _BaseSupervisor(PooledActor):
         if not _starting.is_announced(cls):
             ref: ActorRef[Self] = cls.options()._start_with(args, kwargs)
             return ref
-        starter = _starting.begin(cls)
+        starter = _starting.begin_start(cls)
         if starter is None:
             return super().start(*args, **kwargs)
         started = starter.started

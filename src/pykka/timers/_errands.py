@@ -12,7 +12,7 @@ Remedy
     stay in order goes through a `Line`, in which one errand waits for the one before it.
 
     On any other thread nothing is sent out: a caller that advances a `pykka.timers.ManualClock`
-    sees all that an alarm does when `advance()` returns. See `call_out`.
+    sees all that an alarm does when `advance()` returns. See `call_elsewhere`.
 
 Invariant: for each errand in the queue there is a thread that will take it, because it waits at
 the queue, or is being started, or will come there before it offers itself. A thread that is about
@@ -98,7 +98,7 @@ class Errands:
                 if self._may_leave():
                     return
                 continue
-            run(errand)
+            run_errand(errand)
             del errand  # nothing is kept alive while the thread waits
             if self is not errands:  # the errand has forked, and this is the child
                 return
@@ -151,7 +151,7 @@ class Line:
         line, token = self._line, self._token
         while line:
             errand = line.popleft()
-            run(errand)
+            run_errand(errand)
             del errand
             if self._errands is not errands:  # as in Errands._main()
                 line.clear()
@@ -161,7 +161,7 @@ class Line:
             self._work_off()
 
 
-def run(errand: Errand) -> None:
+def run_errand(errand: Errand) -> None:
     """Call a function, and log what it raises."""
     try:
         errand()
@@ -179,7 +179,7 @@ def send_out(errand: Errand, line: Line | None = None) -> None:
     (errands if line is None else line).send_out(errand)
 
 
-def call_out(function: Errand, line: Line | None = None) -> None:
+def call_elsewhere(function: Errand, line: Line | None = None) -> None:
     """Call a function that may block or is the user's; elsewhere, if this is a clock's thread.
 
     Args:
@@ -194,7 +194,7 @@ def call_out(function: Errand, line: Line | None = None) -> None:
 
 def report(error: BaseException, text: str, *args: object) -> None:
     """Log an exception, elsewhere if this is a clock's thread: log handlers are the user's."""
-    call_out(partial(_report, error, text, *args))
+    call_elsewhere(partial(_report, error, text, *args))
 
 
 def _report(error: BaseException, text: str, *args: object) -> None:

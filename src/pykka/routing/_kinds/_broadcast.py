@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka.routing._answers import ask_of, derive, failed, has_refused
+from pykka._futures.threading_future import failed_future
+from pykka.routing._answers import ask_of, derive, has_refused
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
@@ -68,4 +69,4 @@ class Broadcast(RouterRef[A]):
             answer = ask_of(routee, message)
             if routee.is_alive() or not has_refused(routee, answer):
                 answers.append(answer)
-        return derive(list, answers) if answers else failed(self._dead_error())
+        return derive(list, answers) if answers else failed_future(self._dead_error())

@@ -11,7 +11,7 @@ import itertools
 import operator
 from typing import TYPE_CHECKING, TypeVar
 
-from pykka._util.gil import has_gil
+from pykka._util.gil import HAS_GIL
 from pykka.routing._kinds._turns import TurnsRouter
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pykka._ref.ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
-
-HAS_GIL = has_gil()
 
 
 class RoundRobin(TurnsRouter[A]):

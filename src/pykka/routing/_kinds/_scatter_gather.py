@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pykka.routing._answers import ask_of, failed
+from pykka._futures.threading_future import failed_future
+from pykka.routing._answers import ask_of
 from pykka.routing._race import Race, check_race, clock_of
 from pykka.routing._router import RouterRef
 
@@ -87,7 +88,7 @@ class ScatterGather(RouterRef[A]):
     def _ask(self, message: Any) -> Future[Any]:
         routees = self._living()
         if not routees:
-            return failed(self._dead_error())
+            return failed_future(self._dead_error())
         clock = self._clock or clock_of(routees[0])
         race = Race(len(routees), self._within, clock, self)
         race.begin()

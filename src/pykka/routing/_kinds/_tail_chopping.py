@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pykka._futures.threading_future import failed_future
 from pykka._util.checks import check_methods, check_span
 from pykka._util.thread_state import current
-from pykka.routing._answers import ask_of, failed, refusal_of
+from pykka.routing._answers import ask_of, refusal_of
 from pykka.routing._kinds._random import lots
 from pykka.routing._kinds._turns import TurnsRouter
 from pykka.routing._race import Race, RaceAlarm, check_race, clock_of
@@ -109,7 +110,7 @@ class TailChopping(TurnsRouter[A]):
 
     def _ask(self, message: Any) -> Future[Any]:
         chase = self._begin(message)
-        return failed(self._dead_error()) if chase is None else chase.answer
+        return failed_future(self._dead_error()) if chase is None else chase.answer
 
     def _ask_and_wait(self, message: Any, timeout: float | None) -> Any:
         chase = self._begin(message)

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._exceptions import ActorDeadError
-from pykka._futures.threading_future import ThreadingFuture
-from pykka.routing._answers import failed, has_refused, is_refusal
+from pykka._futures.threading_future import ThreadingFuture, failed_future
+from pykka.routing._answers import has_refused, is_refusal
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class UnicastRouter(RouterRef[A]):
         while True:
             routee = self._choose_living(message)
             if routee is None:
-                return failed(self._dead_error())
+                return failed_future(self._dead_error())
             answer = routee.ask(message, block=False)
             if routee.is_alive() or not has_refused(routee, answer):
                 return answer
@@ -96,7 +96,7 @@ class UnicastRouter(RouterRef[A]):
         while True:
             routee = self._choose_living(None)
             if routee is None:
-                return failed(self._dead_error())
+                return failed_future(self._dead_error())
             answer = routee._call(attr_path, args, kwargs)
             if routee.is_alive() or not has_refused(routee, answer):
                 return answer

@@ -41,9 +41,9 @@ from pykka._lifecycle.termination import claim_and_end, close_cell
 from pykka.messages import _WakeUp
 from pykka.runtimes._contract import RuntimeCell
 from pykka.runtimes.asyncio.loop import loop_actors_of, loop_for, shared_loop
-from pykka.runtimes.asyncio.run import run_loop
+from pykka.runtimes.asyncio.run import run_in_task
 from pykka.runtimes.asyncio.task import ActorTask
-from pykka.timers._errands import call_out
+from pykka.timers._errands import call_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,7 +233,9 @@ class AsyncioCell(RuntimeCell):
         if self.closed:
             return  # the start was interrupted
         loop: Any = self.loop
-        self.task = ActorTask(run_loop(self), loop=loop, name=f"pykka {self.actor_class.__name__}")
+        self.task = ActorTask(
+            run_in_task(self), loop=loop, name=f"pykka {self.actor_class.__name__}"
+        )
         self.task.add_done_callback(self._task_is_done)
 
     def _call_in_loop(self, function: Callable[[], object]) -> None:
@@ -256,7 +258,7 @@ class AsyncioCell(RuntimeCell):
         if loop is None or not loop.is_closed():
             raise  # noqa: PLE0704 (there is one)
         if loop_actors is not None:
-            call_out(loop_actors.terminate_without_hooks)  # this is the first to notice
+            call_elsewhere(loop_actors.terminate_without_hooks)  # this is the first to notice
 
     def _task_is_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():

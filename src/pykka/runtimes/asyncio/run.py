@@ -62,7 +62,7 @@ CANCELLED = "was cancelled while it handled the message"
 KILLED = "was killed while it handled the message"
 
 
-async def run_loop(cell: AsyncioCell) -> None:
+async def run_in_task(cell: AsyncioCell) -> None:
     """Run an actor in this task, from its start to its end.
 
     It does not hold the actor itself, which may be replaced by another instance.

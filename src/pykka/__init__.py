@@ -3,46 +3,10 @@
 Start with `ThreadingActor`. The documentation has a tutorial, guides and a reference.
 """
 
-from importlib import import_module
+from importlib import import_module as _load
 from typing import TYPE_CHECKING
 
-from pykka._actor.actor import Actor
-from pykka._actor.death_watch import Terminated
-from pykka._actor.options import ActorOptions
-from pykka._cell.reasons import Abandoned, Failed, Killed, Reason, Stopped
-from pykka._exceptions import (
-    ActorDeadError,
-    ActorError,
-    DeadlockError,
-    FutureAlreadySetError,
-    InboxFullError,
-    NameTakenError,
-    PoolExhaustedError,
-    StashFullError,
-    Timeout,
-)
-from pykka._futures.arrivals import as_completed
-from pykka._futures.future import Future, get_all
-from pykka._futures.threading_future import ThreadingFuture
-from pykka._ref.proxy import ActorProxy, CallableProxy, traversable
-from pykka._ref.ref import ActorRef
-from pykka._statistics import (
-    ActorStatistics,
-    DispatcherStatistics,
-    InboxStatistics,
-    SystemStatistics,
-)
-from pykka._system.crashes import ActorCrash
-from pykka._system.crashes import crash_hook as _crash_hook
-from pykka._system.events import EventBus
-from pykka._system.registry import ActorRegistry
-from pykka._system.scope import ActorScope
-from pykka._system.system import ActorSystem
 from pykka._version import __version__ as __version__
-from pykka.runtimes.pool.actor import PooledActor
-from pykka.runtimes.pool.dispatcher import Dispatcher
-from pykka.runtimes.threading import ThreadingActor
-from pykka.timers._timer import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +20,44 @@ if TYPE_CHECKING:
     from pykka import supervision as supervision
     from pykka import timers as timers
     from pykka import typing as typing
+    from pykka._actor.actor import Actor
+    from pykka._actor.death_watch import Terminated
+    from pykka._actor.options import ActorOptions
+    from pykka._cell.reasons import Abandoned, Failed, Killed, Reason, Stopped
+    from pykka._exceptions import (
+        ActorDeadError,
+        ActorError,
+        DeadlockError,
+        FutureAlreadySetError,
+        InboxFullError,
+        NameTakenError,
+        PoolExhaustedError,
+        StashFullError,
+        Timeout,
+    )
+    from pykka._futures.arrivals import as_completed
+    from pykka._futures.future import Future, get_all
+    from pykka._futures.threading_future import ThreadingFuture
+    from pykka._ref.proxy import ActorProxy, CallableProxy, traversable
+    from pykka._ref.ref import ActorRef
+    from pykka._statistics import (
+        ActorStatistics,
+        DispatcherStatistics,
+        InboxStatistics,
+        SystemStatistics,
+    )
+    from pykka._system.crashes import ActorCrash
+    from pykka._system.events import EventBus
+    from pykka._system.registry import ActorRegistry
+    from pykka._system.scope import ActorScope
+    from pykka._system.system import ActorSystem
     from pykka.runtimes.asyncio.actor import AsyncioActor
+    from pykka.runtimes.pool.actor import PooledActor
+    from pykka.runtimes.pool.dispatcher import Dispatcher
+    from pykka.runtimes.threading import ThreadingActor
+    from pykka.timers._timer import Timer
+
+_load("pykka._util.world")  # or its last steps would not come after those of the program
 
 __all__ = [
     "Abandoned",
@@ -101,6 +102,53 @@ __all__ = [
     "traversable",
 ]
 
+_FIRST = {
+    "Abandoned": "_cell.reasons",
+    "Actor": "_actor.actor",
+    "ActorCrash": "_system.crashes",
+    "ActorDeadError": "_exceptions",
+    "ActorError": "_exceptions",
+    "ActorOptions": "_actor.options",
+    "ActorProxy": "_ref.proxy",
+    "ActorRef": "_ref.ref",
+    "ActorRegistry": "_system.registry",
+    "ActorSystem": "_system.system",
+    "CallableProxy": "_ref.proxy",
+    "DeadlockError": "_exceptions",
+    "EventBus": "_system.events",
+    "Failed": "_cell.reasons",
+    "Future": "_futures.future",
+    "FutureAlreadySetError": "_exceptions",
+    "InboxFullError": "_exceptions",
+    "Killed": "_cell.reasons",
+    "NameTakenError": "_exceptions",
+    "PoolExhaustedError": "_exceptions",
+    "Reason": "_cell.reasons",
+    "StashFullError": "_exceptions",
+    "Stopped": "_cell.reasons",
+    "Terminated": "_actor.death_watch",
+    "ThreadingActor": "runtimes.threading",
+    "ThreadingFuture": "_futures.threading_future",
+    "Timeout": "_exceptions",
+    "Timer": "timers._timer",
+    "crash_hook": "_system.crashes",
+    "get_all": "_futures.future",
+    "traversable": "_ref.proxy",
+}
+"""What comes with the first actor: the modules that have these names are loaded together."""
+
+_LATER = {
+    "ActorScope": "_system.scope",
+    "ActorStatistics": "_statistics",
+    "AsyncioActor": "runtimes.asyncio.actor",
+    "Dispatcher": "runtimes.pool.dispatcher",
+    "DispatcherStatistics": "_statistics",
+    "InboxStatistics": "_statistics",
+    "PooledActor": "runtimes.pool.actor",
+    "SystemStatistics": "_statistics",
+    "as_completed": "_futures.arrivals",
+}
+"""What many programs never need; each is loaded when it is asked for."""
 
 _MODULES = frozenset(
     {
@@ -117,7 +165,21 @@ _MODULES = frozenset(
 )
 """The public modules, which are imported when they are asked for."""
 
-crash_hook: "Callable[[ActorCrash], object] | None" = _crash_hook
+_OF_PYKKA_4 = frozenset(
+    {
+        "_actor",
+        "_envelope",
+        "_exceptions",
+        "_future",
+        "_proxy",
+        "_ref",
+        "_registry",
+        "_threading",
+    }
+)
+"""Private modules of Pykka 4, which its programs reach as attributes of the package."""
+
+crash_hook: "Callable[[ActorCrash], object] | None"
 """What is called when an exception has ended an actor that no other one supervises or watches.
 
 It is called with an `ActorCrash`, on the actor's thread, before the actor's `on_failure()`; and
@@ -146,22 +208,34 @@ Examples:
 
 
 def __getattr__(name: str) -> object:
-    """Import what not every program needs when it is asked for.
+    """Load what is asked for, and what comes with it.
 
-    What needs `asyncio` takes 30 ms, the inboxes take 4 ms, and supervision takes 10. So no
-    program has to remember which modules have to be imported by hand: `pykka.supervision` just
-    works.
+    So a program that only imports the library, to have a type or to start no actor today, need not
+    wait for it, and none has to remember which modules have to be imported by hand:
+    `pykka.supervision` just works.
+
+    With the first name comes all that an actor needs for its life, and all names that belong to
+    that. From then on they are ordinary names: neither an actor at work, nor a finaliser or a
+    signal handler that sends something or catches one of our exceptions, runs into an import. What
+    is left is used where something begins, or is looked at.
+
+    Whatever interrupts this, it can be done again: a name is put here when its module has been
+    loaded, and what a module has entered elsewhere by then is replaced (`is_the_same_again`).
     """
-    if name in _MODULES:
-        return import_module(f"pykka.{name}")
-    if name == "AsyncioActor":
-        from pykka.runtimes.asyncio.actor import AsyncioActor  # noqa: PLC0415
-
-        globals()[name] = AsyncioActor
-        return AsyncioActor
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    if name in _MODULES or name in _OF_PYKKA_4:
+        return _load(f"pykka.{name}")
+    if name not in _FIRST and name not in _LATER:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    names = globals()
+    found = {each: getattr(_load(f"pykka.{home}"), each) for each, home in _FIRST.items()}
+    if name in _LATER:
+        found[name] = getattr(_load(f"pykka.{_LATER[name]}"), name)
+    for each, value in found.items():
+        names.setdefault(each, value)  # a program may have put a `crash_hook` here before
+    return names[name]
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    special = (name for name in globals() if name.startswith("__"))
+    return sorted({*special, *__all__, *_MODULES})

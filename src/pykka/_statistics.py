@@ -2,6 +2,9 @@
 
 They are taken one after the other while everybody goes on, so they need not fit together to the
 last one.
+
+This module is loaded where such an object is made, and not with the first actor: `dataclasses` is
+slow to import, and most programs never look at these counts.
 """
 
 from __future__ import annotations

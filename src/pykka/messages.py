@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
+from pykka._util.checks import is_the_same_again
+
 if TYPE_CHECKING:
     from typing import Protocol
 
@@ -75,7 +77,8 @@ def handles(
     """
 
     def register(handler: H) -> H:
-        if kind in _handlers:
+        known = _handlers.get(kind)
+        if known is not None and not is_the_same_again(known, handler):
             msg = (
                 f"{handler.__qualname__}() is to handle {kind.__qualname__}, which another "
                 "function does already; give the message a type of its own"

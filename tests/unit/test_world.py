@@ -218,7 +218,7 @@ class Still(World):
     def entropy(self, size: int) -> bytes:  # type: ignore[override]
         return bytes(range(size))
 
-    def new_random(self) -> random.Random:  # type: ignore[override]
+    def new_random(self) -> random.Random:
         return random.Random(7)
 
     def wait(self, future: Any, acquire: Any, timeout: float | None) -> Any:

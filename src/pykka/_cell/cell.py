@@ -63,7 +63,6 @@ from pykka._exceptions import ActorDeadError
 from pykka._futures.ask import answer, is_ask, message_of, reply_to_of
 from pykka._futures.deadline import Deadline
 from pykka._futures.threading_future import ThreadingFuture, new_threading_future
-from pykka._statistics import InboxStatistics
 from pykka._util.checks import shorten
 from pykka._util.for_each import call, for_each
 from pykka._util.locks import held
@@ -81,6 +80,7 @@ if TYPE_CHECKING:
     from pykka._deadlock.wait_graph import Place, Wait, WaitingCell, WaitingState
     from pykka._envelope import Letter
     from pykka._futures.future import Future
+    from pykka._statistics import InboxStatistics
     from pykka.timers._clock import Clock
 
     class Instance(Protocol):
@@ -745,6 +745,8 @@ class Cell:
         if policy is not None:
             found: InboxStatistics = policy.statistics()
             return found
+        from pykka._statistics import InboxStatistics  # noqa: PLC0415 (see there)
+
         return InboxStatistics(self.count(), capacity=None, blocked=0, dropped=0, refused=0)
 
     @property

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pykka._cell.inbox import count, move, move_turned, take_all
 from pykka._envelope import Envelope
 from pykka._futures.ask import Ask, is_ask
-from pykka._statistics import ActorStatistics
 from pykka._util.log import is_for_the_program, report_failure
 from pykka.messages import NOT_COUNTED, handles
 from pykka.timers._clock import brief
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from pykka._cell.cell import Cell
     from pykka._envelope import Letter
+    from pykka._statistics import ActorStatistics
 
 
 class _SwitchOn(NamedTuple):
@@ -247,6 +247,8 @@ def request(cell: Cell) -> None:
 
 def statistics_of(cell: Cell) -> ActorStatistics:
     """How it stands with an actor."""
+    from pykka._statistics import ActorStatistics  # noqa: PLC0415 (see there)
+
     extension = cell.extension
     in_inbox = cell.count()
     if extension is None:

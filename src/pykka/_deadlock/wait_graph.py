@@ -703,10 +703,10 @@ def lies_beneath_await(function: F) -> F:
         ValueError: It is marked already.
     """
     code: CodeType = function.__code__
-    if code in awaiting_codes:
+    if any(known is code for known in awaiting_codes):
         msg = f"{code.co_qualname}() is marked twice as what lies beneath an await"
         raise ValueError(msg)
-    awaiting_codes.add(code)
+    awaiting_codes.add(code)  # or there is an equal one: the module is loaded once more
     return function
 
 

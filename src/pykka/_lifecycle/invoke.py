@@ -51,7 +51,7 @@ from pykka._lifecycle.termination import (
     stop,
     stop_everything,
 )
-from pykka._util.checks import type_of
+from pykka._util.checks import is_the_same_again, type_of
 from pykka._util.gil import HAS_GIL, arrivals, give_way
 from pykka._util.thread_state import current
 from pykka.messages import (
@@ -96,7 +96,7 @@ def asks_itself_to_stop(method: F) -> F:
         ValueError: There is such a method already.
     """
     global _inherited_stop  # noqa: PLW0603
-    if _inherited_stop is not None:
+    if _inherited_stop is not None and not is_the_same_again(_inherited_stop, method):
         msg = f"there are two methods to stop an actor: {_inherited_stop!r} and {method!r}"
         raise ValueError(msg)
     _inherited_stop = method

@@ -16,7 +16,6 @@ prints no more than so much a second.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import sys
 import threading
@@ -33,6 +32,7 @@ from pykka._util.log import (
     report_failure,
     safe_str,
 )
+from pykka._util.world import at_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,6 +167,7 @@ def tell_of_crash(cell: Cell, error: BaseException) -> None:
             crash_hook(crash)
 
 
+@at_exit
 def _tell_what_was_left_out() -> None:
     left_out = _printed.take_left_out()
     if left_out:
@@ -177,6 +178,3 @@ def renew_locks() -> None:
     """Begin afresh in a child process; another thread may have held the lock."""
     global _printed  # noqa: PLW0603
     _printed = _Printed()
-
-
-atexit.register(_tell_what_was_left_out)

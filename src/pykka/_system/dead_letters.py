@@ -22,7 +22,6 @@ ever. Both are counted. The lock is held over straight-line code only, in which 
 
 from __future__ import annotations
 
-import atexit
 import logging
 import threading
 from _thread import start_new_thread
@@ -33,6 +32,7 @@ from pykka._system.subscribers import Subscribers
 from pykka._util.checks import check_callable, shorten
 from pykka._util.locks import held
 from pykka._util.log import SafeLogger, Shortened, call_out, is_a
+from pykka._util.world import at_exit
 from pykka.timers._clock import brief
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ _owing: dict[DeadLetters, None] = {}
 """Those that owe the log a number."""
 
 
-@atexit.register
+@at_exit
 def _log_what_is_owed() -> None:
     for letters in _owing.copy():
         letters.log_the_rest()

@@ -36,13 +36,12 @@ from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
 from pykka._futures.deadline import Deadline
 from pykka._lifecycle.children import let_children_go
 from pykka._ref.ref import ActorRef, ref_at
-from pykka._statistics import SystemStatistics
 from pykka._system import crashes
 from pykka._system.dead_letters import DeadLetter, DeadLetters
 from pykka._system.events import EventBus
 from pykka._system.shutdown import Shutdown, has_parent, root_of
 from pykka._util import log as _logging
-from pykka._util.checks import check_clock, check_flag, check_name, shorten
+from pykka._util.checks import check_clock, check_flag, check_name, is_the_same_again, shorten
 from pykka._util.locks import held
 from pykka._util.log import call_out, logger
 from pykka.timers._clock import Clock, default_clock
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from pykka._actor.options import ActorOptions
     from pykka._cell.cell import Cell
     from pykka._futures.future import Future
+    from pykka._statistics import SystemStatistics
 
 A = TypeVar("A", bound="Actor")
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -74,7 +74,7 @@ def makes_pools(function: F) -> F:
         ValueError: There is such a function already.
     """
     global _new_pool  # noqa: PLW0603
-    if _new_pool is not None:
+    if _new_pool is not None and not is_the_same_again(_new_pool, function):
         msg = f"there are two functions that make the pool of a system: {_new_pool}, {function}"
         raise ValueError(msg)
     _new_pool = function
@@ -318,6 +318,8 @@ class ActorSystem:
             >>> statistics.actors, statistics.waiting, statistics.handled
             (3, 0, 3)
         """
+        from pykka._statistics import SystemStatistics  # noqa: PLC0415 (see there)
+
         refs = self.get_all()
         each = [ref.statistics() for ref in refs]
         handled = [one.handled for one in each if one.handled is not None]

@@ -20,6 +20,15 @@ type_of: Callable[[object], type] = type
 """What a type checker draws no conclusions from, as it would from `type()`."""
 
 
+def is_the_same_again(function: Any, other: Any) -> bool:
+    """Tell whether two functions are the same one, whose module has been loaded twice.
+
+    An import is done once more if a signal handler has interrupted it. What its module has entered
+    elsewhere by then is still there, and what it enters now takes its place.
+    """
+    return (function.__module__, function.__qualname__) == (other.__module__, other.__qualname__)
+
+
 def shorten(message: object, limit: int = LONGEST) -> str:
     """`repr(message)`, cut to `limit` characters, whatever that repr does."""
     return safe_repr(message, limit)

@@ -22,17 +22,23 @@ What does not
     `os.urandom` in the package, and wants it to go through here or to have a reason.
 
 Cost: no message passes through here. A start looks once, a wait that blocks once.
+
+What is done at the end of the program is entered here, too (`at_exit`). The front door loads this
+module at once, and nearly all others when they are needed. So whichever is loaded when, the last
+steps of the library come after all functions that a program gives to `atexit` once it has imported
+the library: such a function can use pooled actors, even if the program has never had one before.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
-import random
 import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
     from typing import Protocol
 
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
             ...
 
 
+F = TypeVar("F", bound="Callable[[], object]")
 T = TypeVar("T")
 """What this floor need not know more of: a cell, a clock, a system."""
 
@@ -59,14 +66,17 @@ class World:
     entropy = staticmethod(os.urandom)
     """Returns so many bytes that are not to be guessed."""
 
-    new_random = staticmethod(random.Random)
-    """Makes a source of chance for something that draws lots."""
-
     new_queue: Callable[[], SimpleQueue[Any]] = SimpleQueue
     """Makes a queue that readers may wait in, by way of the door for all waits."""
 
     waits = False
     """Whether a wait of this thread is done by `wait`, and not by blocking the thread."""
+
+    def new_random(self) -> random.Random:
+        """Make a source of chance for something that draws lots."""
+        import random  # noqa: PLC0415 (seldom needed; keep it out of start-up)
+
+        return random.Random()  # noqa: S311 (no secrets)
 
     def wait(self, future: Pending, acquire: Callable[..., Any], timeout: float | None) -> Any:
         """Wait for something that others have to do. Only called if `waits` says so.
@@ -109,3 +119,27 @@ class World:
 
 REAL = World()
 """The real one."""
+
+
+_last_steps: dict[str, Callable[[], object]] = {}
+"""What is done at the end of the program, in the reverse order; entered by `at_exit`."""
+
+
+def at_exit(function: F) -> F:
+    """Have a function called at the end of the program, before all that were entered before it.
+
+    If a module is loaded once more, as the first time was interrupted, its function takes the
+    place of the one of the first time.
+    """
+    _last_steps[f"{function.__module__}.{function.__qualname__}"] = function
+    return function
+
+
+@atexit.register
+def _do_last_steps() -> None:
+    while _last_steps:  # one step may load what enters another
+        _name, step = _last_steps.popitem()
+        try:
+            step()
+        finally:  # whatever it raises, those that are left are done
+            _do_last_steps()

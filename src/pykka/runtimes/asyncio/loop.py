@@ -35,7 +35,6 @@ The shared loop
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import os
 import threading
@@ -48,6 +47,7 @@ from pykka._ref.ref import ref_at
 from pykka._util.gil import NO_DAEMONS, allows_daemon_threads
 from pykka._util.locks import held
 from pykka._util.thread_state import current
+from pykka._util.world import at_exit
 
 if TYPE_CHECKING:
     from pykka._cell.cell import Cell
@@ -209,6 +209,7 @@ def shared_loop() -> asyncio.AbstractEventLoop:
     raise AssertionError  # pragma: no cover (the lock is held once)
 
 
+@at_exit
 def _finish() -> None:
     """End the shared loop, before the program ends."""
     global _shared
@@ -227,6 +228,5 @@ def _after_fork() -> None:
         shared.end_after(forked.task)
 
 
-atexit.register(_finish)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pykka._lifecycle.termination import ask_those_being_stopped, forget_those_being_stopped
-from pykka._statistics import DispatcherStatistics
 from pykka._util.checks import check_flag, shorten
+from pykka._util.world import at_exit
 from pykka.runtimes.pool.worker import Pool
+
+if TYPE_CHECKING:
+    from pykka._statistics import DispatcherStatistics
 
 DEFAULT_MAX_THREADS = 4096
 """How many threads a dispatcher starts at most, if nothing else is said."""
@@ -112,6 +114,8 @@ class Dispatcher:
 
     def statistics(self) -> DispatcherStatistics:
         """Return how it stands with the threads and the run queues."""
+        from pykka._statistics import DispatcherStatistics  # noqa: PLC0415 (see there)
+
         pool = self._pool
         workers = pool.workers.copy()
         return DispatcherStatistics(
@@ -130,10 +134,11 @@ _pools: weakref.WeakKeyDictionary[Pool, bool] = weakref.WeakKeyDictionary()
 """All pools, and whether the program may end although they are at work."""
 
 
+@at_exit
 def _finish() -> None:
     """Let all pools come to rest before the program ends.
 
-    `atexit` calls this on the main thread when all threads that are no daemons have ended. From
+    It is called on the main thread when all threads that are no daemons have ended. From
     then on, nothing is sent but by pooled actors themselves. So a pool is at rest when all of
     its workers have been sent home, and have left nothing in the run queues.
 
@@ -187,7 +192,6 @@ def _after_fork() -> None:
         pool.renew()
 
 
-atexit.register(_finish)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 

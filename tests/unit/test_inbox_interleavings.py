@@ -18,6 +18,7 @@ from tests.tiers import every_other
 import pykka
 from pykka._envelope import Envelope
 from pykka._futures.ask import make_ask
+from pykka._util.locks import holding
 from pykka.inboxes import Bounded, InboxSpec, Priority
 from pykka.inboxes import _bounded as _policy_inbox
 from pykka.inboxes._bounded import PolicyInbox
@@ -101,6 +102,16 @@ class Stepped(PolicyInbox):
 
     __slots__ = ()
 
+    def _append(self, entry: Entry) -> bool:
+        is_in = super()._append(entry)
+        saw(is_in)
+        return is_in
+
+    def _shift(self) -> Entry | None:
+        entry = super()._shift()
+        saw(entry and entry.envelope.message)
+        return entry
+
     def _locate(self, entry: Entry) -> Any:
         step("locate")
         spot: Any = super()._locate(entry)
@@ -132,6 +143,7 @@ class Stepped(PolicyInbox):
         return claim
 
     def empty(self) -> bool:
+        step("look")
         answer = super().empty()
         saw(answer)
         return answer
@@ -156,6 +168,7 @@ class Race:
         lock: Any = SteppedLock()
         bell: Any = SteppedBell()
         self.inbox._lock = lock
+        self.inbox._holding = holding(lock)
         self.inbox._bell = bell
         self.inbox.__class__ = type("Stepped", (Stepped, type(self.inbox)), {"__slots__": ()})
         _lanes.clear()
@@ -213,7 +226,7 @@ class Race:
         content: list[Any] = []
         for lane in inbox._lanes[::-1]:
             entry = lane.first
-            assert entry is not None
+            assert entry is not None or lane is inbox._open
             while entry is not None:
                 content.append(entry.envelope.message)
                 entry = entry.next
@@ -246,6 +259,8 @@ class Race:
             tuple(self._line()),
             aside,
             inbox._closed,
+            number_of(inbox._open),
+            inbox._has_let_in,
             inbox._sleepers,
             inbox._bell.rings,  # type: ignore[attr-defined]
             tuple(self.taken),

@@ -47,8 +47,9 @@ def assert_it_works(inbox: PolicyInbox) -> None:
     """It is empty and consistent, nobody is in line, and messages come through."""
     assert line(inbox) == 0
     assert not inbox._lock.locked()
-    assert not inbox._lanes
-    assert inbox._lane_count == inbox._count == inbox._total == 0
+    assert [lane for lane in inbox._lanes if lane is not inbox._open] == []
+    assert inbox._lane_count == len(inbox._lanes)
+    assert inbox._count == inbox._total == 0
     for _ in range(2):
         inbox.put(Envelope("hello"), timeout=PATIENCE)
         assert inbox.get(timeout=PATIENCE).message == "hello"

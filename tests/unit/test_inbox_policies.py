@@ -95,8 +95,9 @@ def is_clean(inbox: PolicyInbox) -> bool:
     """Tell whether an inbox is as it was when it was made, as far as its state can be seen."""
     return (
         inbox.empty()
-        and not inbox._lanes
-        and inbox._lane_count == inbox._count == inbox._total == 0
+        and [lane for lane in inbox._lanes if lane is not inbox._open] == []
+        and inbox._lane_count == len(inbox._lanes)
+        and inbox._count == inbox._total == 0
         and inbox._first_claim is None
         and inbox._last_claim is None
         and inbox._aside is None

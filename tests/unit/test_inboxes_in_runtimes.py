@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,8 @@ from tests.inboxes import inbox_of, with_inbox
 from tests.leaks import PATIENCE
 
 import pykka
+from pykka._cell.spawn_options import current
+from pykka._util.gil import HAS_GIL
 from pykka.inboxes import Bounded
 
 if TYPE_CHECKING:
@@ -48,6 +52,76 @@ def flood(target: pykka.ActorRef[Any], count: int) -> Callable[[Any], str]:
         return "sent"
 
     return send
+
+
+# --- many messages for each switch of threads ----------------------------------------------------
+
+CAPACITY, MANY = 100, 5_000
+
+
+class OnThread(Doing, pykka.ThreadingActor):
+    """On a thread of its own."""
+
+
+@pytest.mark.skipif(not HAS_GIL, reason="no thread gives way without the GIL")
+@pytest.mark.parametrize("kind", [OnThread, Pooled])
+def test_a_sender_that_was_let_in_is_given_way_once_in_half_an_inbox(kind: Any) -> None:
+    """At once, it would send one message, and wait for room again."""
+    dispatcher = pykka.Dispatcher(max_threads=1)
+    options = {"dispatcher": dispatcher} if kind is Pooled else {}
+    ref = kind.options(inbox=Bounded(CAPACITY), **options).start()
+    given: list[int] = []
+    for number in range(MANY):
+        ref.tell(number)
+    ref.tell(lambda _actor: given.append(current.state.given))
+    assert ref.ask(lambda actor: len(actor.seen), timeout=PATIENCE) == MANY
+    assert given[0] <= 1 + MANY // (CAPACITY // 2)
+
+
+@pytest.mark.skipif(not HAS_GIL, reason="no thread gives way without the GIL")
+def test_it_is_given_way_when_half_of_the_inbox_has_been_handled() -> None:
+    """Here the sender that was let in cannot have come before."""
+    left: list[int] = []
+    arrived, seen = threading.Event(), threading.Event()
+
+    class Watched(OnThread):
+        def on_receive(self, message: Any) -> Any:
+            if message == "hold":
+                assert arrived.wait(PATIENCE)
+                interval = sys.getswitchinterval()
+                sys.setswitchinterval(10 * PATIENCE)  # it gets the GIL if it is given way only
+                before.append(interval)
+            else:
+                super().on_receive(message)
+                if sent and not left:
+                    left.append(inbox.qsize())
+                    seen.set()
+
+    before: list[float] = []
+    sent: list[bool] = []
+    ref = Watched.options(inbox=Bounded(CAPACITY)).start()
+    inbox = inbox_of(ref)
+
+    def send() -> None:
+        ref.tell("the last")  # waits for room
+        sent.append(True)
+
+    try:
+        ref.tell("hold")
+        while inbox.qsize():  # until it has been taken up
+            time.sleep(0)
+        for number in range(CAPACITY):
+            ref.tell(number)
+        sender = threading.Thread(target=send)
+        sender.start()
+        while ref.actor_inbox.statistics().blocked == 0:
+            time.sleep(0)
+        arrived.set()
+        sender.join(PATIENCE)
+        assert seen.wait(PATIENCE)
+    finally:
+        sys.setswitchinterval(before[0] if before else 0.005)
+    assert left == [CAPACITY // 2]
 
 
 # --- in a pool ----------------------------------------------------------------------------------

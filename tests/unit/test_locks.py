@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import random
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from tests.sources import SOURCES
 
-from pykka._util.locks import held
+from pykka._util.locks import held, holding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+
+Way: TypeAlias = "Callable[[threading.Lock], Iterator[Callable[[], None]]]"
+
+_iterators: dict[threading.Lock, Iterator[Callable[[], None]]] = {}
+
+
+def kept(lock: threading.Lock) -> Iterator[Callable[[], None]]:
+    """Return the one endless iterator of a lock, which lies beside it."""
+    if lock not in _iterators:
+        _iterators[lock] = holding(lock)
+    return _iterators[lock]
 
 
 class Interrupt(Exception):
@@ -42,7 +56,8 @@ def test_making_the_iterator_does_not_acquire_the_lock() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("untraced")
-def test_a_signal_handler_that_raises_leaves_it_unlocked() -> None:
+@pytest.mark.parametrize("way", [held, kept], ids=["held", "holding"])
+def test_a_signal_handler_that_raises_leaves_it_unlocked(way: Way) -> None:
     lock = threading.Lock()
     chance = random.Random(0)
     armed = False
@@ -62,9 +77,10 @@ def test_a_signal_handler_that_raises_leaves_it_unlocked() -> None:
                 armed = True
                 signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 60e-6))
                 for _ in range(200):
-                    for release in held(lock):
+                    for release in way(lock):
                         done += 1
                         release()
+                        break
                 armed = False
             except Interrupt:
                 interruptions += 1
@@ -86,7 +102,8 @@ def maybe_traced(request: pytest.FixtureRequest, untraced: None) -> Iterator[Non
 
 
 @pytest.mark.usefixtures("maybe_traced")
-def test_no_finaliser_runs_while_a_lock_is_held() -> None:
+@pytest.mark.parametrize("way", [held, kept], ids=["held", "holding"])
+def test_no_finaliser_runs_while_a_lock_is_held(way: Way) -> None:
     """The collector is made to run at the first, second, third... allocation that it counts."""
     lock = threading.Lock()
     was_held: list[bool] = []
@@ -99,8 +116,9 @@ def test_no_finaliser_runs_while_a_lock_is_held() -> None:
             was_held.append(lock.locked())
 
     def hold() -> None:
-        for release in held(lock):
+        for release in way(lock):
             release()
+            break
 
     threshold = gc.get_threshold()
     gc.disable()
@@ -117,3 +135,46 @@ def test_no_finaliser_runs_while_a_lock_is_held() -> None:
         gc.enable()
     gc.collect()
     assert was_held == [False] * 29
+
+
+def test_threads_can_share_the_endless_iterator() -> None:
+    lock = threading.Lock()
+    iterator = holding(lock)
+    counts = [0, 0]
+
+    def work() -> None:
+        for _ in range(5_000):
+            for release in iterator:
+                before = counts[0]
+                counts[1] += 1
+                counts[0] = before + 1
+                release()
+                break
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert counts == [20_000, 20_000]
+
+
+def endings(source: str) -> list[list[str]]:
+    """The last two statements under each endless iterator of a lock."""
+    return [
+        [ast.unparse(statement) for statement in node.body[-2:]]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.For) and ast.unparse(node.iter).endswith("._holding")
+    ]
+
+
+def test_what_an_endless_iterator_holds_is_released_and_left() -> None:
+    """Or it would wait for its own lock."""
+    found = [ending for source in SOURCES.values() for ending in endings(source)]
+    assert len(found) > 10
+    assert {tuple(ending) for ending in found} == {("release()", "break")}

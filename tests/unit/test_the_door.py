@@ -122,6 +122,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
         "self._lock.acquire(timeout=timeout)",
     ): "the clock's own thread",
     ("_util/locks.py", "held", "lock.acquire"): HELD,
+    ("_util/locks.py", "holding", "lock.acquire"): HELD,
     ("_util/log.py", "_takes_more", "import select"): "it is imported and does not wait",
     ("_cell/metering.py", "MeteredInbox.get", "self.inner.get()"): OWN,
     (

@@ -29,6 +29,10 @@ Blocked senders
     raises then, the sender is sent back to try for itself, so it gets the exception, and no other
     thread does.
 
+    A sender that was let in is not given way at once, as an asker is (`pykka._util.gil`): it would
+    send one message, find the inbox full again, and each message would cost two switches of
+    threads. It is when half of the inbox has been handled, if it has not come by then.
+
     `tests/unit/test_inbox_interleavings.py` runs this code through every interleaving.
 
 Tried and rejected: slots that are handed to blocked senders. One that is interrupted by a signal
@@ -46,7 +50,6 @@ from pykka._exceptions import ActorError, InboxFullError, Timeout
 from pykka._futures.ask import CallAsk, answer, is_ask
 from pykka._futures.deadline import Deadline
 from pykka._statistics import InboxStatistics
-from pykka._util.locks import held
 from pykka._util.log import is_a, is_for_the_program, traceback_of
 from pykka._util.thread_state import current
 from pykka.inboxes._entries import Claim, Entry
@@ -60,7 +63,7 @@ if TYPE_CHECKING:
     from pykka._envelope import Letter
     from pykka._exceptions import ActorDeadError
     from pykka._futures.threading_future import AnsweringCell
-    from pykka.inboxes._lanes import Verdict
+    from pykka.inboxes._lanes import Found, Verdict
 
     O_contra = TypeVar("O_contra", contravariant=True)
 
@@ -85,6 +88,8 @@ if TYPE_CHECKING:
 
 WhenFull: TypeAlias = Literal["block", "raise", "drop_newest", "drop_oldest"]
 """What a full inbox does with a message."""
+
+_new_entry = Entry.__new__
 
 _TO_BE_SEEN_TO = ("a line", "something due")
 
@@ -115,7 +120,9 @@ class PolicyInbox(Lanes):
         self._when_full = when_full
         self._timeout = timeout
 
-    def put(self, envelope: Letter, timeout: float | None = None) -> None:
+    def put(  # noqa: C901 (no part of the quick way may be a call)
+        self, envelope: Letter, timeout: float | None = None
+    ) -> None:
         """Put an envelope in, or do what the policy says if it is full.
 
         Args:
@@ -130,34 +137,41 @@ class PolicyInbox(Lanes):
             DeadlockError: The sender is an actor, and the owner waits for it.
             Exception: Whatever the user's key function, or a comparison of keys, raised.
         """
-        entry = Entry(envelope)
         kind: object = type(envelope)
         if kind is not CallAsk and kind is not CallEnvelope:
             message = envelope.message
             if type(message) in PRIVILEGED:
-                self._put_by_right(entry, message)
+                self._put_by_right(Entry(envelope), message)
                 return
             del message  # as below
-        error = None
+        quick = entry = error = None
         try:
+            if self._open is not None:
+                quick = _new_entry(Entry)
+                quick.envelope = envelope
+                quick.next = None
+                if self._append(quick):
+                    return
+            entry = Entry(envelope)
             error = self._put_ordinary(entry, timeout)
             if error is not None:
                 if is_a(error, InboxFullError):
-                    for release in held(self._lock):
+                    for release in self._holding:
                         self._refused += 1
                         release()
+                        break
                 self._refuse(entry, error)
         except BaseException:
             # Whatever it is, perhaps a signal handler's: nothing is left half done.
-            if entry.claim is not None:
+            if entry is not None and entry.claim is not None:
                 self._leave_line(entry.claim, "withdrawn")
                 entry.claim = None
-            if entry.victim is not None:
+            if entry is not None and entry.victim is not None:
                 self._drop(entry.victim, _MADE_ROOM)  # perhaps it was interrupted
             raise
         finally:
             # An exception's traceback holds this frame; do not let the frame hold what was sent.
-            del envelope, entry, error
+            del envelope, quick, entry, error
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002 (queue.Queue's signature)
         """Take the first envelope out; wait for one if there is none.
@@ -165,8 +179,15 @@ class PolicyInbox(Lanes):
         Raises:
             queue.Empty: There is none, and none came in time.
         """
+        if self._open is not None:
+            entry = self._shift()
+            if entry is not None:
+                return entry.envelope
         got: list[Any] = []
-        if self._take(got, sleeps=block):
+        found = self._pick(got, sleeps=block)
+        if found == "something" or (
+            found in _TO_BE_SEEN_TO and self._take(got, sleeps=block, found=found)
+        ):
             return got[0]
         if not block:
             raise queue.Empty
@@ -192,13 +213,16 @@ class PolicyInbox(Lanes):
     def empty(self) -> bool:
         """Tell whether there is nothing in it.
 
-        The answer takes part in the order that the lock makes of puts and gets, like that of a
-        queue that is asked to give. Runtimes rely on it.
+        If there is nothing, the answer takes part in the order that the lock makes of puts and
+        gets, like that of a queue that is asked to give. Runtimes rely on it.
         """
+        if self._total:
+            return False
         total = 0
-        for release in held(self._lock):
+        for release in self._holding:
             total = self._total
             release()
+            break
         return total == 0
 
     def full(self) -> bool:
@@ -232,9 +256,10 @@ class PolicyInbox(Lanes):
         """
         claim = None
         try:
-            for release in held(self._lock):
+            for release in self._holding:
                 self._closed = True
                 release()
+                break
             while True:  # with no condition here; see `pykka._cell.inbox.take_all`
                 claim = self._first_claim
                 if claim is None:
@@ -259,7 +284,10 @@ class PolicyInbox(Lanes):
             What the sender gets, if nothing has come of it.
         """
         outcome = self._prepare(entry) or self._place(entry)
-        if outcome == "full":
+        if outcome == "in":
+            if entry.victim is not None:
+                self._drop(entry.victim, _MADE_ROOM)
+        elif outcome == "full":
             if self._when_full == "block":
                 return self._wait_for_room(entry, timeout)
             if self._when_full == "raise":
@@ -269,8 +297,6 @@ class PolicyInbox(Lanes):
             self._drop(entry, " as the least urgent")
         elif isinstance(outcome, BaseException):
             return outcome
-        elif entry.victim is not None:
-            self._drop(entry.victim, _MADE_ROOM)
         return None
 
     def _prepare(self, entry: Entry) -> BaseException | None:
@@ -322,21 +348,27 @@ class PolicyInbox(Lanes):
             else:
                 self._commit_due(entry, spot)
 
-    def _take(self, into: list[Any], *, sleeps: bool) -> bool:
+    def _take(self, into: list[Any], *, sleeps: bool, found: Found | None = None) -> bool:
         """Move the first envelope to the end of a list, and let in who waits for its room.
 
         Args:
             into: The list.
             sleeps: Whether the caller waits for the bell if there is none.
+            found: What `_pick` has returned to the caller just now, if it was called.
 
         Returns:
             Whether there was one.
         """
-        while (found := self._pick(into, sleeps=sleeps)) in _TO_BE_SEEN_TO:
+        if found is None:
+            found = self._pick(into, sleeps=sleeps)
+        while True:  # with no condition here; see `pykka._cell.inbox.take_all`
+            if found not in _TO_BE_SEEN_TO:
+                break
             if found == "a line":
                 self._admit()
             else:
                 self._place_due()
+            found = self._pick(into, sleeps=sleeps)
         return found == "something"
 
     def _wait_for_room(self, entry: Entry, timeout: float | None) -> BaseException | None:
@@ -358,6 +390,7 @@ class PolicyInbox(Lanes):
             self._join_line(claim)
             if claim.fate != "outside":
                 claim.get(timeout=deadline.remaining())
+                self._has_let_in = False
         except ActorError as error:
             self._leave_line(claim, "withdrawn")
             entry.claim = None
@@ -412,9 +445,10 @@ class PolicyInbox(Lanes):
             entry.envelope = None
         else:
             self._refuse(entry, self._error(f", so the message was dropped{how}"))
-        for release in held(self._lock):
+        for release in self._holding:
             self._dropped += 1
             release()
+            break
 
     def _refuse(self, entry: Entry, error: BaseException) -> None:
         """Give an error to the sender of a message that will not be handled."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pykka._futures.threading_future import ThreadingFuture
+from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from pykka._futures.threading_future import AnsweringCell
@@ -18,9 +19,12 @@ Fate: TypeAlias = Literal["outside", "in line", "let in", "withdrawn", "sent bac
 
 
 class Entry:
-    """An envelope on its way into an inbox, in it, and out of it."""
+    """An envelope on its way into an inbox, in it, and out of it.
 
-    __slots__ = ("claim", "envelope", "epoch", "is_free", "is_in", "key", "next", "victim")
+    One that is put in without further ado (`Lanes._append`) has `envelope` and `next` and no more.
+    """
+
+    __slots__ = ("claim", "envelope", "epoch", "is_free", "key", "next", "victim")
 
     def __init__(self, envelope: Any) -> None:
         self.envelope = envelope
@@ -32,8 +36,6 @@ class Entry:
         self.is_free = False
         """Whether no bound applies to it, although it has its place among ordinary messages."""
         self.next: Entry | None = None
-        self.is_in = False
-        """Whether it has been put in."""
         self.victim: Entry | None = None
         """The entry that was dropped when this one was put in."""
         self.claim: Claim | None = None
@@ -56,13 +58,15 @@ class Lane(Chain):
     __slots__ = ("epoch", "is_free", "is_listed", "key")
 
     def __init__(self, key: Any, epoch: int, *, is_free: bool = False) -> None:
-        super().__init__()
+        self.first = None  # with no call of the base class's, since this is done often
+        self.last = None
         self.is_free = is_free
         """Whether it holds one entry to which no bound applies, and will hold no other."""
         self.key = key
         self.epoch = epoch
         self.is_listed = False
-        """Whether it is in the list of lanes. It is, while there is something in it."""
+        """Whether it is in the list of lanes. It is, while there is something in it, or while
+        something may be appended to it without further ado."""
 
 
 Spot: TypeAlias = "tuple[Lane, int | None, Lane | None, Lane | None]"
@@ -88,5 +92,12 @@ class Claim(ThreadingFuture[None]):
 
     def settle(self) -> None:
         """Wake the sender, if its fate has been decided. To do that twice does no harm."""
-        if self.fate != "in line":
+        if self.fate == "in line":
+            return
+        state = current.state
+        owes = state.owes
+        try:
             self._try_resolve((None, None))
+        finally:
+            # It is no asker, and is given way when it can send a good deal.
+            state.owes = owes

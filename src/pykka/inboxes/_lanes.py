@@ -12,10 +12,14 @@ The lock
 
 What is in it
     Ordinary messages lie in *lanes*: chains of equally urgent entries, in a list that is sorted
-    by urgency. A lane without entries is not in the list. A privileged message lies in a chain
-    of its own. One that keeps its place in the order (a stop; without priorities, every one)
-    closes an *epoch*: what came before it belongs to an earlier epoch than what comes after it.
-    An inbox without priorities is one whose messages are all equally urgent.
+    by urgency. A lane without entries is not in the list, unless it is open (see below). A
+    privileged message lies in a chain of its own. One that keeps its place in the order (a stop;
+    without priorities, every one) closes an *epoch*: what came before it belongs to an earlier
+    epoch than what comes after it.
+    An inbox without priorities is one whose messages are all equally urgent. So it has one lane
+    for each epoch, and that of the present one is *open*: it stays where it is if it is empty.
+    What is put in, or taken out, while nothing else is going on (no line, nothing of an earlier
+    epoch) is appended to it or is its first, without further ado (`_append`, `_shift`).
 
     A privileged message that stands for an ordinary one (the tick of a timer) is as urgent as
     that. A clock puts it in, which must not compare keys: that is the user's code, and may block.
@@ -60,7 +64,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from pykka._util.locks import held
+from pykka._util.gil import HAS_GIL, arrivals
+from pykka._util.locks import holding
+from pykka._util.thread_state import current
 from pykka.inboxes._entries import Chain, Lane
 
 if TYPE_CHECKING:
@@ -76,6 +82,13 @@ because a sender has to be let in first; or nothing, because what is due has to 
 
 _END = slice(sys.maxsize, sys.maxsize)
 """What is assigned to this part of a list is appended to it."""
+
+
+def _owe() -> None:
+    """Note that this thread has woken a sender, and has few messages left that it could handle."""
+    if HAS_GIL:
+        # twin: owe (1 statement)
+        current.state.owes = arrivals.latest
 
 
 class Lanes:
@@ -98,10 +111,14 @@ class Lanes:
         "_due",
         "_epoch",
         "_first_claim",
+        "_has_let_in",
+        "_holding",
         "_lane_count",
         "_lanes",
         "_last_claim",
         "_lock",
+        "_low",
+        "_open",
         "_overtakers",
         "_refused",
         "_sleepers",
@@ -115,6 +132,10 @@ class Lanes:
         self._capacity = sys.maxsize if capacity is None else capacity
         self._drops_oldest = drops_oldest
         self._lock = threading.Lock()
+        self._holding = holding(self._lock)
+        self._open: Lane | None = None
+        """Without priorities: the lane of this epoch, if there has been an ordinary message in it.
+        It stays in the list if it is empty."""
         self._lanes: list[Lane] = []
         """The lanes, the most urgent one last, so that taking it out moves no others."""
         self._lane_count = 0
@@ -140,12 +161,73 @@ class Lanes:
         got."""
         self._first_claim: Claim | None = None
         self._last_claim: Claim | None = None
+        self._has_let_in = False
+        """Whether a sender that was let in has yet to come back from its wait, and to be given
+        way."""
+        self._low = self._capacity // 2
+        """With so many messages left, a sender that was let in is given way."""
         self._closed = False
         """Whether the actor has ended; then there is room for everything."""
         self._sleepers = 0
         """How many threads wait for the bell and have not been rung for; or more."""
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         """Wakes those who found nothing."""
+
+    def _append(self, entry: Entry) -> bool:
+        """Put an entry into the open lane, if there is one, and room, and no line."""
+        is_in = rings = False
+        try:
+            for release in self._holding:
+                lane = self._open
+                if lane is not None and self._first_claim is None and self._count < self._capacity:
+                    is_in = True
+                    # twin: append to chain (2 statements)
+                    if lane.last is None:
+                        lane.first = entry
+                    else:
+                        lane.last.next = entry
+                    lane.last = entry
+                    self._count += 1
+                    self._total += 1
+                    if self._sleepers:
+                        self._sleepers -= 1
+                        rings = True
+                release()
+                break
+            if rings:
+                self._bell.put(None)
+        except BaseException:
+            self._bell.put(None)  # a signal handler raised: in doubt, once too often
+            raise
+        return is_in
+
+    def _shift(self) -> Entry | None:
+        """Take the first entry out of the open lane, if it is the first of all and has no line."""
+        entry = None
+        owes = False
+        for release in self._holding:
+            lane = self._open
+            if (
+                lane is not None
+                and self._closers.first is None
+                and self._first_claim is None
+                and self._aside is None
+            ):
+                entry = lane.first
+                if entry is not None:
+                    lane.first = entry.next
+                    if entry.next is None:
+                        lane.last = None
+                    self._count -= 1
+                    self._total -= 1
+                    if self._has_let_in and self._count <= self._low:
+                        self._has_let_in = False
+                        owes = True
+            release()
+            break
+        if owes:
+            _owe()
+        return entry
 
     def _locate(self, entry: Entry) -> Spot | BaseException:
         """Find the lane of an entry, or the place for a new one.
@@ -174,8 +256,10 @@ class Lanes:
             spot: What `_locate` returned.
         """
         lane, index, below, above = spot
-        place = None if index is None else slice(index, index)
-        new_lane = [lane]
+        place = None
+        if index is not None:
+            place = slice(index, index)
+            new_lane = [lane]
         lanes = self._lanes
         capacity = self._capacity
         drops_oldest = self._drops_oldest
@@ -188,7 +272,7 @@ class Lanes:
         verdict: Verdict = "stale"
         rings = False
         try:
-            for release in held(self._lock):
+            for release in self._holding:
                 if index is None:
                     fits = lane.is_listed
                 else:
@@ -220,11 +304,12 @@ class Lanes:
                         verdict = "least urgent"
                     else:
                         verdict = "in"
-                        entry.is_in = True
                         if place is not None:
-                            lanes[place] = new_lane
+                            lanes[place] = new_lane  # pyright: ignore[reportPossiblyUnbound]
                             lane.is_listed = True
                             self._lane_count += 1
+                            if not by_urgency:
+                                self._open = lane
                         # twin: append to chain (2 statements)
                         if lane.last is None:
                             lane.first = entry
@@ -239,6 +324,7 @@ class Lanes:
                                 rings = True
                             if claim is not None:
                                 claim.fate = "let in"
+                                self._has_let_in = True
                                 after = claim.after
                                 claim.after = None
                                 self._first_claim = after
@@ -258,10 +344,11 @@ class Lanes:
                                 del lanes[victims_lane]
                                 self._lane_count -= 1
                 release()
+                break
             if rings:
                 self._bell.put(None)
         except BaseException:
-            self._bell.put(None)  # a signal handler raised: in doubt, once too often
+            self._bell.put(None)  # as above
             raise
         return verdict
 
@@ -285,7 +372,7 @@ class Lanes:
         place = slice(index, index)
         new_lane = [lane]
         lanes = self._lanes
-        for release in held(self._lock):
+        for release in self._holding:
             due = self._due
             count = self._lane_count
             fits = lane is None or (  # pyright: ignore[reportUnknownVariableType]
@@ -315,6 +402,7 @@ class Lanes:
                     lane.is_listed = True
                     self._lane_count += 1
             release()
+            break
 
     def _put_privileged(self, entry: Entry, chain: Chain) -> None:
         """Put in what there is always room for.
@@ -324,12 +412,20 @@ class Lanes:
             chain: Where: one of the inbox's chains for this.
         """
         closes = chain is self._closers
+        lanes = self._lanes
         rings = False
         try:
-            for release in held(self._lock):
+            for release in self._holding:
                 entry.epoch = self._epoch
                 if closes:
                     self._epoch += 1
+                    lane = self._open
+                    if lane is not None:
+                        self._open = None
+                        if lane.first is None:
+                            lane.is_listed = False
+                            del lanes[0]
+                            self._lane_count -= 1
                 # twin: append to chain (2 statements)
                 if chain.last is None:
                     chain.first = entry
@@ -341,13 +437,14 @@ class Lanes:
                     self._sleepers -= 1
                     rings = True
                 release()
+                break
             if rings:
                 self._bell.put(None)
         except BaseException:
             self._bell.put(None)  # as above
             raise
 
-    def _pick(  # noqa: C901, PLR0912 (no part of it may be a call)
+    def _pick(  # noqa: C901, PLR0912, PLR0915 (no part of it may be a call)
         self, into: list[Any], *, sleeps: bool
     ) -> Found:
         """Move the first envelope to the end of a list; or put it aside, if there is a line.
@@ -358,8 +455,9 @@ class Lanes:
         """
         lanes = self._lanes
         envelope = [None]
+        owes = False
         found: Found = "something"
-        for release in held(self._lock):
+        for release in self._holding:
             closer = self._closers.first
             overtaker = self._overtakers.first
             lane = lanes[-1] if lanes else None
@@ -374,19 +472,23 @@ class Lanes:
                 self._overtakers.first = entry.next
                 if entry.next is None:
                     self._overtakers.last = None
-            elif lane is not None and lane.epoch == epoch:
+            elif lane is not None and lane.epoch == epoch and lane.first is not None:
                 entry = lane.first
-                lane.first = entry.next  # type: ignore[union-attr]
+                lane.first = entry.next
                 if lane.first is None:
                     lane.last = None
-                    lane.is_listed = False
-                    del lanes[-1]
-                    self._lane_count -= 1
+                    if lane is not self._open:
+                        lane.is_listed = False
+                        del lanes[-1]
+                        self._lane_count -= 1
                 if not lane.is_free:
                     self._count -= 1
                     if self._first_claim is not None:
                         self._aside = entry
                         found = "a line"
+                    elif self._has_let_in and self._count <= self._low:
+                        self._has_let_in = False
+                        owes = True
             elif closer is not None:
                 entry = closer
                 self._closers.first = entry.next
@@ -401,11 +503,14 @@ class Lanes:
                 into[_END] = envelope
                 self._total -= 1
             release()
+            break
+        if owes:
+            _owe()
         return found
 
     def _join_line(self, claim: Claim) -> None:
         """Join the line, unless there is room and no line."""
-        for release in held(self._lock):
+        for release in self._holding:
             last = self._last_claim
             if not self._closed and (last is not None or self._count >= self._capacity):
                 claim.fate = "in line"
@@ -416,10 +521,11 @@ class Lanes:
                     last.after = claim
                 self._last_claim = claim
             release()
+            break
 
     def _leave_line(self, claim: Claim, fate: Fate) -> None:
         """Take a claim out of the line, if it is still in it."""
-        for release in held(self._lock):
+        for release in self._holding:
             if claim.fate == "in line":
                 claim.fate = fate
                 before = claim.before
@@ -434,12 +540,14 @@ class Lanes:
                 else:
                     after.before = before
             release()
+            break
 
     def _next_to_be_let_in(self) -> Claim | None:
         """The first in line, if there is room for it."""
         claim = None
-        for release in held(self._lock):
+        for release in self._holding:
             if self._count < self._capacity:
                 claim = self._first_claim
             release()
+            break
         return claim

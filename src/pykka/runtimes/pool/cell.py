@@ -465,13 +465,16 @@ class ForeignInbox:
         """Tell how much is in it, as far as that is known."""
         return count(self.theirs)
 
-    def __len__(self) -> int:
+    def __bool__(self) -> bool:
         # Workers ask when they have given the turn back, and nothing of the actor's may raise
         # there. So it counts as not empty, and the next to have the turn gets the exception.
         try:
-            return 0 if self.theirs.empty() else 1
+            return not self.theirs.empty()
         except BaseException as error:
             if is_for_the_program(error):
                 raise
             self._failure = error
-            return 1
+            return True
+
+    def __len__(self) -> int:
+        return 1  # who asks this knows that it is not empty, and wants to know whether it is long

@@ -104,7 +104,7 @@ REASONS = {
     "_lifecycle.invoke._out_of_group": USERS,
     "_cell.metering.Meter.now": USERS,
     "messages.is_privileged": USERS,
-    "runtimes.pool.cell.ForeignInbox.__len__": "it is raised where the actor is run",
+    "runtimes.pool.cell.ForeignInbox.__bool__": "it is raised where the actor is run",
     "runtimes.pool.worker.Worker.main": "the actor gets it, and the worker goes on",
 }
 """Each place that catches one of `BROAD` and does not raise it again, and why it may."""

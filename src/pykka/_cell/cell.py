@@ -321,10 +321,14 @@ class Cell:
             return ENDED
         if extension is None:
             return NOTHING
-        lane = extension.system_queue or extension.replay_queue
-        if extension.down and lane is extension.replay_queue:
-            self.has_system_messages = True
-            return DOWN
+        # Each lane is read once, for another thread may make them meanwhile. While the actor is
+        # down, nothing but a system message is taken.
+        lane = extension.system_queue
+        if not lane:
+            if extension.down:
+                self.has_system_messages = True
+                return DOWN
+            lane = extension.replay_queue
         try:
             letter = lane.popleft()
         except (IndexError, AttributeError):  # the latter if nothing has ever been there

@@ -305,7 +305,7 @@ class Lanes:
                     else:
                         verdict = "in"
                         if place is not None:
-                            lanes[place] = new_lane  # pyright: ignore[reportPossiblyUnbound]
+                            lanes[place] = new_lane  # pyright: ignore[reportPossiblyUnboundVariable]
                             lane.is_listed = True
                             self._lane_count += 1
                             if not by_urgency:

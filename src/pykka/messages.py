@@ -51,6 +51,10 @@ KEYED: set[type] = set()
 """Those of them that stand for a message, and have its urgency in an attribute `key`: in an inbox
 with priorities, they have their turn."""
 
+ENVELOPED: set[type] = set()
+"""The types of messages that always lie in an envelope, also where all others lie in an inbox as
+they are: the library's messages, and its envelopes, which would be taken for what they hold."""
+
 NOT_COUNTED: set[type] = set()
 """Those of them that are not counted among the messages that an actor has handled."""
 
@@ -59,6 +63,11 @@ NOT_COUNTED: set[type] = set()
 # That keeps the question "is this message for the actor or for us?" at one look-up for each
 # message, without a chain of isinstance checks.
 _handlers: dict[type, Callable[[HandlingCell, Any], object]] = {}
+
+
+def never_bare(*kinds: type) -> None:
+    """Enter types of what lies in an inbox, which a message of such a type would be taken for."""
+    ENVELOPED.update(kinds)
 
 
 def handles(
@@ -85,6 +94,7 @@ def handles(
             )
             raise ValueError(msg)
         _handlers[kind] = handler
+        ENVELOPED.add(kind)
         if privileged:
             PRIVILEGED.add(kind)
         if keyed:
@@ -102,6 +112,7 @@ def _enter_subclass(cls: type) -> None:
     for base in cls.__mro__:
         if base in _handlers:
             _handlers[cls] = _handlers[base]
+            ENVELOPED.add(cls)
             return
 
 

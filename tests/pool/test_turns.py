@@ -18,6 +18,7 @@ from tests.life import require_legal
 import pykka
 from pykka._cell.cell import Cell
 from pykka._futures import threading_future
+from pykka._futures.ask import make_ask
 from pykka._lifecycle import termination
 from pykka._ref.ref import ref_at
 from pykka._util.thread_state import current
@@ -264,6 +265,10 @@ class Race:
     def _send_ask(self, message: str) -> None:
         self.answers[message] = self.ref.ask(message, block=False)
 
+    def _send_envelope(self, message: str) -> None:
+        ask = self.answers[message] = make_ask(message, self.cell)
+        self.cell.send(ask)
+
     def _ask(self, message: str) -> None:
         self._note(message, lambda: self.ref.ask(message))
 
@@ -289,6 +294,7 @@ class Race:
         ways: dict[str, Callable[[str], object]] = {
             "tell": self._tell,
             "send ask": self._send_ask,
+            "send envelope": self._send_envelope,
             "ask": self._ask,
             "get": self._call,
             "stop": self._stop,
@@ -408,6 +414,6 @@ def test_every_interleaving(senders: dict[str, str], workers: int) -> None:
 def test_the_exploration_finds_the_mistake_it_looks_for() -> None:
     with pytest.raises(AssertionError, match="left lying"):
         explore(
-            lambda: Race(HastyAddress, {"a": "send ask", "b": "send ask"}, 1).scenario(),
+            lambda: Race(HastyAddress, {"a": "send envelope", "b": "send envelope"}, 1).scenario(),
             preemptions=2,
         )

@@ -56,7 +56,7 @@ REASONS = {
     "_futures.derived._compute": USERS,
     "_lifecycle.invoke.begin": USERS,
     "_lifecycle.invoke.handle": USERS,
-    "_lifecycle.invoke.handle_told": USERS,
+    "_lifecycle.invoke.handle_deferred": USERS,
     "_lifecycle.invoke.run_loop": USERS,
     "resilience._rate_limiter.RateLimiter._send": USERS,
     "_futures.reply.settle": USERS,

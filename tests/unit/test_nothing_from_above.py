@@ -150,7 +150,12 @@ def test_a_message_that_nobody_has_entered_is_entered() -> None:
         assert Mine in messages.PRIVILEGED & messages.KEYED & messages.NOT_COUNTED
     finally:
         del messages._handlers[Mine]
-        for kinds in (messages.PRIVILEGED, messages.KEYED, messages.NOT_COUNTED):
+        for kinds in (
+            messages.PRIVILEGED,
+            messages.KEYED,
+            messages.NOT_COUNTED,
+            messages.ENVELOPED,
+        ):
             kinds.discard(Mine)
 
 

@@ -109,7 +109,6 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("_lifecycle/invoke.py", "run_loop", "cell.extension.wakeup.get()"): OWN,
     ("_lifecycle/invoke.py", "run_loop", "cell.inbox.get"): OWN,
     ("_lifecycle/invoke.py", "run_loop", "get()"): OWN,
-    ("runtimes/pool/worker.py", "Worker._work", "handlers.get"): "it looks into a dictionary",
     (
         "resilience/_rate_limiter.py",
         "RateLimiter._let_one_go",

@@ -118,14 +118,9 @@ TWINS = {
                     Differs("twin('schedule')", "self.schedule()", CALL),
                 ],
             ),
-            Copy(
-                POOLED,
-                "PooledRef._call",
-                {"cell": "self", "ask": "envelope"},
-                [
-                    AT_HAND,
-                ],
-            ),
+            Copy(POOLED, "PooledRef._call", {"cell": "self", "ask": "envelope"}, [AT_HAND]),
+            Copy(POOLED, "PooledRef._defer", {"cell": "self"}, [AT_HAND]),
+            Copy(POOLED, "PooledRef.ask", {"there": "self", "ask": "envelope"}, [AT_HAND]),
         ],
     ),
     "in doubt": Twin(
@@ -146,6 +141,8 @@ TWINS = {
             ),
             Copy(POOLED, "PooledRef.tell", {"cell.schedule": "self.schedule"}),
             Copy(POOLED, "PooledRef._call", {"cell.schedule": "self.schedule"}),
+            Copy(POOLED, "PooledRef._defer", {"cell.schedule": "self.schedule"}),
+            Copy(POOLED, "PooledRef.ask", {"there.schedule": "self.schedule"}),
             Copy("runtimes/asyncio/cell.py", "LoopInbox.put", {"self.rouse": "self.schedule"}),
         ],
         holes=["body"],
@@ -187,6 +184,7 @@ TWINS = {
             ),
             Copy(PUBLIC, "ActorRef._call", {"ask": "envelope"}, [A_CALL]),
             Copy(POOLED, "PooledRef._call", {"ask": "envelope"}, [A_CALL]),
+            Copy(POOLED, "PooledRef.ask", {"ask": "envelope", "there": "cell"}),
         ],
     ),
     "note call": Twin(
@@ -442,47 +440,16 @@ TWINS = {
         ],
     ),
     "handle either": Twin(
-        CALL,
-        [
-            Copy("runtimes/pool/run.py", "run"),
-            Copy(
-                WORKER,
-                "Worker._work",
-                {"letters": "LETTERS"},
-                [Differs("twin('handle told')", "handle_told(cell, item)", CALL)],
-            ),
-        ],
-    ),
-    "handle told": Twin(
-        CALL,
-        [
-            Copy(INVOKE, "handle_told"),
-            Copy(
-                WORKER,
-                "Worker._work",
-                {
-                    "item": "message",
-                    "handler_of": "_handlers.get",
-                    "cell.actor": "actor",
-                },
-                [
-                    Differs(
-                        "cell.handling = message",
-                        "cell.handling = message\nactor = cell.actor",
-                        "it is used once, and looked up there",
-                    ),
-                    Differs(
-                        "fail_told(cell, error)",
-                        "fail_told(cell, error)\nmessage = actor = None",
-                        "the worker forgets its message before it waits",
-                    ),
-                ],
-            ),
-        ],
+        CALL, [Copy("runtimes/pool/run.py", "run"), Copy(WORKER, "Worker._work")]
     ),
     "refuse coroutine": Twin(
         CALL,
-        [Copy(INVOKE, "handle_told"), Copy(WORKER, "Worker._work"), Copy(POOLED, "PooledRef.ask")],
+        [
+            Copy(INVOKE, "handle_deferred"),
+            Copy("runtimes/pool/run.py", "run"),
+            Copy(WORKER, "Worker._work"),
+            Copy(POOLED, "PooledRef.ask"),
+        ],
     ),
     "resolve": Twin(
         CALL,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._util.log import as_exc_info, is_a, is_for_the_program, report_failure
-from pykka.messages import ProxyCall
+from pykka.messages import ProxyCall, never_bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,6 +92,8 @@ def make_ask(message: object, cell: AnsweringCell) -> Ask:
 
 LETTERS: frozenset[type] = frozenset({Ask, CallAsk, CallEnvelope, Envelope})
 """What the library itself puts into an inbox, besides bare messages; see `message_of`."""
+
+never_bare(*LETTERS)
 
 
 def answers_an_asker(item: Any) -> bool:

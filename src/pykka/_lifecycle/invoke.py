@@ -199,7 +199,7 @@ def end_by(cell: Cell, actor: Instance, error: BaseException) -> None:
         stop_everything(cell, actor, error)
 
 
-def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
+def handle(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
     cell: Cell, letter: Any
 ) -> None:
     """Handle one message that lies in an envelope, or is a question.
@@ -218,8 +218,10 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
             result = _call(cell, letter, None)
         else:
             message = letter.message
-            handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
-            result = actor.on_receive(message) if handler is None else handler(cell, letter)
+            if type(message) in _handlers:  # pyright: ignore[reportUnknownArgumentType]
+                result = _handlers[type(message)](cell, letter)  # pyright: ignore[reportUnknownArgumentType]
+            else:
+                result = actor.on_receive(message)
     except SetAside:
         _set_aside(cell)
         cell.handling = letter = message = actor = None
@@ -264,36 +266,48 @@ def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
                 except Exception:
                     # A waiter gave up; it is a get-hook or an outcome; or a waiter has raised.
                     settle(actor, letter, outcome)
-            letter.release()
+            if kind is Ask:  # this is its release(), to save the call
+                letter.message = None
+            else:
+                letter.release()
         elif letter.reply_to is not None and result is not _NO_REPLY:
             reply(actor, letter.reply_to, result)
     # While the thread waits for the next message, it does not keep this one alive.
     cell.handling = None
 
 
-def handle_told(cell: Cell, message: object) -> None:
-    """Handle one message that lies in the inbox as it is: there is no asker.
+def handle_deferred(cell: Cell, call: CallEnvelope) -> None:
+    """Handle a call that expects no answer.
 
     Only for runtimes where nothing is awaited.
     """
-    # twin: handle told (4 statements)
-    cell.handling = message
-    actor: Any = cell.actor
+    cell.handling = call
+    callee: Any = cell.actor
     try:
-        handler = _handlers.get(type(message))
-        if handler is None:
-            result = actor.on_receive(message)
-            # twin: refuse coroutine (1 statement)
-            if result is not None and type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
-                cell.take_over(result, end_of_message)  # it raises: this is not asyncio
-        else:
-            result = handler(cell, Envelope(message))
-            if type(result) is CoroutineType:  # pyright: ignore[reportUnknownArgumentType]
-                cell.take_over(result, end_of_message)  # as above
+        for name in call.attr_path:
+            callee = getattr(callee, name)
+        kwargs = call.kwargs
+        result = callee(*call.args, **kwargs) if kwargs else callee(*call.args)
+        # twin: refuse coroutine (1 statement)
+        if result is not None and type(result) is CoroutineType:
+            cell.take_over(result, end_of_message)  # it raises: this is not asyncio
     except BaseException as error:
         fail_told(cell, error)
-        message = actor = None  # as above
+        del call, callee  # as above
     cell.handling = None
+
+
+NONE: Envelope[None] = Envelope(None)
+"""What an actor is handling that handles a bare `None`; for `Cell.handling`, `None` is nothing."""
+
+SPECIAL: dict[type, Callable[[Cell, Any], None]] = {
+    Ask: handle,
+    CallAsk: handle,
+    CallEnvelope: handle_deferred,
+    Envelope: handle,
+}
+"""How that is handled, where nothing is awaited, which lies in an inbox of bare messages and is
+not simply given to `on_receive()`."""
 
 
 def handle_directly(cell: Cell, message: object) -> object:

@@ -38,6 +38,7 @@ from __future__ import annotations
 import sys
 from contextvars import Context
 from sys import getrecursionlimit, modules
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from pykka._actor.actor import Actor
@@ -195,16 +196,24 @@ def _stop_on_main_thread(cell: PooledCell, future: ThreadingFuture[Any]) -> bool
     return True
 
 
+_attribute_of = object.__getattribute__
+_OF_ACTOR = vars(Actor)
+
+
 def has_inherited(actor: object, hook: str) -> bool:
     """Tell whether a hook of an actor is that of the base class, which does nothing.
 
-    It does not run a property that the user has in its place.
+    It does not run a property that the user has in its place. Nor does it look into the actor's
+    `__dict__`: CPython makes one when it is asked for, and from then on each attribute of the
+    actor costs more, in time and in memory.
     """
-    if hook in vars(actor):
-        return False
     for cls in type(actor).__mro__:
         if hook in cls.__dict__:
-            return cls is Actor
+            if cls is not Actor:
+                return False
+            # A function of the class gives way to what the instance has, and runs no code.
+            found: Any = _attribute_of(actor, hook)
+            return type(found) is MethodType and found.__func__ is _OF_ACTOR[hook]
     return False  # pragma: no cover (the base class has it)
 
 

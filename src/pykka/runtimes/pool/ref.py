@@ -20,9 +20,9 @@ from pykka import messages
 from pykka._cell.spawn_options import current
 from pykka._deadlock.stacks import runs_actor
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._futures.ask import LETTERS, CallAsk
+from pykka._futures.ask import Ask, CallAsk
 from pykka._futures.reply import is_failure, is_the_callers, log_returned
-from pykka._lifecycle.invoke import end_of_message
+from pykka._lifecycle.invoke import NONE, end_of_message
 from pykka._lifecycle.termination import crash, ends_all_the_same, stop_everything
 from pykka._ref.ref import ActorRef
 from pykka._util.gil import FENCE, NOTHING
@@ -42,8 +42,7 @@ A = TypeVar("A", bound="Actor")
 
 _new = object.__new__
 _special = messages._handlers
-_WRAPPED = LETTERS | {type(None)}
-"""Messages that do not go into the inbox as they are: they would be taken for something else."""
+_enveloped = messages.ENVELOPED
 
 
 class PooledRef(ActorRef[A]):
@@ -58,7 +57,7 @@ class PooledRef(ActorRef[A]):
         # twin: refuse (1 statement)
         if cell.stopped:
             raise cell.dead_error("not found")
-        if type(message) in _WRAPPED:
+        if type(message) in _enveloped:
             message = Envelope(message)
         # What follows is PooledCell.send(), whose invariant holds here as well.
         # twin: in doubt (1 statement)
@@ -138,7 +137,7 @@ class PooledRef(ActorRef[A]):
                             if outer is not None:
                                 before = outer.waiting
                                 outer.waiting = cell
-                            cell.handling = message
+                            cell.handling = NONE if message is None else message
                             result: Any = context.run(cell.actor.on_receive, message)  # type: ignore[union-attr]
                             # twin: refuse coroutine (1 statement)
                             if result is not None and type(result) is CoroutineType:
@@ -176,7 +175,32 @@ class PooledRef(ActorRef[A]):
                         except BaseException:
                             there.schedule()
                             raise
-        return super().ask(message, block=block, timeout=timeout)
+        if block or there.stopped or there.create_future is not None:
+            return super().ask(message, block=block, timeout=timeout)
+        # twin: make ask (5 statements)
+        ask: Any = _new(Ask)  # pyright: ignore[reportUnknownVariableType]
+        ask.message = message
+        ask._answered_by = there
+        ask._log = []
+        ask._outcome = None
+        # What follows is PooledCell.send(), whose invariant holds here as well.
+        # twin: in doubt (1 statement)
+        # twin: pooled send (1 statement)
+        try:
+            inbox = there.inbox
+            (there.need_inbox() if inbox is None else inbox).append(ask)
+            if not there.queued:
+                if there.run_token:
+                    there.schedule()
+                elif there.closed:
+                    there.drain_to_dead_letters()
+        except RecursionError:
+            start_new_thread(there.schedule, ())  # this stack is full; another one is not
+            raise
+        except BaseException:
+            there.schedule()
+            raise
+        return ask
 
     def _call(
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
@@ -226,7 +250,23 @@ class PooledRef(ActorRef[A]):
         envelope.attr_path = attr_path
         envelope.args = args
         envelope.kwargs = kwargs or None
-        cell.send(envelope)
+        # What follows is PooledCell.send(), whose invariant holds here as well.
+        # twin: in doubt (1 statement)
+        # twin: pooled send (1 statement)
+        try:
+            inbox = cell.inbox
+            (cell.need_inbox() if inbox is None else inbox).append(envelope)
+            if not cell.queued:
+                if cell.run_token:
+                    cell.schedule()
+                elif cell.closed:
+                    cell.drain_to_dead_letters()
+        except RecursionError:
+            start_new_thread(cell.schedule, ())  # this stack is full; another one is not
+            raise
+        except BaseException:
+            cell.schedule()
+            raise
 
 
 def _returned(cell: PooledCell, error: BaseException) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import repeat
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.cell import DOWN, ENDED, NOTHING
-from pykka._futures.ask import LETTERS, answers_an_asker
+from pykka._futures.ask import answers_an_asker
 from pykka._lifecycle import invoke
-from pykka._lifecycle.invoke import handle, handle_told, next_system_message
+from pykka._lifecycle.invoke import NONE, SPECIAL, end_of_message, fail_told, next_system_message
 from pykka._lifecycle.termination import close_cell, fall
 from pykka._util.gil import give_way
 from pykka._util.log import call_out
@@ -42,17 +43,18 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
         budget: One item for each message that may be handled.
         until: Stop when this future is resolved.
     """
-    actor: Any = cell.actor
     state = current.state
+    special, none = SPECIAL, NONE
     try:
         if not cell.begun:
             cell.begun = True
-            invoke.begin(cell, actor)
+            invoke.begin(cell, cell.actor)  # type: ignore[arg-type]
             cell.settle()
         inbox = cell.inbox
         backlog = cell.backlog
         for _ in budget:
             if cell.has_system_messages:
+                item = None  # while others run, it is not kept alive here
                 item = next_system_message(cell)
                 if item is ENDED or item is DOWN:
                     break
@@ -72,11 +74,18 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
             if state.owes is not None and not answers_an_asker(item):
                 give_way(state)
             # twin: handle either (1 statement)
-            if type(item) in LETTERS:
-                handle(cell, item)
+            if type(item) in special:
+                special[type(item)](cell, item)
             else:
-                handle_told(cell, item)
-            item = None  # while others run, it is not kept alive here
+                cell.handling = none if item is None else item
+                try:
+                    result: Any = cell.actor.on_receive(item)  # type: ignore[union-attr]
+                    # twin: refuse coroutine (1 statement)
+                    if result is not None and type(result) is CoroutineType:
+                        cell.take_over(result, end_of_message)  # it raises: this is not asyncio
+                except BaseException as error:
+                    fail_told(cell, error)
+                cell.handling = None
             if until is not None and until._outcome is not None:
                 break
     except BaseException as error:  # the user's inbox failed

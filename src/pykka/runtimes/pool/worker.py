@@ -58,14 +58,12 @@ from queue import Empty, SimpleQueue
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from pykka import messages
 from pykka._cell.spawn_options import current
 from pykka._deadlock.stacks import has_room, runs_actor
 from pykka._deadlock.wait_graph import waits_only_for
-from pykka._envelope import Envelope
 from pykka._exceptions import PoolExhaustedError
-from pykka._futures.ask import LETTERS, answers_an_asker
-from pykka._lifecycle.invoke import end_of_message, fail_told, handle
+from pykka._futures.ask import answers_an_asker
+from pykka._lifecycle.invoke import NONE, SPECIAL, end_of_message, fail_told
 from pykka._lifecycle.termination import end_in_any_case, fall
 from pykka._util.gil import FENCE, NOTHING, give_way
 from pykka._util.locks import held
@@ -83,8 +81,6 @@ SHARED_EVERY = 64
 """A worker serves the shared queue first every so many times. A power of two."""
 
 FREE_THREADED = FENCE
-
-handlers = messages._handlers
 
 MOST_AT_ONCE_WITH_THE_GIL = 4
 
@@ -433,13 +429,13 @@ class Worker:
         # where instructions are not specialised, which is so in CPython 3.13 without the GIL.
         local = self.local
         picks = self.picks
-        every, batch, many, fence = SHARED_EVERY, BATCH, MANY, FENCE
-        length, letters, handler_of = len, LETTERS, handlers.get
+        often, batch, many, fence = SHARED_EVERY - 1, BATCH, MANY, FENCE
+        length, special, none = len, SPECIAL, NONE
         hint: PooledCell | None
         while True:
             picks += 1
             self.picks = picks
-            if local and picks % every:
+            if local and picks & often:
                 try:
                     hint = local.popleft()
                 except IndexError:  # another worker took it
@@ -462,7 +458,7 @@ class Worker:
             state.cell = cell = hint
             del hint
             if cell.fast_loop_ok and not cell.backlog:
-                # This is run() for the usual case, and handle_told().
+                # This is run() for the usual case.
                 inbox: Any = cell.inbox
                 for _ in batch:
                     if not inbox or cell.has_system_messages:
@@ -475,22 +471,15 @@ class Worker:
                     if state.owes is not None and not answers_an_asker(item):
                         give_way(state)
                     # twin: handle either (1 statement)
-                    if type(item) in letters:
-                        handle(cell, item)
+                    if type(item) in special:
+                        special[type(item)](cell, item)
                     else:
-                        # twin: handle told (3 statements)
-                        cell.handling = item
+                        cell.handling = none if item is None else item
                         try:
-                            handler = handler_of(type(item))  # pyright: ignore[reportUnknownArgumentType]
-                            if handler is None:
-                                result: Any = cell.actor.on_receive(item)  # type: ignore[union-attr]
-                                # twin: refuse coroutine (1 statement)
-                                if result is not None and type(result) is CoroutineType:
-                                    cell.take_over(result, end_of_message)  # raises
-                            else:
-                                result = handler(cell, Envelope(item))
-                                if type(result) is CoroutineType:
-                                    cell.take_over(result, end_of_message)  # as above
+                            result: Any = cell.actor.on_receive(item)  # type: ignore[union-attr]
+                            # twin: refuse coroutine (1 statement)
+                            if result is not None and type(result) is CoroutineType:
+                                cell.take_over(result, end_of_message)  # raises
                         except BaseException as error:
                             fail_told(cell, error)
                         cell.handling = None

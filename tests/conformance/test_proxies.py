@@ -628,6 +628,57 @@ def test_a_value_is_read_when_it_is_the_turn_of_the_read(car: Any) -> None:
     assert ten.get() == 10
 
 
+def test_what_was_a_value_may_be_anything_else_the_next_time(runtime: Runtime) -> None:
+    class Chameleon(runtime.actor_class):  # type: ignore[name-defined,misc]
+        shade = "grey"
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.colour: Any = "red"
+
+        def change(self, colour: Any) -> None:
+            self.colour = colour
+
+        def forget(self) -> None:
+            del self.colour
+
+    proxy = Chameleon.start().proxy()
+    for value in ("red", 7, None, "blue"):
+        proxy.change(value).get()
+        assert proxy.colour.get() == value
+        assert proxy.shade.get() == "grey"
+    proxy.change(Tyre()).get()
+    assert proxy.colour.pressure.get() == 2.2  # it is gone into
+    del proxy.__dict__["colour"]  # what is gone into once stays a proxy
+    proxy.change("green").get()
+    assert proxy.colour.get() == "green"
+    proxy.change(Horn()).get()
+    assert proxy.colour(2).get() == "honkhonk"
+    del proxy.__dict__["colour"]
+    proxy.forget().get()
+    with pytest.raises(AttributeError, match="no attribute 'colour'"):
+        _ = proxy.colour
+    with mock.patch.object(Chameleon, "colour", property(lambda self: "patched"), create=True):
+        assert proxy.colour.get() == "patched"
+    with mock.patch.object(Chameleon, "shade", return_value="called"):
+        assert proxy.shade().get() == "called"
+
+
+def test_whether_an_actor_counts_as_true_is_not_asked(runtime: Runtime) -> None:
+    class Shy(runtime.actor_class):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.value = 1
+
+        def __bool__(self) -> bool:
+            raise RuntimeError("asked on another thread")
+
+    proxy = Shy.start().proxy()
+    assert proxy.value.get() == 1
+    assert proxy.value.get() == 1
+    assert "value" in dir(proxy)
+
+
 def test_a_property_is_read_at_each_access(car: Any) -> None:
     assert car.limit.get() == 100
     car.grow("_limit", 120).get()

@@ -41,6 +41,7 @@ WORKER, RESCUE, LENDING = (
 )
 INVOKE, LANES = "_lifecycle/invoke.py", "inboxes/_lanes.py"
 ASYNCIO = "runtimes/asyncio/run.py"
+FUTURE = "_futures/threading_future.py"
 
 SELF = {"self": "cell"}
 
@@ -451,10 +452,26 @@ TWINS = {
             Copy(POOLED, "PooledRef.ask"),
         ],
     ),
+    "run instead": Twin(
+        CALL,
+        [Copy(FUTURE, "ThreadingFuture.get"), Copy(FUTURE, "ThreadingFuture.exception")],
+    ),
     "resolve": Twin(
         CALL,
         [
-            Copy("_futures/threading_future.py", "ThreadingFuture._try_resolve", {}),
+            Copy(FUTURE, "ThreadingFuture._try_resolve", {}),
+            Copy(
+                INVOKE,
+                "handle_call",
+                {"ask": "self"},
+                [
+                    Differs(
+                        "if log[0] is outcome:\n    self._outcome = outcome\nelse:\n    ...",
+                        "if log[0] is outcome:\n    self._outcome = outcome\n    return True",
+                        "there is more to do; and an asker who waits alone is woken right there",
+                    )
+                ],
+            ),
             Copy(
                 INVOKE,
                 "handle",
@@ -473,8 +490,8 @@ TWINS = {
     "owe": Twin(
         "it is one assignment, and a call would be no shorter",
         [
-            Copy(INVOKE, "handle"),
-            Copy("_futures/threading_future.py", "_serve"),
+            Copy(INVOKE, "wake_asker"),
+            Copy(FUTURE, "_serve"),
             Copy("_futures/arrivals.py", "_arrive"),
             Copy("_futures/awaiting.py", "_AsyncioWaiter.__call__"),
             Copy("_futures/awaiting.py", "_TrioWaiter.__call__"),

@@ -129,7 +129,16 @@ class ThreadingFuture(Future[T]):
                     return self._lazy.read(timeout, self._try_resolve)
                 finally:
                     del self  # as below
-            outcome = self._wait(timeout)
+            if timeout is None:
+                # Perhaps this thread can run the actor that has to answer, instead of waiting.
+                # twin: run instead (2 statements)
+                source = self._answered_by
+                if source is not None and source.can_be_run:
+                    source.run_until(self, current.state)
+                source = None
+                outcome = self._outcome
+            if outcome is None:
+                outcome = self._wait(timeout)
         if outcome[1] is None:
             value: T = outcome[0]
             return value
@@ -189,11 +198,21 @@ class ThreadingFuture(Future[T]):
         if self._lazy is None:
             if timeout is not None:
                 check_timeout(timeout)
-            raised = (self._outcome or self._wait(timeout))[1]
+            outcome = self._outcome
+            if outcome is None and timeout is None:
+                # twin: run instead (2 statements)
+                source = self._answered_by
+                if source is not None and source.can_be_run:
+                    source.run_until(self, current.state)
+                source = None
+                outcome = self._outcome
+            if outcome is None:
+                outcome = self._wait(timeout)
             try:
-                return None if raised is None else raised[0]
+                return None if outcome[1] is None else outcome[1][0]
             finally:
-                del self, raised  # as in _wait()
+                # The frames of what was run on top of this one lead to it.
+                del self, outcome
         try:
             self.get(timeout=timeout)
         except BaseException as error:
@@ -294,17 +313,6 @@ class ThreadingFuture(Future[T]):
     def _wait(self, timeout: float | None) -> Outcome:
         """Block until there is an outcome."""
         state = current.state
-        if timeout is None:
-            # Perhaps this thread can run the actor that has to answer, instead of waiting for it.
-            source = self._answered_by
-            if source is not None and source.can_be_run and source.run_until(self, state):
-                outcome = self._outcome
-                if outcome is not None:
-                    try:
-                        return outcome
-                    finally:
-                        # The frames of what was run on top of this one lead to it.
-                        del self, source, outcome
         lock = allocate_lock()
         lock.acquire()
         waiter = lock.release

@@ -199,7 +199,7 @@ def end_by(cell: Cell, actor: Instance, error: BaseException) -> None:
         stop_everything(cell, actor, error)
 
 
-def handle(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
+def handle(  # noqa: C901, PLR0912 (one function, because a call costs)
     cell: Cell, letter: Any
 ) -> None:
     """Handle one message that lies in an envelope, or is a question.
@@ -238,9 +238,8 @@ def handle(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
             _take_over(cell, result)
             return
         if (kind is Ask or kind is CallAsk) and result is not _NO_REPLY:
-            # This is Ask._try_resolve(), without its care for signal handlers (the caller that
-            # runs this where they strike resolves the future once more), and with a short cut for
-            # an asker who waits alone.
+            # This is Ask._try_resolve(), without its care for signal handlers: the caller that
+            # runs this where they strike resolves the future once more.
             outcome: Any = (result, None)
             log = letter._log
             # twin: resolve (2 statements)
@@ -248,24 +247,7 @@ def handle(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
             if log[0] is outcome:
                 letter._outcome = outcome
             else:
-                try:
-                    # In this order: entries may leave the log, and none comes before these. So
-                    # what is first now was so a moment ago, or it is the outcome.
-                    if log[1] is outcome:
-                        first = log[0]
-                        if first is not outcome:
-                            first()
-                        letter._outcome = outcome
-                        if type(first) is not BuiltinFunctionType:  # not a lock's release()
-                            letter._forget(first)
-                        elif HAS_GIL:
-                            # twin: owe (1 statement)
-                            current.state.owes = arrivals.latest
-                    else:
-                        settle(actor, letter, outcome)
-                except Exception:
-                    # A waiter gave up; it is a get-hook or an outcome; or a waiter has raised.
-                    settle(actor, letter, outcome)
+                wake_asker(actor, letter, outcome)
             if kind is Ask:  # this is its release(), to save the call
                 letter.message = None
             else:
@@ -273,6 +255,70 @@ def handle(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
         elif letter.reply_to is not None and result is not _NO_REPLY:
             reply(actor, letter.reply_to, result)
     # While the thread waits for the next message, it does not keep this one alive.
+    cell.handling = None
+
+
+def wake_asker(actor: Instance, ask: Any, outcome: Outcome) -> None:
+    """Wake those who wait for an answer that is in the log; one that waits alone is soon found."""
+    log = ask._log
+    try:
+        # In this order: entries may leave the log, and none comes before these. So what is first
+        # now was so a moment ago, or it is the outcome.
+        if log[1] is outcome:
+            first = log[0]
+            if first is not outcome:
+                first()
+            ask._outcome = outcome
+            if type(first) is not BuiltinFunctionType:  # not a lock's release()
+                ask._forget(first)
+            elif HAS_GIL:
+                # twin: owe (1 statement)
+                current.state.owes = arrivals.latest
+        else:
+            settle(actor, ask, outcome)
+    except Exception:
+        # A waiter gave up; it is a get-hook or an outcome; or a waiter has raised.
+        settle(actor, ask, outcome)
+
+
+def handle_call(cell: Cell, ask: Any) -> None:
+    """Handle a call through a proxy that wants an answer: `handle()`, `_call()`, in one piece."""
+    cell.handling = ask
+    actor: Any = cell.actor
+    name = None
+    try:
+        callee = actor
+        for name in ask.attr_path:
+            callee = getattr(callee, name)
+        kwargs = ask.kwargs
+        result = callee(*ask.args, **kwargs) if kwargs else callee(*ask.args)
+        if name == "stop" and is_inherited_stop(callee):
+            cell.answer_when_ended(ask, answer=None)
+            ask.release()
+            cell.handling = None
+            return
+    except SetAside:
+        _set_aside(cell)
+        cell.handling = ask = actor = callee = None
+    except BaseException as error:
+        _fail(cell, actor, ask, error)
+        ask.release()
+        cell.handling = ask = actor = callee = None  # as in handle()
+    else:
+        if result is not None and type(result) is CoroutineType:
+            _take_over(cell, result)
+            return
+        outcome: Any = (result, None)
+        log = ask._log
+        # twin: resolve (2 statements)
+        log.append(outcome)
+        if log[0] is outcome:
+            ask._outcome = outcome
+        else:
+            wake_asker(actor, ask, outcome)
+        # This is its release().
+        ask.args = ()
+        ask.kwargs = None
     cell.handling = None
 
 
@@ -302,7 +348,7 @@ NONE: Envelope[None] = Envelope(None)
 
 SPECIAL: dict[type, Callable[[Cell, Any], None]] = {
     Ask: handle,
-    CallAsk: handle,
+    CallAsk: handle_call,
     CallEnvelope: handle_deferred,
     Envelope: handle,
 }
@@ -434,6 +480,11 @@ def _on_wake_up(_cell: Cell, _envelope: Letter) -> object:
     return _NO_REPLY
 
 
+def is_inherited_stop(method: object) -> bool:
+    """Tell whether a method is the one by which an actor asks itself to stop."""
+    return getattr(method, "__func__", None) is _inherited_stop
+
+
 def _call(cell: Cell, call: Any, reply_to: Any) -> object:
     """Do what a call through a proxy says; `call` has the attributes of a `ProxyCall`."""
     callee: Any = cell.actor
@@ -448,11 +499,7 @@ def _call(cell: Cell, call: Any, reply_to: Any) -> object:
         # not let the frame hold that future in turn.
         del call, reply_to
         raise
-    if (
-        name == "stop"
-        and getattr(callee, "__func__", None) is _inherited_stop
-        and reply_to is not None
-    ):
+    if name == "stop" and is_inherited_stop(callee) and reply_to is not None:
         # The actor has only asked itself to stop. The caller wants to know when it has.
         cell.answer_when_ended(reply_to, answer=None)
         return _NO_REPLY

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _MISSING = object()
 
+_attribute_of: Any = object.__getattribute__
+
 # Descriptors that give something to call, though they cannot be called themselves.
 _METHOD_MAKERS = (classmethod, functools.partialmethod, functools.singledispatchmethod)
 
@@ -70,6 +72,20 @@ def examine(obj: object, name: str) -> tuple[Kind, object]:
     else:
         kind = Kind.VALUE
     return kind, value
+
+
+def holds_plain_value(obj: object, name: str) -> bool:
+    """Tell at little cost whether it is so plain that `examine()` would say it is a value.
+
+    What an instance holds under the name is plain; or its class has a descriptor there that goes
+    first, and is a value too. Either way, there is no need to look at the classes.
+    """
+    try:
+        attributes = _attribute_of(obj, "__dict__")
+    except AttributeError:
+        return False
+    # Of a class, it is no dict.
+    return type(attributes) is dict and type(attributes.get(name, _MISSING)) in _PLAIN  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
 
 def _is_traversable(obj: object) -> bool:

@@ -15,6 +15,7 @@ from pykka._ref.introspection import (
     examine,
     find_all,
     follow_path,
+    holds_plain_value,
     look_at,
     nearest,
     public_names,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pykka._futures.future import Future
     from pykka._ref.ref import ActorRef
     from pykka.timers._timer import Timer
+
+_attribute_of: Any = object.__getattribute__
 
 A = TypeVar("A", bound="Actor")
 T = TypeVar("T")
@@ -78,6 +81,8 @@ class ActorProxy(Generic[A]):
 
     _attr_path: tuple[str, ...]
     _first_actor: A | None
+    _reads: dict[str, ProxyGetAttr]
+    """What is sent to read an attribute of the actor itself that has been read before."""
 
     def __init__(self, actor_ref: ActorRef[A], attr_path: Sequence[str] | None = None) -> None:
         _require_ref(actor_ref, "an ActorProxy")
@@ -89,12 +94,14 @@ class ActorProxy(Generic[A]):
         own["actor_ref"] = actor_ref
         own["_attr_path"] = tuple(attr_path or ())
         own["_first_actor"] = first_actor
+        own["_reads"] = {}
         self._warn_of_proxies_to_self()
 
     @property
     def _actor(self) -> A | None:
         """The actor object; when the actor is dead, the one that it was at first."""
-        return self.actor_ref._actor or self._first_actor
+        actor = self.actor_ref._actor
+        return self._first_actor if actor is None else actor
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ActorProxy):
@@ -121,6 +128,18 @@ class ActorProxy(Generic[A]):
 
     def __getattr__(self, name: str) -> Any:
         """Get a method, a traversable attribute, or a future of the attribute's value."""
+        # What follows, at less cost, for an attribute that was a value the last time: to look up
+        # an attribute of its own takes long in a class that has this method.
+        own = _attribute_of(self, "__dict__")
+        try:
+            message = own["_reads"][name]
+        except KeyError:
+            pass
+        else:
+            ref: ActorRef[A] = own["actor_ref"]
+            actor = ref._actor
+            if holds_plain_value(own["_first_actor"] if actor is None else actor, name):
+                return ref.ask(message, block=False)
         if name.startswith("_"):
             raise AttributeError(self._no_private_attribute(name), name=name)
         kind, value = examine(self._target(), name)
@@ -131,7 +150,10 @@ class ActorProxy(Generic[A]):
         elif kind is Kind.TRAVERSABLE:
             found = ActorProxy(self.actor_ref, path)
         elif kind is Kind.VALUE and not self._is_self(value):
-            return self.actor_ref.ask(ProxyGetAttr(path), block=False)
+            message = ProxyGetAttr(path)
+            if not self._attr_path:
+                self._reads[name] = message
+            return self.actor_ref.ask(message, block=False)
         else:
             if kind is Kind.VALUE:
                 self._warn_of_proxy_to_self(path)

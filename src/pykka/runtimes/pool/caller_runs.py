@@ -43,8 +43,8 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._actor.actor import Actor
 from pykka._deadlock.stacks import runs_actor
-from pykka._futures.ask import Ask
-from pykka._lifecycle.invoke import handle
+from pykka._futures.ask import Ask, CallAsk
+from pykka._lifecycle.invoke import handle, handle_call
 from pykka._lifecycle.termination import stop_without_hook
 from pykka._util.gil import FENCE, NOTHING
 from pykka._util.log import traceback_of
@@ -78,18 +78,11 @@ def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call cos
         Whether the future is resolved.
     """
     turn = there.run_token
-    extension = there.extension
-    if not (turn and (there.allows_caller_runs or may_lend(there, state))) or (
-        extension is not None
-        and (
-            (extension.children and not there.pool.is_bounded)
-            or (extension.supervision is not None and extension.parent is state.cell)
-        )
+    if (
+        not turn
+        or not ((there.direct_call_ok and there.extension is None) or may_run(there, state))
+        or ("asyncio.events" in modules and in_event_loop())
     ):
-        return False
-    # The main thread does not begin an actor. If it took the turn in vain, the worker that is to
-    # begin might come meanwhile, go away, and not come again: perhaps the inbox is empty.
-    if (state.is_main and not there.begun) or ("asyncio.events" in modules and in_event_loop()):
         return False
     depth = state.depth
     # twin: room on stack (1 statement)
@@ -119,7 +112,19 @@ def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call cos
         if outer is not None:
             outer.waiting = cell
         inbox = cell.inbox
-        if extension is not None and extension.children and not cell.pool.is_bounded:
+        if (
+            type(future) is CallAsk
+            and cell.direct_call_ok
+            and inbox
+            and inbox[0] is future
+            and not cell.backlog
+            and not cell.has_system_messages
+        ):
+            del inbox[0]
+            context.run(handle_call, cell, future)
+            if cell.stopped:  # by the call
+                context.run(running.run, cell)
+        elif extension is not None and extension.children and not cell.pool.is_bounded:
             pass  # it is for a worker
         elif (
             cell.begun
@@ -215,6 +220,21 @@ def has_inherited(actor: object, hook: str) -> bool:
             found: Any = _attribute_of(actor, hook)
             return type(found) is MethodType and found.__func__ is _OF_ACTOR[hook]
     return False  # pragma: no cover (the base class has it)
+
+
+def may_run(cell: PooledCell, state: WaitingState) -> bool:
+    """Tell whether a thread may run the actor, as far as can be told before it has the turn."""
+    # The main thread does not begin an actor. If it took the turn in vain, the worker that is to
+    # begin might come meanwhile, go away, and not come again: perhaps the inbox is empty.
+    if not (cell.allows_caller_runs or may_lend(cell, state)) or (
+        state.is_main and not cell.begun
+    ):
+        return False
+    extension = cell.extension
+    return extension is None or not (
+        (extension.children and not cell.pool.is_bounded)
+        or (extension.supervision is not None and extension.parent is state.cell)
+    )
 
 
 def may_lend(cell: PooledCell, state: WaitingState) -> bool:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         """What the actor is handling right now."""
 
 
-__all__ = ["ProxyCall", "ProxyGetAttr", "ProxySetAttr"]
+__all__ = ["FunctionCall", "ProxyCall", "ProxyGetAttr", "ProxySetAttr"]
 
 H = TypeVar("H", bound="Callable[[Any, Any], object]")
 
@@ -129,6 +129,22 @@ class ProxyCall(NamedTuple):
     """Keyword arguments."""
 
 
+class FunctionCall(NamedTuple):
+    """Ask the actor to call a function with itself, and to answer with what that returns.
+
+    `ActorRef.call` sends it, if what it is given is no method of the actor's class.
+    """
+
+    function: Callable[..., Any]
+    """The function. Its first argument is the actor."""
+
+    args: Sequence[Any]
+    """Further positional arguments."""
+
+    kwargs: dict[str, Any]
+    """Keyword arguments."""
+
+
 class ProxyGetAttr(NamedTuple):
     """Ask the actor for the value of an attribute."""
 
@@ -171,6 +187,14 @@ class _LastMessage(NamedTuple):
     """End the actor, without a hook: it is in a child process, and has handled what forked."""
 
 
-for _message_class in (ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop, _WakeUp, _LastMessage):
+for _message_class in (
+    FunctionCall,
+    ProxyCall,
+    ProxyGetAttr,
+    ProxySetAttr,
+    _ActorStop,
+    _WakeUp,
+    _LastMessage,
+):
     # The body of a NamedTuple cannot hold an __init_subclass__, so it is put on afterwards.
     setattr(_message_class, "__init_subclass__", classmethod(_enter_subclass))  # noqa: B010

@@ -43,6 +43,7 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
     },
     "timers/_manual_clock.py": {("ManualClock._ring_until", "ring()"): OURS},
     "_cell/metering.py": {("Idle.look", ".on_idle"): HANDLER},
+    "_ref/calls.py": {("_Call.find_name", "isinstance(owner, type)"): SENDER},
     "_ref/proxy.py": {("_dead_error", "error"): OURS},
     "_ref/ref.py": {("ActorRef.ask", "isinstance(envelope, Ask)"): OURS},
     "inboxes/_priority.py": {("PriorityInbox.key_of", "_key()"): SENDER},

@@ -320,6 +320,10 @@ def refs_of_actors(n: int, measure: Measure) -> None:
             assert ref.name is None
             assert ref.ask("hello") == "hello"
             look_at(ref.proxy().actor_ref)
+            ref.call(Worker.work).get()
+            ref.defer(Worker.work)
+            ref.defer_after(1000, Worker.work)
+            ref.defer_every(1000, Worker.work)
             ended = ref.when_terminated()
             ref.stop()
             ended.get()
@@ -912,6 +916,7 @@ _AT_ONCE = (
     *("__init__", "tell", "ask", "pool", "resize", "size", "supervisor", "stop", "kill"),
     *("is_alive", "statistics", "keep_statistics", "when_terminated", "timers", "tell_after"),
     *("tell_every", "actor_class", "name", "system", "routees", "routee_of"),
+    *("call", "defer", "defer_after", "defer_every"),
 )
 """What a case does once with all routees."""
 
@@ -933,7 +938,10 @@ def _routers_of(kind: str) -> None:  # noqa: C901, PLR0915 (six cases)
                 router.tell("hello")
                 router.ask("hello", timeout=PATIENCE)
                 router.ask("hello", block=False)
+                router.call(Worker.work).get()
+                router.defer(Worker.work)
                 timers_ = [router.tell_after(1, "hello"), router.tell_every(1, "hello")]
+                timers_ += [router.defer_after(1, len), router.defer_every(1, len)]
                 router.timers()
                 for timer in timers_:
                     timer.cancel()
@@ -1043,6 +1051,7 @@ def resilience(n: int, measure: Measure) -> None:
                 for each in around:
                     each.ask("hello", timeout=PATIENCE)
                     each.ask("hello", block=False).get()
+                    each.call(Worker.work).get()
                     each.statistics()
                 assert around[1].state  # type: ignore[attr-defined]
 

@@ -130,7 +130,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "get_all",
             "traversable",
         ],
-        "pykka.messages": ["ProxyCall", "ProxyGetAttr", "ProxySetAttr"],
+        "pykka.messages": ["FunctionCall", "ProxyCall", "ProxyGetAttr", "ProxySetAttr"],
         "pykka.typing": ["ActorMemberMixin", "Method", "proxy_field", "proxy_method"],
         "pykka.debug": [
             "WaitGraph",

@@ -201,6 +201,14 @@ TWINS = {
         CALL,
         [Copy(PUBLIC, "ActorRef._call"), Copy(POOLED, "PooledRef._call")],
     ),
+    "known path": Twin(
+        CALL,
+        [
+            Copy("_ref/calls.py", "known_path"),
+            Copy(PUBLIC, "ActorRef.call", {"self._cell.actor_class": "actor_class"}),
+            Copy(PUBLIC, "ActorRef.defer", {"self._cell.actor_class": "actor_class"}),
+        ],
+    ),
     "new ref": Twin(
         "a class that is asked for a ref makes one of itself; and to start an actor makes one",
         [Copy(PUBLIC, "ref_at"), Copy(PUBLIC, "ActorRef.__new__")],

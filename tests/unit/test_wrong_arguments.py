@@ -268,6 +268,7 @@ WRONG: dict[str, list[Any]] = {
     "interval": [0, -1, math.nan, math.inf, "1", None, Huge()],
     "first": [-1, math.nan, math.inf, "1", Huge()],
     "key": FUNCTION,
+    "method": FUNCTION,
     "virtual_nodes": COUNT,
     "target_class": [5, [int], Huge()],
     "loop": [5, "loop", Worker, Huge()],
@@ -364,6 +365,7 @@ RIGHT: dict[str, Callable[[], Any]] = {
     "event_class": lambda: int,
     "subscriber": lambda: print,
     "exception_type": lambda: None,
+    "method": lambda: Worker.on_start,
 }
 
 

@@ -105,6 +105,8 @@ SECONDS: dict[tuple[str, str], Callable[[Setting, Any], object]] = {
     ("ActorRef.tell_after", "delay"): lambda s, x: s.ref.tell_after(x, 1),
     ("ActorRef.tell_every", "interval"): lambda s, x: s.ref.tell_every(x, 1, first=0),
     ("ActorRef.tell_every", "first"): lambda s, x: s.ref.tell_every(1, 1, first=x),
+    ("ActorRef.defer_after", "delay"): lambda s, x: s.ref.defer_after(x, print),
+    ("ActorRef.defer_every", "interval"): lambda s, x: s.ref.defer_every(x, print),
     ("RoundRobin.tell_after", "delay"): lambda s, x: s.router.tell_after(x, 1),
     ("RoundRobin.tell_every", "interval"): lambda s, x: s.router.tell_every(x, 1, first=0),
     ("RoundRobin.tell_every", "first"): lambda s, x: s.router.tell_every(1, 1, first=x),

@@ -12,6 +12,7 @@ from pykka._cell.spawn_options import current, make
 from pykka._envelope import Envelope
 from pykka._lifecycle import invoke
 from pykka._lifecycle.termination import close_cell
+from pykka._ref.calls import Calls
 from pykka._ref.ref import ref_at
 from pykka._system.system import ActorSystem, join_parent, start_with
 from pykka._util.log import logger, traceback_of
@@ -92,6 +93,9 @@ class Actor:
 
     The name is one that no user's class has; `_cell` is common among network programs.
     """
+
+    _pykka_calls: ClassVar[Calls] = Calls()
+    """What refs remember of the methods of the class; each class is given one of its own."""
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         """Make the actor's cell: its inbox, its ref, its names.

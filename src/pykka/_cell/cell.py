@@ -92,6 +92,9 @@ if TYPE_CHECKING:
         crash_on: ClassVar[Collection[type[BaseException]]]
         stash_capacity: ClassVar[int | None]
 
+        _pykka_calls: ClassVar[Any]
+        """What refs, which are of a floor above, remember of the methods of the class."""
+
         def _create_actor_inbox(self) -> ActorInbox:
             """Make the actor's inbox."""
             ...

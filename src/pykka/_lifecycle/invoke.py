@@ -55,6 +55,7 @@ from pykka._util.checks import is_the_same_again, type_of
 from pykka._util.gil import HAS_GIL, arrivals, give_way
 from pykka._util.thread_state import current
 from pykka.messages import (
+    FunctionCall,
     ProxyCall,
     ProxyGetAttr,
     ProxySetAttr,
@@ -514,6 +515,13 @@ def _on_call(cell: Cell, envelope: Letter) -> object:
         return _call(cell, message, reply_to)
     finally:
         del reply_to
+
+
+@handles(FunctionCall, privileged=False)
+def _on_function_call(cell: Cell, envelope: Letter) -> object:
+    message: FunctionCall = envelope.message
+    del envelope  # as above
+    return message.function(cell.actor, *message.args, **message.kwargs)
 
 
 @handles(ProxyGetAttr, privileged=False)

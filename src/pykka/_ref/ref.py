@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
 from pykka._cell.cell import REASON, Cell
 from pykka._cell.metering import request, statistics_of
@@ -13,28 +14,33 @@ from pykka._futures.ask import Ask, CallAsk, make_ask
 from pykka._futures.deadline import check_timeout
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._lifecycle.kill import Abandonment, end_of
+from pykka._ref.calls import find_path, known_path, message_for
 from pykka._ref.proxy import ActorProxy
 from pykka._util.checks import check_seconds, is_defined
-from pykka.messages import ProxyCall, _ActorStop
+from pykka.messages import FunctionCall, ProxyCall, _ActorStop
 from pykka.timers._timer import Timer, tell_later
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from pykka._actor.actor import Actor
     from pykka._cell.reasons import Reason
     from pykka._exceptions import ActorDeadError
     from pykka._futures.future import Future
+    from pykka._ref.calls import Path
     from pykka._statistics import ActorStatistics
     from pykka._system.system import ActorSystem
 
 A = TypeVar("A", bound="Actor")
+A_co = TypeVar("A_co", bound="Actor", covariant=True)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _new = object.__new__
 
 
-class ActorRef(Generic[A]):
+class ActorRef(Generic[A_co]):
     """A reference to an actor, safe to be passed around and used by any thread.
 
     `Actor.start` returns one, and the look-up methods of `ActorRegistry` do. Refs are equal if
@@ -68,21 +74,21 @@ class ActorRef(Generic[A]):
 
     if TYPE_CHECKING:  # the signature that the documentation shows
 
-        def __init__(self, actor: A) -> None: ...
+        def __init__(self, actor: A_co) -> None: ...
 
-    def __new__(cls, actor: A) -> ActorRef[A]:
+    def __new__(cls, actor: A_co) -> ActorRef[A_co]:
         cell = getattr(actor, "_pykka_cell", None)
         if not isinstance(cell, Cell):
             msg = f"an ActorRef takes an actor, not {actor!r}; Actor.start() returns a ref"
             raise TypeError(msg)
         ref_class: Any = (cell.ref_class or ActorRef) if cls is ActorRef else cls
         # twin: new ref (3 statements)
-        ref: ActorRef[A] = _new(ref_class)
+        ref: ActorRef[A_co] = _new(ref_class)
         ref._cell = cell
         return ref
 
     @property
-    def actor_class(self) -> type[A]:
+    def actor_class(self) -> type[A_co]:
         """The class of the actor."""
         return self._cell.actor_class  # type: ignore[return-value]
 
@@ -114,12 +120,12 @@ class ActorRef(Generic[A]):
         return self._cell.event
 
     @property
-    def _actor(self) -> A | None:
+    def _actor(self) -> A_co | None:
         """The actor object while the actor lives; the tests of some programs look at it."""
         return self._cell.actor  # type: ignore[return-value]
 
     @property
-    def _actor_weakref(self) -> weakref.ref[A]:
+    def _actor_weakref(self) -> weakref.ref[A_co]:
         """A weak reference to the actor object, dead when the actor is; programs look at it."""
         actor = self._cell.actor
         found: Any = _to_nothing if actor is None else weakref.ref(actor)
@@ -140,10 +146,10 @@ class ActorRef(Generic[A]):
     def __repr__(self) -> str:
         return f"<ActorRef for {self}>"
 
-    def __copy__(self) -> ActorRef[A]:
+    def __copy__(self) -> ActorRef[A_co]:
         return self
 
-    def __deepcopy__(self, memo: object) -> ActorRef[A]:
+    def __deepcopy__(self, memo: object) -> ActorRef[A_co]:
         return self
 
     def __reduce__(self) -> str:
@@ -452,7 +458,165 @@ class ActorRef(Generic[A]):
         """
         request(self._cell)
 
-    def proxy(self) -> ActorProxy[A]:
+    # --- calls ----------------------------------------------------------------------------------
+
+    @overload
+    def call(
+        self,
+        method: Callable[Concatenate[A_co, P], Coroutine[Any, Any, R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Future[R]: ...
+    @overload
+    def call(
+        self, method: Callable[Concatenate[A_co, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R]: ...
+    def call(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call a method of the actor, which is passed as the class has it.
+
+        So type checkers and editors know what the method takes and returns. It is the same as a
+        call through a proxy: a message that is handled in its turn. Overrides count, as with all
+        methods.
+
+        Args:
+            method: A method of the actor's class, such as `Account.deposit`. Or any function that
+                belongs to no class: it runs in the actor, and its first argument is the actor.
+            *args: Arguments for the method.
+            **kwargs: Keyword arguments for the method.
+
+        Returns:
+            A future of what the method returns; of an `async def`, of what that returns. If the
+            method raises, the future raises it, and the actor lives on. If the actor is dead, the
+            future raises `ActorDeadError`.
+
+        Raises:
+            TypeError: It is a method of another class, or no function; or it does not take these
+                arguments. Nothing has been sent.
+
+        Examples:
+            >>> import pykka
+            >>> class Account(pykka.ThreadingActor):
+            ...     balance = 0
+            ...     def deposit(self, amount: int) -> int:
+            ...         self.balance += amount
+            ...         return self.balance
+            >>> account = Account.start()
+            >>> account.call(Account.deposit, 10).get()
+            10
+            >>> account.call(lambda actor: actor.balance).get()
+            10
+            >>> account.stop()
+            True
+        """
+        if type(method) is FunctionType:
+            # twin: known path (1 statement)
+            path: Path | None = self._cell.actor_class._pykka_calls[method][
+                (len(args), *kwargs) if kwargs else len(args)
+            ]
+            if path is not None:
+                return self._call(path, args, kwargs)
+        found = self._find_path(method, args, kwargs)
+        if found is None:
+            return self.ask(FunctionCall(method, args, kwargs), block=False)
+        return self._call(found, args, kwargs)
+
+    def defer(
+        self, method: Callable[Concatenate[A_co, P], object], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Call a method of the actor, and do not wait for an answer.
+
+        There is no future. If the method raises, the actor ends, as with `tell()`.
+
+        Args:
+            method: A method of the actor's class, or another function, as for `call()`.
+            *args: Arguments for the method.
+            **kwargs: Keyword arguments for the method.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+            TypeError: As for `call()`. Nothing has been sent.
+        """
+        if type(method) is FunctionType:
+            # twin: known path (1 statement)
+            path: Path | None = self._cell.actor_class._pykka_calls[method][
+                (len(args), *kwargs) if kwargs else len(args)
+            ]
+            if path is not None:
+                self._defer(path, args, kwargs)
+                return
+        found = self._find_path(method, args, kwargs)
+        if found is None:
+            self.tell(FunctionCall(method, args, kwargs))
+        else:
+            self._defer(found, args, kwargs)
+
+    def defer_after(
+        self,
+        delay: float,
+        method: Callable[Concatenate[A_co, P], object],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Timer:
+        """Call a method of the actor later, with the semantics of `tell_after()`.
+
+        Args:
+            delay: Seconds until then, by the clock of the actor's system.
+            method: A method of the actor's class, or another function, as for `call()`.
+            *args: Arguments for the method.
+            **kwargs: Keyword arguments for the method.
+
+        Returns:
+            The timer, which can be cancelled.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+            TypeError: As for `call()`; or `delay` is no number.
+            ValueError: `delay` is negative or infinite.
+        """
+        path = self._find_path(method, args, kwargs)
+        return self.tell_after(delay, message_for(path, method, args, kwargs))
+
+    def defer_every(
+        self,
+        interval: float,
+        method: Callable[Concatenate[A_co, P], object],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Timer:
+        """Call a method of the actor again and again, with the semantics of `tell_every()`.
+
+        Args:
+            interval: Seconds from one call to the next, by the clock of the actor's system.
+            method: A method of the actor's class, or another function, as for `call()`.
+            *args: Arguments for the method.
+            **kwargs: Keyword arguments for the method.
+
+        Returns:
+            The timer, which can be cancelled.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+            TypeError: As for `call()`; or `interval` is no number.
+            ValueError: `interval` is not more than 0, or infinite.
+        """
+        path = self._find_path(method, args, kwargs)
+        return self.tell_every(interval, message_for(path, method, args, kwargs))
+
+    def _find_path(
+        self, method: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> Path | None:
+        """Where the method is found on the actor; `None` if it belongs to no class."""
+        cell = self._cell
+        actor_class = cell.actor_class
+        path = known_path(actor_class, method, args, kwargs)
+        if path is not None:
+            return path
+        return find_path(self, actor_class, cell.actor, method, args=args, kwargs=kwargs)
+
+    def proxy(self) -> ActorProxy[A_co]:
         """Wrap the ref in an `ActorProxy`.
 
         Raises:

@@ -41,14 +41,18 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias,
 
 from pykka._futures.deadline import check_timeout
 from pykka._futures.threading_future import ThreadingFuture, failed_future
+from pykka._ref.calls import find_path_at, message_for
 from pykka._util.checks import check_clock, shorten
 from pykka._util.log import traceback_of
 from pykka.timers._clock import Clock, brief, default_clock, lengthy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pykka._futures.derived import Outcome
     from pykka._futures.future import Future
     from pykka._futures.threading_future import AnsweringCell
+    from pykka._ref.calls import Path
 
 ExceptionTypes: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 """What an `except` clause takes."""
@@ -134,6 +138,32 @@ class AskWrapper:
         if timeout is not None:
             check_timeout(timeout)
         return self._ask_and_wait(message, timeout)
+
+    def call(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call a method of the actor; see `ActorRef.call`.
+
+        It is an ask that does not block.
+
+        Args:
+            method: A method of the actor's class, such as `Account.deposit`, or a function that
+                belongs to no class.
+            *args: Arguments for the method.
+            **kwargs: Keyword arguments for the method.
+
+        Returns:
+            A future of what the method returns. It raises what the class says.
+
+        Raises:
+            TypeError: It is a method of another class, or no function; or it does not take these
+                arguments. Nothing has been sent.
+        """
+        path = self._find_path(method, args, kwargs)
+        return self._ask_for_future(message_for(path, method, args, kwargs))
+
+    def _find_path(
+        self, method: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> Path | None:
+        return find_path_at(self._target, method, args, kwargs)
 
     def _ask_and_wait(self, message: Any, timeout: float | None) -> Any:
         """Send a message and return the answer."""

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pykka._exceptions import ActorDeadError
 from pykka._futures.deadline import check_timeout
+from pykka._ref.calls import find_path_at
 from pykka._util.log import is_a
-from pykka.messages import ProxyCall
+from pykka.messages import FunctionCall, ProxyCall
 from pykka.routing._collective import Collective
 from pykka.routing._pool import start_pool
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pykka._actor.options import ActorOptions
     from pykka._envelope import Letter
     from pykka._futures.future import Future
+    from pykka._ref.calls import Path
     from pykka._ref.ref import ActorRef
     from pykka._system.system import ActorSystem
     from pykka.resilience._backoff import Backoff
@@ -294,6 +296,32 @@ class RouterRef(Collective[A]):
         self, attr_path: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> None:
         self.tell(ProxyCall(attr_path, args, kwargs))
+
+    if not TYPE_CHECKING:  # the types are those of ActorRef
+
+        def call(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            """Call a method of the routee, or of the routees, that this router chooses.
+
+            What is passed is looked for in the class of the first routee; see `ActorRef.call`.
+            The future is that of `ask()`: of a `Broadcast`, it is one of a list.
+            """
+            path = self._find_path(method, args, kwargs)
+            if path is None:
+                return self._ask(FunctionCall(method, args, kwargs))
+            return self._call(path, args, kwargs)
+
+        def defer(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
+            """Call a method, and do not wait for an answer; see `call()` and `ActorRef.defer`."""
+            path = self._find_path(method, args, kwargs)
+            if path is None:
+                self.tell(FunctionCall(method, args, kwargs))
+            else:
+                self._defer(path, args, kwargs)
+
+    def _find_path(
+        self, method: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> Path | None:
+        return find_path_at(self._roster.first, method, args, kwargs)
 
     def _tell_all(self, message: Any, send: Callable[[ActorRef[A]], object] | None = None) -> None:
         """Send a message to all routees; one that does not take it keeps no other from it.

@@ -30,32 +30,70 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pykka._futures.future import Future
+    from pykka.timers._timer import Timer
 
 __all__ = ["ActorMemberMixin", "Method", "proxy_field", "proxy_method"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
+A = TypeVar("A", bound=Actor)
+A_contra = TypeVar("A_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
+
+if TYPE_CHECKING:
+
+    class BoundMethod(Protocol[P, R_co]):
+        """What a proxy gives for a method; see `pykka.CallableProxy`."""
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+            """Call it."""
+            ...
+
+        def defer(self, *args: P.args, **kwargs: P.kwargs) -> None:
+            """Call it without an answer."""
+
+        def defer_after(self, delay: float, /, *args: P.args, **kwargs: P.kwargs) -> Timer:
+            """Call it later."""
+            ...
+
+        def defer_every(self, interval: float, /, *args: P.args, **kwargs: P.kwargs) -> Timer:
+            """Call it again and again."""
+            ...
+
+    class Property(Protocol[A_contra, R_co]):
+        """What pyright knows of a property; to mypy it is a function."""
+
+        def __get__(self, instance: A_contra, owner: type | None = None, /) -> R_co:
+            """Get its value."""
+            ...
 
 
 class Method(Protocol[P, R_co]):
     """The type of a method on a proxy."""
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, R_co]: ...
+    def __get__(self, instance: Any, owner: type | None = None) -> BoundMethod[P, R_co]: ...
 
     def __call__(self, obj: Any, *args: P.args, **kwargs: P.kwargs) -> R_co: ...  # noqa: D102
 
 
-def proxy_field(field: T) -> Future[T]:
+@overload
+def proxy_field(field: type[T]) -> Future[type[T]]: ...
+@overload
+def proxy_field(field: Callable[[A], T]) -> Future[T]: ...
+@overload
+def proxy_field(field: Property[A, T]) -> Future[T]: ...
+@overload
+def proxy_field(field: T) -> Future[T]: ...
+def proxy_field(field: Any) -> Any:
     """Give a field on a proxy its type.
 
     Args:
-        field: The field of the actor class.
+        field: The field of the actor class, or a property.
 
     Returns:
         The same field, to a checker a future of it.
     """
-    return field  # type: ignore[return-value]
+    return field
 
 
 @overload

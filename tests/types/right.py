@@ -137,7 +137,7 @@ def futures() -> None:
     assert_type(numbers.reduce(lambda a, b: a + b), pykka.Future[int])
     assert_type(numbers.reduce(lambda a, b: a + str(b), ""), pykka.Future[str])
     assert_type(future.join(numbers), pykka.Future[Iterable[Any]])
-    assert_type(pykka.get_all([future, future]), Iterable[int])
+    assert_type(pykka.get_all([future, future]), list[int])
     assert_type(pykka.as_completed([future], timeout=1), Iterator[pykka.Future[int]])
 
 

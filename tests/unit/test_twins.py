@@ -68,6 +68,11 @@ STOP_ALL = [
     )
 ]
 
+STARTS = [
+    f"def start(self, actor_class: {given}, /, *args: P.args, **kwargs: P.kwargs) -> ActorRef[A]:"
+    for given in ("ActorOptions[A, P]", "Callable[P, A]")
+]
+
 TWINS = {
     "refuse": Twin(
         CALL,
@@ -275,6 +280,26 @@ TWINS = {
             Copy(PUBLIC, "ActorRef"),
             Copy("routing/_router.py", "RouterRef"),
             Copy("resilience/_askable.py", "AskWrapper"),
+        ],
+    ),
+    "overloads of call": Twin(
+        TYPES,
+        [Copy(PUBLIC, "ActorRef"), Copy("resilience/_askable.py", "AskWrapper", {"A": "A_co"})],
+    ),
+    "overloads of starting": Twin(
+        TYPES,
+        [
+            Copy("_system/system.py", "ActorSystem"),
+            Copy("_system/scope.py", "ActorScope"),
+            Copy(
+                "_actor/actor.py",
+                "Actor",
+                {},
+                [
+                    Differs(line.replace("start(", "start_child("), line, "it is a child")
+                    for line in STARTS
+                ],
+            ),
         ],
     ),
     "overloads of stop": Twin(

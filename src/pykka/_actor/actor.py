@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from logging import DEBUG
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, ParamSpec, TypeVar, overload
 
 from pykka._actor import behaviour, death_watch
 from pykka._actor.options import ActorOptions
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pykka.runtimes.pool.dispatcher import Dispatcher
 
 A = TypeVar("A", bound="Actor")
+P = ParamSpec("P")
 
 
 class Actor:
@@ -174,16 +175,16 @@ class Actor:
             raise
         return ref
 
-    @classmethod
-    def options(
-        cls,
+    @classmethod  # pyright: ignore[reportArgumentType] (`cls` can be called, as any class)
+    def options(  # so that the arguments of the class are known
+        cls: Callable[P, A],
         *,
         name: str | None = None,
         inbox: InboxSpec | None = None,
         dispatcher: Dispatcher | None = None,
         system: ActorSystem | None = None,
         loop: AbstractEventLoop | None = None,
-    ) -> ActorOptions[Self]:
+    ) -> ActorOptions[A, P]:
         """Say what an actor is to be like before it is started.
 
         All arguments of `start()` go to `__init__()`, so this is where everything else is said.
@@ -224,7 +225,8 @@ class Actor:
             "system": system,
             "loop": loop,
         }
-        return ActorOptions(cls, said)
+        actor_class: Any = cls
+        return ActorOptions(actor_class, said)
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -365,9 +367,16 @@ class Actor:
         """
         logger.warning("Unexpected message received by %s: %s", self, message)
 
+    # twin: overloads of starting (2 statements)
+    @overload
     def start_child(
-        self, actor_class: type[A] | ActorOptions[A], /, *args: Any, **kwargs: Any
-    ) -> ActorRef[A]:
+        self, actor_class: ActorOptions[A, P], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ActorRef[A]: ...
+    @overload
+    def start_child(
+        self, actor_class: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ActorRef[A]: ...
+    def start_child(self, actor_class: Any, /, *args: Any, **kwargs: Any) -> ActorRef[Any]:
         """Start an actor that ends with this one.
 
         When this actor ends, however it does, its children end first, the one started last before

@@ -6,23 +6,36 @@ options are set before: `Cart.options(name="cart").start("red")`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from pykka._cell.inbox import require_spec
 from pykka._system.system import start_as
 from pykka._util.checks import check_methods, check_name, shorten
 
 if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+
     from pykka._actor.actor import Actor
     from pykka._ref.ref import ActorRef
+
+    P = ParamSpec("P", default=...)
+
+    class Unknown:
+        """No actor class takes three of these."""
+else:
+    from typing import ParamSpec
+
+    P = ParamSpec("P")
 
 A = TypeVar("A", bound="Actor")
 
 
-class ActorOptions(Generic[A]):
+class ActorOptions(Generic[A, P]):
     """An actor class, and what its next actors are to be like; `Actor.options` returns it.
 
-    It can be used wherever a class is started, and any number of times.
+    It can be used wherever a class is started, and any number of times. For type checkers it is
+    `ActorOptions[Cart]`; what `options()` returns knows the arguments of the class as well.
 
     Examples:
         >>> import pykka
@@ -51,6 +64,19 @@ class ActorOptions(Generic[A]):
         """The class of the actors."""
         return self._actor_class
 
+    if not TYPE_CHECKING:
+        # The second parameter has a default, which Python itself knows from 3.13 on.
+        __class_getitem__ = classmethod(GenericAlias)
+
+    # mypy does not know the arguments of a class that is in a variable, and takes them for such
+    # as no argument can be. The first of these has it take any; for known arguments it is never
+    # meant.
+    @overload
+    def start(
+        self: ActorOptions[A, [Unknown, Unknown, Unknown]], /, *args: Any, **kwargs: Any
+    ) -> ActorRef[A]: ...
+    @overload
+    def start(self, /, *args: P.args, **kwargs: P.kwargs) -> ActorRef[A]: ...
     def start(self, /, *args: Any, **kwargs: Any) -> ActorRef[A]:
         """Start an actor; see `Actor.start`.
 

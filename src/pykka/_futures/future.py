@@ -356,7 +356,7 @@ def is_iterated_over(caller: FrameType) -> bool:
     return waits is not None and caller.f_code.co_code[caller.f_lasti] != waits
 
 
-def get_all(futures: Iterable[Future[T]], *, timeout: float | None = None) -> Iterable[T]:
+def get_all(futures: Iterable[Future[T]], *, timeout: float | None = None) -> list[T]:
     """Collect the values of several futures.
 
     Args:

@@ -460,6 +460,7 @@ class ActorRef(Generic[A_co]):
 
     # --- calls ----------------------------------------------------------------------------------
 
+    # twin: overloads of call (2 statements)
     @overload
     def call(
         self,

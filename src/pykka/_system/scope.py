@@ -16,7 +16,7 @@ Invariants
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from pykka._exceptions import ActorError
 from pykka._lifecycle.kill import end_of
@@ -25,13 +25,16 @@ from pykka._system.system import require_actor_class
 from pykka._util.cancellation import await_through_cancellation, is_cancellation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
     from pykka._actor.actor import Actor
+    from pykka._actor.options import ActorOptions
     from pykka._ref.ref import ActorRef
 
 A = TypeVar("A", bound="Actor")
+P = ParamSpec("P")
 
 
 class ActorScope:
@@ -66,11 +69,20 @@ class ActorScope:
         self._refs: list[ActorRef[Any]] = []
         self._state = "new"
 
-    def start(self, actor_class: type[A], /, *args: Any, **kwargs: Any) -> ActorRef[A]:
+    # twin: overloads of starting (2 statements)
+    @overload
+    def start(
+        self, actor_class: ActorOptions[A, P], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ActorRef[A]: ...
+    @overload
+    def start(
+        self, actor_class: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ActorRef[A]: ...
+    def start(self, actor_class: Any, /, *args: Any, **kwargs: Any) -> ActorRef[Any]:
         """Start an actor that ends with the block.
 
         Args:
-            actor_class: The class of the actor.
+            actor_class: The class of the actor, or what `Actor.options` returned.
             *args: Arguments for its `__init__()`.
             **kwargs: Keyword arguments for its `__init__()`.
 
@@ -84,7 +96,7 @@ class ActorScope:
         self._require_open()
         if not hasattr(actor_class, "_start_with"):
             require_actor_class(actor_class)
-        ref = actor_class.start(*args, **kwargs)
+        ref: ActorRef[Any] = actor_class.start(*args, **kwargs)
         self._refs.append(ref)
         return ref
 

@@ -25,7 +25,7 @@ import os
 import threading
 import weakref
 from logging import DEBUG
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, cast, overload
 
 from pykka._cell import cell as _cell
 from pykka._cell import extension, inbox
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from pykka._statistics import SystemStatistics
 
 A = TypeVar("A", bound="Actor")
+P = ParamSpec("P")
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _numbers = itertools.count(1)
@@ -183,9 +184,16 @@ class ActorSystem:
     def __repr__(self) -> str:
         return f"<pykka.ActorSystem {shorten(self._name)}>"
 
+    # twin: overloads of starting (2 statements)
+    @overload
     def start(
-        self, actor_class: type[A] | ActorOptions[A], /, *args: Any, **kwargs: Any
-    ) -> ActorRef[A]:
+        self, actor_class: ActorOptions[A, P], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ActorRef[A]: ...
+    @overload
+    def start(
+        self, actor_class: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ActorRef[A]: ...
+    def start(self, actor_class: Any, /, *args: Any, **kwargs: Any) -> ActorRef[Any]:
         """Start an actor in this system.
 
         Args:

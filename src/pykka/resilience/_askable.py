@@ -37,7 +37,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable  # noqa: TC003 (the NamedTuple can be asked for its types)
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    overload,
+)
 
 from pykka._futures.deadline import check_timeout
 from pykka._futures.threading_future import ThreadingFuture, failed_future
@@ -47,12 +58,24 @@ from pykka._util.log import traceback_of
 from pykka.timers._clock import Clock, brief, default_clock, lengthy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
+    from typing_extensions import TypeVar
+
+    from pykka._actor.actor import Actor
     from pykka._futures.derived import Outcome
     from pykka._futures.future import Future
     from pykka._futures.threading_future import AnsweringCell
     from pykka._ref.calls import Path
+
+    # `Retry` alone stands for `Retry[Any]`, as in programs that were written before it had this.
+    A = TypeVar("A", bound=Actor, default=Any)
+else:
+    from typing import TypeVar
+
+    A = TypeVar("A", bound="Actor")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 ExceptionTypes: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 """What an `except` clause takes."""
@@ -77,7 +100,7 @@ class Sent(NamedTuple):
     may come all the same. It raises nothing, and may be called more than once."""
 
 
-class AskWrapper:
+class AskWrapper(Generic[A]):
     """Something that can be asked, around something else that can.
 
     Args:
@@ -88,14 +111,14 @@ class AskWrapper:
         TypeError: `target` cannot be asked, or `clock` is no clock.
     """
 
-    def __init__(self, target: Askable, clock: Clock | None) -> None:
+    def __init__(self, target: Any, clock: Clock | None) -> None:
         if isinstance(target, type) or not callable(getattr(target, "ask", None)):
             name = type(self).__name__
             msg = f"{name} wraps the ref of an actor, or another piece, not {shorten(target)}"
             raise TypeError(msg)
         if clock is not None:
             check_clock("clock", clock)
-        self._target = target
+        self._target: Askable = target
         self._clock = default_clock if clock is None else clock
 
     def __repr__(self) -> str:
@@ -139,6 +162,19 @@ class AskWrapper:
             check_timeout(timeout)
         return self._ask_and_wait(message, timeout)
 
+    # twin: overloads of call (2 statements)
+    @overload
+    def call(
+        self,
+        method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Future[R]: ...
+    @overload
+    def call(
+        self, method: Callable[Concatenate[A, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R]: ...
     def call(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Call a method of the actor; see `ActorRef.call`.
 

@@ -31,7 +31,7 @@ from __future__ import annotations
 import functools
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
 from pykka._exceptions import CircuitOpenError, Timeout
 from pykka._futures.threading_future import failed_future
@@ -46,6 +46,7 @@ from pykka._util.checks import (
 from pykka._util.locks import held
 from pykka._util.log import Shortened, call_out, is_a
 from pykka.resilience._askable import (
+    A,
     AskWrapper,
     Call,
     Relay,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pykka._futures.threading_future import ThreadingFuture
+    from pykka._ref.ref import ActorRef
     from pykka.resilience._askable import Askable, ExceptionTypes
     from pykka.timers._clock import Clock
 
@@ -117,7 +119,7 @@ class _Passage(NamedTuple):
     change: CircuitStateChange | None
 
 
-class CircuitBreaker(AskWrapper):
+class CircuitBreaker(AskWrapper[A]):
     """Asks something that may fail, and no longer asks it while it keeps failing.
 
     While the target fails, waiting for it wastes time, and asking it may keep it from recovering.
@@ -199,9 +201,37 @@ class CircuitBreaker(AskWrapper):
         True
     """
 
+    @overload
     def __init__(
         self,
+        target: ActorRef[A] | AskWrapper[A],
+        *,
+        max_failures: int = ...,
+        reset_after: float = ...,
+        half_open_successes: int = ...,
+        call_timeout: float | None = ...,
+        counts_as_failure: ExceptionTypes = ...,
+        on_state_change: Callable[[CircuitStateChange], object]
+        | Iterable[Callable[[CircuitStateChange], object]] = ...,
+        clock: Clock | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: CircuitBreaker[Any],
         target: Askable,
+        *,
+        max_failures: int = ...,
+        reset_after: float = ...,
+        half_open_successes: int = ...,
+        call_timeout: float | None = ...,
+        counts_as_failure: ExceptionTypes = ...,
+        on_state_change: Callable[[CircuitStateChange], object]
+        | Iterable[Callable[[CircuitStateChange], object]] = ...,
+        clock: Clock | None = ...,
+    ) -> None: ...
+    def __init__(
+        self,
+        target: Any,
         *,
         max_failures: int = 5,
         reset_after: float = 30.0,

@@ -32,7 +32,7 @@ import math
 import threading
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pykka._exceptions import RateLimitExceededError, Timeout
 from pykka._futures.threading_future import ThreadingFuture, failed_future
@@ -40,6 +40,7 @@ from pykka._util.checks import check_count, check_span, in_seconds, shorten
 from pykka._util.locks import held
 from pykka._util.log import is_a, traceback_of
 from pykka.resilience._askable import (
+    A,
     AskWrapper,
     Call,
     Relay,
@@ -51,6 +52,7 @@ from pykka.resilience._askable import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pykka._ref.ref import ActorRef
     from pykka.resilience._askable import Askable
     from pykka.timers._clock import Clock
 
@@ -82,7 +84,7 @@ class RateLimiterStatistics:
         return self.asks - self.sent - self.refused
 
 
-class RateLimiter(AskWrapper):
+class RateLimiter(AskWrapper[A]):
     """Sends no more messages than so many a second.
 
     After a calm, `burst` messages may be sent at once, and `rate` each second in the long run.
@@ -127,9 +129,29 @@ class RateLimiter(AskWrapper):
         True
     """
 
+    @overload
     def __init__(
         self,
+        target: ActorRef[A] | AskWrapper[A],
+        *,
+        rate: float,
+        burst: int = ...,
+        when_exceeded: Literal["wait", "raise"] = ...,
+        clock: Clock | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: RateLimiter[Any],
         target: Askable,
+        *,
+        rate: float,
+        burst: int = ...,
+        when_exceeded: Literal["wait", "raise"] = ...,
+        clock: Clock | None = ...,
+    ) -> None: ...
+    def __init__(
+        self,
+        target: Any,
         *,
         rate: float,
         burst: int = 1,

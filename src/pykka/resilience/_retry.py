@@ -23,7 +23,7 @@ import functools
 import math
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from pykka._exceptions import (
     ActorDeadError,
@@ -41,6 +41,7 @@ from pykka._util.checks import (
 from pykka._util.locks import held
 from pykka._util.log import is_a, is_for_the_program, traceback_of
 from pykka.resilience._askable import (
+    A,
     AskWrapper,
     Call,
     Relay,
@@ -57,6 +58,7 @@ from pykka.resilience._backoff import Backoff
 if TYPE_CHECKING:
     from pykka._futures.derived import Outcome
     from pykka._futures.threading_future import ThreadingFuture
+    from pykka._ref.ref import ActorRef
     from pykka.resilience._askable import Askable, ExceptionTypes
     from pykka.timers._clock import Clock
 
@@ -87,7 +89,7 @@ class RetryStatistics:
     """Asks that ended with an exception."""
 
 
-class Retry(AskWrapper):
+class Retry(AskWrapper[A]):
     """Asks again, after a pause, if asking has failed.
 
     What is asked again may have been done already. An actor that has let a timeout pass may still
@@ -131,9 +133,31 @@ class Retry(AskWrapper):
         True
     """
 
+    @overload
     def __init__(
         self,
+        target: ActorRef[A] | AskWrapper[A],
+        *,
+        attempts: int = ...,
+        backoff: Backoff | None = ...,
+        retry_on: ExceptionTypes = ...,
+        timeout_per_attempt: float | None = ...,
+        clock: Clock | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Retry[Any],
         target: Askable,
+        *,
+        attempts: int = ...,
+        backoff: Backoff | None = ...,
+        retry_on: ExceptionTypes = ...,
+        timeout_per_attempt: float | None = ...,
+        clock: Clock | None = ...,
+    ) -> None: ...
+    def __init__(
+        self,
+        target: Any,
         *,
         attempts: int = 3,
         backoff: Backoff | None = None,

@@ -12,7 +12,7 @@ Invariants
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, overload
 
 from pykka._exceptions import ActorDeadError
 from pykka._futures.deadline import check_timeout
@@ -37,7 +37,30 @@ if TYPE_CHECKING:
     from pykka.supervision._specs import ChildSpec, Restart, ShutdownTime
     from pykka.timers._timer import Timer
 
+    class PoolOptions(TypedDict, total=False):
+        """What `pool()` of any router takes besides what it starts, and how many.
+
+        Each kind of router says the same of its `pool()`, so that pyright and mypy both know what
+        the routees are: that of a class whose parameter is not stated is not known.
+        """
+
+        args: Sequence[Any]
+        kwargs: Mapping[str, Any] | None
+        restart: Restart
+        shutdown: ShutdownTime
+        backoff: Backoff | None
+        replace_abandoned: bool
+        max_restarts: int | None
+        restarts_within: float
+        name: str | None
+        system: ActorSystem | None
+
+
 A = TypeVar("A", bound="Actor")
+
+if TYPE_CHECKING:
+    Maker: TypeAlias = type[A] | ActorOptions[A] | Callable[..., A]
+    """What makes routees, a specification apart."""
 
 
 class RouterRef(Collective[A]):
@@ -86,7 +109,7 @@ class RouterRef(Collective[A]):
     @classmethod
     def pool(
         cls,
-        actor: type[A] | ActorOptions[A] | Callable[..., A] | ChildSpec,
+        actor: Maker[A] | ChildSpec,
         size: int,
         *,
         args: Sequence[Any] = (),

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from pykka._actor.actor import Actor
 from pykka._actor.options import ActorOptions
@@ -15,8 +27,35 @@ if TYPE_CHECKING:
     from pykka._ref.ref import ActorRef
     from pykka.resilience._backoff import Backoff
 
+if TYPE_CHECKING:
+    P = ParamSpec("P")
+    T1 = TypeVar("T1")
+    T2 = TypeVar("T2")
+    T3 = TypeVar("T3")
+    T4 = TypeVar("T4")
+    Taking: TypeAlias = Callable[P, Actor] | ActorOptions[Any]
+    Maker: TypeAlias = type[Actor] | ActorOptions[Any] | Callable[..., Actor]
+
 Restart = Literal["permanent", "transient", "temporary"]
 ShutdownTime = float | Literal["kill", "infinity"]
+
+
+if TYPE_CHECKING:
+
+    class OptionsButKwargs(TypedDict, total=False):
+        """What a `ChildSpec` takes besides who it is and what it is made of."""
+
+        restart: Restart
+        shutdown: ShutdownTime | None
+        type: Literal["worker", "supervisor"] | None
+        significant: bool
+        backoff: Backoff | None
+        replace_abandoned: bool
+
+    class Options(OptionsButKwargs, total=False):
+        """The same, and the keyword arguments of the class."""
+
+        kwargs: Mapping[str, Any] | None
 
 
 class ChildSpec:
@@ -70,10 +109,63 @@ class ChildSpec:
         "type",
     )
 
+    # So far as `args` is a tuple, its items are checked one by one, up to four of them. There may
+    # be less than the class takes: a `DynamicSupervisor` adds to them.
+    @overload
+    def __init__(self, id: Any, actor: Maker, **options: Unpack[Options]) -> None: ...
+    @overload
+    def __init__(
+        self, id: Any, actor: Maker, args: tuple[()], **options: Unpack[Options]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        id: Any,
+        actor: Taking[Concatenate[T1, ...]],
+        args: tuple[T1],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        id: Any,
+        actor: Taking[Concatenate[T1, T2, ...]],
+        args: tuple[T1, T2],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        id: Any,
+        actor: Taking[Concatenate[T1, T2, T3, ...]],
+        args: tuple[T1, T2, T3],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        id: Any,
+        actor: Taking[Concatenate[T1, T2, T3, T4, ...]],
+        args: tuple[T1, T2, T3, T4, *tuple[Any, ...]],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, id: Any, actor: Maker, args: list[Any], **options: Unpack[Options]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        id: Any,
+        actor: Maker,
+        args: list[Any] | tuple[Any, ...],
+        kwargs: Mapping[str, Any] | None,
+        **options: Unpack[OptionsButKwargs],
+    ) -> None: ...
     def __init__(
         self,
         id: Any,  # noqa: A002 (OTP's word)
-        actor: type[Actor] | ActorOptions[Any] | Callable[..., Actor],
+        actor: Maker,
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         *,

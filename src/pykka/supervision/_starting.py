@@ -27,9 +27,9 @@ Invariants
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
-from pykka._actor.options import ActorOptions
+from pykka._actor.options import ActorOptions, P
 from pykka._cell.reasons import Failed, Reason
 from pykka._cell.spawn_options import current
 from pykka._exceptions import DeadlockError
@@ -42,6 +42,7 @@ from pykka.supervision._errors import ChildStartError
 
 if TYPE_CHECKING:
     from pykka._actor.actor import Actor
+    from pykka._actor.options import Unknown
     from pykka._cell.cell import Cell
     from pykka._cell.spawn_options import SpawnOptions
     from pykka._ref.ref import ActorRef
@@ -198,11 +199,18 @@ def _refuse_circle(cell: Cell, error: BaseException) -> None:
         raise ChildStartError(msg) from error
 
 
-class SupervisorOptions(ActorOptions[A]):
+class SupervisorOptions(ActorOptions[A, P]):
     """What `options()` of a supervisor returns."""
 
     __slots__ = ()
 
+    # As in ActorOptions.
+    @overload
+    async def start_async(
+        self: SupervisorOptions[A, [Unknown, Unknown, Unknown]], /, *args: Any, **kwargs: Any
+    ) -> ActorRef[A]: ...
+    @overload
+    async def start_async(self, /, *args: P.args, **kwargs: P.kwargs) -> ActorRef[A]: ...
     async def start_async(self, /, *args: Any, **kwargs: Any) -> ActorRef[A]:
         """Start the supervisor, and wait until its children are up; see `Supervisor.start_async`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 from pykka._futures.awaiting import running_loop
 from pykka._ref.ref import ActorRef, ref_at
@@ -18,11 +18,13 @@ from pykka.supervision._starting import Starter, SupervisorOptions
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Sequence
-    from typing import Self
+    from collections.abc import Callable, Sequence
 
     from pykka._system.system import ActorSystem
     from pykka.inboxes import InboxSpec
+
+P = ParamSpec("P")
+S = TypeVar("S", bound="_BaseSupervisor")
 
 _dispatcher = Dispatcher("pykka-supervisors")
 """Supervisors have threads of their own, so that they get one however busy their children are."""
@@ -45,10 +47,10 @@ class _BaseSupervisor(PooledActor):
 
     _pykka_restarter: Restarter
 
-    @classmethod
+    @classmethod  # pyright: ignore[reportArgumentType] (`cls` can be called, as any class)
     def start(  # pyright: ignore[reportIncompatibleMethodOverride] (it returns the same)
-        cls, /, *args: Any, **kwargs: Any
-    ) -> ActorRef[Self]:
+        cls: Callable[P, S], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ActorRef[S]:
         """Start the supervisor, and wait until its children are up.
 
         On a thread that runs an event loop it does not wait, because the children may live in that
@@ -81,23 +83,29 @@ class _BaseSupervisor(PooledActor):
             >>> pykka.ActorRegistry.get_all()
             []
         """
-        if not _starting.is_announced(cls):
-            ref: ActorRef[Self] = cls.options()._start_with(args, kwargs)
+        this: Any = cls
+        ref: ActorRef[S]
+        if not _starting.is_announced(this):
+            ref = this.options()._start_with(args, kwargs)
             return ref
-        starter = _starting.begin_start(cls)
+        base: Any = super(_BaseSupervisor, this)
+        starter = _starting.begin_start(this)
         if starter is None:
-            return super().start(*args, **kwargs)
+            ref = base.start(*args, **kwargs)
+            return ref
         started = starter.started
         try:
-            ref = super().start(*args, **kwargs)
+            ref = base.start(*args, **kwargs)
             if not starter.is_excused:
                 _starting.wait(ref, started)  # type: ignore[arg-type]
         finally:
             del started, starter  # an exception's traceback holds this frame
         return ref
 
-    @classmethod
-    async def start_async(cls, /, *args: Any, **kwargs: Any) -> ActorRef[Self]:
+    @classmethod  # pyright: ignore[reportArgumentType] (as above)
+    async def start_async(
+        cls: Callable[P, S], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ActorRef[S]:
         """Start the supervisor, and wait until its children are up, in a coroutine.
 
         If the task is cancelled meanwhile, the supervisor ends as soon as the child is through
@@ -130,18 +138,20 @@ class _BaseSupervisor(PooledActor):
             the clerk is here
             the office is open
         """
-        return await cls.options().start_async(*args, **kwargs)
+        this: Any = cls
+        ref: ActorRef[S] = await this.options().start_async(*args, **kwargs)
+        return ref
 
-    @classmethod
-    def options(  # pyright: ignore[reportIncompatibleMethodOverride] (as above)
-        cls,
+    @classmethod  # pyright: ignore[reportArgumentType] (as above)
+    def options(  # pyright: ignore[reportIncompatibleMethodOverride] (it returns more)
+        cls: Callable[P, S],
         *,
         name: str | None = None,
         inbox: InboxSpec | None = None,
         dispatcher: Dispatcher | None = None,
         system: ActorSystem | None = None,
         loop: AbstractEventLoop | None = None,
-    ) -> SupervisorOptions[Self]:
+    ) -> SupervisorOptions[S, P]:
         """Say what the supervisor is to be like before it is started; see `Actor.options`.
 
         Returns:
@@ -154,7 +164,8 @@ class _BaseSupervisor(PooledActor):
             "system": system,
             "loop": loop,
         }
-        return SupervisorOptions(cls, said)
+        actor_class: Any = cls
+        return SupervisorOptions(actor_class, said)
 
     def _pykka_heed(self, wait: Any) -> None:
         """Have the starter not wait, if that is said."""

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from pykka._futures.threading_future import failed_future
 from pykka.routing._answers import ask_of, derive, has_refused
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Coroutine, Iterable
+    from typing import Unpack
 
     from pykka._actor.actor import Actor
     from pykka._futures.future import Future
     from pykka._ref.ref import ActorRef
+    from pykka.routing._router import Maker, PoolOptions
+    from pykka.supervision._specs import ChildSpec
+
 
 A = TypeVar("A", bound="Actor")
+B = TypeVar("B", bound="Actor")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Broadcast(RouterRef[A]):
@@ -57,8 +64,45 @@ class Broadcast(RouterRef[A]):
 
     __slots__ = ()
 
+    if TYPE_CHECKING:  # see PoolOptions
+
+        @overload  # type: ignore[override]
+        @classmethod
+        def pool(
+            cls, actor: ChildSpec, size: int, **options: Unpack[PoolOptions]
+        ) -> Broadcast[Any]: ...
+        @overload
+        @classmethod
+        def pool(
+            cls, actor: Maker[B], size: int, **options: Unpack[PoolOptions]
+        ) -> Broadcast[B]: ...
+        @classmethod
+        def pool(cls, actor: Any, size: int, **options: Any) -> Broadcast[Any]:
+            """See `RouterRef.pool`."""
+            ...
+
     def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
         super().__init__(refs)
+
+    if TYPE_CHECKING:  # an answer is the list of all answers
+
+        @overload  # type: ignore[override]
+        def call(
+            self,
+            method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]],
+            /,
+            *args: P.args,
+            **kwargs: P.kwargs,
+        ) -> Future[list[R]]: ...
+        @overload
+        def call(
+            self, method: Callable[Concatenate[A, P], R], /, *args: P.args, **kwargs: P.kwargs
+        ) -> Future[list[R]]: ...
+        def call(  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, method: Callable[..., Any], /, *args: Any, **kwargs: Any
+        ) -> Future[Any]:
+            """See `RouterRef.call`."""
+            ...
 
     def tell(self, message: Any) -> None:
         self._tell_all(message)

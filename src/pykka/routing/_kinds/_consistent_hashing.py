@@ -27,7 +27,7 @@ without a ring, but looks at each routee for each message.)
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from pykka._util.checks import check_callable, check_count, shorten
 from pykka.routing._kinds._unicast import UnicastRouter
@@ -37,12 +37,23 @@ from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Required, Unpack
 
     from pykka._actor.actor import Actor
     from pykka._ref.ref import ActorRef
     from pykka.routing._rosters._roster import Change, Roster
+    from pykka.routing._router import Maker, PoolOptions
+    from pykka.supervision._specs import ChildSpec
+
+    class ConsistentHashingOptions(PoolOptions, total=False):
+        """What `ConsistentHashing.pool()` takes."""
+
+        key: Required[Callable[[Any], Any]]
+        virtual_nodes: int
+
 
 A = TypeVar("A", bound="Actor")
+B = TypeVar("B", bound="Actor")
 
 
 class _Share(NamedTuple):
@@ -116,6 +127,23 @@ class ConsistentHashing(UnicastRouter[A]):
     """
 
     __slots__ = ("_key", "_virtual_nodes")
+
+    if TYPE_CHECKING:  # see PoolOptions
+
+        @overload  # type: ignore[override]
+        @classmethod
+        def pool(
+            cls, actor: ChildSpec, size: int, **options: Unpack[ConsistentHashingOptions]
+        ) -> ConsistentHashing[Any]: ...
+        @overload
+        @classmethod
+        def pool(
+            cls, actor: Maker[B], size: int, **options: Unpack[ConsistentHashingOptions]
+        ) -> ConsistentHashing[B]: ...
+        @classmethod
+        def pool(cls, actor: Any, size: int, **options: Any) -> ConsistentHashing[Any]:
+            """See `RouterRef.pool`."""
+            ...
 
     _plan: _Plan
 

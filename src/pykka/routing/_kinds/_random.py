@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pykka._util.checks import check_methods
 from pykka._util.thread_state import current
@@ -13,11 +13,21 @@ from pykka.routing._kinds._turns import TurnsRouter
 if TYPE_CHECKING:
     import random as standard_random
     from collections.abc import Iterable, Iterator
+    from typing import Unpack
 
     from pykka._actor.actor import Actor
     from pykka._ref.ref import ActorRef
+    from pykka.routing._router import Maker, PoolOptions
+    from pykka.supervision._specs import ChildSpec
+
+    class RandomOptions(PoolOptions, total=False):
+        """What `Random.pool()` takes."""
+
+        random: standard_random.Random | None
+
 
 A = TypeVar("A", bound="Actor")
+B = TypeVar("B", bound="Actor")
 
 
 class Random(TurnsRouter[A]):
@@ -50,6 +60,23 @@ class Random(TurnsRouter[A]):
     """
 
     __slots__ = ("_random",)
+
+    if TYPE_CHECKING:  # see PoolOptions
+
+        @overload  # type: ignore[override]
+        @classmethod
+        def pool(
+            cls, actor: ChildSpec, size: int, **options: Unpack[RandomOptions]
+        ) -> Random[Any]: ...
+        @overload
+        @classmethod
+        def pool(
+            cls, actor: Maker[B], size: int, **options: Unpack[RandomOptions]
+        ) -> Random[B]: ...
+        @classmethod
+        def pool(cls, actor: Any, size: int, **options: Any) -> Random[Any]:
+            """See `RouterRef.pool`."""
+            ...
 
     def __init__(
         self, refs: Iterable[ActorRef[A]], *, random: standard_random.Random | None = None

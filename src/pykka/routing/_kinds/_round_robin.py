@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import itertools
 import operator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pykka._util.gil import HAS_GIL
 from pykka.routing._kinds._turns import TurnsRouter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Unpack
 
     from pykka._actor.actor import Actor
     from pykka._ref.ref import ActorRef
+    from pykka.routing._router import Maker, PoolOptions
+    from pykka.supervision._specs import ChildSpec
+
 
 A = TypeVar("A", bound="Actor")
+B = TypeVar("B", bound="Actor")
 
 
 class RoundRobin(TurnsRouter[A]):
@@ -56,6 +61,23 @@ class RoundRobin(TurnsRouter[A]):
     """
 
     __slots__ = ()
+
+    if TYPE_CHECKING:  # see PoolOptions
+
+        @overload  # type: ignore[override]
+        @classmethod
+        def pool(
+            cls, actor: ChildSpec, size: int, **options: Unpack[PoolOptions]
+        ) -> RoundRobin[Any]: ...
+        @overload
+        @classmethod
+        def pool(
+            cls, actor: Maker[B], size: int, **options: Unpack[PoolOptions]
+        ) -> RoundRobin[B]: ...
+        @classmethod
+        def pool(cls, actor: Any, size: int, **options: Any) -> RoundRobin[Any]:
+            """See `RouterRef.pool`."""
+            ...
 
     def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
         super().__init__(refs)

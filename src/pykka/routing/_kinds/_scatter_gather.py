@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pykka._futures.threading_future import failed_future
 from pykka.routing._answers import ask_of
@@ -11,13 +11,24 @@ from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Unpack
 
     from pykka._actor.actor import Actor
     from pykka._futures.future import Future
     from pykka._ref.ref import ActorRef
+    from pykka.routing._router import Maker, PoolOptions
+    from pykka.supervision._specs import ChildSpec
     from pykka.timers._clock import Clock
 
+    class ScatterGatherOptions(PoolOptions, total=False):
+        """What `ScatterGather.pool()` takes."""
+
+        within: float | None
+        clock: Clock | None
+
+
 A = TypeVar("A", bound="Actor")
+B = TypeVar("B", bound="Actor")
 
 
 class ScatterGather(RouterRef[A]):
@@ -69,6 +80,23 @@ class ScatterGather(RouterRef[A]):
     """
 
     __slots__ = ("_clock", "_within")
+
+    if TYPE_CHECKING:  # see PoolOptions
+
+        @overload  # type: ignore[override]
+        @classmethod
+        def pool(
+            cls, actor: ChildSpec, size: int, **options: Unpack[ScatterGatherOptions]
+        ) -> ScatterGather[Any]: ...
+        @overload
+        @classmethod
+        def pool(
+            cls, actor: Maker[B], size: int, **options: Unpack[ScatterGatherOptions]
+        ) -> ScatterGather[B]: ...
+        @classmethod
+        def pool(cls, actor: Any, size: int, **options: Any) -> ScatterGather[Any]:
+            """See `RouterRef.pool`."""
+            ...
 
     def __init__(
         self,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pykka.routing._kinds._unicast import UnicastRouter
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Unpack
 
     from pykka._actor.actor import Actor
     from pykka._ref.ref import ActorRef
+    from pykka.routing._router import Maker, PoolOptions
+    from pykka.supervision._specs import ChildSpec
+
 
 A = TypeVar("A", bound="Actor")
+B = TypeVar("B", bound="Actor")
 
 
 class SmallestInbox(UnicastRouter[A]):
@@ -57,6 +62,23 @@ class SmallestInbox(UnicastRouter[A]):
     """
 
     __slots__ = ("_turns",)
+
+    if TYPE_CHECKING:  # see PoolOptions
+
+        @overload  # type: ignore[override]
+        @classmethod
+        def pool(
+            cls, actor: ChildSpec, size: int, **options: Unpack[PoolOptions]
+        ) -> SmallestInbox[Any]: ...
+        @overload
+        @classmethod
+        def pool(
+            cls, actor: Maker[B], size: int, **options: Unpack[PoolOptions]
+        ) -> SmallestInbox[B]: ...
+        @classmethod
+        def pool(cls, actor: Any, size: int, **options: Any) -> SmallestInbox[Any]:
+            """See `RouterRef.pool`."""
+            ...
 
     def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
         self._turns = itertools.count()

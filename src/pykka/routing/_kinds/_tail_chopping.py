@@ -14,7 +14,7 @@ that it does not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pykka._futures.threading_future import failed_future
 from pykka._util.checks import check_methods, check_span
@@ -28,13 +28,26 @@ from pykka.routing._router import RouterRef
 if TYPE_CHECKING:
     import random as standard_random
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Unpack
 
     from pykka._actor.actor import Actor
     from pykka._futures.future import Future
     from pykka._ref.ref import ActorRef
+    from pykka.routing._router import Maker, PoolOptions
+    from pykka.supervision._specs import ChildSpec
     from pykka.timers._clock import Clock
 
+    class TailChoppingOptions(PoolOptions, total=False):
+        """What `TailChopping.pool()` takes."""
+
+        interval: float
+        within: float | None
+        clock: Clock | None
+        random: standard_random.Random | None
+
+
 A = TypeVar("A", bound="Actor")
+B = TypeVar("B", bound="Actor")
 
 
 class TailChopping(TurnsRouter[A]):
@@ -85,6 +98,23 @@ class TailChopping(TurnsRouter[A]):
     """
 
     __slots__ = ("_clock", "_interval", "_random", "_within")
+
+    if TYPE_CHECKING:  # see PoolOptions
+
+        @overload  # type: ignore[override]
+        @classmethod
+        def pool(
+            cls, actor: ChildSpec, size: int, **options: Unpack[TailChoppingOptions]
+        ) -> TailChopping[Any]: ...
+        @overload
+        @classmethod
+        def pool(
+            cls, actor: Maker[B], size: int, **options: Unpack[TailChoppingOptions]
+        ) -> TailChopping[B]: ...
+        @classmethod
+        def pool(cls, actor: Any, size: int, **options: Any) -> TailChopping[Any]:
+            """See `RouterRef.pool`."""
+            ...
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ from __future__ import annotations
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from pykka._ref.introspection import look
+from pykka._ref.introspection import look_at
 from pykka._ref.proxy import ActorProxy, CallableProxy
 from pykka._util.checks import class_dict, is_defined, mro_of, shorten
 from pykka.messages import FunctionCall, ProxyCall
@@ -232,8 +232,8 @@ class _Call(NamedTuple):
         Returns:
             Whether that is so for all actors of the class.
         """
-        value: Any = look(self.actor_class, name)
-        found: Any = value if actor is None else look(actor, name)
+        value: Any = look_at(self.actor_class, name)
+        found: Any = value if actor is None else look_at(actor, name)
         is_of_class = found is value
         given: object = found
         kind = type(given)

@@ -1,6 +1,7 @@
 """Every exception that the library raises on purpose, under one root."""
 
 import queue
+from typing import ClassVar
 
 
 class ActorError(Exception):
@@ -13,6 +14,9 @@ class ActorError(Exception):
         >>> issubclass(pykka.ActorDeadError, pykka.ActorError)
         True
     """
+
+    _gives_up: ClassVar[bool] = False
+    """Whether a supervisor that fails with it has given up its children."""
 
 
 class ActorDeadError(ActorError):

@@ -148,6 +148,12 @@ class SystemServices(Protocol):
     def tell_of_crash(self, cell: Cell, error: BaseException) -> None:
         """Tell the program what the actor has failed with, unless another actor knows."""
 
+    def publish_failure(self, cell: Cell, error: BaseException) -> None:
+        """Tell those who want to know that the actor, or an instance of it, has failed."""
+
+    def publish_restart(self, cell: Cell, reason: Reason) -> None:
+        """Tell those who want to know that a new instance has taken the place of another."""
+
     def forget(self, cell: Cell) -> None:
         """Take note that the actor has ended, to the last."""
 

@@ -143,6 +143,7 @@ def _renew(cell: Cell) -> None:
             stop_everything(cell, cell.actor, error)  # type: ignore[arg-type]
             return
         logger.error("%s could not be restarted:", cell, exc_info=as_exc_info(error))
+        cell.services.publish_failure(cell, error)
         extension.down_reason = extension.exit_reason = Failed(error)
         decision = partial(wait_for_decision, cell, extension.down_reason)
         Ending(cell, (partial(end_children, cell), decision)).go_on()
@@ -150,6 +151,7 @@ def _renew(cell: Cell) -> None:
     if not cell.take_instance(actor):
         return
     extension.come_up()
+    cell.services.publish_restart(cell, reason)
     try:
         result: Any = _run_hook(actor, "post_restart", reason)
         if type(result) is CoroutineType:

@@ -105,6 +105,7 @@ def crash(cell: Cell, actor: Instance, error: BaseException) -> None:
         return
     logger.error("Unhandled exception in %s:", actor, exc_info=as_exc_info(error))
     cell.services.tell_of_crash(cell, error)
+    cell.services.publish_failure(cell, error)
     hook = partial(call_hook, actor, "on_failure", *as_exc_info(error))
     if extension is not None and may_restart(extension):
         extension.exit_reason = Failed(error)

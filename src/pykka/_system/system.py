@@ -32,30 +32,39 @@ from pykka._cell import extension, inbox
 from pykka._cell.metering import switch_on
 from pykka._cell.spawn_options import SpawnOptions, current
 from pykka._deadlock import stacks, wait_graph
-from pykka._exceptions import ActorDeadError, NameTakenError, Timeout
+from pykka._exceptions import ActorDeadError, ActorError, NameTakenError, Timeout
 from pykka._futures.deadline import Deadline
 from pykka._lifecycle.children import let_children_go
 from pykka._ref.ref import ActorRef, ref_at
 from pykka._system import crashes
 from pykka._system.dead_letters import DeadLetter, DeadLetters
 from pykka._system.events import EventBus
+from pykka._system.life_events import (
+    ActorEnded,
+    ActorFailed,
+    ActorRestarted,
+    ActorStarted,
+    SupervisorGaveUp,
+)
 from pykka._system.shutdown import Shutdown, has_parent, root_of
 from pykka._util import log as _logging
 from pykka._util.checks import check_clock, check_flag, check_name, is_the_same_again, shorten
 from pykka._util.locks import held
-from pykka._util.log import call_out, logger
+from pykka._util.log import call_out, is_a, logger
 from pykka.timers._clock import Clock, default_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sized
     from types import TracebackType
     from typing import Self
 
     from pykka._actor.actor import Actor
     from pykka._actor.options import ActorOptions
     from pykka._cell.cell import Cell
+    from pykka._cell.reasons import Reason
     from pykka._futures.future import Future
     from pykka._statistics import SystemStatistics
+    from pykka._system.life_events import LifecycleEvent
 
 A = TypeVar("A", bound="Actor")
 P = ParamSpec("P")
@@ -143,6 +152,7 @@ class ActorSystem:
         """What its timers go by."""
         self.events = EventBus()
         """The event bus of the system."""
+        self._listeners: Sized = self.events._by_class
         self.dead_letters = DeadLetters(
             events=self.events, clock=world.monotonic, timer=usual_clock
         )
@@ -418,6 +428,8 @@ class ActorSystem:
                 "unique among the living actors of a system"
             )
             raise NameTakenError(msg)
+        if self._listeners:
+            self._publish(ActorStarted, ref)  # before another thread can find it, and end it
         self._refs[cell] = ref
         urn = cell.urn_if_seen
         if urn is not None:
@@ -426,6 +438,8 @@ class ActorSystem:
             switch_on(cell)  # it does not live yet
         if self._ended or (self._closing and not has_parent(cell)):
             self.unregister(cell)
+            if self._listeners:
+                self._publish(ActorEnded, ref, cell.reason)
             self._require_open()
         if logger.isEnabledFor(DEBUG):
             logger.debug("Registered %s", ref)
@@ -460,7 +474,29 @@ class ActorSystem:
         """Take note that an actor has ended, to the last."""
         if self._refs.pop(cell, None) is not None:
             self.unregister(cell)  # a signal handler struck when that was to be done
-        self._ending.pop(cell, None)
+        if self._ending.pop(cell, cell) is not cell and self._listeners:
+            self._publish(ActorEnded, ref_at(cell), cell.reason)
+
+    def publish_failure(self, cell: Cell, error: BaseException) -> None:
+        """Tell those who want to know that an actor, or an instance of it, has failed."""
+        if self._listeners:
+            gave_up = (
+                getattr(cell.actor_class, "_pykka_supervises", False)
+                and is_a(error, ActorError)
+                and error._gives_up
+            )
+            self._publish(SupervisorGaveUp if gave_up else ActorFailed, ref_at(cell), error)
+
+    def publish_restart(self, cell: Cell, reason: Reason) -> None:
+        """Tell those who want to know that a new instance has taken the place of another."""
+        if self._listeners:
+            self._publish(ActorRestarted, ref_at(cell), reason)
+
+    def _publish(self, event_class: type[LifecycleEvent], *about: Any) -> None:
+        """Publish an event in the life of an actor, if a subscriber gets it."""
+        if self.events.has_subscribers(event_class):
+            text = "To publish what becomes of %s raised:"
+            call_out(self.events.publish, event_class(*about), text=text, about=about[:1])
 
     def everybody(self) -> list[Cell]:
         """All actors that have not ended: those that are ending, and then the others.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class SupervisionError(ActorError):
     """A supervisor cannot go on, so it fails. The text says why."""
 
+    _gives_up = True
+
     _path: tuple[object, ...] = ()
     """The ids of the child that failed, of its child that did, and so on, down to the first."""
 

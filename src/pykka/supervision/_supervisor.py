@@ -45,6 +45,8 @@ class _BaseSupervisor(PooledActor):
     within: ClassVar[float] = 5.0
     """Seconds."""
 
+    _pykka_supervises = True
+
     _pykka_restarter: Restarter
 
     @classmethod  # pyright: ignore[reportArgumentType] (`cls` can be called, as any class)

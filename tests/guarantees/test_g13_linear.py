@@ -64,6 +64,9 @@ NOT_COUNTED = {
         ["Routees.actor_urn", "Routees.actor_inbox", "Routees.actor_stopped"],
         "only raises an error",
     ),
+    **dict.fromkeys(
+        ("ActorFailed.__init__", "ActorRestarted.__init__"), "only keeps what it is given"
+    ),
     "warn_about_blocking": "is a switch",
 }
 """What needs no case, and why."""

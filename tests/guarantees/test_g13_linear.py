@@ -65,7 +65,11 @@ NOT_COUNTED = {
         "only raises an error",
     ),
     **dict.fromkeys(
-        ("ActorFailed.__init__", "ActorRestarted.__init__"), "only keeps what it is given"
+        [
+            f"{event}.__init__"
+            for event in ("LifecycleEvent", "ActorEnded", "ActorFailed", "ActorRestarted")
+        ],
+        "only keeps what it is given",
     ),
     "warn_about_blocking": "is a switch",
 }

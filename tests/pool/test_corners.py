@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import sys
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -439,3 +441,55 @@ def test_a_python_that_has_no_sub_interpreters_is_in_the_main_one(
     monkeypatch.setattr(gil, "sys", OLD_PYTHON)
     monkeypatch.setitem(sys.modules, "_xxsubinterpreters", None)  # so that its import fails
     assert gil.allows_daemon_threads() is True
+
+
+# --- what an idle or ended actor keeps ----------------------------------------------------------
+
+
+def test_an_actor_without_attributes_has_no_dict() -> None:
+    """It would be one more object for the garbage collector to walk through."""
+
+    class Idle(pykka.PooledActor):
+        pass
+
+    ref = Idle.start()
+    assert ref.ask("anything") is None
+    kept = gc.get_referents(ref._actor)
+    assert ref._cell in kept
+    assert [each for each in kept if type(each) is dict] == []
+
+
+@pytest.mark.parametrize("hook", ["on_start", "on_stop"])
+@pytest.mark.parametrize("of_another", [False, True], ids=["function", "method of another"])
+def test_a_hook_that_only_the_instance_has_is_run(hook: str, *, of_another: bool) -> None:
+    ran: list[str] = []
+
+    class Plain(pykka.PooledActor):
+        def __init__(self, other: Any = None) -> None:
+            super().__init__()
+            if other is not None:
+                setattr(self, hook, other)
+
+    class Noting(pykka.PooledActor):
+        def on_stop(self) -> None:
+            ran.append("another's")
+
+    another = Noting.start()
+    ref = Plain.start(another._actor.on_stop if of_another else lambda: ran.append("its own"))
+    assert ref.stop()
+    assert ran == ["another's" if of_another else "its own"]
+
+
+def test_what_has_asked_for_the_end_is_let_go_of_when_it_was_answered() -> None:
+    ref = pykka.PooledActor.start()
+    futures = [ref.stop(block=False), ref.when_terminated()]
+    assert futures[0].get(timeout=PATIENCE) is True
+    assert futures[1].get(timeout=PATIENCE) == pykka.Stopped()
+    late = ref._cell
+    answered: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+    late.answer_when_ended(answered, answer="late")
+    assert answered.get(timeout=PATIENCE) == "late"
+    watched = [weakref.ref(future) for future in [*futures, answered]]
+    del futures, answered
+    gc.collect()
+    assert [each() for each in watched] == [None] * 3

@@ -164,12 +164,16 @@ def test_threads_can_share_the_endless_iterator() -> None:
     assert counts == [20_000, 20_000]
 
 
+ENDLESS = "._holding", "_looking"
+"""What the endless iterators of locks are called."""
+
+
 def endings(source: str) -> list[list[str]]:
     """The last two statements under each endless iterator of a lock."""
     return [
         [ast.unparse(statement) for statement in node.body[-2:]]
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.For) and ast.unparse(node.iter).endswith("._holding")
+        if isinstance(node, ast.For) and ast.unparse(node.iter).endswith(ENDLESS)
     ]
 
 

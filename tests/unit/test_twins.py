@@ -269,7 +269,7 @@ TWINS = {
                 {
                     "self.inbox": "self.extension",
                     "inbox": "extension",
-                    "_cell._first_look": "_first_look",
+                    "_cell._looking": "_looking",
                 },
             ),
         ],

@@ -65,7 +65,7 @@ from pykka._futures.deadline import Deadline
 from pykka._futures.threading_future import ThreadingFuture, new_threading_future
 from pykka._util.checks import shorten
 from pykka._util.for_each import call, for_each
-from pykka._util.locks import held
+from pykka._util.locks import holding
 from pykka._util.log import call_out, safe_str
 from pykka.messages import _LastMessage, _WakeUp, is_privileged, is_stop
 from pykka.timers._clock import MonotonicClock
@@ -159,6 +159,7 @@ class SystemServices(Protocol):
 
 
 _first_look = threading.Lock()
+_looking = holding(_first_look)
 
 REASON = object()
 """An answer to those who wait for the end of an actor: why it has ended."""
@@ -241,7 +242,7 @@ class Cell:
         """What the actor is handling right now, for reports: an envelope, or a bare message."""
         self.waiting: Wait | WaitingCell | None = None
         """What the actor's handler is blocked in; see `pykka._deadlock.wait_graph`."""
-        self.termination_waiters: list[tuple[Any, object]] | None = None
+        self.termination_waiters: list[tuple[Any, object] | None] | None = None
         """Who waits for the end of the actor, and what to answer; see `close`."""
         self._claimed = False
         self._urn: str | None = None
@@ -271,20 +272,22 @@ class Cell:
     def claim_life(self) -> bool:
         """Take it on to run the actor, or to see that it never runs; True for the first only."""
         first = False
-        for release in held(_first_look):
+        for release in _looking:
             first = not self._claimed
             self._claimed = True
             release()
+            break
         return first
 
     def mark_stopped(self) -> None:
         """Refuse sends from now on."""
         event = None
-        for release in held(_first_look):
+        for release in _looking:
             self.stopped = True
             self.has_system_messages = True
             event = self._event
             release()
+            break
         if event is not None:
             event.announce()
 
@@ -414,11 +417,12 @@ class Cell:
         if extension is None:
             extension = fresh = CellExtension()
             # twin: first look (1 statement)
-            for release in held(_first_look):
+            for release in _looking:
                 if self.extension is None:
                     self.extension = fresh
                 extension = self.extension
                 release()
+                break
         return extension
 
     def adopt(self, spawn_options: SpawnOptions | None) -> None:
@@ -517,12 +521,13 @@ class Cell:
 
     def _kill(self) -> None:
         extension = self.need_extension()
-        for release in held(_first_look):
+        for release in _looking:
             if not self.stopped:
                 extension.killed = True
             self.stopped = True
             self.has_system_messages = True
             release()
+            break
         self.mark_stopped()
         self.wake_up()
 
@@ -591,7 +596,8 @@ class Cell:
                 ):
                     move(lane, letters)
             self.take_all(letters)
-            for_each(letters, self._reject)
+            if letters:
+                for_each(letters, self._reject)
         except BaseException:
             for_each(letters, self._reject)  # a signal handler raised: go on where it struck
             raise
@@ -672,21 +678,23 @@ class Cell:
         if urn is None:
             urn = fresh = _new_urn()
             # twin: first look (1 statement)
-            for release in held(_first_look):
+            for release in _looking:
                 if self._urn is None:
                     self._urn = fresh
                 urn = self._urn
                 release()
+                break
             self.services.enter_urn(self)
         return urn
 
     def choose_urn(self, urn: str) -> None:
         """Give the actor another URN."""
         former = None
-        for release in held(_first_look):
+        for release in _looking:
             former = self._urn
             self._urn = urn
             release()
+            break
         if former is not None:
             self.services.forget_urn(self, former)
         self.services.enter_urn(self)
@@ -703,11 +711,12 @@ class Cell:
         if event is None:
             event = fresh = StoppedEvent(self)
             # twin: first look (1 statement)
-            for release in held(_first_look):
+            for release in _looking:
                 if self._event is None:
                     self._event = fresh
                 event = self._event
                 release()
+                break
         return event
 
     @property
@@ -721,11 +730,12 @@ class Cell:
         if public_inbox is None:
             public_inbox = fresh = Inbox(self)
             # twin: first look (1 statement)
-            for release in held(_first_look):
+            for release in _looking:
                 if self._public_inbox is None:
                     self._public_inbox = fresh
                 public_inbox = self._public_inbox
                 release()
+                break
         return public_inbox
 
     def put_in_front(self, meter: Meter) -> None:
@@ -880,29 +890,41 @@ class Cell:
         """Answer an asker whose message this actor will not handle."""
         answer(reply_to, (None, (self.dead_error(reason), None)), self)
 
-    def _require_termination_waiters(self) -> list[tuple[Any, object]]:
+    def _require_termination_waiters(self) -> list[tuple[Any, object] | None]:
         """The list of those who wait for the end; it is there before the cell is closed."""
-        termination_waiters: list[tuple[Any, object]] = []
-        fresh = termination_waiters
-        # twin: first look (1 statement)
-        for release in held(_first_look):
-            if self.termination_waiters is None:
-                self.termination_waiters = fresh
-            termination_waiters = self.termination_waiters
-            release()
+        termination_waiters = self.termination_waiters
+        if termination_waiters is None:
+            fresh: list[tuple[Any, object] | None] = []
+            termination_waiters = fresh
+            # twin: first look (1 statement)
+            for release in _looking:
+                if self.termination_waiters is None:
+                    self.termination_waiters = fresh
+                termination_waiters = self.termination_waiters
+                release()
+                break
         return termination_waiters
 
     def _answer_termination_waiters(self) -> None:
-        # They stay in the list: to answer one twice does no harm, and to take one out
-        # and be interrupted then would.
-        for_each((self.termination_waiters or _NOBODY).copy(), self._answer_termination_waiter)
+        termination_waiters = self.termination_waiters
+        if termination_waiters is not None:
+            for_each([*enumerate(termination_waiters.copy())], self._answer_termination_waiter)
 
-    def _answer_termination_waiter(self, waiter: tuple[Any, object]) -> None:
+    def _answer_termination_waiter(self, numbered: tuple[int, tuple[Any, object] | None]) -> None:
+        """Answer one who waits for the end, and take note of that.
+
+        Their places in the list stay, so that each thread that does this means the same one by a
+        number. To answer one twice does no harm; to let go of one that has not been answered, and
+        be interrupted then, would. One that is kept, with all that a future has, would be a burden
+        on the garbage collector if a million actors are stopped.
+        """
+        number, waiter = numbered
+        if waiter is None:
+            return
         reply_to, value = waiter
         answer(reply_to, (self.reason if value is REASON else value, None), self)
+        self._require_termination_waiters()[number] = None
 
-
-_NOBODY: list[tuple[Any, object]] = []
 
 _kept: list[Instance | None] = []
 """The actor objects that a child process has inherited."""
@@ -923,8 +945,9 @@ def _new_urn() -> str:
 
 def renew_locks() -> None:
     """Begin with fresh locks, in a child process; other threads may have held the old ones."""
-    global _first_look  # noqa: PLW0603
+    global _first_look, _looking  # noqa: PLW0603
     _first_look = threading.Lock()
+    _looking = holding(_first_look)
 
 
 class StoppedEvent(threading.Event):

@@ -620,10 +620,15 @@ def stop_each(
     The refs are asked for nothing but `stop()`; a test may put something else there.
     """
     deadline = Deadline(timeout)
-    refs = [ref for ref in [*actors][::-1] if not _is_child(_address_of(ref))]
     root = root_of(current.state.cell)  # of a child: it ends with its parent
-    myself = [ref for ref in refs if root is not None and _address_of(ref) is root]
-    others = [ref for ref in refs if root is None or _address_of(ref) is not root]
+    others: list[ActorRef[Any]] = []
+    myself: list[ActorRef[Any]] = []
+    for ref in [*actors][::-1]:
+        cell = _address_of(ref)
+        if cell is None:
+            others.append(ref)
+        elif not has_parent(cell):
+            (myself if cell is root else others).append(ref)
     if not block:
         return [ref.stop(block=False, timeout=timeout) for ref in others + myself]
     stopped: list[bool] = []
@@ -644,10 +649,6 @@ def _address_of(ref: Any) -> Cell | None:
     """The cell that a ref points at; `None` if it is no ref of an actor."""
     cell = getattr(ref, "_cell", None)
     return cell if isinstance(cell, _cell.Cell) else None
-
-
-def _is_child(cell: Cell | None) -> bool:
-    return cell is not None and has_parent(cell)
 
 
 def join_parent(cell: Cell) -> None:

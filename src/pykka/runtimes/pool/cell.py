@@ -57,8 +57,7 @@ from pykka._deadlock.wait_graph import block as block_for
 from pykka._envelope import Envelope
 from pykka._futures.ask import LETTERS, Ask, is_letter, reply_to_of
 from pykka._futures.threading_future import new_threading_future
-from pykka._util.gil import FENCE
-from pykka._util.locks import held
+from pykka._util.gil import FENCE, NOTHING
 from pykka._util.log import is_for_the_program
 from pykka.runtimes._contract import RuntimeCell
 from pykka.runtimes.pool.caller_runs import run_until
@@ -208,11 +207,12 @@ class PooledCell(RuntimeCell):
         if inbox is None:
             fresh: list[Any] = []
             # twin: first look (1 statement)
-            for release in held(_cell._first_look):
+            for release in _cell._looking:
                 if self.inbox is None:
                     self.inbox = fresh
                 inbox = self.inbox
                 release()
+                break
         return inbox
 
     def send(self, envelope: Letter) -> None:
@@ -395,7 +395,10 @@ class PooledCell(RuntimeCell):
         if type(inbox) is MeteredList:
             inbox.take_all(into)
         else:
-            move(inbox, into)
+            if FENCE:
+                inbox.extend(NOTHING)
+            if inbox:
+                move(inbox, into)
 
     @property
     def handled_reply_to(self) -> Any:

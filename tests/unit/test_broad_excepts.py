@@ -59,6 +59,7 @@ REASONS = {
     "_lifecycle.invoke.handle_call": USERS,
     "_lifecycle.invoke.handle_deferred": USERS,
     "_lifecycle.invoke.wake_asker": USERS,
+    "runtimes.asyncio.awaiter_runs._handle": USERS,
     "_lifecycle.invoke.run_loop": USERS,
     "resilience._rate_limiter.RateLimiter._send": USERS,
     "_futures.reply.settle": USERS,

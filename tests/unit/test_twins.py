@@ -469,6 +469,7 @@ TWINS = {
         [
             Copy(INVOKE, "run_loop"),
             Copy(ASYNCIO, "_handle_messages"),
+            Copy("runtimes/asyncio/awaiter_runs.py", "answer_in_task"),
             Copy("runtimes/pool/run.py", "run", {"item": "letter"}),
             Copy(WORKER, "Worker._work", {"item": "letter"}),
         ],

@@ -827,6 +827,10 @@ class Cell:
         """Run the actor on this thread until it has resolved a future; False if it has not."""
         raise NotImplementedError  # pragma: no cover (`can_be_run` says so)
 
+    def answer_in_task(self, future: ThreadingFuture[Any]) -> bool:
+        """Handle a question in the step of the task that awaits it; whether the loop is due."""
+        raise NotImplementedError  # pragma: no cover (`awaits` says so)
+
     def lives_beneath(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
         """Tell whether the actor cannot resolve a future while this thread waits for it."""
         del future, state

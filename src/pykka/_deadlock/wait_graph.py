@@ -405,10 +405,7 @@ def begin_await(future: Any, task: Any) -> Await | None:
     is_root = cell.task is None and task is root_task()
     if not is_root and cell.task is not task:
         return None
-    frame: Any = sys._getframe(1)
-    while frame.f_code in awaiting_codes:
-        frame = frame.f_back
-    wait = Await(cell, future, task, frame)
+    wait = await_of(cell, future, task)
     try:
         _publish(wait, None)
         if is_root and state.worker is not None:
@@ -417,6 +414,14 @@ def begin_await(future: Any, task: Any) -> Await | None:
         cell.waiting = None
         raise
     return wait
+
+
+def await_of(cell: WaitingCell, future: Any, task: Any) -> Await:
+    """The wait of a task that runs an actor, and awaits a future in the code of the caller's."""
+    frame: Any = sys._getframe(2)
+    while frame.f_code in awaiting_codes:
+        frame = frame.f_back
+    return Await(cell, future, task, frame)
 
 
 def _will_block_in_loop(wait: Await, worker: PoolWorker) -> None:

@@ -85,8 +85,15 @@ if TYPE_CHECKING:
             """Run the actor on this thread until it has resolved a future."""
             ...
 
+        awaits: ClassVar[bool]
+        """Whether the actor lives in an event loop, so that a task may run it instead."""
+
         def lives_beneath(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
             """Tell whether the actor cannot resolve a future while this thread waits for it."""
+            ...
+
+        def answer_in_task(self, future: ThreadingFuture[Any]) -> bool:
+            """Run the actor in the step of a task that awaits it, if that may be."""
             ...
 
 
@@ -151,6 +158,12 @@ class ThreadingFuture(Future[T]):
     @lies_beneath_await
     def __await__(self) -> Generator[Any, None, T]:
         try:
+            if self._outcome is None:
+                # Perhaps this task can run the actor that has to answer, instead of waiting.
+                source = self._answered_by
+                if source is not None and source.awaits and source.answer_in_task(self):
+                    yield  # the event loop is due for a turn
+                source = None
             if self._outcome is None and not self.done():
                 value: T = yield from suspend_task(self)
                 return value

@@ -360,6 +360,16 @@ class RuntimeCell(Cell):
         raise NotImplementedError
 
     @by_default
+    def answer_in_task(self, future: ThreadingFuture[Any]) -> bool:
+        """Handle a question in the step of the task that awaits the answer, if that may be.
+
+        Called by a task that awaits a future of the actor's, on its own thread, right before it
+        suspends; only if `awaits`. True if the event loop is due for a turn, which the task then
+        leaves it, whether the future is resolved or not. If it is not, the task suspends.
+        """
+        raise NotImplementedError
+
+    @by_default
     def lives_beneath(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
         """Tell whether the actor cannot resolve a future while this thread waits for it.
 

@@ -36,10 +36,12 @@ from pykka._cell.metering import MeteredInbox
 from pykka._deadlock.wait_graph import Await, place_of
 from pykka._envelope import Envelope
 from pykka._exceptions import DeadlockError, LoopClosedError
+from pykka._futures.ask import Ask, CallAsk
 from pykka._futures.awaiting import resume_soon, running_loop
 from pykka._lifecycle.termination import claim_and_end, close_cell
 from pykka.messages import _WakeUp
 from pykka.runtimes._contract import RuntimeCell
+from pykka.runtimes.asyncio.awaiter_runs import answer_in_task
 from pykka.runtimes.asyncio.loop import loop_actors_of, loop_for, shared_loop
 from pykka.runtimes.asyncio.run import run_in_task
 from pykka.runtimes.asyncio.task import ActorTask
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
     from pykka._futures.threading_future import ThreadingFuture
     from pykka.runtimes.asyncio.loop import LoopActors
 
+_QUESTIONS = (Ask, CallAsk)
+
 NOTHING = object()
 """What an empty inbox gives."""
 
@@ -68,12 +72,15 @@ class Sleeper:
         loop: The actor's event loop.
     """
 
-    __slots__ = ("_loop", "waiting", "woken")
+    __slots__ = ("_loop", "is_due", "waiting", "woken")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.waiting = loop.create_future()
         self.woken = False
+        self.is_due = False
+        """Whether the loop's next turn begins with a look whether it is to be woken. Set and read
+        on the loop's thread only."""
 
     def wake(self) -> None:
         """Have the actor go on, from any thread.
@@ -115,7 +122,11 @@ class LoopInbox:
             self.queue.put(envelope)
             sleeper = self.sleeper
             if sleeper is not None and not sleeper.woken:
-                self.rouse()
+                if type(envelope) in _QUESTIONS and self._cell.is_beside_a_task():
+                    if not sleeper.is_due:
+                        self._rouse_in_next_turn(sleeper)
+                else:
+                    self.rouse()
         except RecursionError:
             start_new_thread(self.rouse, ())  # the stack is full; another one is not
             raise
@@ -132,6 +143,23 @@ class LoopInbox:
             sleeper.wake()
         except RuntimeError:
             self._cell.require_closed_loop()
+
+    def _rouse_in_next_turn(self, sleeper: Sleeper) -> None:
+        """Put off to wake the actor: perhaps the sender is about to run it instead.
+
+        See `pykka.runtimes.asyncio.awaiter_runs`. A sender on another thread still sees that the
+        sleeper is not woken, and wakes it.
+        """
+        loop: Any = self._cell.loop
+        loop.call_soon(self._rouse_if_needed, sleeper)
+        sleeper.is_due = True
+
+    def _rouse_if_needed(self, sleeper: Sleeper) -> None:
+        sleeper.is_due = False
+        loop_actors: Any = self._cell.loop_actors
+        loop_actors.turn_ends = None
+        if self.sleeper is sleeper and (not self.queue.empty() or self._cell.has_urgent()):
+            self.rouse()
 
     def get_nowait(self) -> Any:
         """Take the first envelope, or `NOTHING`; for the actor's task only."""
@@ -324,6 +352,13 @@ class AsyncioCell(RuntimeCell):
         self.has_insisted = True
         self.cancel()
         return True
+
+    def is_beside_a_task(self) -> bool:
+        """Tell whether the calling code is part of a task's step, in the actor's loop."""
+        loop = self.loop
+        return running_loop() is loop and asyncio.current_task(loop) is not None
+
+    answer_in_task = answer_in_task  # pyright: ignore[reportAssignmentType]
 
     def run_until(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
         """Refuse to block the thread on which the actor lives.

@@ -60,7 +60,7 @@ _ATTRIBUTE = "_pykka_loop_actors"
 class LoopActors:
     """The actors that live in one loop."""
 
-    __slots__ = ("is_ours", "residents", "state")
+    __slots__ = ("is_ours", "residents", "state", "turn_ends")
 
     def __init__(self) -> None:
         self.residents: dict[AsyncioCell, None] = {}
@@ -68,6 +68,9 @@ class LoopActors:
         """Whether the loop is the one that the library makes and runs itself."""
         self.state: ActorState | None = None
         """What the library keeps for the thread that runs the loop."""
+        self.turn_ends: float | None = None
+        """When tasks that run actors while they await them are to leave the loop a turn, if any
+        has begun to in this one; see `pykka.runtimes.asyncio.awaiter_runs`."""
 
     def enter(self, cell: AsyncioCell) -> None:
         """Note that an actor lives here."""

@@ -128,11 +128,18 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
             if letter is nothing:
                 sleeper: Any = inbox.sleeper
                 if not cell.has_urgent():
-                    await sleeper.waiting
+                    try:
+                        await sleeper.waiting
+                    except asyncio.CancelledError as error:
+                        if cell.unfinished is None:
+                            raise
+                        await _complete(cell, error)
                     loop_actors.state = current.state
                     budget = BATCH
                     turn_ends = now() + SLICE
                 inbox.sleeper = None
+                if cell.unfinished is not None:  # of what a task has begun that awaits it
+                    await _complete(cell)
                 continue
         # This is step(), to save the call.
         state = current.state
@@ -156,23 +163,32 @@ async def _handle_messages(  # noqa: C901, PLR0912, PLR0915 (one function, becau
             turn_ends = now() + SLICE
 
 
-async def _complete(cell: AsyncioCell) -> None:
-    """Await the coroutines that the actor's code has returned, and end what they belong to."""
+async def _complete(cell: AsyncioCell, cancelled: BaseException | None = None) -> None:
+    """Await the coroutines that the actor's code has returned, and end what they belong to.
+
+    Args:
+        cell: The actor.
+        cancelled: What the task was cancelled with before the first of them could begin.
+    """
     task: Any = cell.task
     while cell.unfinished is not None:
         coroutine, end = cell.unfinished
         cell.unfinished = None
         result = error = None
+        was_struck = cancelled is not None and type(coroutine) is Ended
         try:
-            result = await drive(cell, coroutine)
+            result = await drive(cell, coroutine, cancelled)
         except GeneratorExit:
             raise
         except BaseException as raised:
             error = raised
+        cancelled = None
         is_last = is_hook(end)
         if is_last and task.is_cancelled_from_outside:
             error = await _end_of_cancelled_hook(cell, error)
-        was_cancelled = not is_last and task.cancelling() and await task.was_cancelled(error)
+        was_cancelled = (
+            not is_last and task.cancelling() and (was_struck or await task.was_cancelled(error))
+        )
         actor = cell.actor
         if actor is None:
             return  # it was abandoned, or the loop was closed meanwhile; see `…asyncio.loop`
@@ -213,12 +229,69 @@ async def _interrupt(cell: AsyncioCell, actor: Instance | None) -> None:
     step(cell, interrupt, cell, actor, KILLED if cell.is_cut_short else CANCELLED)
 
 
+class Begun:
+    """A coroutine of the actor's code that a task has begun which awaits the answer.
+
+    Args:
+        coroutine: The coroutine.
+        awaited: What it is suspended for.
+    """
+
+    __slots__ = ("awaited", "coroutine")
+
+    def __init__(self, coroutine: Any, awaited: Any) -> None:
+        self.coroutine = coroutine
+        self.awaited = awaited
+
+
+class Ended:
+    """A coroutine of the actor's code that such a task has brought to its end.
+
+    Args:
+        value: What it has returned.
+        error: What it has raised instead.
+    """
+
+    __slots__ = ("error", "value")
+
+    def __init__(self, value: object, error: BaseException | None) -> None:
+        self.value = value
+        self.error = error
+
+    def outcome(self) -> object:
+        """Return or raise what it has ended with."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
 @runs_actor(cell="cell")
 @generator_based
-def drive(cell: AsyncioCell, coroutine: Any) -> Generator[Any, Any, Any]:
-    """Await a coroutine, each step of which is a step of the actor."""
-    advance: Callable[[Any], Any] = coroutine.send
+def drive(
+    cell: AsyncioCell, coroutine: Any, cancelled: BaseException | None = None
+) -> Generator[Any, Any, Any]:
+    """Await a coroutine, each step of which is a step of the actor.
+
+    Args:
+        cell: The actor.
+        coroutine: What is awaited, which may have `Begun`, or `Ended`.
+        cancelled: What the task was cancelled with before it could go on.
+    """
+    if type(coroutine) is Ended:
+        return coroutine.outcome()
     argument: Any = None
+    if type(coroutine) is Begun:
+        awaited, coroutine = coroutine.awaited, coroutine.coroutine
+        # That is what a task does which is cancelled: it cancels what it awaits, if that goes.
+        if cancelled is None or (hasattr(awaited, "cancel") and awaited.cancel()):
+            cancelled = None
+            try:
+                argument = yield awaited
+            except BaseException as error:
+                cancelled = error
+    advance: Callable[[Any], Any] = coroutine.send
+    if cancelled is not None:
+        advance, argument, cancelled = coroutine.throw, cancelled, None
     while True:
         state = current.state
         # twin: step (3 statements)

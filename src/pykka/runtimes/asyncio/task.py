@@ -54,7 +54,8 @@ class ActorTask(asyncio.Task[None]):
     ) -> None:
         self._mark = mark = object()
         self._from_outside = 0
-        context = Context()
+        self.actor_context = context = Context()
+        """What the actor's code runs in."""
         context.run(_mark_of.set, mark)
         super().__init__(coroutine, loop=loop, name=name, context=context)
 

@@ -185,6 +185,9 @@ class Cell:
     can_be_run: ClassVar[bool] = False
     """Whether a thread that waits for the actor can run it instead; see `run_until`."""
 
+    may_answer_late: bool = False
+    """Whether a thread may run the actor that waits with a timeout, which that may overrun."""
+
     task: Any = None
     """The asyncio task that runs the actor, if one does."""
 

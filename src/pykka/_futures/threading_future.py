@@ -81,6 +81,11 @@ if TYPE_CHECKING:
         can_be_run: ClassVar[bool]
         """Whether a thread that waits for the actor can run it instead."""
 
+        @property
+        def may_answer_late(self) -> bool:
+            """Whether a thread may do so that waits with a timeout."""
+            ...
+
         def run_until(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
             """Run the actor on this thread until it has resolved a future."""
             ...
@@ -143,6 +148,9 @@ class ThreadingFuture(Future[T]):
                 if source is not None and source.can_be_run:
                     source.run_until(self, current.state)
                 source = None
+                outcome = self._outcome
+            elif self._answered_by is not None and self._answered_by.may_answer_late:
+                timeout = self._run_in_time(timeout)
                 outcome = self._outcome
             if outcome is None:
                 outcome = self._wait(timeout)
@@ -322,6 +330,27 @@ class ThreadingFuture(Future[T]):
             elif type(entry) is tuple and (lazy is None or lazy.outcome is entry):
                 return entry  # pyright: ignore[reportUnknownVariableType, reportReturnType]
         return None
+
+    def _run_in_time(self, timeout: float) -> float:
+        """Run the actor that has to answer on this thread, although that may take too long.
+
+        Returns:
+            The seconds that are left, if there is no answer.
+
+        Raises:
+            Timeout: There is an answer, and it is late.
+        """
+        source: Any = self._answered_by
+        deadline = Deadline(timeout)
+        try:
+            if timeout > 0:
+                source.run_until(self, current.state)
+            left: float = deadline.remaining()  # type: ignore[assignment]
+            if timeout > 0 and not left and self._outcome is not None:
+                raise deadline.expired(source)
+        finally:
+            del self  # as in get()
+        return left
 
     def _wait(self, timeout: float | None) -> Outcome:
         """Block until there is an outcome."""

@@ -195,6 +195,10 @@ class RuntimeCell(Cell):
     can_be_run: ClassVar[bool] = False
     """Whether a waiter calls `run_until()` before it blocks. By default it does not."""
 
+    may_answer_late: bool = False
+    """Whether a waiter calls `run_until()` although it has a time limit, which that may overrun.
+    By default it does not. Read by waiters, if `can_be_run`."""
+
     task: Any = None
     """The asyncio task that is the actor, while it has one; by default it never has. Read by the
     wait-for graph, on any thread: what another task awaits does not hold the actor up."""

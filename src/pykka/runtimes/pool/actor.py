@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pykka._actor.actor import Actor
 from pykka._futures.threading_future import new_threading_future
@@ -49,7 +49,7 @@ class PooledActor(Actor):
     dispatcher: ClassVar[Dispatcher | None] = None
     """What gives the actors of this class their threads; `None` for the one that all share."""
 
-    caller_runs: ClassVar[bool] = True
+    caller_runs: ClassVar[bool | Literal["despite_timeout"]] = True
     """Whether a thread that waits for an actor of this class may run it itself.
 
     If a thread asks an idle actor and waits for the answer without a timeout, it handles the
@@ -57,6 +57,11 @@ class PooledActor(Actor):
     microsecond instead of ten or more, and makes no difference to the order of messages. What
     differs is what belongs to a thread: its identity, its thread-locals, the `RLock`s that the
     caller holds, `sys.exc_info()`. If that matters, set this to `False`.
+
+    With `"despite_timeout"`, a thread that asks with a timeout does so as well: `ask(message,
+    timeout=5)`, `future.get(timeout=5)`. It cannot give up in the middle of the handler, so the
+    call may take as long as that does. An answer that is late raises `Timeout`, when it is there.
+    This is for handlers that are always quick.
     """
 
     _pykka_cell_class: ClassVar[type[Cell]] = PooledCell
@@ -90,7 +95,7 @@ class PooledActor(Actor):
             has_begun=has_inherited(self, "on_start")
             and (cell.extension is None or cell.extension.supervision is None)
             and type(self).stash_capacity is None,
-            caller_runs=bool(type(self).caller_runs) and pool.caller_runs and not pool.is_bounded,
+            caller_runs=pool.caller_runs and not pool.is_bounded and type(self).caller_runs,
         )
 
 

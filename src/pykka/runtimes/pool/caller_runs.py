@@ -8,7 +8,9 @@ Problem
 Rules
     - It adds no wait that was not there: the caller waits for everything that it runs. It runs
       nothing but the actor that it waits for, in the order of its inbox, until it has the answer.
-    - Not if the wait has a timeout: a handler could overrun it.
+    - Not if the wait has a timeout: a handler could overrun it. Unless the class says that this
+      is how it wants it (`caller_runs = "despite_timeout"`): then an answer that is late raises
+      `Timeout`, when it is there.
     - Not on a thread with a running event loop, which a handler could not run again.
     - Not unless ample stack is left, so that a deep caller does not make an innocent actor fail
       with a `RecursionError`. What counts is the depth of the whole stack, from its base.
@@ -62,6 +64,10 @@ DEEPEST = 500
 Fewer, if the recursion limit is less than twice that. Each actor on top of another takes two
 frames or more, and some C stack, which the recursion limit does not know of.
 """
+
+DESPITE_TIMEOUT = "despite_timeout"
+"""The value of `PooledActor.caller_runs` with which those run the actor, too, that wait with a
+timeout."""
 
 get_frame = sys._getframe
 

@@ -60,7 +60,7 @@ from pykka._futures.threading_future import new_threading_future
 from pykka._util.gil import FENCE, NOTHING
 from pykka._util.log import is_for_the_program
 from pykka.runtimes._contract import RuntimeCell
-from pykka.runtimes.pool.caller_runs import run_until
+from pykka.runtimes.pool.caller_runs import DESPITE_TIMEOUT, run_until
 from pykka.runtimes.pool.ref import PooledRef
 
 if TYPE_CHECKING:
@@ -131,8 +131,9 @@ class PooledCell(RuntimeCell):
         """Whether the start hook has run, or is running; `None` if the actor is not started."""
         self.context: Context | None = None
         """The context of the actor's code, once the actor has set a variable in it."""
-        self.allows_caller_runs = False
-        """Whether any thread that waits for the actor may run it."""
+        self.allows_caller_runs: bool | str = False
+        """Whether any thread that waits for the actor may run it; `DESPITE_TIMEOUT` if also one
+        that waits with a timeout."""
         self.fast_loop_ok = False
         """Whether the actor has begun, in no context of its own, with an inbox of ours."""
         self.direct_call_ok = False
@@ -140,20 +141,23 @@ class PooledCell(RuntimeCell):
         self.queued = False
         self.run_token: list[bool] = []
 
-    def begin(self, *, has_begun: bool, caller_runs: bool) -> None:
+    def begin(self, *, has_begun: bool, caller_runs: object) -> None:
         """Let the actor live: from now on it can be run.
 
         Args:
             has_begun: There is no start hook to run.
-            caller_runs: Whether any thread that waits for the actor may run it.
+            caller_runs: Whether any thread that waits for the actor may run it; `DESPITE_TIMEOUT`
+                if also one that waits with a timeout.
         """
-        self.allows_caller_runs = caller_runs
+        self.allows_caller_runs = (
+            DESPITE_TIMEOUT if _is_despite_timeout(caller_runs) else bool(caller_runs)
+        )
         if has_begun:
             inbox = self.inbox
             self.fast_loop_ok = inbox is None or type(inbox) is list
             self.direct_call_ok = (
                 self.fast_loop_ok
-                and caller_runs
+                and self.allows_caller_runs is not False
                 and self.create_future is None
                 and not self.has_children
             )
@@ -169,7 +173,7 @@ class PooledCell(RuntimeCell):
         self.fast_loop_ok = (inbox is None or type(inbox) is list) and self.context is None
         self.direct_call_ok = (
             self.fast_loop_ok
-            and self.allows_caller_runs
+            and self.allows_caller_runs is not False
             and self.create_future is None
             and self.actor_class.stash_capacity is None
             and not self.has_children
@@ -286,6 +290,10 @@ class PooledCell(RuntimeCell):
         pool = self.pool
         if pool.blocked_for_ever >= pool.most and self.run_token and pool.is_hopeless():
             raise pool.exhausted()
+
+    @property
+    def may_answer_late(self) -> bool:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.allows_caller_runs is DESPITE_TIMEOUT
 
     run_until = run_until  # pyright: ignore[reportAssignmentType]
 
@@ -407,6 +415,10 @@ class PooledCell(RuntimeCell):
 
     def _reject(self, letter: Any) -> None:
         super()._reject(_as_letter(letter))
+
+
+def _is_despite_timeout(caller_runs: object) -> bool:
+    return type(caller_runs) is str and caller_runs == DESPITE_TIMEOUT
 
 
 def _nap(_block: bool = True, timeout: float = _LOOK_EVERY) -> None:  # noqa: FBT001, FBT002 (a lock's signature)

@@ -21,14 +21,16 @@ from pykka._cell.spawn_options import current
 from pykka._deadlock.stacks import runs_actor
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._futures.ask import Ask, CallAsk
+from pykka._futures.deadline import Deadline
 from pykka._futures.reply import is_failure, is_the_callers, log_returned
 from pykka._lifecycle.invoke import NONE, end_of_message
 from pykka._lifecycle.termination import crash, ends_all_the_same, stop_everything
 from pykka._ref.ref import ActorRef
 from pykka._util.gil import FENCE, NOTHING
+from pykka._util.log import is_a
 from pykka._util.thread_state import quick
 from pykka.messages import ProxyCall
-from pykka.runtimes.pool.caller_runs import count_frames, get_frame, in_event_loop
+from pykka.runtimes.pool.caller_runs import DESPITE_TIMEOUT, count_frames, get_frame, in_event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +45,9 @@ A = TypeVar("A", bound="Actor")
 _new = object.__new__
 _special = messages._handlers
 _enveloped = messages.ENVELOPED
+
+
+_SECONDS = (float, int)
 
 
 class PooledRef(ActorRef[A]):
@@ -94,7 +99,14 @@ class PooledRef(ActorRef[A]):
         there = self._cell
         if (
             block
-            and timeout is None
+            and (
+                timeout is None
+                or (
+                    there.allows_caller_runs is DESPITE_TIMEOUT
+                    and type(timeout) in _SECONDS
+                    and timeout > 0
+                )
+            )
             and there.direct_call_ok
             and type(message) not in _special
             and not ("asyncio.events" in modules and in_event_loop())
@@ -103,6 +115,9 @@ class PooledRef(ActorRef[A]):
                 state: ActorState = quick.state
             except AttributeError:
                 state = current.state
+            ends: float | None = None
+            if timeout is not None:
+                ends = state.world.monotonic() + timeout
             context = state.spare
             depth = state.depth
             if context is None:
@@ -123,6 +138,7 @@ class PooledRef(ActorRef[A]):
                     cell = there
                     outer = state.cell
                     before = None
+                    is_late = False
                     try:
                         # Again, for another thread may have run the actor since the first look.
                         if (
@@ -142,9 +158,17 @@ class PooledRef(ActorRef[A]):
                             # twin: refuse coroutine (1 statement)
                             if result is not None and type(result) is CoroutineType:
                                 cell.take_over(result, end_of_message)  # raises
-                            return result  # pyright: ignore[reportUnknownVariableType]
+                            if ends is None or state.world.monotonic() <= ends:
+                                return result  # pyright: ignore[reportUnknownVariableType]
+                            is_late = True
                     except BaseException as error:
                         _returned(cell, error)
+                        if (
+                            ends is not None
+                            and is_a(error, Exception)
+                            and state.world.monotonic() > ends
+                        ):
+                            raise Deadline(timeout).expired(there) from error
                         raise
                     finally:
                         # Without a call, up to giving back the turn.
@@ -175,6 +199,8 @@ class PooledRef(ActorRef[A]):
                         except BaseException:
                             there.schedule()
                             raise
+                    if is_late:
+                        raise Deadline(timeout).expired(there)
         if block or there.stopped or there.create_future is not None:
             return super().ask(message, block=block, timeout=timeout)
         # twin: make ask (5 statements)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pykka import supervision as supervision
     from pykka import timers as timers
     from pykka import typing as typing
+    from pykka._actor.accepts import Accepts, Request, handles
     from pykka._actor.actor import Actor
     from pykka._actor.death_watch import Terminated
     from pykka._actor.options import ActorOptions
@@ -69,6 +70,7 @@ _load("pykka._util.world")  # or its last steps would not come after those of th
 
 __all__ = [
     "Abandoned",
+    "Accepts",
     "Actor",
     "ActorCrash",
     "ActorDeadError",
@@ -101,6 +103,7 @@ __all__ = [
     "PoolExhaustedError",
     "PooledActor",
     "Reason",
+    "Request",
     "StashFullError",
     "Stopped",
     "SupervisorGaveUp",
@@ -113,6 +116,7 @@ __all__ = [
     "as_completed",
     "crash_hook",
     "get_all",
+    "handles",
     "traversable",
 ]
 
@@ -158,6 +162,7 @@ _FIRST = {
 """What comes with the first actor: the modules that have these names are loaded together."""
 
 _LATER = {
+    "Accepts": "_actor.accepts",
     "ActorScope": "_system.scope",
     "ActorStatistics": "_statistics",
     "AsyncioActor": "runtimes.asyncio.actor",
@@ -165,8 +170,10 @@ _LATER = {
     "DispatcherStatistics": "_statistics",
     "InboxStatistics": "_statistics",
     "PooledActor": "runtimes.pool.actor",
+    "Request": "_actor.accepts",
     "SystemStatistics": "_statistics",
     "as_completed": "_futures.arrivals",
+    "handles": "_actor.accepts",
 }
 """What many programs never need; each is loaded when it is asked for."""
 

@@ -18,6 +18,7 @@ IN_TRY = "its only caller has a `try` around it"
 OURS = "it is the library's own"
 
 KNOWN: dict[str, dict[tuple[str, str], str]] = {
+    "_actor/accepts.py": {("Accepts.on_receive", ".on_receive"): HANDLER},
     "_actor/actor.py": {("Actor.__init__", ".default_inbox"): STARTER},
     "_cell/cell.py": {
         ("Cell.__init__", "._create_actor_inbox"): STARTER,

@@ -310,6 +310,27 @@ def messages_set_aside(n: int, measure: Measure, cls: Any) -> None:
 _of_runtimes(messages_set_aside)
 
 
+class Greet(pykka.Request[str]):
+    """A message."""
+
+
+class Polite(pykka.Accepts[Greet], pykka.PooledActor):
+    """Accepts one kind of messages."""
+
+    @pykka.handles(Greet)
+    def _greet(self, _message: Greet) -> str:
+        return "hello"
+
+
+@case("Accepts.on_receive")
+def messages_that_are_accepted(n: int, measure: Measure) -> None:
+    with pykka.ActorSystem() as system, measure():
+        ref = system.start(Polite)
+        for _ in range(n):
+            ref.tell(Greet())
+            assert ref.ask(Greet(), timeout=PATIENCE) == "hello"
+
+
 @case()
 def refs_of_actors(n: int, measure: Measure) -> None:
     with pykka.ActorSystem() as system, measure():

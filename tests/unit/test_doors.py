@@ -90,6 +90,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
     assert {door: public_names(importlib.import_module(door)) for door in DOORS} == {
         "pykka": [
             "Abandoned",
+            "Accepts",
             "Actor",
             "ActorCrash",
             "ActorDeadError",
@@ -122,6 +123,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "PoolExhaustedError",
             "PooledActor",
             "Reason",
+            "Request",
             "StashFullError",
             "Stopped",
             "SupervisorGaveUp",
@@ -134,6 +136,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "as_completed",
             "crash_hook",
             "get_all",
+            "handles",
             "traversable",
         ],
         "pykka.messages": ["FunctionCall", "ProxyCall", "ProxyGetAttr", "ProxySetAttr"],

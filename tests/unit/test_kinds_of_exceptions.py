@@ -32,6 +32,7 @@ TYPES = "asks types only, and our own class; on the path of each message of a co
 COPIES = "asks a type, whether the thing can be copied as an exception"
 ACTORS = "about actors and their classes, of which none is an exception"
 BLOCKS = "about the owner of a time-out, which is no exception; types only"
+MESSAGES = "about classes of messages; types only"
 PROXIES = "about attributes of an actor, for what a proxy leads to; types only"
 
 REASONS = {
@@ -57,6 +58,8 @@ REASONS = {
     ("_cell.spawn_options", "type(actor), self.actor_class"): ACTORS,
     ("_system.system", "None, actor_class"): ACTORS,
     ("_system.system", "ref.actor_class, actor_class"): ACTORS,
+    ("_ref.accepting", "kind, self._kinds"): MESSAGES,
+    ("_ref.accepting", "each, kind"): MESSAGES,
     ("supervision._starting", "cls, spawn_options.actor_class"): ACTORS,
     ("_deadlock.wait_graph", "type(owner), anyio.CancelScope"): BLOCKS,
     ("_deadlock.wait_graph", "type(owner), asyncio.Timeout"): BLOCKS,

@@ -282,6 +282,9 @@ TWINS = {
             Copy("resilience/_askable.py", "AskWrapper"),
         ],
     ),
+    "overloads of tell": Twin(
+        TYPES, [Copy(PUBLIC, "ActorRef"), Copy("routing/_router.py", "RouterRef")]
+    ),
     "overloads of call": Twin(
         TYPES,
         [Copy(PUBLIC, "ActorRef"), Copy("resilience/_askable.py", "AskWrapper", {"A": "A_co"})],

@@ -95,6 +95,11 @@ class Actor:
     The name is one that no user's class has; `_cell` is common among network programs.
     """
 
+    if TYPE_CHECKING:
+
+        def _open(self, message: Any, /) -> None:
+            """For type checkers, see `pykka._ref.accepting`: any message may be sent."""
+
     _pykka_calls: ClassVar[Calls] = Calls()
     """What refs remember of the methods of the class; each class is given one of its own."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pykka._cell.reasons import Reason
     from pykka._exceptions import ActorDeadError
     from pykka._futures.future import Future
+    from pykka._ref.accepting import Accepting, Asked, LeadsTo, Open
     from pykka._ref.calls import Path
     from pykka._statistics import ActorStatistics
     from pykka._system.system import ActorSystem
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound="Actor")
 A_co = TypeVar("A_co", bound="Actor", covariant=True)
 P = ParamSpec("P")
+Q = TypeVar("Q")
+M = TypeVar("M")
 R = TypeVar("R")
 
 _new = object.__new__
@@ -75,6 +78,10 @@ class ActorRef(Generic[A_co]):
     if TYPE_CHECKING:  # the signature that the documentation shows
 
         def __init__(self, actor: A_co) -> None: ...
+
+        def _leads_to(self) -> A_co:
+            """For `LeadsTo`."""
+            ...
 
     def __new__(cls, actor: A_co) -> ActorRef[A_co]:
         cell = getattr(actor, "_pykka_cell", None)
@@ -164,6 +171,11 @@ class ActorRef(Generic[A_co]):
         """
         return not self._cell.stopped
 
+    # twin: overloads of tell (2 statements)
+    @overload
+    def tell(self: LeadsTo[Accepting[M]], message: M) -> None: ...
+    @overload
+    def tell(self: LeadsTo[Open], message: Any) -> None: ...
     def tell(self, message: Any) -> None:
         """Send a message and do not wait for an answer.
 
@@ -189,18 +201,50 @@ class ActorRef(Generic[A_co]):
         if cell.closed:
             cell.drain_to_dead_letters()
 
-    # twin: overloads of ask (3 statements)
+    # twin: overloads of ask (6 statements)
     @overload
     def ask(
-        self, message: Any, *, block: Literal[False], timeout: float | None = None
+        self: LeadsTo[Accepting[Q]],
+        message: Asked[Q, R],
+        *,
+        block: Literal[False],
+        timeout: float | None = None,
+    ) -> Future[R]: ...
+    @overload
+    def ask(
+        self: LeadsTo[Accepting[Q]],
+        message: Asked[Q, R],
+        *,
+        block: Literal[True] = True,
+        timeout: float | None = None,
+    ) -> R: ...
+    @overload
+    def ask(
+        self: LeadsTo[Accepting[Q]],
+        message: Asked[Q, R],
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+    ) -> R | Future[R]: ...
+    @overload
+    def ask(
+        self: LeadsTo[Open],
+        message: Any,
+        *,
+        block: Literal[False],
+        timeout: float | None = None,
     ) -> Future[Any]: ...
     @overload
     def ask(
-        self, message: Any, *, block: Literal[True] = True, timeout: float | None = None
+        self: LeadsTo[Open],
+        message: Any,
+        *,
+        block: Literal[True] = True,
+        timeout: float | None = None,
     ) -> Any: ...
     @overload
     def ask(
-        self, message: Any, *, block: bool = True, timeout: float | None = None
+        self: LeadsTo[Open], message: Any, *, block: bool = True, timeout: float | None = None
     ) -> Any | Future[Any]: ...
     def ask(
         self, message: Any, *, block: bool = True, timeout: float | None = None

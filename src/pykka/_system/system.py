@@ -35,6 +35,7 @@ from pykka._deadlock import stacks, wait_graph
 from pykka._exceptions import ActorDeadError, ActorError, NameTakenError, Timeout
 from pykka._futures.deadline import Deadline
 from pykka._lifecycle.children import let_children_go
+from pykka._ref.accepting import NotAcceptedError
 from pykka._ref.ref import ActorRef, ref_at
 from pykka._system import crashes
 from pykka._system.dead_letters import DeadLetter, DeadLetters
@@ -604,12 +605,12 @@ def broadcast_by(
     for ref in targets:
         try:
             ref.tell(message)
-        except ActorDeadError:
+        except (ActorDeadError, NotAcceptedError) as error:
             cell = _address_of(ref)
             if cell is not None:
-                cell.services.to_dead_letters(
-                    cell, message, "died while the message was broadcast"
-                )
+                is_dead = is_a(error, ActorDeadError)
+                why = "died while the message was broadcast" if is_dead else "does not accept it"
+                cell.services.to_dead_letters(cell, message, why)
 
 
 def stop_each(

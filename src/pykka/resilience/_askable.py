@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from pykka._futures.derived import Outcome
     from pykka._futures.future import Future
     from pykka._futures.threading_future import AnsweringCell
+    from pykka._ref.accepting import Accepting, Asked, LeadsTo, Open
     from pykka._ref.calls import Path
 
     # `Retry` alone stands for `Retry[Any]`, as in programs that were written before it had this.
@@ -75,6 +76,7 @@ else:
 
     A = TypeVar("A", bound="Actor")
 P = ParamSpec("P")
+Q = TypeVar("Q")
 R = TypeVar("R")
 
 ExceptionTypes: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
@@ -121,21 +123,59 @@ class AskWrapper(Generic[A]):
         self._target: Askable = target
         self._clock = default_clock if clock is None else clock
 
+    if TYPE_CHECKING:
+
+        def _leads_to(self) -> A:
+            """For `LeadsTo`."""
+            ...
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} for {shorten(self._target)}>"
 
-    # twin: overloads of ask (3 statements)
+    # twin: overloads of ask (6 statements)
     @overload
     def ask(
-        self, message: Any, *, block: Literal[False], timeout: float | None = None
+        self: LeadsTo[Accepting[Q]],
+        message: Asked[Q, R],
+        *,
+        block: Literal[False],
+        timeout: float | None = None,
+    ) -> Future[R]: ...
+    @overload
+    def ask(
+        self: LeadsTo[Accepting[Q]],
+        message: Asked[Q, R],
+        *,
+        block: Literal[True] = True,
+        timeout: float | None = None,
+    ) -> R: ...
+    @overload
+    def ask(
+        self: LeadsTo[Accepting[Q]],
+        message: Asked[Q, R],
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+    ) -> R | Future[R]: ...
+    @overload
+    def ask(
+        self: LeadsTo[Open],
+        message: Any,
+        *,
+        block: Literal[False],
+        timeout: float | None = None,
     ) -> Future[Any]: ...
     @overload
     def ask(
-        self, message: Any, *, block: Literal[True] = True, timeout: float | None = None
+        self: LeadsTo[Open],
+        message: Any,
+        *,
+        block: Literal[True] = True,
+        timeout: float | None = None,
     ) -> Any: ...
     @overload
     def ask(
-        self, message: Any, *, block: bool = True, timeout: float | None = None
+        self: LeadsTo[Open], message: Any, *, block: bool = True, timeout: float | None = None
     ) -> Any | Future[Any]: ...
     def ask(
         self, message: Any, *, block: bool = True, timeout: float | None = None

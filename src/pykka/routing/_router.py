@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pykka._actor.options import ActorOptions
     from pykka._envelope import Letter
     from pykka._futures.future import Future
+    from pykka._ref.accepting import Accepting, Asked, LeadsTo, Open
     from pykka._ref.calls import Path
     from pykka._ref.ref import ActorRef
     from pykka._system.system import ActorSystem
@@ -57,6 +58,9 @@ if TYPE_CHECKING:
 
 
 A = TypeVar("A", bound="Actor")
+Q = TypeVar("Q")
+M = TypeVar("M")
+R = TypeVar("R")
 
 if TYPE_CHECKING:
     Maker: TypeAlias = type[A] | ActorOptions[A] | Callable[..., A]
@@ -245,7 +249,14 @@ class RouterRef(Collective[A]):
 
     # --- sending --------------------------------------------------------------------------------
 
-    def tell(self, message: Any) -> None:
+    # twin: overloads of tell (2 statements)
+    @overload
+    def tell(self: LeadsTo[Accepting[M]], message: M) -> None: ...
+    @overload
+    def tell(self: LeadsTo[Open], message: Any) -> None: ...
+    def tell(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, message: Any
+    ) -> None:
         """Send a message to the routee, or to the routees, that this router chooses.
 
         Like `ActorRef.tell`, it never blocks and may be called anywhere.
@@ -258,18 +269,50 @@ class RouterRef(Collective[A]):
         """
         raise NotImplementedError
 
-    # twin: overloads of ask (3 statements)
+    # twin: overloads of ask (6 statements)
     @overload
     def ask(
-        self, message: Any, *, block: Literal[False], timeout: float | None = None
+        self: LeadsTo[Accepting[Q]],
+        message: Asked[Q, R],
+        *,
+        block: Literal[False],
+        timeout: float | None = None,
+    ) -> Future[R]: ...
+    @overload
+    def ask(
+        self: LeadsTo[Accepting[Q]],
+        message: Asked[Q, R],
+        *,
+        block: Literal[True] = True,
+        timeout: float | None = None,
+    ) -> R: ...
+    @overload
+    def ask(
+        self: LeadsTo[Accepting[Q]],
+        message: Asked[Q, R],
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+    ) -> R | Future[R]: ...
+    @overload
+    def ask(
+        self: LeadsTo[Open],
+        message: Any,
+        *,
+        block: Literal[False],
+        timeout: float | None = None,
     ) -> Future[Any]: ...
     @overload
     def ask(
-        self, message: Any, *, block: Literal[True] = True, timeout: float | None = None
+        self: LeadsTo[Open],
+        message: Any,
+        *,
+        block: Literal[True] = True,
+        timeout: float | None = None,
     ) -> Any: ...
     @overload
     def ask(
-        self, message: Any, *, block: bool = True, timeout: float | None = None
+        self: LeadsTo[Open], message: Any, *, block: bool = True, timeout: float | None = None
     ) -> Any | Future[Any]: ...
     def ask(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, message: Any, *, block: bool = True, timeout: float | None = None

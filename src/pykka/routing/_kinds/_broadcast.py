@@ -104,8 +104,10 @@ class Broadcast(RouterRef[A]):
             """See `RouterRef.call`."""
             ...
 
-    def tell(self, message: Any) -> None:
-        self._tell_all(message)
+    if not TYPE_CHECKING:  # the types are those of RouterRef
+
+        def tell(self, message: Any) -> None:
+            self._tell_all(message)
 
     def _ask(self, message: Any) -> Future[Any]:
         answers: list[Future[Any]] = []

@@ -110,8 +110,10 @@ class ScatterGather(RouterRef[A]):
         self._clock = clock
         super().__init__(refs)
 
-    def tell(self, message: Any) -> None:
-        self._tell_all(message)
+    if not TYPE_CHECKING:  # the types are those of RouterRef
+
+        def tell(self, message: Any) -> None:
+            self._tell_all(message)
 
     def _ask(self, message: Any) -> Future[Any]:
         routees = self._living()

@@ -72,14 +72,16 @@ class TurnsRouter(UnicastRouter[A]):
             self._exchange_plan(plan, self._turns(roster.refs, plan.indices))
         return bool(roster)
 
-    def tell(self, message: Any) -> None:
-        for routee in self._plan:
-            try:
-                routee.tell(message)
-            except ActorDeadError:
-                if routee.is_alive():  # it is not the routee that is dead
-                    raise
-                self._drop(routee)
-                break
-            return
-        super().tell(message)
+    if not TYPE_CHECKING:  # the types are those of RouterRef
+
+        def tell(self, message: Any) -> None:
+            for routee in self._plan:
+                try:
+                    routee.tell(message)
+                except ActorDeadError:
+                    if routee.is_alive():  # it is not the routee that is dead
+                        raise
+                    self._drop(routee)
+                    break
+                return
+            super().tell(message)

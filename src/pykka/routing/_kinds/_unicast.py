@@ -40,8 +40,10 @@ class UnicastRouter(RouterRef[A]):
         """The routee that a message goes to, dead or alive; `None` if there are no routees."""
         raise NotImplementedError
 
-    def tell(self, message: Any) -> None:
-        self._deliver(message, lambda routee: routee.tell(message))
+    if not TYPE_CHECKING:  # the types are those of RouterRef
+
+        def tell(self, message: Any) -> None:
+            self._deliver(message, lambda routee: routee.tell(message))
 
     def _deliver(self, message: Any, send: Callable[[ActorRef[A]], object]) -> None:
         """Send something by a function that raises if the routee is dead."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
+import pydoc
 import threading
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -253,6 +255,89 @@ def test_dir_lists_the_public_attributes(car: Any) -> None:
     assert {"inherited", "late", "actor_ref", "actor_urn", "start"} <= set(names)
     assert not {"_private", "_hidden", "annotated"} & set(names)
     assert {"tyre", "turn"} <= set(dir(car.front))
+
+
+def test_dir_has_the_programs_names_before_those_of_the_library(car: Any) -> None:
+    names = dir(car)
+    own = ["accelerate", "colour", "inherited", "speed", "thread"]
+    ours = ["__class__", "actor_ref", "become", "start", "stop"]
+    assert [name for name in names if name in {*own, *ours}] == [*own, *ours]
+    assert names.index("thread") < names.index("actor_ref")
+    assert len(names) == len(set(names))
+
+
+def test_a_method_has_the_signature_and_the_text_of_the_actors(runtime: Runtime) -> None:
+    class BaseLogic:
+        def area(self, radius: float, *, pi: float = 3.14) -> float:
+            """Compute the area."""
+            return pi * radius**2
+
+        def untold(self) -> None: ...
+
+        @staticmethod
+        def static(number: int) -> int:
+            """Be static."""
+            return number
+
+        @classmethod
+        def of_class(cls, number: int) -> int:
+            """Be of the class."""
+            return number
+
+        @functools.singledispatchmethod
+        def describe(self, thing: object) -> str:
+            """Describe a thing."""
+            return str(thing)
+
+    class CircleLogic(BaseLogic):
+        horn = Horn()
+        anything = len
+        starred = lambda *args: args  # noqa: E731
+
+        def area(self, radius: float, *, pi: float = 3.14, scale: int = 1) -> float:
+            return super().area(radius, pi=pi) * scale
+
+    circle = type("Circle", (CircleLogic, runtime.actor_class), {}).start().proxy()
+    told = {
+        "area": (
+            "(radius: 'float', *, pi: 'float' = 3.14, scale: 'int' = 1) -> 'float'",
+            "Compute the area.",
+        ),
+        "untold": ("() -> 'None'", None),
+        "static": ("(number: 'int') -> 'int'", "Be static."),
+        "of_class": ("(number: 'int') -> 'int'", "Be of the class."),
+        "describe": ("(thing: 'object') -> 'str'", "Describe a thing."),
+        "horn": ("(*args, **kwargs)", None),
+        "anything": ("(*args, **kwargs)", None),
+        "starred": ("(*args)", None),
+    }
+    methods = {name: getattr(circle, name) for name in told}
+    for _ in range(2):
+        for name, (signature, text) in told.items():
+            method = methods[name]
+            assert (name, str(inspect.signature(method)), method.__doc__) == (
+                name,
+                signature,
+                text,
+            )
+            assert method.__name__ == name
+        help_text = pydoc.plain(pydoc.render_doc(methods["area"]))
+        assert "area(radius: 'float', *, pi: 'float' = 3.14" in help_text
+        assert "Compute the area." in help_text
+        circle.actor_ref.stop()  # a dead actor has a class, too
+    assert str(pykka.CallableProxy.__doc__).startswith("A method of an actor, as seen from")
+    assert list(inspect.signature(pykka.CallableProxy).parameters) == ["actor_ref", "attr_path"]
+
+
+def test_a_method_of_a_traversable_attribute_has_its_signature(car: Any) -> None:
+    assert list(inspect.signature(car.front.tyre.inflate).parameters) == ["by"]
+
+
+def test_a_method_of_something_that_only_looks_like_a_ref_is_described() -> None:
+    stand_in = mock.Mock(spec=["ask", "tell", "is_alive"])
+    method = pykka.CallableProxy(stand_in, ["run"])
+    assert (method.__name__, method.__doc__) == ("run", None)
+    assert str(inspect.signature(method)) == "(*args, **kwargs)"
 
 
 def test_generic_aliases(car_class: Any) -> None:

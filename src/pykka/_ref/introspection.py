@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import functools
 from enum import Enum, auto
-from types import FunctionType, MemberDescriptorType
+from types import FunctionType, MemberDescriptorType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka._util.checks import class_dict, mro_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from inspect import Signature
 
 _MISSING = object()
 
@@ -125,6 +126,64 @@ def public_names(obj: object) -> list[str]:
     for cls in _classes_of(obj):
         names.update(class_dict(cls))
     return sorted(name for name in names if not name.startswith("_"))
+
+
+def names_of_program(obj: object) -> set[str]:
+    """Those of an object's names that come from a program's classes, or from the object itself."""
+    names: set[str] = set(_instance_dict(obj).copy())
+    for cls in _classes_of(obj):
+        attributes = class_dict(cls)
+        if id(cls) not in _library and not str(attributes.get("__module__")).startswith(_LIBRARY):
+            names.update(attributes)
+    return names
+
+
+def text_of(obj: object, name: str) -> str | None:
+    """The docstring of a method; of the one that it overrides, if it has none itself."""
+    for function in _functions(obj, name):
+        if function.__doc__ is not None:
+            return str(function.__doc__)
+    return None
+
+
+def signature_of(obj: object, name: str) -> Signature:
+    """The parameters of a method, for those who call it; any, if they are not known."""
+    import inspect  # noqa: PLC0415 (seldom needed; keep it out of start-up)
+
+    kind = inspect.Parameter
+    anything = inspect.Signature(
+        [kind("args", kind.VAR_POSITIONAL), kind("kwargs", kind.VAR_KEYWORD)]
+    )
+
+    found = _look_up(obj, name)
+    function = next(_functions(obj, name), None)
+    if function is None:
+        return anything
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError, NameError):
+        return anything
+    if not found.on_class or isinstance(found.value, staticmethod):
+        return signature
+    parameters = list(signature.parameters.values())
+    if parameters and parameters[0].kind is not kind.VAR_POSITIONAL:
+        del parameters[0]
+    return signature.replace(parameters=parameters)
+
+
+def _functions(obj: object, name: str) -> Iterator[FunctionType]:
+    """The functions that an object and its classes have under a name, the nearest first."""
+    found = _look_up(obj, name)
+    others = [class_dict(cls).get(name) for cls in _classes_of(obj)]
+    for value in (found.value, *others):
+        given: object = value
+        kind = type(given)
+        if kind is staticmethod or kind is classmethod or kind is MethodType:
+            value = value.__func__  # noqa: PLW2901
+        elif kind is functools.singledispatchmethod:
+            value = value.func  # noqa: PLW2901
+        if type(value) is FunctionType:
+            yield value
 
 
 def find_all(obj: object, kind: type[Any]) -> list[tuple[tuple[str, ...], Any]]:

@@ -17,15 +17,19 @@ from pykka._ref.introspection import (
     follow_path,
     holds_plain_value,
     look_at,
+    names_of_program,
     nearest,
     public_names,
+    signature_of,
+    text_of,
 )
 from pykka._util.checks import shorten
 from pykka._util.log import logger
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Self
 
     from pykka._actor.actor import Actor
     from pykka._futures.future import Future
@@ -117,8 +121,10 @@ class ActorProxy(Generic[A]):
 
     def __dir__(self) -> list[str]:
         target = self._target()
-        names = [name for name in public_names(target) if not self._is_self(look_at(target, name))]
-        return sorted({*super().__dir__(), *names})
+        names = {name for name in public_names(target) if not self._is_self(look_at(target, name))}
+        of_program = names & names_of_program(target)
+        ours = {*super().__dir__(), *names} - of_program
+        return [*sorted(of_program), *map(_Later, sorted(ours))]
 
     def __copy__(self) -> ActorProxy[A]:
         return self
@@ -209,6 +215,18 @@ class ActorProxy(Generic[A]):
         return text if meant is None or meant == name else f"{text}. Did you mean: {meant!r}?"
 
 
+class _Later(str):
+    """A name that comes after all others when they are sorted, as `dir()` does."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: str) -> bool:
+        return isinstance(other, _Later) and str.__lt__(self, other)
+
+    def __gt__(self, other: str) -> bool:
+        return not isinstance(other, _Later) or str.__gt__(self, other)
+
+
 class CallableProxy(Generic[A]):
     """A method of an actor, as seen from outside.
 
@@ -297,12 +315,54 @@ class CallableProxy(Generic[A]):
         """
         return self.actor_ref.tell_every(interval, ProxyCall(self._attr_path, args, kwargs))
 
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Self:
+        """Be itself as an attribute of a class. With this, `help()` takes it for a method."""
+        return self
+
+    @property
+    def __name__(self) -> str:
+        return self._attr_path[-1] if self._attr_path else "proxy"
+
     def __repr__(self) -> str:
         return f"<CallableProxy for {self.actor_ref}, attr_path={self._attr_path!r}>"
 
+    def _find(self) -> tuple[Any, str]:
+        """What has the method, as far as is known, and the method's name."""
+        given: Any = self.actor_ref
+        actor: Any = getattr(given, "_actor", None)
+        *path, name = self._attr_path or ("",)
+        start = getattr(given, "actor_class", None) if actor is None else actor
+        return follow_path(start, path), name
+
+
+class _OfMethod:
+    """An attribute that tells something of the actor's method, and on the class of the class.
+
+    Args:
+        tell: Is given what has the method, and its name.
+        of_class: What the class has; `None` if nothing.
+    """
+
+    def __init__(self, tell: Callable[[Any, str], Any], of_class: Any = None) -> None:
+        self._tell = tell
+        self._of_class = of_class
+
+    def __get__(self, proxy: CallableProxy[Any] | None, owner: type[Any]) -> Any:
+        if proxy is not None:
+            return self._tell(*proxy._find())
+        if self._of_class is None:
+            raise AttributeError
+        return self._of_class
+
+
+# Not in the body of the class, whose text it has to keep.
+setattr(CallableProxy, "__doc__", _OfMethod(text_of, CallableProxy.__doc__))  # noqa: B010
+setattr(CallableProxy, "__signature__", _OfMethod(signature_of))  # noqa: B010
+
 
 class _PlainCallableProxy(CallableProxy[A]):
-    """The same, for something in the place of a ref that has `ask()` and `tell()` only."""
+    # The same, for something in the place of a ref that has `ask()` and `tell()` only. The text of
+    # the class is that of the method, so it has none of its own.
 
     def __call__(self, *args: Any, **kwargs: Any) -> Future[Any]:
         return self.actor_ref.ask(ProxyCall(self._attr_path, args, kwargs), block=False)

@@ -59,8 +59,8 @@ NOT_COUNTED: set[type] = set()
 """Those of them that are not counted among the messages that an actor has handled."""
 
 # What an actor does on each type of system message; any other type goes to `on_receive()`. The
-# functions are entered by `handles`. Subclasses enter themselves when their class statement runs.
-# That keeps the question "is this message for the actor or for us?" at one look-up for each
+# functions are entered by `system_handler`. Subclasses enter themselves when their class statement
+# runs. That keeps the question "is this message for the actor or for us?" at one look-up for each
 # message, without a chain of isinstance checks.
 _handlers: dict[type, Callable[[HandlingCell, Any], object]] = {}
 
@@ -70,7 +70,7 @@ def never_bare(*kinds: type) -> None:
     ENVELOPED.update(kinds)
 
 
-def handles(
+def system_handler(
     kind: type, *, privileged: bool = True, keyed: bool = False, counted: bool = True
 ) -> Callable[[H], H]:
     """Mark the function that says what an actor does on a type of system message.

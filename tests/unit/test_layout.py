@@ -328,7 +328,9 @@ def test_a_name_that_leads_somewhere_is_not(text: str) -> None:
 
 _SIZE = "a size or a time that one file alone knows"
 SHARED = {
-    **dict.fromkeys(("BATCH", "BITS", "CALM", "FEW", "KEEP_ALIVE", "LONGEST", "MANY"), _SIZE),
+    **dict.fromkeys(
+        ("BATCH", "BITS", "CALM", "FEW", "KEEP_ALIVE", "LONGEST", "MANY", "MOST"), _SIZE
+    ),
     "NOTHING": "stands for nothing, in each of its files for another one",
     "crash_hook": "what a program may put another one in the place of, and the one that is there",
     "logger": "of dead letters, which a program may silence alone",
@@ -340,12 +342,12 @@ SHARED = {
 def modules_by_name(sources: Mapping[str, str]) -> dict[str, list[str]]:
     """In which modules something has a name, for all that is not private to one of them.
 
-    Type variables have one letter.
+    Type variables have one letter, and how they vary.
     """
     found: dict[str, list[str]] = {}
     for path, source in sources.items():
         for name in dict.fromkeys(names_in(tree_of(source))):
-            if not name.startswith("_") and len(name) > 1:
+            if not name.startswith("_") and not re.fullmatch(r"[A-Z](_co|_contra)?", name):
                 found.setdefault(name, []).append(path)
     return found
 

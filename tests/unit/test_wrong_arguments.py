@@ -127,6 +127,8 @@ INTERNAL = {
             "to_dead_letters",
             "let_children_go",
             "tell_of_crash",
+            "publish_failure",
+            "publish_restart",
         ),
         "knows",
         *("use_dispatcher", "need_pool", "end"),

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pykka._envelope import Envelope
 from pykka._ref.proxy import require_single
 from pykka._ref.ref import ActorRef, ref_at
-from pykka.messages import handles
+from pykka.messages import system_handler
 
 if TYPE_CHECKING:
     from pykka._cell.cell import Cell
@@ -87,7 +87,7 @@ class _Notice(NamedTuple):
     reason: Reason
 
 
-@handles(_Notice)
+@system_handler(_Notice)
 def _on_notice(cell: Cell, envelope: Letter) -> object:
     watch, reason = envelope.message
     extension = cell.need_extension()

@@ -21,7 +21,7 @@ from pykka._cell.inbox import count, move, move_turned, take_all
 from pykka._envelope import Envelope
 from pykka._futures.ask import Ask, is_ask
 from pykka._util.log import is_for_the_program, report_failure
-from pykka.messages import NOT_COUNTED, handles
+from pykka.messages import NOT_COUNTED, system_handler
 from pykka.timers._clock import brief
 
 if TYPE_CHECKING:
@@ -337,12 +337,12 @@ def _is_busy(handling: Any) -> bool:
     return not (is_ask(handling) and handling._has_outcome())
 
 
-@handles(_SwitchOn, counted=False)
+@system_handler(_SwitchOn, counted=False)
 def _on_switch_on(cell: Cell, _envelope: Letter) -> object:
     switch_on(cell)
     return None
 
 
-@handles(_IdleCheck, counted=False)
+@system_handler(_IdleCheck, counted=False)
 def _on_idle_check(_cell: Cell, envelope: Letter) -> object:
     return envelope.message.idle.look(envelope.message)

@@ -62,7 +62,7 @@ from pykka.messages import (
     _ActorStop,
     _LastMessage,
     _WakeUp,
-    handles,
+    system_handler,
 )
 from pykka.timers._timer import Tick
 
@@ -462,7 +462,7 @@ def _fail(cell: Cell, actor: Instance, reply_to: Any, error: BaseException) -> N
             stop_everything(cell, actor, error)
 
 
-@handles(_ActorStop, counted=False)
+@system_handler(_ActorStop, counted=False)
 def _on_stop_message(cell: Cell, envelope: Letter) -> object:
     if envelope.reply_to is not None:
         cell.answer_when_ended(envelope.reply_to, answer=True)
@@ -470,13 +470,13 @@ def _on_stop_message(cell: Cell, envelope: Letter) -> object:
     return _NO_REPLY
 
 
-@handles(_LastMessage)
+@system_handler(_LastMessage)
 def _on_last_message(cell: Cell, _envelope: Letter) -> object:
     mark_stopped(cell)
     return _NO_REPLY
 
 
-@handles(_WakeUp, counted=False)
+@system_handler(_WakeUp, counted=False)
 def _on_wake_up(_cell: Cell, _envelope: Letter) -> object:
     return _NO_REPLY
 
@@ -507,7 +507,7 @@ def _call(cell: Cell, call: Any, reply_to: Any) -> object:
     return result
 
 
-@handles(ProxyCall, privileged=False)
+@system_handler(ProxyCall, privileged=False)
 def _on_call(cell: Cell, envelope: Letter) -> object:
     message, reply_to = envelope.message, envelope.reply_to
     del envelope  # as above
@@ -517,14 +517,14 @@ def _on_call(cell: Cell, envelope: Letter) -> object:
         del reply_to
 
 
-@handles(FunctionCall, privileged=False)
+@system_handler(FunctionCall, privileged=False)
 def _on_function_call(cell: Cell, envelope: Letter) -> object:
     message: FunctionCall = envelope.message
     del envelope  # as above
     return message.function(cell.actor, *message.args, **message.kwargs)
 
 
-@handles(ProxyGetAttr, privileged=False)
+@system_handler(ProxyGetAttr, privileged=False)
 def _on_get_attr(cell: Cell, envelope: Letter) -> object:
     message: ProxyGetAttr = envelope.message
     del envelope  # as above
@@ -534,7 +534,7 @@ def _on_get_attr(cell: Cell, envelope: Letter) -> object:
     return value
 
 
-@handles(ProxySetAttr, privileged=False)
+@system_handler(ProxySetAttr, privileged=False)
 def _on_set_attr(cell: Cell, envelope: Letter) -> object:
     message: ProxySetAttr = envelope.message
     del envelope  # as above

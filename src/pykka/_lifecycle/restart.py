@@ -40,7 +40,7 @@ from pykka._lifecycle.termination import (
     wait_for_decision,
 )
 from pykka._util.log import logger
-from pykka.messages import handles
+from pykka.messages import system_handler
 
 if TYPE_CHECKING:
     from pykka._cell.cell import Cell, Instance
@@ -68,7 +68,7 @@ def suspend(cell: Cell, reason: Reason) -> None:
     cell.signal(Envelope(_Suspend(reason)))
 
 
-@handles(_Suspend, counted=False)
+@system_handler(_Suspend, counted=False)
 def _on_suspend(cell: Cell, envelope: Letter) -> object:
     extension, actor = cell.need_extension(), cell.actor
     if actor is not None and not extension.down and not cell.ending:
@@ -76,7 +76,7 @@ def _on_suspend(cell: Cell, envelope: Letter) -> object:
     return None
 
 
-@handles(_Restart, counted=False)
+@system_handler(_Restart, counted=False)
 def _on_restart(cell: Cell, _envelope: Letter) -> object:
     extension: Any = cell.extension
     if extension.down:

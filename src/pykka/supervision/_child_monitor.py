@@ -20,7 +20,7 @@ from pykka._envelope import Envelope
 from pykka._exceptions import ActorDeadError
 from pykka._util.checks import shorten
 from pykka._util.log import traceback_of
-from pykka.messages import handles
+from pykka.messages import system_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,9 +136,9 @@ class ChildMonitor:
         self.supervisor.send(Envelope(Event(self, kind, reason)))
 
 
-@handles(Event)
-@handles(RetryPlan)
-@handles(ContinuePlan)
+@system_handler(Event)
+@system_handler(RetryPlan)
+@system_handler(ContinuePlan)
 def _on_event(cell: Cell, envelope: Letter) -> object:
     supervisor: Any = cell.actor
     supervisor._pykka_restarter.on_event(envelope.message)

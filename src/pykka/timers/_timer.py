@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from pykka import messages
 from pykka._util.checks import check_seconds
 from pykka._util.thread_state import current
-from pykka.messages import handles
+from pykka.messages import system_handler
 from pykka.timers._clock import brief
 
 if TYPE_CHECKING:
@@ -418,7 +418,7 @@ def check_times(delay: Any, interval: Any, what: str) -> None:
     check_seconds(what, delay)
 
 
-@handles(Tick, keyed=True)
+@system_handler(Tick, keyed=True)
 def _on_tick(cell: TimedCell, envelope: Letter) -> object:
     tick: Tick = envelope.message
     if not tick.begin():

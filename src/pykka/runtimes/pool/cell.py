@@ -57,7 +57,7 @@ from pykka._deadlock.wait_graph import block as block_for
 from pykka._envelope import Envelope
 from pykka._futures.ask import LETTERS, Ask, is_letter, reply_to_of
 from pykka._futures.threading_future import new_threading_future
-from pykka._util.gil import FENCE, NOTHING
+from pykka._util.gil import FENCE
 from pykka._util.log import is_for_the_program
 from pykka.runtimes._contract import RuntimeCell
 from pykka.runtimes.pool.caller_runs import DESPITE_TIMEOUT, run_until
@@ -403,10 +403,7 @@ class PooledCell(RuntimeCell):
         if type(inbox) is MeteredList:
             inbox.take_all(into)
         else:
-            if FENCE:
-                inbox.extend(NOTHING)
-            if inbox:
-                move(inbox, into)
+            move(inbox, into)
 
     @property
     def handled_reply_to(self) -> Any:

@@ -54,7 +54,7 @@ def test_none_is_a_message(seen: queue.SimpleQueue[Any], how_many: int) -> None:
         assert message is None
         assert handling is not None  # while it is handled, the actor is busy
         assert seen.get(timeout=10) == (number, number)
-    assert ref.ask("done") == "done"
+    assert ref.stop()  # an asker may have its answer before the actor has put its message away
     assert ref._cell.handling is None
 
 

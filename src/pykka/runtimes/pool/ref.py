@@ -105,6 +105,7 @@ class PooledRef(ActorRef[A]):
                     there.allows_caller_runs is DESPITE_TIMEOUT
                     and type(timeout) in _SECONDS
                     and timeout > 0
+                    and (ends := current.state.world.monotonic() + timeout)
                 )
             )
             and there.direct_call_ok
@@ -115,9 +116,6 @@ class PooledRef(ActorRef[A]):
                 state: ActorState = quick.state
             except AttributeError:
                 state = current.state
-            ends: float | None = None
-            if timeout is not None:
-                ends = state.world.monotonic() + timeout
             context = state.spare
             depth = state.depth
             if context is None:
@@ -138,7 +136,6 @@ class PooledRef(ActorRef[A]):
                     cell = there
                     outer = state.cell
                     before = None
-                    is_late = False
                     try:
                         # Again, for another thread may have run the actor since the first look.
                         if (
@@ -158,15 +155,15 @@ class PooledRef(ActorRef[A]):
                             # twin: refuse coroutine (1 statement)
                             if result is not None and type(result) is CoroutineType:
                                 cell.take_over(result, end_of_message)  # raises
-                            if ends is None or state.world.monotonic() <= ends:
+                            if timeout is None or state.world.monotonic() <= ends:  # pyright: ignore[reportPossiblyUnboundVariable]
                                 return result  # pyright: ignore[reportUnknownVariableType]
-                            is_late = True
+                            ends = 0.0
                     except BaseException as error:
                         _returned(cell, error)
                         if (
-                            ends is not None
+                            timeout is not None
                             and is_a(error, Exception)
-                            and state.world.monotonic() > ends
+                            and state.world.monotonic() > ends  # pyright: ignore[reportPossiblyUnboundVariable]
                         ):
                             raise Deadline(timeout).expired(there) from error
                         raise
@@ -199,7 +196,7 @@ class PooledRef(ActorRef[A]):
                         except BaseException:
                             there.schedule()
                             raise
-                    if is_late:
+                    if timeout is not None and not ends:  # pyright: ignore[reportPossiblyUnboundVariable]
                         raise Deadline(timeout).expired(there)
         if block or there.stopped or there.create_future is not None:
             return super().ask(message, block=block, timeout=timeout)

@@ -11,9 +11,12 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -37,8 +40,8 @@ def run(*command: str, cwd: Path = ROOT) -> str:
     return completed.stdout
 
 
-def mypy(_folder: Path) -> Complaints:
-    output = run("mypy", "--strict", "--no-error-summary", "--output=json", *map(str, FILES))
+def mypy(_folder: Path, files: Sequence[Path] = FILES) -> Complaints:
+    output = run("mypy", "--strict", "--no-error-summary", "--output=json", *map(str, files))
     found: Complaints = defaultdict(dict)
     for line in output.splitlines():
         error = json.loads(line)
@@ -47,8 +50,8 @@ def mypy(_folder: Path) -> Complaints:
     return found
 
 
-def basedpyright(_folder: Path) -> Complaints:
-    return of_pyright(run("basedpyright", "--outputjson", "--level", "error", *map(str, FILES)))
+def basedpyright(_folder: Path, files: Sequence[Path] = FILES) -> Complaints:
+    return of_pyright(run("basedpyright", "--outputjson", "--level", "error", *map(str, files)))
 
 
 def pyright(folder: Path) -> Complaints:

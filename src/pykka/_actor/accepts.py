@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pykka._ref.accepting import Asked
 
 M_contra = TypeVar("M_contra", contravariant=True)
-R_co = TypeVar("R_co", covariant=True)
+_R_co = TypeVar("_R_co", covariant=True)
 S = TypeVar("S")
 M = TypeVar("M")
 R = TypeVar("R")
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         def __call__(self, method: Callable[[S, Q], R], /) -> Callable[[S, Q], R]: ...
 
 
-class Request(Generic[R_co]):
+class Request(Generic[_R_co]):
     """A message that says what it is answered with.
 
     Derive a class for each kind of request, best a dataclass. The actors that accept it answer
@@ -76,7 +76,7 @@ class Request(Generic[R_co]):
 
     if TYPE_CHECKING:
 
-        def _asked(self) -> tuple[Self, R_co]: ...
+        def _asked(self) -> tuple[Self, _R_co]: ...
 
 
 class Accepts(Generic[M_contra]):
@@ -205,13 +205,13 @@ class Handlers(dict[type, "str | None"]):
     def __missing__(self, kind: type) -> str | None:
         declared = self.declared
         name = next((declared[base] for base in kind.__mro__ if base in declared), None)
-        if len(self) >= len(declared) + MOST:
+        if len(self) >= len(declared) + _MOST:
             self.clear()
         self[kind] = name
         return name
 
 
-MOST = 1000
+_MOST = 1000
 """So many classes of messages are remembered."""
 
 

@@ -140,7 +140,7 @@ class Accepted(dict[type, bool]):
 
     def __missing__(self, kind: type) -> bool:
         is_accepted = kind in messages._handlers or issubclass(kind, self._kinds)
-        if len(self) >= MOST:
+        if len(self) >= _MOST:
             self.clear()
         self[kind] = is_accepted
         return is_accepted
@@ -153,5 +153,5 @@ class Accepted(dict[type, bool]):
         return " | ".join(kind.__qualname__ for kind in self._kinds) or "none"
 
 
-MOST = 1000
+_MOST = 1000
 """So many classes of messages are remembered."""

@@ -14,10 +14,13 @@ import pytest
 from tests.guarantees.test_g11_signal_handlers import (
     ERRORS,
     RECORDERS,
+    HookedRecorder,
+    PooledRecorder,
+    Recorder,
     Recording,
     assert_everything_works,
 )
-from tests.injection import CtrlC, Interrupted, inject
+from tests.injection import Alarm, CtrlC, Interrupted, inject
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
@@ -175,9 +178,18 @@ def test_an_abandonment_is_interrupted_everywhere() -> None:
     assert_everything_works()
 
 
-@pytest.mark.thinned
-@ERRORS
-@RECORDERS
+@pytest.mark.parametrize(
+    ("error", "recorder"),
+    [
+        (Alarm, HookedRecorder),
+        pytest.param(CtrlC, HookedRecorder, marks=pytest.mark.exhaustive),
+        *(
+            pytest.param(error, recorder, marks=pytest.mark.exhaustive)
+            for error in (Alarm, CtrlC)
+            for recorder in (Recorder, PooledRecorder)
+        ),
+    ],
+)
 def test_a_shutdown_is_interrupted_everywhere(
     error: type[Interrupted], recorder: type[Recording]
 ) -> None:

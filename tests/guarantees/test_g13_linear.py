@@ -81,8 +81,15 @@ _VARIANTS = ("Threaded", "InLoop", "Random", "RoundRobin", "rest_for_one", "one_
 VARIANTS = tuple(f"[{name}]" for name in _VARIANTS)
 """Cases that differ from others in a class only: for the exhaustive tier."""
 
+QUICK = {
+    name
+    for number, name in enumerate(n for n in operations.CASES if not n.endswith(VARIANTS))
+    if number % 2 == 0 or name.startswith(("dynamic_children", "events", "subscribe"))
+}
+"""The others, or half of them, and what was found to grow too much some day."""
+
 CASES = [
-    pytest.param(name, marks=pytest.mark.exhaustive if name.endswith(VARIANTS) else ())
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.exhaustive)
     for name in operations.CASES
 ]
 

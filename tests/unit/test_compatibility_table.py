@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import importlib
 import inspect
@@ -45,13 +44,8 @@ def rows(text: str) -> list[list[str]]:
 @functools.cache
 def functions_of(path: Path) -> set[str]:
     """The names of the test functions of a file."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and node.name.startswith("test_")
-    }
+    text = path.read_text(encoding="utf-8")
+    return set(re.findall(r"^ *(?:async )?def (test_\w+)", text, re.MULTILINE))
 
 
 ROWS = rows(TABLES)

@@ -328,11 +328,8 @@ def test_a_name_that_leads_somewhere_is_not(text: str) -> None:
 
 _SIZE = "a size or a time that one file alone knows"
 SHARED = {
-    **dict.fromkeys(
-        ("BATCH", "BITS", "CALM", "FEW", "KEEP_ALIVE", "LONGEST", "MANY", "MOST"), _SIZE
-    ),
+    **dict.fromkeys(("BATCH", "BITS", "CALM", "FEW", "KEEP_ALIVE", "LONGEST", "MANY"), _SIZE),
     "NOTHING": "stands for nothing, in each of its files for another one",
-    "handles": "of the library's messages by the library, and of a program's by its actors",
     "crash_hook": "what a program may put another one in the place of, and the one that is there",
     "logger": "of dead letters, which a program may silence alone",
     "renew_locks": "what each module that has locks does in a child process",

@@ -133,7 +133,7 @@ def test_what_is_put_into_another_module_is_found(module: str, planted: str) -> 
 def test_a_message_has_one_handler() -> None:
     with pytest.raises(ValueError, match=r"other_handler.*ProxyCall.*already"):
 
-        @messages.handles(messages.ProxyCall)
+        @messages.system_handler(messages.ProxyCall)
         def other_handler(_cell: Any, _envelope: Any) -> object: ...
 
 
@@ -143,7 +143,7 @@ def test_a_message_that_nobody_has_entered_is_entered() -> None:
 
     try:
 
-        @messages.handles(Mine, keyed=True, counted=False)
+        @messages.system_handler(Mine, keyed=True, counted=False)
         def handler(_cell: Any, _envelope: Any) -> object: ...
 
         assert messages._handlers[Mine] is handler

@@ -30,7 +30,7 @@ def test_every_message_through_a_pool_that_crashes_has_one_fate(runtime: Runtime
 @pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(
     "options",
-    [{}, {"waits": True}, {"how": "kill"}],
+    [pytest.param({}, marks=pytest.mark.exhaustive), {"waits": True}, {"how": "kill"}],
     ids=["in place", "after a pause", "another actor each time"],
 )
 def test_restarts_leave_nothing_behind(runtime: Runtime, options: dict[str, Any]) -> None:

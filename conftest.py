@@ -1,4 +1,4 @@
-"""Runs the examples in the README, the documentation and the docstrings as tests.
+"""Runs the examples in the documentation and the docstrings as tests.
 
 Also what concerns all tests: which of them run (see `tests/tiers.py`), and which have to run in
 the same process if there are several (`pytest -n`).
@@ -30,7 +30,7 @@ def _end(namespace: dict[str, Any]) -> None:
 
 _markdown = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],
-    patterns=["README.md", "docs/**/*.md", "docs/*.md"],
+    patterns=["docs/**/*.md", "docs/*.md"],
     setup=_begin,
     teardown=_end,
 )

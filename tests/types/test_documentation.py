@@ -10,7 +10,7 @@ import pytest
 from tests.types.test_types import LIMIT, ROOT, basedpyright, mypy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 PAGES = ("README.md", "docs/tutorial.md", "docs/how-to/typed-actors.md")
@@ -29,11 +29,7 @@ class Renaming(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         parts = [*ast.walk(node)]
         local = {each.arg for each in parts if isinstance(each, ast.arg)}
-        local |= {
-            each.id
-            for each in parts
-            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-        }
+        local |= stored_in(parts)
         outside = self.names
         self.names = {name: new for name, new in outside.items() if name not in local}
         self.generic_visit(node)
@@ -67,9 +63,14 @@ def defined_by(node: ast.stmt) -> set[str]:
     if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
         return {node.name}
     if isinstance(node, ast.Assign):
-        named = [each for target in node.targets for each in ast.walk(target)]
-        return {each.id for each in named if isinstance(each, ast.Name)}
+        return stored_in(each for target in node.targets for each in ast.walk(target))
     return set()
+
+
+def stored_in(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that are assigned to; `x` is not in `x.y = 1`."""
+    names = (each for each in nodes if isinstance(each, ast.Name))
+    return {each.id for each in names if isinstance(each.ctx, ast.Store)}
 
 
 def code_of(page: str) -> str:
@@ -101,7 +102,7 @@ def test_the_code_of_the_documentation_is_typed(
 
 def test_what_is_defined_again_is_another_thing() -> None:
     renaming = Renaming()
-    source = "x = 1\nx = str(x)\nclass A:\n    def f(self): return x\na = A()"
+    source = "x = 1\nx = str(x)\nclass A:\n    def f(self): return x\na = A()\na.x = x"
     done = [renaming.statement(each, n) for n, each in enumerate(ast.parse(source).body)]
     assert ast.unparse(ast.Module(done, [])).splitlines() == [
         "x_0 = 1",
@@ -112,4 +113,5 @@ def test_what_is_defined_again_is_another_thing() -> None:
         "    def f(self):",
         "        return x_1",
         "a_3 = A_2()",
+        "a_3.x = x_1",
     ]

@@ -1,4 +1,4 @@
-"""The code of README, the tutorial and the guide to typed actors is right to type checkers."""
+"""The code of README, the tutorials and the guide to typed actors is right to type checkers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-PAGES = ("README.md", "docs/tutorial.md", "docs/how-to/typed-actors.md")
+PAGES = (
+    "README.md",
+    "docs/tutorial.md",
+    "docs/tutorial-let-it-crash.md",
+    "docs/how-to/typed-actors.md",
+)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -59,12 +59,11 @@ if TYPE_CHECKING:
 
 
 class NotAcceptedError(TypeError):
-    """A message was sent to an actor that does not accept it."""
+    """A message was sent to an actor that does not accept it.
 
+    It is a class of its own for routers, which send to many, some of whom may accept it.
+    """
 
-# To the sender it is an ordinary `TypeError`.
-NotAcceptedError.__name__ = NotAcceptedError.__qualname__ = "TypeError"
-NotAcceptedError.__module__ = "builtins"
 
 _made: dict[type[Any], type[Any]] = {}
 """The classes of such refs, by that of the refs of the runtime."""

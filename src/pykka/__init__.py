@@ -3,6 +3,8 @@
 Start with `ThreadingActor`. The documentation has a tutorial, guides and a reference.
 """
 
+import os as _os
+from _thread import RLock as _RLock
 from importlib import import_module as _load
 from typing import TYPE_CHECKING
 
@@ -234,6 +236,16 @@ Examples:
 """
 
 
+_loading = _RLock()
+
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(
+        before=_loading.acquire,
+        after_in_parent=_loading.release,
+        after_in_child=_loading.release,
+    )
+
+
 def __getattr__(name: str) -> object:
     """Load what is asked for, and what comes with it.
 
@@ -246,20 +258,26 @@ def __getattr__(name: str) -> object:
     signal handler that sends something or catches one of our exceptions, runs into an import. What
     is left is used where something begins, or is looked at.
 
+    One thread at a time does this, for two that enter the same packages from two ends would wait
+    for each other, which is an error of the import's. And no process forks meanwhile: in the child
+    there would be nobody to finish.
+
     Whatever interrupts this, it can be done again: a name is put here when its module has been
     loaded, and what a module has entered elsewhere by then is replaced (`is_the_same_again`).
     """
     if name in _MODULES or name in _OF_PYKKA_4:
-        return _load(f"pykka.{name}")
+        with _loading:
+            return _load(f"pykka.{name}")
     if name not in _FIRST and name not in _LATER:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     names = globals()
-    found = {each: getattr(_load(f"pykka.{home}"), each) for each, home in _FIRST.items()}
-    if name in _LATER:
-        found[name] = getattr(_load(f"pykka.{_LATER[name]}"), name)
-    for each, value in found.items():
-        names.setdefault(each, value)  # a program may have put a `crash_hook` here before
+    with _loading:
+        found = {each: getattr(_load(f"pykka.{home}"), each) for each, home in _FIRST.items()}
+        if name in _LATER:
+            found[name] = getattr(_load(f"pykka.{_LATER[name]}"), name)
+        for each, value in found.items():
+            names.setdefault(each, value)  # a program may have put a `crash_hook` here before
     return names[name]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import tasks
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.injection import Alarm, inject
 
 import pykka
 
@@ -305,30 +305,89 @@ def test_an_actor_that_is_in_the_middle_of_a_message_is_not_run(run: Any) -> Non
     run(scenario)
 
 
-def test_a_signal_handler_that_raises_meanwhile_hits_the_asker_only(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def scenario(ref: Any) -> None:
-        def strike(*_args: Any) -> None:
-            raise Interrupt
+async def at_once(_actor: Any) -> str:
+    return "done"
 
-        mine = asyncio.current_task()
-        future = ref.ask("question", block=False)
-        with monkeypatch.context() as patch:
-            patch.setattr(tasks, "_enter_task", strike)
-            patch.setattr("pykka.runtimes.asyncio.awaiter_runs._set_current_task", _enter_again)
-            with pytest.raises(Interrupt):
-                await future
-        assert asyncio.current_task() is mine
-        assert isinstance(future.exception(), Interrupt)
-        assert await ref.ask("alive", block=False) == "alive"
 
-    _enter_task = tasks._enter_task
+async def after_a_turn(_actor: Any) -> str:
+    await asyncio.sleep(0)
+    return "done"
 
-    def _enter_again(loop: Any, task: Any) -> None:
-        _enter_task(loop, task)
 
-    run(scenario)
+HANDLERS = {
+    "plain": lambda ref: ref.ask("done", block=False),
+    "async": lambda ref: ref.call(Answerer.later, at_once),
+    "suspends": lambda ref: ref.call(Answerer.later, after_a_turn),
+}
+
+
+@pytest.mark.filterwarnings(
+    "ignore:coroutine:RuntimeWarning",  # it may strike before the handler has begun
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+@pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize("how", HANDLERS)
+def test_a_signal_handler_that_raises_anywhere_hits_the_asker_only(how: str) -> None:
+    def prepare() -> tuple[Callable[[], object], Callable[[bool], object]]:
+        loop = asyncio.new_event_loop()
+
+        async def begin() -> Any:
+            ref = Answerer.start()
+            assert await ref.ask("ready", block=False) == "ready"
+            await until_it_sleeps(ref)
+            return ref
+
+        ref = loop.run_until_complete(begin())
+
+        async def ask() -> None:
+            mine = asyncio.current_task()
+            try:
+                assert await HANDLERS[how](ref) == "done"
+            finally:
+                assert asyncio.current_task() is mine
+
+        async def look() -> None:
+            async with asyncio.timeout(PATIENCE):
+                try:
+                    assert await ref.ask("alive", block=False) == "alive"
+                    assert await ref.call(Answerer.later, at_once) == "done"
+                    await ref.stop(block=False)
+                except pykka.ActorDeadError:  # it has struck in the actor's own task
+                    reason = await ref.when_terminated()
+                    assert isinstance(reason, pykka.Failed)
+                    assert isinstance(reason.exception, Alarm)
+
+        def check(_interrupted: bool) -> None:
+            loop.run_until_complete(look())
+            loop.close()
+
+        return lambda: loop.run_until_complete(ask()), check
+
+    assert inject(prepare, Alarm, may_swallow=True) > 30
+
+
+@pytest.mark.parametrize("count", [50, 400])
+def test_a_chain_of_awaits_may_be_of_any_length(count: int) -> None:
+    class Link(pykka.AsyncioActor):
+        def __init__(self, other: Any) -> None:
+            super().__init__()
+            self.other = other
+
+        async def length(self) -> int:
+            return 1 + (await self.other.call(Link.length) if self.other else 0)
+
+    async def main() -> int:
+        ref = None
+        for _ in range(count):
+            ref = Link.start(ref)
+            await ref.ask("begin", block=False)
+            await until_it_sleeps(ref)
+        assert ref is not None
+        found = await ref.call(Link.length)
+        await asyncio.gather(*(each.stop(block=False) for each in pykka.ActorRegistry.get_all()))
+        return found
+
+    assert asyncio.run(main()) == count
 
 
 def test_a_stop_is_left_to_the_actors_own_task(run: Any) -> None:

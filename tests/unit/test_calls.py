@@ -196,3 +196,24 @@ def test_arguments_are_bound_as_python_does(parameters: str, args: int, kwargs: 
     except TypeError as raised:
         error = raised
     assert (fault is None) == (error is None), error
+
+
+class Base(pykka.PooledActor):
+    def over(self, first: int, second: int = 2) -> int:
+        return first + second
+
+
+class Narrow(Base):
+    def over(self, first: int) -> int:  # type: ignore[override]
+        return first
+
+
+def test_what_was_right_for_a_class_is_not_taken_to_be_so_for_its_subclasses() -> None:
+    base, narrow = Base.start(), Narrow.start()
+    assert base.call(Base.over, 1, 2).get() == 3
+    with pytest.raises(TypeError, match=r"Narrow.over\(\)"):
+        narrow.defer(Base.over, 1, 2)
+    with pytest.raises(TypeError, match=r"Narrow.over\(\)"):
+        narrow.call(Base.over, 1, 2)
+    assert narrow.call(Base.over, 1).get() == 1
+    pykka.ActorRegistry.stop_all()

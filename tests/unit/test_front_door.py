@@ -162,7 +162,7 @@ def test_nothing_is_loaded_while_actors_are_at_work() -> None:
 
 
 def test_each_name_has_a_home_where_type_checkers_look_for_it() -> None:
-    (checked,) = (node for node in TREE.body if isinstance(node, ast.If))
+    checked = next(node for node in TREE.body if isinstance(node, ast.If))
     found = {
         alias.name: node.module.removeprefix("pykka.")
         for node in checked.body
@@ -474,6 +474,38 @@ def make():
             return message
     return Echo.start()
 """
+
+
+@needs_fork
+def test_a_process_does_not_fork_in_the_middle_of_a_load() -> None:
+    """In the child, the thread that loads is not there, and its modules would never be ready."""
+    run(
+        """
+        import os, sys, threading, pykka
+        entered, may_go_on = threading.Event(), threading.Event()
+
+        class Finder:
+            def find_spec(self, name, path, target=None):
+                if name == "pykka.runtimes.pool.actor":
+                    entered.set()
+                    assert may_go_on.wait(20)
+
+        sys.meta_path.insert(0, Finder())
+        # Of these functions, the one that was registered last is called first.
+        os.register_at_fork(before=may_go_on.set)
+        thread = threading.Thread(target=lambda: pykka.PooledActor)
+        thread.start()
+        assert entered.wait(20)
+        child = os.fork()
+        if child == 0:
+            import faulthandler
+            faulthandler.dump_traceback_later(20, exit=True)
+            assert pykka.PooledActor.__name__ == "PooledActor"
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        thread.join()
+        """
+    )
 
 
 def test_functions_that_atexit_calls_may_still_use_pooled_actors() -> None:

@@ -96,6 +96,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("_futures/awaiting.py", "_TrioWaiter.wait", "self._event.wait()"): "it is awaited",
     ("timers/_clock.py", "", ""): "the clock's own thread",
     ("timers/_errands.py", "Errands._main", "self._queue.get(timeout=KEEP_ALIVE)"): OWN,
+    ("__init__.py", "", "_loading.acquire"): "a fork waits for what another thread is loading",
     ("_util/gil.py", "give_way", "bell.acquire()"): "the lock is new and free",
     ("_util/gil.py", "give_way", "bell.acquire(timeout=sys.getswitchinterval())"): (
         "a worker between two messages, for one switch interval"

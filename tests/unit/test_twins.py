@@ -210,8 +210,8 @@ TWINS = {
         CALL,
         [
             Copy("_ref/calls.py", "known_path"),
-            Copy(PUBLIC, "ActorRef.call", {"self._cell.actor_class": "actor_class"}),
-            Copy(PUBLIC, "ActorRef.defer", {"self._cell.actor_class": "actor_class"}),
+            Copy(PUBLIC, "ActorRef.call"),
+            Copy(PUBLIC, "ActorRef.defer"),
         ],
     ),
     "new ref": Twin(

@@ -78,9 +78,18 @@ class Shapes(dict[Any, "Path | None"]):
 
 
 class Calls(dict[FunctionType, Shapes]):
-    """What is remembered of the functions of an actor class."""
+    """What is remembered of the functions of an actor class.
 
-    __slots__ = ()
+    Args:
+        owner: The class. Its subclasses inherit the attribute, and may not use it: they may have
+            overrides that take something else.
+    """
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: type[Any] | None = None) -> None:
+        super().__init__()
+        self.owner = owner
 
     def __missing__(self, function: object) -> Shapes:
         return _NONE
@@ -95,10 +104,13 @@ def known_path(
     """Where the method is found on the actor, if such a call was found right before."""
     if type(method) is not FunctionType:
         return None
-    # twin: known path (1 statement)
-    path: Path | None = actor_class._pykka_calls[method][
-        (len(args), *kwargs) if kwargs else len(args)
-    ]
+    # twin: known path (2 statements)
+    calls: Any = actor_class._pykka_calls
+    path: Path | None = (
+        calls[method][(len(args), *kwargs) if kwargs else len(args)]
+        if calls.owner is actor_class
+        else None
+    )
     return path
 
 
@@ -168,7 +180,7 @@ def message_for(
 def _remember(actor_class: type[Any], method: FunctionType, shape: object, path: Path) -> None:
     calls: Any = class_dict(actor_class).get("_pykka_calls")
     if calls is None:
-        calls = Calls()
+        calls = Calls(actor_class)
         # Not setattr(), which a metaclass may refuse.
         type.__setattr__(actor_class, "_pykka_calls", calls)
     if len(calls) >= MOST:

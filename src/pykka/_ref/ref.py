@@ -555,10 +555,14 @@ class ActorRef(Generic[A_co]):
             True
         """
         if type(method) is FunctionType:
-            # twin: known path (1 statement)
-            path: Path | None = self._cell.actor_class._pykka_calls[method][
-                (len(args), *kwargs) if kwargs else len(args)
-            ]
+            actor_class = self._cell.actor_class
+            # twin: known path (2 statements)
+            calls: Any = actor_class._pykka_calls
+            path: Path | None = (
+                calls[method][(len(args), *kwargs) if kwargs else len(args)]
+                if calls.owner is actor_class
+                else None
+            )
             if path is not None:
                 return self._call(path, args, kwargs)
         found = self._find_path(method, args, kwargs)
@@ -583,10 +587,14 @@ class ActorRef(Generic[A_co]):
             TypeError: As for `call()`. Nothing has been sent.
         """
         if type(method) is FunctionType:
-            # twin: known path (1 statement)
-            path: Path | None = self._cell.actor_class._pykka_calls[method][
-                (len(args), *kwargs) if kwargs else len(args)
-            ]
+            actor_class = self._cell.actor_class
+            # twin: known path (2 statements)
+            calls: Any = actor_class._pykka_calls
+            path: Path | None = (
+                calls[method][(len(args), *kwargs) if kwargs else len(args)]
+                if calls.owner is actor_class
+                else None
+            )
             if path is not None:
                 self._defer(path, args, kwargs)
                 return

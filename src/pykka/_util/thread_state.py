@@ -6,7 +6,9 @@ and tasks that a handler starts, and what they wait for does not hold the handle
 
 from __future__ import annotations
 
+import sys
 import threading
+from sys import getrecursionlimit
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pykka._util.world import REAL
@@ -117,3 +119,34 @@ class _Current(threading.local):
 
 
 current = _Current()
+
+
+DEEPEST = 500
+"""So many frames may be on the stack of a thread that lends itself.
+
+Fewer, if the recursion limit is less than twice that. Each actor on top of another takes two
+frames or more, and some C stack, which the recursion limit does not know of.
+"""
+
+get_frame = sys._getframe
+
+
+def count_frames(state: ThreadState[Any, Any]) -> int:
+    """Count the frames below the caller's, from the thread's base; -1 if there are too many.
+
+    To count all frames for each question would cost too much. The count of the last time is
+    usually still right, and that is easily checked: so many frames up is the base.
+    """
+    depth = state.depth
+    try:
+        frame = get_frame(depth + 1).f_back
+    except ValueError:  # the stack is not that deep
+        frame, depth = get_frame(1).f_back, 0
+    if frame is None:
+        return depth
+    limit = min(getrecursionlimit() // 2, DEEPEST)
+    while frame is not None and depth <= limit:
+        frame = frame.f_back
+        depth += 1
+    state.depth = depth
+    return depth if depth <= limit else -1

@@ -17,6 +17,15 @@ Rules
     - For the wait-for graph, an asker that is an actor awaits the answer meanwhile, as it would if
       it were suspended. No circle can close just now, for the other actor waits for nothing.
 
+    - There is room on the stack: as for an actor that runs on a caller's thread, the handler finds
+      at least half of the recursion limit left. So a chain of any length works, as it does if each
+      actor has a step of its own.
+
+Signals
+    A signal handler may raise between any two steps. So a coroutine is taken from the cell before
+    it is begun, for nothing can await it again; and all that is put back at the end is put back
+    once more if anything interrupts that. The asker gets the exception.
+
 Turns
     An await that does not suspend leaves the loop no turn. So the asker suspends itself once the
     awaits in this turn of the loop have taken as long as an actor's own task may (`SLICE`), and
@@ -42,7 +51,7 @@ from pykka._futures.awaiting import running_loop
 from pykka._lifecycle.invoke import end_of_message, handle
 from pykka._util.gil import give_way
 from pykka._util.log import is_a, traceback_of
-from pykka._util.thread_state import current
+from pykka._util.thread_state import count_frames, current
 from pykka.messages import is_privileged
 from pykka.runtimes.asyncio.run import SLICE, Begun, Ended
 
@@ -82,7 +91,12 @@ def answer_in_task(  # noqa: C901 (one function, because a call costs)
     task: Any = asyncio.current_task(loop)
     mine: Any = there.task
     outer: Any = state.cell
-    if task is None or task is mine or (outer is not None and outer.task is None):
+    if (
+        task is None
+        or task is mine
+        or (outer is not None and outer.task is None)
+        or count_frames(state) < 0
+    ):
         return False
     loop_actors: Any = there.loop_actors
     now = loop.time
@@ -92,43 +106,57 @@ def answer_in_task(  # noqa: C901 (one function, because a call costs)
     waits: Any = outer if outer is not None and outer.task is task else None
     letter = None
     try:
-        letter = queue.get_nowait()  # pyright: ignore[reportUnknownVariableType]
-        # twin: give way (1 statement)
-        if state.owes is not None and not answers_an_asker(letter):
-            give_way(state)
-        cell = there
-        state.cell = cell
-        if waits is not None:
-            waits.waiting = await_of(waits, future, task)
-        tasks._leave_task(loop, task)
-        tasks._enter_task(loop, mine)
-        mine.actor_context.run(_handle, cell, letter)
-    except Empty:  # another reader has taken it
-        return False
-    except BaseException as error:
-        # A signal handler raised, in between the parts of our own code. The asker gets that; and
-        # no other waiter for the same answer may wait for ever.
-        future._try_resolve((None, (error, traceback_of(error))))
-        future._serve_again()
-        there.handling = None
+        try:
+            letter = queue.get_nowait()  # pyright: ignore[reportUnknownVariableType]
+            # twin: give way (1 statement)
+            if state.owes is not None and not answers_an_asker(letter):
+                give_way(state)
+            cell = there
+            state.cell = cell
+            if waits is not None:
+                waits.waiting = await_of(waits, future, task)
+            tasks._leave_task(loop, task)
+            tasks._enter_task(loop, mine)
+            mine.actor_context.run(_handle, cell, letter)
+        except Empty:  # another reader has taken it
+            return False
+        except BaseException as error:
+            # A signal handler raised, in between the parts of our own code. The asker gets that;
+            # and no other waiter for the same answer may wait for ever. What the actor's task is
+            # to go on with has its answer from there.
+            if there.unfinished is None:
+                future._try_resolve((None, (error, traceback_of(error))))
+                future._serve_again()
+                there.handling = None
+            raise
+        finally:
+            del letter, future
+            _come_back(there, outer, waits, task)
+    except BaseException:
+        _come_back(there, outer, waits, task)
         raise
-    finally:
-        state.cell = outer
-        if waits is not None:
-            waits.waiting = None
-        if asyncio.current_task(loop) is not task:
-            _set_current_task(loop, task)
-        del letter, future
-        if _needs_its_task(there):
-            inbox.rouse()
     if now() > turn_ends:
         loop_actors.turn_ends = None
         return True
     return False
 
 
-def _needs_its_task(cell: AsyncioCell) -> bool:
-    return cell.unfinished is not None or cell.has_system_messages
+def _come_back(there: AsyncioCell, outer: Any, waits: Any, task: Any) -> None:
+    """Have this thread go on for the asker, and the actor's task with what is left to it.
+
+    All of it may be done twice.
+    """
+    current.state.cell = outer
+    if waits is not None:
+        waits.waiting = None
+    loop: Any = there.loop
+    other: Any = asyncio.current_task(loop)
+    if other is not task:
+        if other is not None:
+            tasks._leave_task(loop, other)
+        tasks._enter_task(loop, task)
+    if there.unfinished is not None or there.has_system_messages:
+        there.inbox.rouse()
 
 
 def _handle(cell: AsyncioCell, letter: Any) -> None:
@@ -142,23 +170,17 @@ def _handle(cell: AsyncioCell, letter: Any) -> None:
     task: Any = cell.task
     result = error = None
     try:
+        cell.unfinished = None
         awaited = coroutine.send(None)
     except StopIteration as stop:
         result = stop.value
     except BaseException as raised:
         error = raised
+        coroutine.close()  # a signal handler may have struck before it had begun, or later
     else:
         cell.unfinished = Begun(coroutine, awaited), end
         return
     if task.cancelling() or not (error is None or is_a(error, Exception)):
         cell.unfinished = Ended(result, error), end
     else:
-        cell.unfinished = None
         end(cell, result, error)
-
-
-def _set_current_task(loop: Any, task: Any) -> None:
-    other: Any = asyncio.current_task(loop)
-    if other is not None:
-        tasks._leave_task(loop, other)
-    tasks._enter_task(loop, task)

@@ -152,6 +152,7 @@ class LoopInbox:
         """
         loop: Any = self._cell.loop
         loop.call_soon(self._rouse_if_needed, sleeper)
+        loop.call_soon(self._rouse_if_needed, sleeper)  # a signal handler may strike in the other
         sleeper.is_due = True
 
     def _rouse_if_needed(self, sleeper: Sleeper) -> None:

@@ -37,9 +37,8 @@ is then the cell of the other; see `pykka._deadlock.wait_graph`.
 
 from __future__ import annotations
 
-import sys
 from contextvars import Context
-from sys import getrecursionlimit, modules
+from sys import modules
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +49,7 @@ from pykka._lifecycle.invoke import handle, handle_call
 from pykka._lifecycle.termination import stop_without_hook
 from pykka._util.gil import FENCE, NOTHING
 from pykka._util.log import traceback_of
+from pykka._util.thread_state import count_frames, get_frame
 from pykka.messages import _ActorStop
 from pykka.runtimes.pool import run as running
 
@@ -58,18 +58,9 @@ if TYPE_CHECKING:
     from pykka._futures.threading_future import ThreadingFuture
     from pykka.runtimes.pool.cell import PooledCell
 
-DEEPEST = 500
-"""So many frames may be on the stack of a thread that lends itself.
-
-Fewer, if the recursion limit is less than twice that. Each actor on top of another takes two
-frames or more, and some C stack, which the recursion limit does not know of.
-"""
-
 DESPITE_TIMEOUT = "despite_timeout"
 """The value of `PooledActor.caller_runs` with which those run the actor, too, that wait with a
 timeout."""
-
-get_frame = sys._getframe
 
 
 @runs_actor(cell="cell", caller="outer")
@@ -251,27 +242,6 @@ def may_lend(cell: PooledCell, state: WaitingState) -> bool:
         and pool.caller_runs
         and not (pool.is_bounded and state.accepts is not pool)
     )
-
-
-def count_frames(state: WaitingState) -> int:
-    """Count the frames below the caller's, from the thread's base; -1 if there are too many.
-
-    To count all frames for each question would cost too much. The count of the last time is
-    usually still right, and that is easily checked: so many frames up is the base.
-    """
-    depth = state.depth
-    try:
-        frame = get_frame(depth + 1).f_back
-    except ValueError:  # the stack is not that deep
-        frame, depth = get_frame(1).f_back, 0
-    if frame is None:
-        return depth
-    limit = min(getrecursionlimit() // 2, DEEPEST)
-    while frame is not None and depth <= limit:
-        frame = frame.f_back
-        depth += 1
-    state.depth = depth
-    return depth if depth <= limit else -1
 
 
 def in_event_loop() -> bool:

@@ -28,9 +28,9 @@ from pykka._lifecycle.termination import crash, ends_all_the_same, stop_everythi
 from pykka._ref.ref import ActorRef
 from pykka._util.gil import FENCE, NOTHING
 from pykka._util.log import is_a
-from pykka._util.thread_state import quick
+from pykka._util.thread_state import count_frames, get_frame, quick
 from pykka.messages import ProxyCall
-from pykka.runtimes.pool.caller_runs import DESPITE_TIMEOUT, count_frames, get_frame, in_event_loop
+from pykka.runtimes.pool.caller_runs import DESPITE_TIMEOUT, in_event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING
 from pykka._deadlock.wait_graph import call_helper, dismiss_helper
 from pykka._util.gil import FENCE, NOTHING
 from pykka._util.locks import held
+from pykka._util.thread_state import count_frames
 from pykka.runtimes._contract import step
-from pykka.runtimes.pool.caller_runs import count_frames
 from pykka.runtimes.pool.run import run
 
 if TYPE_CHECKING:

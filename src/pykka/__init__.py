@@ -259,8 +259,8 @@ def __getattr__(name: str) -> object:
     is left is used where something begins, or is looked at.
 
     One thread at a time does this, for two that enter the same packages from two ends would wait
-    for each other, which is an error of the import's. And no process forks meanwhile: in the child
-    there would be nobody to finish.
+    for each other, which is an error of the import's. And no process forks meanwhile: the
+    child has no thread that could finish.
 
     Whatever interrupts this, it can be done again: a name is put here when its module has been
     loaded, and what a module has entered elsewhere by then is replaced (`is_the_same_again`).

@@ -85,6 +85,7 @@ REASONS: dict[str, dict[str, str]] = {
     "_system/shutdown.py": {"_thread.start_new_thread": HELPS},
     "_system/system.py": {"threading.Lock": HELD},
     "_util/gil.py": {"_thread.allocate_lock": POOL, "threading.Thread": LOOKS},
+    "__init__.py": {"_thread.RLock": "modules are loaded one at a time, before there is a world"},
     "_util/locks.py": {"queue.Empty": ANSWER, "threading.Lock": CLOCK},
     "_util/log.py": {
         "threading.RLock": HELD,

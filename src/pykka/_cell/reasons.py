@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pykka._util.frameless import copy_without_frames
 from pykka._util.log import safe_repr
@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from pykka._deadlock.wait_graph import Place
 
 
-class Reason:
-    """Why an actor has ended: `Stopped`, `Killed`, `Abandoned` or `Failed`.
+class Record:
+    """Something that is told, with what it carries: the attributes that it is matched by.
 
-    Two reasons are equal if they are of the same kind and carry the same.
+    Two of them are equal if they are of the same kind and carry the same.
     """
 
     __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
 
     def _carries(self) -> tuple[Any, ...]:
-        return ()
+        return tuple(getattr(self, name) for name in self.__match_args__)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -32,6 +33,15 @@ class Reason:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(safe_repr, self._carries()))})"
+
+
+class Reason(Record):
+    """Why an actor has ended: `Stopped`, `Killed`, `Abandoned` or `Failed`.
+
+    Two reasons are equal if they are of the same kind and carry the same.
+    """
+
+    __slots__ = ()
 
 
 class Stopped(Reason):
@@ -66,9 +76,6 @@ class Abandoned(Reason):
     def __init__(self, place: Place | None = None) -> None:
         self.place = place
 
-    def _carries(self) -> tuple[Any, ...]:
-        return (self.place,)
-
 
 class Failed(Reason):
     """An exception has ended the actor.
@@ -84,9 +91,6 @@ class Failed(Reason):
     def __init__(self, exception: BaseException) -> None:
         self.exception = exception
         self._frameless: Failed | None = None
-
-    def _carries(self) -> tuple[Any, ...]:
-        return (self.exception,)
 
     def without_traceback(self) -> Failed:
         """The same, of a copy of the exception that holds no frames, nor what is in them."""

@@ -16,16 +16,16 @@ The idea is that of Akka's event stream and of the reports of OTP's supervisors.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from pykka._util.log import safe_repr
+from pykka._cell.reasons import Record
 
 if TYPE_CHECKING:
     from pykka._cell.reasons import Reason
     from pykka._ref.ref import ActorRef
 
 
-class LifecycleEvent:
+class LifecycleEvent(Record):
     """An event in the life of an actor; subscribe to this class to get them all.
 
     They can be compared, and matched: `case pykka.ActorEnded(ref, pykka.Failed(exception))`.
@@ -46,26 +46,10 @@ class LifecycleEvent:
     """
 
     __slots__ = ("ref",)
-    __match_args__: ClassVar[tuple[str, ...]] = ("ref",)
-
-    ref: ActorRef[Any]
+    __match_args__ = ("ref",)
 
     def __init__(self, ref: ActorRef[Any]) -> None:
         self.ref = ref
-
-    def _carries(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__match_args__)
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._carries() == other._carries()
-
-    def __hash__(self) -> int:
-        return hash((type(self), self._carries()))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(safe_repr, self._carries()))})"
 
 
 class ActorStarted(LifecycleEvent):

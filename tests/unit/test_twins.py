@@ -493,6 +493,14 @@ TWINS = {
         CALL,
         [Copy(FUTURE, "ThreadingFuture.get"), Copy(FUTURE, "ThreadingFuture.exception")],
     ),
+    "make the call": Twin(
+        CALL,
+        [
+            Copy(INVOKE, "_call"),
+            Copy(INVOKE, "handle_call", {"ask": "call"}),
+            Copy(INVOKE, "handle_deferred"),
+        ],
+    ),
     "resolve": Twin(
         CALL,
         [

@@ -289,6 +289,7 @@ def handle_call(cell: Cell, ask: Any) -> None:
     name = None
     try:
         callee = actor
+        # twin: make the call (3 statements)
         for name in ask.attr_path:
             callee = getattr(callee, name)
         kwargs = ask.kwargs
@@ -331,6 +332,7 @@ def handle_deferred(cell: Cell, call: CallEnvelope) -> None:
     cell.handling = call
     callee: Any = cell.actor
     try:
+        # twin: make the call (3 statements)
         for name in call.attr_path:
             callee = getattr(callee, name)
         kwargs = call.kwargs
@@ -491,6 +493,7 @@ def _call(cell: Cell, call: Any, reply_to: Any) -> object:
     callee: Any = cell.actor
     name = None
     try:
+        # twin: make the call (3 statements)
         for name in call.attr_path:
             callee = getattr(callee, name)
         kwargs = call.kwargs

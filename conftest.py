@@ -65,12 +65,15 @@ _IN_ONE_PIECE = {"tests/guarantees/test_g13_linear.py", "tests/unit/test_package
 """Files of tests with a fixture for the whole file that takes seconds."""
 
 _TESTS = Path(__file__).parent / "tests"
-_OF_SOURCES = {
-    file.relative_to(_TESTS.parent).as_posix()
-    for file in _TESTS.rglob("test_*.py")
-    if "from tests.sources import" in file.read_text(encoding="utf-8")
-}
-"""Files of tests that look at the sources, whose syntax trees take seconds to make."""
+
+
+def _find_tests_of_sources() -> set[str]:
+    """The files of tests that look at the sources, whose syntax trees take seconds to make."""
+    return {
+        file.relative_to(_TESTS.parent).as_posix()
+        for file in _TESTS.rglob("test_*.py")
+        if "from tests.sources import" in file.read_text(encoding="utf-8")
+    }
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -83,12 +86,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     # Not by xdist's own groups, which xdist 3.8 cannot tell from others under pytest 9.2.
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 (it need not be there)
 
+    of_sources = _find_tests_of_sources()
+
     class InPieces(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file, _, name = nodeid.partition("::")
             if name.startswith("line:") or file in _IN_ONE_PIECE:
                 return file
-            if file in _OF_SOURCES:
+            if file in of_sources:
                 return "the sources"
             # To hand out each by itself takes as long as to run it.
             return nodeid.partition("[")[0]

@@ -75,6 +75,13 @@ class Turns:
         self._handle.cancel()
 
 
+@pytest.fixture
+def within_the_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time slice is not over, however slow the machine is."""
+    monkeypatch.setattr("pykka.runtimes.asyncio.awaiter_runs.SLICE", PATIENCE)
+
+
+@pytest.mark.usefixtures("within_the_slice")
 def test_the_loop_makes_no_turn_for_a_plain_handler(run: Any) -> None:
     async def scenario(ref: Any) -> None:
         turns = Turns()
@@ -85,6 +92,7 @@ def test_the_loop_makes_no_turn_for_a_plain_handler(run: Any) -> None:
     run(scenario)
 
 
+@pytest.mark.usefixtures("within_the_slice")
 def test_nor_for_a_coroutine_that_does_not_suspend(run: Any) -> None:
     async def scenario(ref: Any) -> None:
         async def answer(_actor: Any) -> str:

@@ -139,7 +139,9 @@ class Shutdown:
                 # In this order: `ring` does it the other way round.
                 self._awaited = ended
                 if self._is_over():
-                    continue
+                    # It rings at once, but the loop has its turns before: whom it has been told
+                    # to cancel is cancelled by then.
+                    self._schedule()
                 interruption = (
                     await await_through_cancellation(ended, ended.done, self._hurry)
                     or interruption
@@ -228,13 +230,17 @@ class Shutdown:
             if self._is_over():
                 break
         unsure = iter(left)
+        has_waited = False
         for cell in unsure:
             # In an event loop, a wait may be over too early: the clock may ring only now because
-            # the patience was over. So it is looked, each time, whether the actor has ended.
+            # the patience was over. So it is looked, each time, whether the actor has ended. And
+            # there is at least one wait, however late it is: the loop cancels what it runs only
+            # then.
             while cell.actor is not None:
-                if self._is_over():
+                if has_waited and self._is_over():
                     self._leave([cell, *unsure], list(to_kill))
                     return
+                has_waited = True
                 yield end_of(cell)
             self._system.forget(cell)  # its thread may not have come to that yet
 

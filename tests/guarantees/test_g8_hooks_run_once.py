@@ -185,7 +185,10 @@ def test_an_accepted_stop_is_answered_after_the_hook_a_late_one_at_once(start: S
     ref, actor = start()
     actor.may_end.clear()
     by_proxy = ref.proxy()
+    may_stop = threading.Event()
+    ref.tell(lambda _self: may_stop.wait(PATIENCE))  # or a stop could be late already
     accepted = [ref.stop(block=False) for _ in range(3)]
+    may_stop.set()
     assert actor.stopping.wait(PATIENCE)
 
     assert ref.stop() is False  # the actor is marked stopped; this does not wait

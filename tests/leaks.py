@@ -1,4 +1,4 @@
-"""A check that a test leaves nothing behind: no actor, and no thread."""
+"""A check that a test leaves nothing behind: no actor, no thread, and no subscriber."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from pykka._system.system import all_systems
+import pykka
+from pykka._system.system import all_systems, default_system
 from pykka.runtimes.pool import dispatcher
 
 if TYPE_CHECKING:
@@ -24,15 +25,31 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.001)
 
 
+def subscribers() -> list[object]:
+    """Functions that hear of dead letters and events of the default system.
+
+    Actors leave by themselves when they end.
+    """
+    events = default_system.events
+    found = list(default_system.dead_letters._subscribers.all())
+    for event_class in events._by_class.copy():
+        found += events.subscribers(event_class)
+    return [each for each in found if not isinstance(each, pykka.ActorRef)]
+
+
 class LeakCheck:
     """Remembers what there was, and complains about what has come and not gone."""
 
     def __init__(self) -> None:
         self._before = set(threading.enumerate())
+        self._subscribers = subscribers()
 
     def finish(self) -> None:
         """Stop all actors, wait for the threads that are new, and fail if one does not end."""
         deadline = time.monotonic() + PATIENCE
+        left = [each for each in subscribers() if each not in self._subscribers]
+        # They would be called in the middle of other tests, perhaps while a signal strikes.
+        assert not left, f"the test left subscribers behind: {left}"
         for system in all_systems():
             system.stop_all(timeout=PATIENCE)
         pools = [f"{pool.name}-" for pool, _is_daemon in dispatcher._snapshot()]

@@ -532,10 +532,11 @@ def test_a_tick_to_an_actor_that_has_just_ended_buries_elsewhere(hold: Hold) -> 
     timer = ref.tell_after(0.001, "tick")
     ref.stop()
     timer.is_cancelled = False  # as if the clock had looked a moment ago
-    system.dead_letters.subscribe(lambda _letter: buried.set())
+    system.dead_letters.subscribe(subscriber := lambda _letter: buried.set())
     cell.inbox.put(cell_module.Envelope("left behind"))
     default_clock.schedule(default_clock.now(), timer)
     assert buried.wait(PATIENCE)
+    system.dead_letters.unsubscribe(subscriber)
 
 
 # --- errands

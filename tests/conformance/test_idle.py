@@ -109,7 +109,30 @@ def test_a_message_begins_the_time_anew(
             send()
             sent += 1
             wait_until(lambda n=sent: ref.statistics().handled == n, "it is taken up")  # type: ignore[misc]
+            wait_until(lambda: ref._cell.handling is None, "it is done")
     assert seen == [30]
+
+
+def test_an_actor_that_is_still_at_its_last_look_is_not_busy(
+    idler_class: Any, diary: Diary
+) -> None:
+    class HastyClock(pykka.timers.ManualClock):
+        """Goes on as soon as an alarm is set again, while the actor is at the place that did it."""
+
+        hurries = True
+
+        def schedule(self, when: float, alarm: Any) -> None:
+            super().schedule(when, alarm)
+            if when == 20 and self.hurries:
+                self.hurries = False
+                self.advance(10)
+
+    clock = HastyClock()
+    with pykka.ActorSystem(clock=clock, shutdown_timeout=PATIENCE) as system:
+        system.start(idler_class, diary)
+        wait_until(lambda: clock.pending == 1, "the time-out is set")
+        clock.advance(10)
+        assert diary.read(2) == [10, 20]
 
 
 def test_a_handler_that_takes_long_is_not_idle(

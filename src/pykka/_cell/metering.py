@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka._cell.inbox import count, move, move_turned, take_all
 from pykka._envelope import Envelope
-from pykka._futures.ask import Ask, is_ask
+from pykka._futures.ask import Ask, is_ask, message_of
 from pykka._util.log import is_for_the_program, report_failure
 from pykka.messages import NOT_COUNTED, system_handler
 from pykka.timers._clock import brief
@@ -276,7 +276,8 @@ class Idle:
 
     An actor that was busy when the alarm rang was not idle; then the time begins anew with the
     look, which comes right after the message. One that has given its answer counts as done, so
-    that an asker who has the answer and moves the clock knows what happens.
+    that an asker who has the answer and moves the clock knows what happens. So does one that is
+    still at the end of its last look: it has set the alarm that rings now.
 
     Args:
         cell: The actor.
@@ -332,7 +333,7 @@ class Idle:
 
 def _is_busy(handling: Any) -> bool:
     """Tell whether an actor is in the middle of a message; another thread may ask."""
-    if handling is None:
+    if handling is None or type(message_of(handling)) is _IdleCheck:
         return False
     return not (is_ask(handling) and handling._has_outcome())
 

@@ -117,7 +117,7 @@ def test_an_actor_that_is_still_at_its_last_look_is_not_busy(
     idler_class: Any, diary: Diary
 ) -> None:
     class HastyClock(pykka.timers.ManualClock):
-        """Goes on as soon as an alarm is set again, while the actor is at the place that did it."""
+        """Goes on as soon as an alarm is set again, while the actor is still there."""
 
         hurries = True
 

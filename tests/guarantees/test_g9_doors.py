@@ -62,6 +62,7 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
         ("WaitGraph.__str__", "message"): OURS,
         ("WaitingActor.__str__", "self.message"): OURS,
     },
+    "debug/_trace.py": {("TracedMessage.__str__", "self.message"): OURS},
     "routing/_kinds/_consistent_hashing.py": {("ConsistentHashing._choose", "_key()"): SENDER},
     "routing/_routed_timer.py": {("RoutedTimer._route", "error"): OURS},
     "runtimes/pool/actor.py": {

@@ -1115,6 +1115,20 @@ def a_breaker_and_retries_under_way(n: int, measure: Measure) -> None:
 
 
 @case(
+    "get_state", "trace", "Trace.__init__", "Trace.__enter__", "Trace.__exit__", "Trace.messages",
+    "Trace.stop", "Trace.ref",
+)  # fmt: skip
+def what_an_actor_does(n: int, measure: Measure) -> None:
+    with pykka.ActorSystem() as system:
+        ref = system.start(Threaded)
+        with measure(), debug.trace(ref, last=n) as trace:
+            for number in range(2 * n):
+                ref.tell(number)
+            look_at(debug.get_state(ref, timeout=None), trace.ref, str(trace))
+            look_at(trace.messages)
+
+
+@case(
     "wait_graph", "print_wait_graph", "WaitGraph.circles", "WaitGraph.dot", "WaitGraph.mermaid",
     "log_thread_tracebacks",
 )  # fmt: skip

@@ -42,6 +42,7 @@ HELD = "held for a few steps, in which nothing waits; see pykka._util.locks"
 
 FUTURES = {
     ("resilience/_askable.py", "pause", "over.get()"),
+    ("debug/_state.py", "ask_for_state", "future.get(timeout=timeout)"),
     ("resilience/_askable.py", "_read", "future.get(timeout=0)"),
     ("_futures/awaiting.py", "suspend_task", "future.get()"),
     ("_futures/awaiting.py", "_suspend", "future.get()"),

@@ -745,6 +745,9 @@ class Cell:
         """Have a meter count what goes through the inbox."""
         self.inbox = MeteredInbox(self.inbox, meter)
 
+    def note_handling(self) -> None:
+        """Be told that what the actor handles is noted from now on, or no more."""
+
     def inner_inbox(self) -> Any:
         """The inbox, without what counts the messages."""
         return self.inbox.inner if type(self.inbox) is MeteredInbox else self.inbox
@@ -879,7 +882,10 @@ class Cell:
         if is_stop(message):
             if reply_to is not None:
                 self.answer_when_ended(reply_to, answer=True)
-        elif is_privileged(message) or self._redirect(letter):
+        elif is_privileged(message):
+            if reply_to is not None:
+                self.refuse(reply_to, reason)
+        elif self._redirect(letter):
             pass
         elif reply_to is None:
             self.services.to_dead_letters(self, message, reason)

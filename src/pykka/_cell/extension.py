@@ -124,6 +124,7 @@ class CellExtension:
         "supervision",
         "system_queue",
         "timers",
+        "tracing",
         "wakeup",
         "watchers",
         "watching",
@@ -147,6 +148,9 @@ class CellExtension:
         """What a clock's thread has sent to the actor by others; see `Cell.line_of_ticks`."""
         self.meter: Any = None
         """What counts messages, if that is switched on."""
+        self.tracing: Any = None
+        """What notes the messages that are handled, if that is switched on. Only the actor itself
+        changes it."""
         self.system_queue: Any = ()
         self.replay_queue: Any = ()
         """Deques, once something has been there; see `need_lanes`."""

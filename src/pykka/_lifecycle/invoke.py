@@ -434,6 +434,8 @@ def _set_aside(cell: Cell) -> None:
     extension = cell.need_extension()
     if extension.meter is not None:
         extension.meter.set_aside += 1
+    if extension.tracing is not None:
+        extension.tracing.note_set_aside()
     letter: Any = cell.handling
     if type_of(letter) is Envelope and type_of(letter.message) is Tick:
         tick = letter.message.timer.set_aside()
@@ -447,8 +449,12 @@ def _set_aside(cell: Cell) -> None:
 
 def _fail(cell: Cell, actor: Instance, reply_to: Any, error: BaseException) -> None:
     """End the handling of a message that raised."""
-    if cell.extension is not None and cell.extension.meter is not None:
-        cell.extension.meter.failures += 1
+    extension = cell.extension
+    if extension is not None:
+        if extension.meter is not None:
+            extension.meter.failures += 1
+        if extension.tracing is not None:
+            extension.tracing.note_failure(cell, error)
     if is_failure(error):
         if reply_to is None:
             crash(cell, actor, error)

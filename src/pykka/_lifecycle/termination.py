@@ -103,6 +103,8 @@ def crash(cell: Cell, actor: Instance, error: BaseException) -> None:
     extension = cell.extension
     if cell.ending or (extension is not None and extension.down):
         return
+    if extension is not None and extension.tracing is not None:
+        extension.tracing.note_failure(cell, error)
     logger.error("Unhandled exception in %s:", actor, exc_info=as_exc_info(error))
     cell.services.tell_of_crash(cell, error)
     cell.services.publish_failure(cell, error)
@@ -207,6 +209,9 @@ def fall(cell: Cell, error: BaseException) -> None:
 def _answer_handled(cell: Cell, actor: Instance, error: BaseException) -> None:
     """Answer the sender of the message that the actor is handling."""
     letter, reply_to = cell.handling, cell.handled_reply_to
+    extension = cell.extension
+    if extension is not None and extension.tracing is not None and cell.handling is not None:
+        extension.tracing.note_failure(cell, error)
     if reply_to is not None:
         reply_exception(actor, reply_to, error)
         if is_ask(letter):

@@ -8,24 +8,32 @@ import sys
 import threading
 import traceback
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from pykka._deadlock import stacks
 from pykka._deadlock import wait_graph as _waiting
 from pykka._futures import awaiting
 from pykka._util import checks
 from pykka._util.log import logger
-from pykka.debug import _wait_graph
+from pykka.debug import _state, _wait_graph
+from pykka.debug._trace import Trace, TracedMessage
 from pykka.debug._wait_graph import WaitGraph, WaitingActor
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import Literal, TextIO
+
+    from pykka._futures.future import Future
+    from pykka._ref.ref import ActorRef
 
 __all__ = [
+    "Trace",
+    "TracedMessage",
     "WaitGraph",
     "WaitingActor",
+    "get_state",
     "log_thread_tracebacks",
     "print_wait_graph",
+    "trace",
     "wait_graph",
     "warn_about_blocking",
 ]
@@ -135,6 +143,107 @@ def print_wait_graph(*_args: Any, file: TextIO | None = None) -> None:
         # The signal struck while the stream was just being written to, and it does not bear that.
         with contextlib.suppress(OSError, ValueError):
             os.write(stream.fileno(), text.encode("utf-8", "replace"))
+
+
+@overload
+def get_state(
+    ref: ActorRef[Any], *, timeout: float | None = 5, block: Literal[True] = True
+) -> dict[str, Any]: ...
+@overload
+def get_state(
+    ref: ActorRef[Any], *, timeout: float | None = 5, block: Literal[False]
+) -> Future[dict[str, Any]]: ...
+@overload
+def get_state(
+    ref: ActorRef[Any], *, timeout: float | None = 5, block: bool = True
+) -> dict[str, Any] | Future[dict[str, Any]]: ...
+def get_state(
+    ref: ActorRef[Any], *, timeout: float | None = 5, block: bool = True
+) -> dict[str, Any] | Future[dict[str, Any]]:
+    """Look at the attributes of an actor, between two of its messages.
+
+    The actor comes to it right after the message that it is handling, before all that waits in
+    its inbox. None of its code runs. Of an actor that waits for its supervisor to restart it, you
+    get what the instance has that failed. In its own code, an actor gets its attributes at once.
+
+    The dictionary is a new one; what is in it are the actor's own objects. Do not change them, and
+    remember that the actor may, while you look.
+
+    It is meant for people and for tests. To ask an actor something, send it a message. The idea is
+    that of `sys:get_state` in OTP.
+
+    Args:
+        ref: The actor.
+        timeout: Seconds to wait, if blocking; `None` waits for ever.
+        block: Whether to wait, or to get a future at once, which can be awaited in an event loop.
+
+    Returns:
+        The names and values of its attributes, without those of the library; or a future of that.
+
+    Raises:
+        ActorDeadError: The actor is dead. Without blocking, the future raises it.
+        Timeout: The actor has not come to it in time. It says what the actor is doing.
+        TypeError: `ref` is no ref of a single actor. Of a router, look at its routees.
+        ValueError: `timeout` is negative.
+
+    Examples:
+        >>> import pykka, pykka.debug
+        >>> class Counter(pykka.PooledActor):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.total = 0
+        ...     def on_receive(self, number):
+        ...         self.total += number
+        >>> counter = Counter.start()
+        >>> counter.tell(3)
+        >>> counter.ask(4)
+        >>> pykka.debug.get_state(counter)
+        {'total': 7}
+        >>> counter.stop()
+        True
+    """
+    return _state.ask_for_state(ref, timeout=timeout, block=block)
+
+
+def trace(ref: ActorRef[Any], *, last: int = 100) -> Trace:
+    """Note the messages that an actor handles from now on, and what comes of them.
+
+    It begins with the next message. It costs the actor a few microseconds for each message, in
+    which it calls `repr()` of the message and of the answer. An actor that is not traced pays
+    nothing. The trace goes on over restarts, and can be read after the actor has ended. An actor
+    may be traced several times.
+
+    The idea is that of `sys:log` and `dbg` in OTP.
+
+    Args:
+        ref: The actor.
+        last: How many messages are kept.
+
+    Returns:
+        The trace, which can be read at any time, printed, and stopped.
+
+    Raises:
+        ActorDeadError: The actor is dead.
+        TypeError: `ref` is no ref of a single actor, or `last` is no whole number.
+        ValueError: `last` is less than 1.
+
+    Examples:
+        >>> import pykka, pykka.debug
+        >>> class Divider(pykka.PooledActor):
+        ...     def divide(self, a, b):
+        ...         return a / b
+        >>> divider = Divider.start()
+        >>> with pykka.debug.trace(divider) as trace:
+        ...     half = divider.call(Divider.divide, 1, 2).get()
+        ...     nothing = divider.call(Divider.divide, 1, 0).exception()
+        >>> for each in trace.messages:
+        ...     print(each)
+        divide(1, 2): answered 0.5
+        divide(1, 0): failed with ZeroDivisionError('division by zero')
+        >>> divider.stop()
+        True
+    """
+    return Trace(ref, last)
 
 
 def warn_about_blocking(*, enabled: bool = True) -> None:

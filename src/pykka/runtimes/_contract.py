@@ -317,6 +317,15 @@ class RuntimeCell(Cell):
         """
 
     @by_default
+    def note_handling(self) -> None:
+        """Be told that what the actor handles is noted from now on, or no more.
+
+        Called by the runner, between two messages, when `extension.tracing` was set or unset. An
+        actor that is traced gets each of its messages through `handle()`, or the like: something
+        sets `handling` where the turn cannot get lost if that raises. By default nothing changes.
+        """
+
+    @by_default
     def inner_inbox(self) -> Any:
         """What the letters lie in, behind a meter and whatever else the runtime has put before.
 

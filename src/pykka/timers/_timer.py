@@ -72,6 +72,10 @@ if TYPE_CHECKING:
         def meter(self) -> Any:
             """What counts messages, if that is switched on."""
 
+        @property
+        def tracing(self) -> Any:
+            """What notes the messages that are handled, if that is switched on."""
+
     class TimedCell(HandlingCell, Protocol):
         """What a timer needs of its actor: each `pykka._cell.cell.Cell` is that."""
 
@@ -423,8 +427,11 @@ def _on_tick(cell: TimedCell, envelope: Letter) -> object:
     tick: Tick = envelope.message
     if not tick.begin():
         extension = cell.extension
-        if extension is not None and extension.meter is not None:
-            extension.meter.skip()
+        if extension is not None:
+            if extension.meter is not None:
+                extension.meter.skip()
+            if extension.tracing is not None:
+                extension.tracing.note_cancelled()
         return None
     tick.timer.note_begin()
     message: Any = tick.message

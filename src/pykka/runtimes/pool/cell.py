@@ -177,7 +177,11 @@ class PooledCell(RuntimeCell):
             and self.create_future is None
             and self.actor_class.stash_capacity is None
             and not self.has_children
+            and (self.extension is None or self.extension.tracing is None)
         )
+
+    def note_handling(self) -> None:
+        self.settle()
 
     def keeps_turn(self) -> bool:
         """Tell whether the one who has the turn is not to give it back.

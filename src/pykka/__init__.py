@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pykka._actor.accepts import Accepts, Request, handles
     from pykka._actor.actor import Actor
     from pykka._actor.death_watch import Terminated
+    from pykka._actor.log_filter import ActorLogFilter
     from pykka._actor.options import ActorOptions
     from pykka._cell.reasons import Abandoned, Failed, Killed, Reason, Stopped
     from pykka._exceptions import (
@@ -79,6 +80,7 @@ __all__ = [
     "ActorEnded",
     "ActorError",
     "ActorFailed",
+    "ActorLogFilter",
     "ActorOptions",
     "ActorProxy",
     "ActorRef",
@@ -165,6 +167,7 @@ _FIRST = {
 
 _LATER = {
     "Accepts": "_actor.accepts",
+    "ActorLogFilter": "_actor.log_filter",
     "ActorScope": "_system.scope",
     "ActorStatistics": "_statistics",
     "AsyncioActor": "runtimes.asyncio.actor",

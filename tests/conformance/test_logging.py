@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import logging.handlers
+import queue
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,8 @@ from tests.leaks import PATIENCE
 import pykka
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.conformance.agents import Diary, Gate
     from tests.conftest import Log, Runtime
 
@@ -157,3 +161,116 @@ def test_a_program_that_logs_warnings_only_is_not_disturbed(agent: Any, log: Log
     ref.stop()
 
     assert log.records == []
+
+
+class Names(logging.Handler):
+    """Collects, by their messages, the actors that have logged records."""
+
+    def __init__(self, *filters: logging.Filter) -> None:
+        super().__init__()
+        self.names: dict[str, str] = {}
+        for each in filters or (pykka.ActorLogFilter(),):
+            self.addFilter(each)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.names[record.getMessage()] = record.actor  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def names() -> Iterator[Names]:
+    names = Names()
+    OTHER.addHandler(names)
+    yield names
+    OTHER.removeHandler(names)
+
+
+OTHER = logging.getLogger("a logger of the program's")
+
+
+def test_records_carry_the_actor_that_has_logged_them(agent: Any, names: Names) -> None:
+    class Some(agent):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            OTHER.error("__init__")
+
+        def on_start(self) -> None:
+            OTHER.error("on_start")
+
+        def on_stop(self) -> None:
+            OTHER.error("on_stop")
+
+    named = Some.options(name="n-1").start()
+    named.ask(lambda _me: OTHER.error("ask"), timeout=PATIENCE)
+    named.ask(lambda _me: OTHER.error("ask at once"))
+    named.tell(lambda _me: OTHER.error("tell"))
+    named.proxy().run(lambda _me: OTHER.error("call")).get(timeout=PATIENCE)
+    named.proxy().run.defer(lambda _me: OTHER.error("defer"))
+    named.stop()
+    OTHER.error("outside")
+
+    others = {"__init__", "outside"}
+    assert {text for text, name in names.names.items() if name == "-"} == others
+    in_actor = {"on_start", "ask", "ask at once", "tell", "call", "defer", "on_stop"}
+    assert {text for text, name in names.names.items() if name == "n-1"} == in_actor
+
+
+def test_an_actor_without_a_name_is_shown_as_in_the_librarys_records(
+    agent: Any, names: Names
+) -> None:
+    ref = agent.start()
+    ref.ask(lambda _me: OTHER.error("hello"), timeout=PATIENCE)
+    ref.stop()
+    assert names.names == {"hello": str(ref)}
+
+
+def test_of_actors_that_ask_each_other_it_is_the_one_that_logs(agent: Any, names: Names) -> None:
+    inner, outer = agent.options(name="inner").start(), agent.options(name="outer").start()
+
+    def ask(_me: object) -> None:
+        OTHER.error("before")
+        answer = inner.ask(lambda _me: OTHER.error("within"), block=False)
+        OTHER.error("after")
+        answers.append(answer)
+
+    answers: list[Any] = []
+    outer.ask(ask, timeout=PATIENCE)
+    answers[0].get(timeout=PATIENCE)
+    inner.stop()
+    outer.stop()
+    assert names.names == {"before": "outer", "within": "inner", "after": "outer"}
+
+
+def test_the_librarys_records_carry_it_too(agent: Any) -> None:
+    names = Names()
+    logger = logging.getLogger("pykka")
+    logger.addHandler(names)
+    try:
+        ref = agent.options(name="fragile").start()
+        ref.tell(failing(ValueError("no")))
+        ref.when_terminated().get(timeout=PATIENCE)
+    finally:
+        logger.removeHandler(names)
+    assert names.names == {f"Unhandled exception in {ref}:": "fragile"}
+
+
+def test_an_actor_that_a_record_has_already_stays(agent: Any) -> None:
+    """So a handler behind a queue, on whose thread no actor runs, shows the right one."""
+    queued: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    front, behind = logging.handlers.QueueHandler(queued), Names(pykka.ActorLogFilter("none"))
+    front.addFilter(pykka.ActorLogFilter())
+    OTHER.addHandler(front)
+    try:
+        ref = agent.options(name="n-2").start()
+        ref.ask(lambda _me: OTHER.error("hello"), timeout=PATIENCE)
+        ref.stop()
+        behind.handle(queued.get(timeout=PATIENCE))
+    finally:
+        OTHER.removeHandler(front)
+    behind.handle(logging.makeLogRecord({"msg": "bare"}))
+    assert behind.names == {"hello": "n-2", "bare": "none"}
+
+
+def test_what_stands_for_no_actor_is_a_string() -> None:
+    wrong: Any = None
+    with pytest.raises(TypeError, match="missing is a string that is not empty, not None"):
+        pykka.ActorLogFilter(wrong)

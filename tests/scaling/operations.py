@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -1112,6 +1113,16 @@ def a_breaker_and_retries_under_way(n: int, measure: Measure) -> None:
 
 
 # --- looking at it ------------------------------------------------------------------------------
+
+
+@case("ActorLogFilter.__init__", "ActorLogFilter.filter")
+def records_with_the_names_of_actors(n: int, measure: Measure) -> None:
+    with pykka.ActorSystem() as system:
+        ref = system.start(Threaded)
+        records = [logging.makeLogRecord({}) for _ in range(n)]
+        with measure():
+            name_of = pykka.ActorLogFilter()
+            ref.ask(lambda _me: [name_of.filter(record) for record in records])
 
 
 @case(

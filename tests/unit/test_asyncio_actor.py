@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import logging
 import random
 import re
 import signal
@@ -961,3 +962,37 @@ def _is_drained(message: Any, future: pykka.Future[Any], times_handled: int) -> 
     was_interrupted = "was cancelled while it handled" in str(error)
     assert times_handled == was_interrupted
     return "stopped before handling" in str(error)
+
+
+def test_what_an_actor_logs_after_an_await_carries_its_name() -> None:
+    names: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            names.append(f"{record.actor}: {record.msg}")  # type: ignore[attr-defined]
+
+    collector, log = Collector(), logging.getLogger("of the program")
+    collector.addFilter(pykka.ActorLogFilter())
+    log.addHandler(collector)
+
+    class Some(pykka.AsyncioActor):
+        async def on_receive(self, message: object) -> None:
+            log.error("%s before", message)
+            await asyncio.sleep(0)
+            log.error("after")
+
+    async def main() -> None:
+        ref = Some.options(name="awaiting").start()
+        task = asyncio.ensure_future(_ask(ref))
+        log.error("beside")
+        await task
+        ref.stop(block=False)
+
+    async def _ask(ref: pykka.ActorRef[Some]) -> None:
+        await ref.ask("x", block=False)
+
+    try:
+        asyncio.run(main())
+    finally:
+        log.removeHandler(collector)
+    assert names == ["-: beside", "awaiting: %s before", "awaiting: after"]

@@ -97,6 +97,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "ActorEnded",
             "ActorError",
             "ActorFailed",
+            "ActorLogFilter",
             "ActorOptions",
             "ActorProxy",
             "ActorRef",

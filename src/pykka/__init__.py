@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pykka._exceptions import (
         ActorDeadError,
         ActorError,
+        AskCancelledError,
         DeadlockError,
         FutureAlreadySetError,
         InboxFullError,
@@ -90,6 +91,7 @@ __all__ = [
     "ActorStarted",
     "ActorStatistics",
     "ActorSystem",
+    "AskCancelledError",
     "AsyncioActor",
     "CallableProxy",
     "DeadlockError",
@@ -139,6 +141,7 @@ _FIRST = {
     "ActorRestarted": "_system.life_events",
     "ActorStarted": "_system.life_events",
     "ActorSystem": "_system.system",
+    "AskCancelledError": "_exceptions",
     "CallableProxy": "_ref.proxy",
     "DeadlockError": "_exceptions",
     "EventBus": "_system.events",

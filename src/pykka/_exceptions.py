@@ -38,6 +38,14 @@ class Timeout(ActorError, TimeoutError):  # noqa: N818 (the name is Pykka's)
     """
 
 
+class AskCancelledError(ActorError):
+    """The asker has cancelled the question, so it is not answered.
+
+    Raised by `get()` and `await` of a future whose `cancel()` came in time. It is an error of its
+    own: `asyncio.CancelledError` would look as if the task that awaits had been cancelled.
+    """
+
+
 class DeadlockError(ActorError):
     """Actors wait for each other in a circle, so none of them could ever go on.
 

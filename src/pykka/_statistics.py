@@ -33,6 +33,14 @@ class ActorStatistics:
     """Seconds that the first message of its inbox has been waiting; `None` if none waits, or if
     counting is off."""
 
+    cancelled: int | None = None
+    """Questions that it came to and did not handle, because their askers had cancelled them;
+    `None` if counting is off. See `Future.cancel`."""
+
+    expired: int | None = None
+    """Questions that it came to and did not handle, because their askers had given up; `None` if
+    counting is off. See `ActorRef.ask`."""
+
 
 @dataclass(frozen=True)
 class InboxStatistics:

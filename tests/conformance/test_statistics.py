@@ -60,7 +60,7 @@ def test_messages_are_counted_from_when_it_is_switched_on(ref: pykka.ActorRef[An
     ref.keep_statistics()  # it changes nothing
     ref.ask("x")
     assert settled(ref) == pykka.ActorStatistics(
-        waiting=0, stashed=0, handled=6, failures=0, oldest=None
+        waiting=0, stashed=0, handled=6, failures=0, oldest=None, cancelled=0, expired=0
     )
 
 
@@ -117,7 +117,7 @@ def test_what_waits_when_it_is_switched_on_is_counted_from_then(
     gate.open()
     ref.ask("x")
     assert settled(ref) == pykka.ActorStatistics(
-        waiting=0, stashed=0, handled=102, failures=0, oldest=None
+        waiting=0, stashed=0, handled=102, failures=0, oldest=None, cancelled=0, expired=0
     )
 
 
@@ -156,7 +156,7 @@ def test_the_librarys_own_messages_do_not_count(
         wait_until(lambda: clock.pending == 1, "it has looked whether it is idle")
     ref.stop()
     assert ref.statistics() == pykka.ActorStatistics(
-        waiting=0, stashed=0, handled=1, failures=0, oldest=None
+        waiting=0, stashed=0, handled=1, failures=0, oldest=None, cancelled=0, expired=0
     )
 
 

@@ -46,6 +46,7 @@ NOT_COUNTED = {
     **dict.fromkeys(
         [
             *("Future.get", "Future.set", "Future.set_exception", "Future.done"),
+            "Future.cancel",
             *("Future.__await__", "Askable.ask", "Askable.__init__", "RouterRef.tell"),
             *("Future.__getattr__", "crash_hook"),
             *("Clock.now", "Clock.schedule", "Clock.forget"),

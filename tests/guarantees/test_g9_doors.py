@@ -37,7 +37,10 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
         ("GetHook.read", "_function()"): READER,
         ("ring_first", "ring()"): OURS,
     },
-    "_lifecycle/invoke.py": {("handle_directly", ".on_receive"): HANDLER},
+    "_lifecycle/invoke.py": {
+        ("_on_recalled", ".on_receive"): HANDLER,
+        ("handle_directly", ".on_receive"): HANDLER,
+    },
     "_util/log.py": {
         ("", "logging.getLogger()"): OURS,
         ("SafeLogger.__init__", "logging.getLogger()"): OURS,

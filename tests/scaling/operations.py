@@ -733,6 +733,23 @@ def many_futures(n: int, measure: Measure) -> None:
     del seen
 
 
+@case("Ask.cancel")
+def many_cancelled_questions(n: int, measure: Measure) -> None:
+    for actor_class in (Worker, Threaded):
+        ref = actor_class.start()
+        at_it, go_on = threading.Event(), threading.Event()
+        ref.call(lambda _actor, at_it=at_it, go_on=go_on: (at_it.set(), go_on.wait()))
+        at_it.wait()
+        with measure():
+            questions = [ref.ask("x", block=False) for _ in range(n)]
+            for question in questions:
+                assert question.cancel()
+            go_on.set()
+            assert isinstance(questions[-1].exception(), pykka.AskCancelledError)
+            ref.ask("x")
+        ref.stop()
+
+
 @case()
 def futures_given_up(n: int, measure: Measure) -> None:
     futures: list[Any] = [pykka.ThreadingFuture() for _ in range(n)]

@@ -124,7 +124,7 @@ MEMBERS = [
     for name in vars(cls)
     if not name.startswith("_") or name == "__call__"
 ]
-NEWER = {"Future.done"}
+NEWER = {"Future.cancel", "Future.done"}
 """Members that Pykka 4 does not have."""
 
 

@@ -107,6 +107,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "ActorStarted",
             "ActorStatistics",
             "ActorSystem",
+            "AskCancelledError",
             "AsyncioActor",
             "CallableProxy",
             "DeadlockError",

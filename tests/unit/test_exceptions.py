@@ -13,6 +13,7 @@ ALL = [
     pykka.ActorError,
     pykka.ActorDeadError,
     pykka.Timeout,
+    pykka.AskCancelledError,
     pykka.DeadlockError,
     pykka.FutureAlreadySetError,
     pykka.InboxFullError,

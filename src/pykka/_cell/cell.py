@@ -867,6 +867,12 @@ class Cell:
     def cancel(self) -> None:
         """Interrupt what the actor awaits, if it runs in an event loop, and have it stop."""
 
+    def interrupt(self, ask: object) -> None:
+        """Interrupt what the handler of a question awaits, if it does, so that the actor goes on.
+
+        Only asked of an actor that `awaits`, for a question whose asker has been told so already.
+        """
+
     def insist(self) -> bool:
         """Interrupt the end of a killed actor that takes too long, if that is possible.
 
@@ -876,6 +882,8 @@ class Cell:
         return False
 
     def _reject(self, letter: Any) -> None:
+        if is_ask(letter) and letter.take_back():
+            return
         message = letter.message
         reply_to = letter.reply_to
         reason = "stopped before handling the message"

@@ -55,6 +55,8 @@ class Meter:
         "_clock_now",
         "_has_complained",
         "arrivals",
+        "cancelled",
+        "expired",
         "failures",
         "last",
         "set_aside",
@@ -69,6 +71,10 @@ class Meter:
         self.set_aside = 0
         """How many of them were set aside; when they are taken up again, that counts anew."""
         self.failures = 0
+        self.cancelled = 0
+        """How many were left out because their askers had cancelled them."""
+        self.expired = 0
+        """How many were left out because their askers had waited long enough."""
         self.last = 0.0
         self.last = self.now()
         """When a message was taken up last."""
@@ -119,6 +125,15 @@ class Meter:
         """Take back that something was taken up: there is nothing to be done about it."""
         self.taken -= 1
         self.last = self._before
+
+    def leave_out(self, counter: str) -> None:
+        """Count a question that was taken up and is not handled.
+
+        Args:
+            counter: Why, which is the name of a count.
+        """
+        self.skip()
+        setattr(self, counter, getattr(self, counter) + 1)
 
     def oldest(self) -> float | None:
         """Seconds that the first message has been waiting, if there is one."""
@@ -263,6 +278,8 @@ def statistics_of(cell: Cell) -> ActorStatistics:
         handled=max(0, meter.taken - meter.set_aside),
         failures=meter.failures,
         oldest=meter.oldest() if in_inbox else None,
+        cancelled=meter.cancelled,
+        expired=meter.expired,
     )
 
 

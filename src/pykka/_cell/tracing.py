@@ -157,9 +157,9 @@ class Tracing:
         """Note that the message that is being handled was set aside."""
         self._note_outcome(SET_ASIDE)
 
-    def note_cancelled(self) -> None:
-        """Note that the message is not handled, because it was cancelled."""
-        self._note_outcome(WAS_CANCELLED)
+    def note_left_out(self, why: str) -> None:
+        """Note that the message is not handled: it was cancelled, or has expired."""
+        self._note_outcome(why)
 
     def _note_outcome(self, outcome: str) -> None:
         if self._entry is not None:

@@ -18,9 +18,10 @@ from queue import Full
 from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import CallEnvelope, Envelope
+from pykka._futures.recall import Recall, RecalledMessage, RecalledPath, content_of
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._util.log import as_exc_info, is_a, is_for_the_program, report_failure
-from pykka.messages import ProxyCall, never_bare
+from pykka.messages import ProxyCall, is_privileged, never_bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +40,9 @@ class Ask(ThreadingFuture[Any]):
     message: Any
     _answered_by: AnsweringCell | None
 
+    _recall: Recall | None = None
+    """What decides whether it is handled, if it was ever to be cancelled."""
+
     @property
     def reply_to(self) -> Ask:
         """Where the answer goes: into this very object."""
@@ -47,6 +51,66 @@ class Ask(ThreadingFuture[Any]):
     def release(self) -> None:
         """Forget the message, which has been handled."""
         self.message = None
+
+    def cancel(self, *, interrupt: bool = False) -> bool:
+        cell = self._answered_by
+        if cell is None or self._has_outcome() or not self._may_be_cancelled():
+            return self._is_cancelled()
+        recall = self._recall
+        if recall is None:
+            recall = self.__dict__.setdefault("_recall", Recall(cell))
+        self._mark(recall)
+        # In this order; see pykka._futures.recall.
+        is_begun = cell.handling is self
+        if is_begun and not (interrupt and cell.awaits):
+            return False
+        if (recall.cancel() or is_begun) and self._try_resolve(recall.outcome):
+            if is_begun:
+                cell.interrupt(self)
+            else:
+                self._forget_content()
+        return self._is_cancelled()
+
+    def _is_cancelled(self) -> bool:
+        """Tell whether it has ended because it was cancelled."""
+        recall = self._recall
+        return recall is not None and self._first_outcome() is recall.outcome
+
+    def _may_be_cancelled(self) -> bool:
+        return not is_privileged(self.message)
+
+    def _mark(self, recall: Recall) -> None:
+        """Have the actor see, when it comes to the question, that a canceller wants it back."""
+        content = self.message
+        if type(content) is not RecalledMessage:
+            self.message = RecalledMessage(content, recall)
+
+    def _forget_content(self) -> None:
+        """Keep nothing alive that will not be handled; it may lie in the inbox for a while."""
+        self.message = RecalledMessage(None, self._recall)  # type: ignore[arg-type]
+
+    def note_begun(self) -> None:
+        """Have it count as handled, although it has no answer yet."""
+        recall = self._recall
+        if recall is None:
+            recall = self.__dict__.setdefault("_recall", Recall(self._answered_by))
+        recall.begin()
+
+    def take_back(self) -> bool:
+        """Have it not handled by the actor that it lies with, which ends.
+
+        Returns:
+            Whether it is cancelled. If not, another actor may begin to handle it.
+        """
+        recall = self._recall
+        if recall is None:
+            return False
+        if recall.begin():
+            recall.open_again()
+            return False
+        self._try_resolve(recall.outcome)
+        self.release()
+        return True
 
     def _new(self) -> ThreadingFuture[Any]:
         return ThreadingFuture()
@@ -67,11 +131,25 @@ class CallAsk(Ask):
     @property
     def message(self) -> ProxyCall:
         """The call as a message."""
-        return ProxyCall(self.attr_path, self.args, self.kwargs or {})
+        path: Any = self.attr_path
+        if type(path) is RecalledPath:
+            path = path.content
+        return ProxyCall(path, self.args, self.kwargs or {})
 
     def release(self) -> None:
         self.args = ()
         self.kwargs = None
+
+    def _may_be_cancelled(self) -> bool:
+        return True
+
+    def _mark(self, recall: Recall) -> None:
+        path: Any = self.attr_path
+        if type(path) is not RecalledPath:
+            self.attr_path = RecalledPath(path, recall)  # type: ignore[assignment]
+
+    def _forget_content(self) -> None:
+        self.release()
 
 
 for _class in (Ask, CallAsk):
@@ -107,7 +185,7 @@ def answers_an_asker(item: Any) -> bool:
 
 def message_of(item: Any) -> Any:
     """The message of what lay in an inbox: of an envelope, or the bare message itself."""
-    return item.message if is_letter(item) else item
+    return content_of(item.message) if is_letter(item) else item
 
 
 def is_letter(item: Any) -> bool:

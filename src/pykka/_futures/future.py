@@ -288,6 +288,56 @@ class Future(Generic[T]):
         """
         return False
 
+    def cancel(self, *, interrupt: bool = False) -> bool:
+        """Take a question back that the actor has not begun to handle.
+
+        If that is in time, the message will never be handled, and all who wait for the future get
+        `AskCancelledError`, now. It is no dead letter; the actor counts it
+        (`ActorStatistics.cancelled`) when it comes to it. It may be done from anywhere.
+
+        A future made by `map()` and its sisters cancels those that it is made from. One that no
+        actor owes cannot be cancelled, nor a request to stop; nor the answer of an actor class
+        that makes futures of its own.
+
+        Args:
+            interrupt: Whether a handler that has begun is interrupted, if it is `async def` in an
+                `AsyncioActor`: what it awaits raises `asyncio.CancelledError` there, so its
+                `finally` blocks run, and the actor goes on with the next message. One that awaits
+                nothing any more comes to its end, and its answer is dropped. Any other handler
+                cannot be interrupted in Python.
+
+        Returns:
+            `True` if the future has ended with `AskCancelledError`, now or before. `False` if it
+            has another result, or will have one, since the handler has begun.
+
+        Examples:
+            >>> import threading
+            >>> import pykka
+            >>> class Printer(pykka.ThreadingActor):
+            ...     def on_receive(self, page):
+            ...         return page.wait() if isinstance(page, threading.Event) else page
+            >>> printer, paper = Printer.start(), threading.Event()
+            >>> first = printer.ask(paper, block=False)
+            >>> second = printer.ask("page 2", block=False)
+            >>> second.cancel()
+            True
+            >>> paper.set()
+            >>> first.get()
+            True
+            >>> first.cancel()
+            False
+            >>> isinstance(second.exception(), pykka.AskCancelledError)
+            True
+            >>> printer.stop()
+            True
+        """
+        lazy = self._lazy
+        if not isinstance(lazy, Derivation):
+            return False
+        # Each of them, and not up to the first that is.
+        cancelled = [source.cancel(interrupt=interrupt) for source in lazy.sources]
+        return any(cancelled)
+
     def _ended_with(self, error: BaseException) -> bool:
         """Tell whether this very exception is the end of the future, or of one it is made from."""
         lazy = self._lazy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from pykka._futures.ask import hand_over
+from pykka._futures.ask import hand_over, is_ask
 from pykka._util.log import as_exc_info as as_exc_info  # noqa: PLC0414 (for those above)
 from pykka._util.log import is_a, is_for_the_program, logger, report_failure
 from pykka._util.log import is_failure as is_failure  # noqa: PLC0414 (as above)
@@ -36,13 +36,15 @@ def reply(actor: object, reply_to: Any, result: object) -> None:
 
 def reply_exception(actor: object, reply_to: Any, error: BaseException) -> None:
     """Answer with an exception."""
+    if is_ask(reply_to) and reply_to._is_cancelled():
+        return
     hand_over(reply_to, None, as_exc_info(error), actor, _log_late_reply)
 
 
 def settle(actor: object, ask: Ask, outcome: Outcome) -> None:
     """Answer a question whose future is waited for, or was set already."""
     try:
-        if not ask._settle(outcome):
+        if not (ask._settle(outcome) or ask._is_cancelled()):
             _log_late_reply(actor)
     except BaseException as error:
         # A signal handler may have raised, before all were served who wait.

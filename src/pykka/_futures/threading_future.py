@@ -101,6 +101,9 @@ if TYPE_CHECKING:
             """Run the actor in the step of a task that awaits it, if that may be."""
             ...
 
+        def interrupt(self, ask: object) -> None:
+            """Interrupt what the handler of a question awaits, if it does."""
+
 
 T = TypeVar("T")
 

@@ -33,7 +33,16 @@ from pykka import messages
 from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._deadlock.stacks import runs_actor
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._futures.ask import LETTERS, Ask, CallAsk, answers_an_asker, is_ask, reply_to_of
+from pykka._futures.ask import (
+    LETTERS,
+    Ask,
+    CallAsk,
+    answer,
+    answers_an_asker,
+    is_ask,
+    reply_to_of,
+)
+from pykka._futures.recall import NotHandled, RecalledMessage
 from pykka._futures.reply import (
     is_failure,
     is_the_callers,
@@ -295,7 +304,7 @@ def handle_call(cell: Cell, ask: Any) -> None:
         kwargs = ask.kwargs
         result = callee(*ask.args, **kwargs) if kwargs else callee(*ask.args)
         if name == "stop" and is_inherited_stop(callee):
-            cell.answer_when_ended(ask, answer=None)
+            _answer_when_ended(cell, ask)
             ask.release()
             cell.handling = None
             return
@@ -437,6 +446,8 @@ def _set_aside(cell: Cell) -> None:
     if extension.tracing is not None:
         extension.tracing.note_set_aside()
     letter: Any = cell.handling
+    if is_ask(letter) and letter._recall is not None:
+        letter._recall.open_again()
     if type_of(letter) is Envelope and type_of(letter.message) is Tick:
         tick = letter.message.timer.set_aside()
         if tick is None:
@@ -450,11 +461,20 @@ def _set_aside(cell: Cell) -> None:
 def _fail(cell: Cell, actor: Instance, reply_to: Any, error: BaseException) -> None:
     """End the handling of a message that raised."""
     extension = cell.extension
+    meter = tracing = None
     if extension is not None:
-        if extension.meter is not None:
-            extension.meter.failures += 1
-        if extension.tracing is not None:
-            extension.tracing.note_failure(cell, error)
+        meter, tracing = extension.meter, extension.tracing
+    if type(error) is NotHandled:
+        if meter is not None:
+            meter.leave_out(error.counter)
+        if tracing is not None:
+            tracing.note_left_out(error.counter)
+        answer(reply_to, error.outcome, actor)
+        return
+    if meter is not None:
+        meter.failures += 1
+    if tracing is not None:
+        tracing.note_failure(cell, error)
     if is_failure(error):
         if reply_to is None:
             crash(cell, actor, error)
@@ -511,9 +531,16 @@ def _call(cell: Cell, call: Any, reply_to: Any) -> object:
         raise
     if name == "stop" and is_inherited_stop(callee) and reply_to is not None:
         # The actor has only asked itself to stop. The caller wants to know when it has.
-        cell.answer_when_ended(reply_to, answer=None)
+        _answer_when_ended(cell, reply_to)
         return _NO_REPLY
     return result
+
+
+def _answer_when_ended(cell: Cell, reply_to: Any) -> None:
+    """Answer who has asked the actor to stop itself, when it has ended."""
+    if is_ask(reply_to):
+        reply_to.note_begun()
+    cell.answer_when_ended(reply_to, answer=None)
 
 
 @system_handler(ProxyCall, privileged=False)
@@ -524,6 +551,27 @@ def _on_call(cell: Cell, envelope: Letter) -> object:
         return _call(cell, message, reply_to)
     finally:
         del reply_to
+
+
+@system_handler(RecalledMessage, privileged=False)
+def _on_recalled(cell: Cell, envelope: Letter) -> object:
+    """Handle a question that a canceller wants back, unless it came in time.
+
+    What the canceller has put in the place of the message stays there: if the question is set
+    aside, the canceller may come in time for the next time.
+    """
+    letter: Any = envelope
+    recalled: Any = envelope.message
+    del envelope  # as above
+    try:
+        recalled.recall.require_begin()
+        message: Any = recalled.content
+        handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
+        if handler is not None:
+            return handler(cell, Envelope(message, letter))
+        return cell.actor.on_receive(message)  # type: ignore[union-attr]
+    finally:
+        letter = recalled = message = None
 
 
 @system_handler(FunctionCall, privileged=False)

@@ -130,6 +130,8 @@ class Collective(Routees[A]):
             handled=_sum([one.handled for one in each]),
             failures=_sum([one.failures for one in each]),
             oldest=max((one.oldest for one in each if one.oldest is not None), default=None),
+            cancelled=_sum([one.cancelled for one in each]),
+            expired=_sum([one.expired for one in each]),
         )
 
     def keep_statistics(self) -> None:

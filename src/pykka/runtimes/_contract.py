@@ -410,6 +410,15 @@ class RuntimeCell(Cell):
         """
 
     @by_default
+    def interrupt(self, ask: object) -> None:
+        """Interrupt what the handler of a question awaits, so that the actor goes on.
+
+        Called by a canceller, on any thread, who has seen the actor at that question, and has
+        answered it; only if `awaits`. The actor may be at something else by now, or be at code
+        that awaits nothing: then there is nothing to be done. By default it does nothing.
+        """
+
+    @by_default
     def _kill(self) -> None:
         """Have the actor end after the current message.
 

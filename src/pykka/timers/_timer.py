@@ -431,7 +431,7 @@ def _on_tick(cell: TimedCell, envelope: Letter) -> object:
             if extension.meter is not None:
                 extension.meter.skip()
             if extension.tracing is not None:
-                extension.tracing.note_cancelled()
+                extension.tracing.note_left_out("cancelled")
         return None
     tick.timer.note_begin()
     message: Any = tick.message

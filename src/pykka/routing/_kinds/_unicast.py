@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka._exceptions import ActorDeadError
+from pykka._futures.ask import message_of
 from pykka._futures.threading_future import ThreadingFuture, failed_future
 from pykka.routing._answers import has_refused, is_refusal
 from pykka.routing._router import RouterRef
@@ -116,7 +117,7 @@ class UnicastRouter(RouterRef[A]):
 
     def _take_on(self, letter: Letter) -> bool:
         for _ in range(self.size):
-            routee = self._choose_living(letter.message)
+            routee = self._choose_living(message_of(letter))
             if routee is None:
                 return False
             cell = routee._cell

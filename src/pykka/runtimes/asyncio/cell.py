@@ -28,6 +28,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from _thread import start_new_thread
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -205,7 +206,16 @@ class AsyncioCell(RuntimeCell):
     can_be_run: ClassVar[bool] = True  # it never can; but see `run_until`
     awaits: ClassVar[bool] = True
 
-    __slots__ = ("has_insisted", "is_cut_short", "loop", "loop_actors", "task", "unfinished")
+    __slots__ = (
+        "has_insisted",
+        "is_cut_short",
+        "is_driving",
+        "is_interrupted",
+        "loop",
+        "loop_actors",
+        "task",
+        "unfinished",
+    )
 
     inbox: Any
 
@@ -221,6 +231,10 @@ class AsyncioCell(RuntimeCell):
         """Whether a kill has cancelled what the actor awaited. Only the loop's thread sets it."""
         self.has_insisted = False
         """Whether the end that a kill has brought about was cancelled; it took too long."""
+        self.is_driving = False
+        """Whether a coroutine of the actor's code is being awaited, right in the actor's task."""
+        self.is_interrupted = False
+        """Whether that was cancelled because the asker does not want its answer any more."""
 
     def begin(self) -> None:
         """Let the actor live, in the loop that is said, or the running one, or the shared one.
@@ -343,6 +357,26 @@ class AsyncioCell(RuntimeCell):
         if task is not None and self.actor is not None and not self.is_cut_short:
             self.is_cut_short = True
             task.cancel_from_outside()
+
+    def interrupt(self, ask: object) -> None:
+        self._call_in_loop(partial(self._interrupt, ask))
+
+    def _interrupt(self, ask: object) -> None:
+        """Cancel what the handler of a question awaits. On the thread of the loop.
+
+        Between two steps of the actor, as it is now, a coroutine of its code is either being
+        awaited (`is_driving`), or was begun by another task and is about to be (`unfinished`).
+        What is cancelled strikes there, and nowhere else, for the task goes on there.
+        """
+        task = self.task
+        if (
+            self.handling is ask
+            and not self.is_interrupted
+            and not self.is_cut_short
+            and task is not None
+            and (self.is_driving or self.unfinished is not None)
+        ):
+            self.is_interrupted = task.interrupt()
 
     def insist(self) -> bool:
         extension, loop_actors = self.extension, self.loop_actors

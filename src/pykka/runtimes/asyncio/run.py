@@ -37,6 +37,8 @@ from typing import TYPE_CHECKING, Any
 from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._deadlock.stacks import runs_actor
 from pykka._futures.ask import answers_an_asker
+from pykka._futures.recall import CANCEL as BY_ASKER
+from pykka._futures.recall import NotHandled
 from pykka._lifecycle import invoke
 from pykka._lifecycle.invoke import handle, next_system_message
 from pykka._lifecycle.termination import end_in_any_case, fall, interrupt, is_hook
@@ -176,13 +178,18 @@ async def _complete(cell: AsyncioCell, cancelled: BaseException | None = None) -
         cell.unfinished = None
         result = error = None
         was_struck = cancelled is not None and type(coroutine) is Ended
+        cell.is_driving = True
         try:
             result = await drive(cell, coroutine, cancelled)
         except GeneratorExit:
             raise
         except BaseException as raised:
             error = raised
+        cell.is_driving = False
         cancelled = None
+        if cell.is_interrupted:
+            error = _end_of_interruption(cell, error)
+            was_struck = False
         is_last = is_hook(end)
         if is_last and task.is_cancelled_from_outside:
             error = await _end_of_cancelled_hook(cell, error)
@@ -199,6 +206,20 @@ async def _complete(cell: AsyncioCell, cancelled: BaseException | None = None) -
         else:
             step(cell, end, cell, result, error)
         result = error = None
+
+
+def _end_of_interruption(cell: AsyncioCell, error: BaseException | None) -> BaseException | None:
+    """Let a handler end whose asker wants no answer any more, so that the actor goes on.
+
+    Returns:
+        What has come of it, if that is no answer.
+    """
+    task: Any = cell.task
+    cell.is_interrupted = False
+    task.uncancel()
+    if is_a(error, asyncio.CancelledError) and not task.is_cancelled_from_outside:
+        return NotHandled(BY_ASKER, cell.handling._recall.outcome)
+    return error
 
 
 async def _end_of_cancelled_hook(

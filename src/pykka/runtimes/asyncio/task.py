@@ -20,6 +20,9 @@ Rules
        program alive.)
     2. Cancelled by what the actor has begun itself: a handler that has returned, or has raised
        something else than `CancelledError`, has coped with it. Nothing is left of it then.
+    3. Cancelled by an asker that wants no answer any more (`interrupt`): that is counted off as
+       soon as the handler has ended, however it has, and the actor goes on. If the task is
+       cancelled otherwise as well, rules 1 and 2 say what that means.
 """
 
 from __future__ import annotations
@@ -71,6 +74,10 @@ class ActorTask(asyncio.Task[None]):
         if is_possible:
             self._from_outside += 1
         return is_possible
+
+    def interrupt(self) -> bool:
+        """Cancel what a handler awaits, because its asker wants no answer; the actor goes on."""
+        return super().cancel()
 
     def uncancel(self) -> int:
         """Count one cancellation off; those of a block's own come first."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ActorDeadError,
         ActorError,
         AskCancelledError,
+        AskExpiredError,
         DeadlockError,
         FutureAlreadySetError,
         InboxFullError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pykka._futures.arrivals import as_completed
     from pykka._futures.future import Future, get_all
     from pykka._futures.threading_future import ThreadingFuture
+    from pykka._futures.unhandled.expiry import expire_asks
     from pykka._ref.proxy import ActorProxy, CallableProxy, traversable
     from pykka._ref.ref import ActorRef
     from pykka._statistics import (
@@ -92,6 +94,7 @@ __all__ = [
     "ActorStatistics",
     "ActorSystem",
     "AskCancelledError",
+    "AskExpiredError",
     "AsyncioActor",
     "CallableProxy",
     "DeadlockError",
@@ -121,6 +124,7 @@ __all__ = [
     "Timer",
     "as_completed",
     "crash_hook",
+    "expire_asks",
     "get_all",
     "handles",
     "traversable",
@@ -142,6 +146,7 @@ _FIRST = {
     "ActorStarted": "_system.life_events",
     "ActorSystem": "_system.system",
     "AskCancelledError": "_exceptions",
+    "AskExpiredError": "_exceptions",
     "CallableProxy": "_ref.proxy",
     "DeadlockError": "_exceptions",
     "EventBus": "_system.events",
@@ -163,6 +168,7 @@ _FIRST = {
     "Timeout": "_exceptions",
     "Timer": "timers._timer",
     "crash_hook": "_system.crashes",
+    "expire_asks": "_futures.unhandled.expiry",
     "get_all": "_futures.future",
     "traversable": "_ref.proxy",
 }

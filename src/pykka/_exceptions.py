@@ -46,6 +46,13 @@ class AskCancelledError(ActorError):
     """
 
 
+class AskExpiredError(Timeout):
+    """The question was not handled, because its asker had given up before its turn came.
+
+    It is what the future of such a question ends with; see `ActorRef.ask` and `expire_asks`.
+    """
+
+
 class DeadlockError(ActorError):
     """Actors wait for each other in a circle, so none of them could ever go on.
 

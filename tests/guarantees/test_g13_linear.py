@@ -58,7 +58,7 @@ NOT_COUNTED = {
             *("ActorMemberMixin.on_receive", "ActorMemberMixin.on_start"),
             *("ActorMemberMixin.on_stop", "ActorMemberMixin.on_failure", "ActorMemberMixin.stop"),
             *("Method.__call__", "Method.__init__", "proxy_field", "proxy_method"),
-            *("handles",),
+            *("expire_asks", "handles"),
         ],
         _IS_FOR_TYPE_CHECKERS,
     ),

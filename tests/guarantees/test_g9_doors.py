@@ -38,7 +38,7 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
         ("ring_first", "ring()"): OURS,
     },
     "_lifecycle/invoke.py": {
-        ("_on_recalled", ".on_receive"): HANDLER,
+        ("_on_covered", ".on_receive"): HANDLER,
         ("handle_directly", ".on_receive"): HANDLER,
     },
     "_util/log.py": {

@@ -171,3 +171,22 @@ def others() -> None:
         pykka.Timeout,
     ]
     assert_type(errors, list[type[Exception]])
+
+
+def questions_that_are_not_handled(ref: pykka.ActorRef[Account]) -> None:
+    future = ref.call(Account.deposit, 10)
+    assert_type(future.cancel(), bool)
+    assert_type(future.cancel(interrupt=True), bool)
+    assert_type(ref.ask("x", timeout=1.0, expire=True), Any)
+    assert_type(ref.ask("x", block=False, timeout=1.0, expire=True), pykka.Future[Any])
+    assert_type(routing.RoundRobin([ref]).ask("x", timeout=1.0, expire=True), Any)
+
+
+@pykka.expire_asks
+class Quotes(pykka.PooledActor):
+    def price(self, symbol: str) -> float:
+        return float(len(symbol))
+
+
+def expiring_class() -> None:
+    assert_type(Quotes.start().call(Quotes.price, "ACME").get(timeout=1), float)

@@ -46,3 +46,9 @@ def use_proxy() -> None:
     text: str = proxy.deposit(10)  # wrong
     number: int = proxy.currency.get()  # wrong
     print(text, number)
+
+
+def use_questions(ref: pykka.ActorRef[Account]) -> None:
+    ref.ask("message", timeout=1, expire="yes")  # wrong
+    ref.ask("message", block=False).cancel(True)  # wrong
+    pykka.expire_asks("Account")  # wrong

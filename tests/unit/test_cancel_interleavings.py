@@ -10,8 +10,8 @@ from tests.interleave import Scenario, explore, saw, step
 
 import pykka
 from pykka._futures import ask as asks
-from pykka._futures import recall as recalls
 from pykka._futures.ask import Ask, CallAsk
+from pykka._futures.unhandled import recall as recalls
 from pykka._lifecycle import invoke
 from pykka._lifecycle.invoke import SetAside
 

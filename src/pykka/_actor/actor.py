@@ -100,6 +100,9 @@ class Actor:
         def _open(self, message: Any, /) -> None:
             """For type checkers, see `pykka._ref.accepting`: any message may be sent."""
 
+    _pykka_expires: ClassVar[bool] = False
+    """Whether questions are not handled whose askers have given up; see `expire_asks`."""
+
     _pykka_calls: ClassVar[Calls] = Calls()
     """What refs remember of the methods of the class; each class is given one of its own."""
 

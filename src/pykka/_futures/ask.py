@@ -18,8 +18,16 @@ from queue import Full
 from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._futures.recall import Recall, RecalledMessage, RecalledPath, content_of
 from pykka._futures.threading_future import ThreadingFuture
+from pykka._futures.unhandled.expiry import expired_error, expires
+from pykka._futures.unhandled.recall import (
+    EXPIRED,
+    Recall,
+    RecalledMessage,
+    RecalledPath,
+    cancelled_error,
+    content_of,
+)
 from pykka._util.log import as_exc_info, is_a, is_for_the_program, report_failure
 from pykka.messages import ProxyCall, is_privileged, never_bare
 
@@ -58,9 +66,21 @@ class Ask(ThreadingFuture[Any]):
             return self._is_cancelled()
         recall = self._recall
         if recall is None:
-            recall = self.__dict__.setdefault("_recall", Recall(cell))
+            recall = self.__dict__.setdefault("_recall", Recall(cancelled_error(cell)))
+        return self._take_back(cell, recall, interrupt=interrupt)
+
+    def _give_up(self, timeout: float) -> None:
+        cell: Any = self._answered_by
+        if timeout > 0 and expires(cell) and not self._is_waited_for():
+            recall = self._recall
+            if recall is None:
+                recall = Recall(expired_error(cell, timeout), EXPIRED)
+                recall = self.__dict__.setdefault("_recall", recall)
+            self._take_back(cell, recall, interrupt=False)
+
+    def _take_back(self, cell: AnsweringCell, recall: Recall, *, interrupt: bool) -> bool:
         self._mark(recall)
-        # In this order; see pykka._futures.recall.
+        # In this order; see pykka._futures.unhandled.recall.
         is_begun = cell.handling is self
         if is_begun and not (interrupt and cell.awaits):
             return False
@@ -93,7 +113,8 @@ class Ask(ThreadingFuture[Any]):
         """Have it count as handled, although it has no answer yet."""
         recall = self._recall
         if recall is None:
-            recall = self.__dict__.setdefault("_recall", Recall(self._answered_by))
+            error = cancelled_error(self._answered_by)
+            recall = self.__dict__.setdefault("_recall", Recall(error))
         recall.begin()
 
     def take_back(self) -> bool:

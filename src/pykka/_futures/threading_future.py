@@ -373,8 +373,19 @@ class ThreadingFuture(Future[T]):
         outcome = self._outcome or self._first_outcome()
         if outcome is None:
             self._forget(waiter)
+            self._give_up(cast("float", timeout))
             raise Deadline(timeout).expired(self._answered_by)
         return outcome
+
+    def _give_up(self, timeout: float) -> None:
+        """Be told that a waiter has waited so many seconds, and waits no more."""
+
+    def _is_waited_for(self) -> bool:
+        """Tell whether there are waiters, or callbacks."""
+        crowd = self._crowd
+        if crowd is not None and crowd.waiters:
+            return True
+        return any(callable(entry) and type(entry) is not Crowd for entry in self._log.copy())
 
     def _enter(self, waiter: Waiter) -> Outcome | None:
         """Put a waiter into the log; returns the outcome if it is there already.

@@ -42,7 +42,6 @@ from pykka._futures.ask import (
     is_ask,
     reply_to_of,
 )
-from pykka._futures.recall import NotHandled, RecalledMessage
 from pykka._futures.reply import (
     is_failure,
     is_the_callers,
@@ -51,6 +50,8 @@ from pykka._futures.reply import (
     reply_exception,
     settle,
 )
+from pykka._futures.unhandled.expiry import ExpiringMessage
+from pykka._futures.unhandled.recall import NotHandled, RecalledMessage
 from pykka._lifecycle.termination import (
     crash,
     end_in_any_case,
@@ -553,25 +554,27 @@ def _on_call(cell: Cell, envelope: Letter) -> object:
         del reply_to
 
 
+@system_handler(ExpiringMessage, privileged=False)
 @system_handler(RecalledMessage, privileged=False)
-def _on_recalled(cell: Cell, envelope: Letter) -> object:
-    """Handle a question that a canceller wants back, unless it came in time.
+def _on_covered(cell: Cell, envelope: Letter) -> object:
+    """Handle a message in whose place something lies, unless that says otherwise.
 
-    What the canceller has put in the place of the message stays there: if the question is set
-    aside, the canceller may come in time for the next time.
+    What a canceller has put there stays there: if the question is set aside, the canceller may
+    come in time for the next time.
     """
     letter: Any = envelope
-    recalled: Any = envelope.message
+    covered: Any = envelope.message
     del envelope  # as above
     try:
-        recalled.recall.require_begin()
-        message: Any = recalled.content
+        covered.require_begin(cell)
+        message: Any = covered.content
         handler = _handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
         if handler is not None:
-            return handler(cell, Envelope(message, letter))
+            reply_to = letter if is_ask(letter) else letter.reply_to
+            return handler(cell, Envelope(message, reply_to))
         return cell.actor.on_receive(message)  # type: ignore[union-attr]
     finally:
-        letter = recalled = message = None
+        letter = covered = message = reply_to = None
 
 
 @system_handler(FunctionCall, privileged=False)

@@ -23,6 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pykka import messages
+from pykka._futures.unhandled.recall import content_of
 from pykka._util.checks import shorten
 
 if TYPE_CHECKING:
@@ -91,10 +92,15 @@ def accepting(ref_class: type[ActorRef[Any]]) -> type[Any]:
             send(self, message)
 
         def ask(
-            self, message: Any, *, block: bool = True, timeout: float | None = None
+            self,
+            message: Any,
+            *,
+            block: bool = True,
+            timeout: float | None = None,
+            expire: bool = False,
         ) -> Any | Future[Any]:
-            _require_accepted(self, message)
-            return ask(self, message, block=block, timeout=timeout)
+            _require_accepted(self, content_of(message))
+            return ask(self, message, block=block, timeout=timeout, expire=expire)
 
         def tell_after(self, delay: float, message: Any) -> Timer:
             _require_accepted(self, message)

@@ -13,6 +13,7 @@ from pykka._envelope import CallEnvelope, Envelope
 from pykka._futures.ask import Ask, CallAsk, make_ask
 from pykka._futures.deadline import check_timeout
 from pykka._futures.threading_future import ThreadingFuture
+from pykka._futures.unhandled.expiry import expiring
 from pykka._lifecycle.kill import Abandonment, end_of
 from pykka._ref.calls import find_path, known_path, message_for
 from pykka._ref.proxy import ActorProxy
@@ -209,6 +210,7 @@ class ActorRef(Generic[A_co]):
         *,
         block: Literal[False],
         timeout: float | None = None,
+        expire: bool = False,
     ) -> Future[R]: ...
     @overload
     def ask(
@@ -217,6 +219,7 @@ class ActorRef(Generic[A_co]):
         *,
         block: Literal[True] = True,
         timeout: float | None = None,
+        expire: bool = False,
     ) -> R: ...
     @overload
     def ask(
@@ -225,6 +228,7 @@ class ActorRef(Generic[A_co]):
         *,
         block: bool = True,
         timeout: float | None = None,
+        expire: bool = False,
     ) -> R | Future[R]: ...
     @overload
     def ask(
@@ -233,6 +237,7 @@ class ActorRef(Generic[A_co]):
         *,
         block: Literal[False],
         timeout: float | None = None,
+        expire: bool = False,
     ) -> Future[Any]: ...
     @overload
     def ask(
@@ -241,13 +246,24 @@ class ActorRef(Generic[A_co]):
         *,
         block: Literal[True] = True,
         timeout: float | None = None,
+        expire: bool = False,
     ) -> Any: ...
     @overload
     def ask(
-        self: LeadsTo[Open], message: Any, *, block: bool = True, timeout: float | None = None
+        self: LeadsTo[Open],
+        message: Any,
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+        expire: bool = False,
     ) -> Any | Future[Any]: ...
     def ask(
-        self, message: Any, *, block: bool = True, timeout: float | None = None
+        self,
+        message: Any,
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+        expire: bool = False,
     ) -> Any | Future[Any]:
         """Send a message and get the answer.
 
@@ -255,20 +271,28 @@ class ActorRef(Generic[A_co]):
             message: Any object. It is not copied.
             block: Whether to wait for the answer, or to get a future of it at once.
             timeout: Seconds to wait for the answer, if blocking; `None` waits for ever.
+            expire: Whether the message is not to be handled if its turn comes after `timeout`
+                seconds, blocking or not. The future ends with `AskExpiredError` then, and the
+                actor counts it (`ActorStatistics.expired`). Without a timeout it makes no
+                difference. For all who ask the actors of a class, see `expire_asks`.
 
         Returns:
             What the actor answered, or a future of it.
 
         Raises:
             ActorDeadError: The actor is dead. Without blocking, the future raises it.
-            Timeout: There is no answer after `timeout` seconds. The message stays sent.
+            Timeout: There is no answer after `timeout` seconds. The message stays sent, unless it
+                expires.
             DeadlockError: An actor asks itself, or one that waits for it, without a timeout. The
                 message stays sent.
             ValueError: `timeout` is negative.
             Exception: What the actor raised while it handled the message.
         """
-        if timeout is not None and block:
-            check_timeout(timeout)
+        if timeout is not None:
+            if block:
+                check_timeout(timeout)
+            if expire:
+                message = expiring(message, timeout)
         cell = self._cell
         future: Future[Any]
         envelope: Ask | Envelope[Any]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pykka._futures.unhandled.recall import content_of
 from pykka.inboxes._bounded import PolicyInbox
 from pykka.inboxes._entries import Lane
 from pykka.messages import KEYED, is_stop
@@ -45,7 +46,7 @@ class PriorityInbox(PolicyInbox):
         self._key = key
 
     def _prepare(self, entry: Entry) -> BaseException | None:
-        message = entry.envelope.message
+        message = content_of(entry.envelope.message)
         try:
             entry.key = self._key(message)
         except BaseException as error:

@@ -52,6 +52,7 @@ from typing import (
 
 from pykka._futures.deadline import check_timeout
 from pykka._futures.threading_future import ThreadingFuture, failed_future
+from pykka._futures.unhandled.expiry import expiring
 from pykka._ref.calls import find_path_at, message_for
 from pykka._util.checks import check_clock, shorten
 from pykka._util.log import traceback_of
@@ -140,6 +141,7 @@ class AskWrapper(Generic[A]):
         *,
         block: Literal[False],
         timeout: float | None = None,
+        expire: bool = False,
     ) -> Future[R]: ...
     @overload
     def ask(
@@ -148,6 +150,7 @@ class AskWrapper(Generic[A]):
         *,
         block: Literal[True] = True,
         timeout: float | None = None,
+        expire: bool = False,
     ) -> R: ...
     @overload
     def ask(
@@ -156,6 +159,7 @@ class AskWrapper(Generic[A]):
         *,
         block: bool = True,
         timeout: float | None = None,
+        expire: bool = False,
     ) -> R | Future[R]: ...
     @overload
     def ask(
@@ -164,6 +168,7 @@ class AskWrapper(Generic[A]):
         *,
         block: Literal[False],
         timeout: float | None = None,
+        expire: bool = False,
     ) -> Future[Any]: ...
     @overload
     def ask(
@@ -172,13 +177,24 @@ class AskWrapper(Generic[A]):
         *,
         block: Literal[True] = True,
         timeout: float | None = None,
+        expire: bool = False,
     ) -> Any: ...
     @overload
     def ask(
-        self: LeadsTo[Open], message: Any, *, block: bool = True, timeout: float | None = None
+        self: LeadsTo[Open],
+        message: Any,
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+        expire: bool = False,
     ) -> Any | Future[Any]: ...
     def ask(
-        self, message: Any, *, block: bool = True, timeout: float | None = None
+        self,
+        message: Any,
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+        expire: bool = False,
     ) -> Any | Future[Any]:
         """Send a message and get the answer; see `ActorRef.ask`.
 
@@ -186,6 +202,7 @@ class AskWrapper(Generic[A]):
             message: Any object. It is not copied.
             block: Whether to wait for the answer, or to get a future of it at once.
             timeout: Seconds for everything together, if blocking; `None` for no limit.
+            expire: Whether the message is not to be handled after that time; see `ActorRef.ask`.
 
         Returns:
             What the actor answered, or a future of it.
@@ -195,7 +212,9 @@ class AskWrapper(Generic[A]):
             Exception: What `ActorRef.ask` raises, and what the class says. Without blocking, the
                 future raises it.
         """
-        # twin: ask either way (3 statements)
+        # twin: ask either way (4 statements)
+        if expire:
+            message = expiring(message, timeout)
         if not block:
             return self._ask_for_future(message)
         if timeout is not None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, o
 
 from pykka._exceptions import ActorDeadError
 from pykka._futures.deadline import check_timeout
+from pykka._futures.unhandled.expiry import expiring
 from pykka._ref.calls import find_path_at
 from pykka._util.log import is_a
 from pykka.messages import FunctionCall, ProxyCall
@@ -277,6 +278,7 @@ class RouterRef(Collective[A]):
         *,
         block: Literal[False],
         timeout: float | None = None,
+        expire: bool = False,
     ) -> Future[R]: ...
     @overload
     def ask(
@@ -285,6 +287,7 @@ class RouterRef(Collective[A]):
         *,
         block: Literal[True] = True,
         timeout: float | None = None,
+        expire: bool = False,
     ) -> R: ...
     @overload
     def ask(
@@ -293,6 +296,7 @@ class RouterRef(Collective[A]):
         *,
         block: bool = True,
         timeout: float | None = None,
+        expire: bool = False,
     ) -> R | Future[R]: ...
     @overload
     def ask(
@@ -301,6 +305,7 @@ class RouterRef(Collective[A]):
         *,
         block: Literal[False],
         timeout: float | None = None,
+        expire: bool = False,
     ) -> Future[Any]: ...
     @overload
     def ask(
@@ -309,13 +314,24 @@ class RouterRef(Collective[A]):
         *,
         block: Literal[True] = True,
         timeout: float | None = None,
+        expire: bool = False,
     ) -> Any: ...
     @overload
     def ask(
-        self: LeadsTo[Open], message: Any, *, block: bool = True, timeout: float | None = None
+        self: LeadsTo[Open],
+        message: Any,
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+        expire: bool = False,
     ) -> Any | Future[Any]: ...
     def ask(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, message: Any, *, block: bool = True, timeout: float | None = None
+        self,
+        message: Any,
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+        expire: bool = False,
     ) -> Any | Future[Any]:
         """Send a message, and get what this kind of router makes of the answers.
 
@@ -323,6 +339,7 @@ class RouterRef(Collective[A]):
             message: Any object. It is not copied.
             block: Whether to wait for the answer, or to get a future of it at once.
             timeout: Seconds to wait for the answer, if blocking; `None` waits for ever.
+            expire: Whether the message is not to be handled after that time; see `ActorRef.ask`.
 
         Returns:
             The answer, or a future of it.
@@ -335,7 +352,9 @@ class RouterRef(Collective[A]):
             ValueError: `timeout` is negative.
             Exception: What the actor raised while it handled the message.
         """
-        # twin: ask either way (3 statements)
+        # twin: ask either way (4 statements)
+        if expire:
+            message = expiring(message, timeout)
         if not block:
             return self._ask(message)
         if timeout is not None:

@@ -29,6 +29,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
+from pykka._futures.unhandled.recall import content_of
 from pykka._util.checks import check_callable, check_count, shorten
 from pykka.routing._kinds._unicast import UnicastRouter
 from pykka.routing._rosters._numbered import Numbered
@@ -172,7 +173,7 @@ class ConsistentHashing(UnicastRouter[A]):
         return self._plan.ring.owner(_hash(as_bytes(key)))
 
     def _choose(self, message: Any) -> ActorRef[A] | None:
-        return self.routee_of(self._key(message))
+        return self.routee_of(self._key(content_of(message)))
 
     # The key of a call is made from the call.
     _call = RouterRef._call  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]

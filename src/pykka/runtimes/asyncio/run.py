@@ -37,8 +37,8 @@ from typing import TYPE_CHECKING, Any
 from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._deadlock.stacks import runs_actor
 from pykka._futures.ask import answers_an_asker
-from pykka._futures.recall import CANCEL as BY_ASKER
-from pykka._futures.recall import NotHandled
+from pykka._futures.unhandled.recall import CANCEL as BY_ASKER
+from pykka._futures.unhandled.recall import NotHandled
 from pykka._lifecycle import invoke
 from pykka._lifecycle.invoke import handle, next_system_message
 from pykka._lifecycle.termination import end_in_any_case, fall, interrupt, is_hook

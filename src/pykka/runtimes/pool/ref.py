@@ -93,7 +93,12 @@ class PooledRef(ActorRef[A]):
 
     @runs_actor(cell="cell", caller="outer")
     def ask(  # noqa: C901, PLR0912, PLR0915 (one function, because a call costs)
-        self, message: Any, *, block: bool = True, timeout: float | None = None
+        self,
+        message: Any,
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+        expire: bool = False,
     ) -> Any | Future[Any]:
         # `cell` is bound only while this thread has the turn; see `Worker._work`.
         there = self._cell
@@ -198,8 +203,8 @@ class PooledRef(ActorRef[A]):
                             raise
                     if timeout is not None and not ends:  # pyright: ignore[reportPossiblyUnboundVariable]
                         raise Deadline(timeout).expired(there)
-        if block or there.stopped or there.create_future is not None:
-            return super().ask(message, block=block, timeout=timeout)
+        if block or expire or there.stopped or there.create_future is not None:
+            return super().ask(message, block=block, timeout=timeout, expire=expire)
         # twin: make ask (5 statements)
         ask: Any = _new(Ask)  # pyright: ignore[reportUnknownVariableType]
         ask.message = message

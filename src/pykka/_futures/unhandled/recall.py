@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 BEGUN = "begun"
 CANCEL = "cancelled"
+EXPIRED = "expired"
 AGAIN = "again"
 
 
@@ -76,16 +77,17 @@ class Recall:
     """What decides whether a question is handled that its asker has wanted back.
 
     Args:
-        whose: The actor that was asked.
+        error: What the future ends with if it is not handled.
+        counter: Which count of the actor's it goes to then.
     """
 
-    __slots__ = ("_log", "outcome")
+    __slots__ = ("_counter", "_log", "outcome")
 
-    def __init__(self, whose: object) -> None:
+    def __init__(self, error: BaseException, counter: str = CANCEL) -> None:
         self._log: list[str] = []
-        text = f"the question to {whose} was cancelled by its asker"
-        self.outcome: Outcome = (None, (AskCancelledError(text), None))
-        """What the future ends with if it is cancelled."""
+        self._counter = counter
+        self.outcome: Outcome = (None, (error, None))
+        """What the future ends with if it is not handled."""
 
     def decision(self) -> str | None:
         """Which of the two came first, since the question was last set aside; if any has come."""
@@ -114,29 +116,57 @@ class Recall:
             NotHandled: It is cancelled.
         """
         if not self.begin():
-            raise NotHandled(CANCEL, self.outcome)
+            raise NotHandled(self._counter, self.outcome)
 
     def open_again(self) -> None:
         """Note that the question was set aside, and has not been handled after all."""
         self._log.append(AGAIN)
 
 
-class RecalledMessage:
-    """What lies in a question in the place of its message.
+class CoveredMessage:
+    """What lies in a question in the place of its message, and has a handler of its own.
+
+    Args:
+        content: The message.
+    """
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+    def __repr__(self) -> str:
+        return repr(self.content)
+
+    def require_begin(self, whose: object) -> None:
+        """Begin to handle it.
+
+        Args:
+            whose: The actor.
+
+        Raises:
+            NotHandled: It is not to be handled.
+        """
+        raise NotImplementedError  # pragma: no cover (an interface)
+
+
+class RecalledMessage(CoveredMessage):
+    """What a canceller puts there.
 
     Args:
         content: The message.
         recall: What decides whether it is handled.
     """
 
-    __slots__ = ("content", "recall")
+    __slots__ = ("recall",)
 
     def __init__(self, content: Any, recall: Recall) -> None:
-        self.content = content
+        super().__init__(content)
         self.recall = recall
 
-    def __repr__(self) -> str:
-        return repr(self.content)
+    def require_begin(self, whose: object) -> None:
+        del whose
+        self.recall.require_begin()
 
 
 class RecalledPath(RecalledMessage):
@@ -157,5 +187,12 @@ class RecalledPath(RecalledMessage):
 
 
 def content_of(message: Any) -> Any:
-    """The message itself, also if a canceller has put something in its place."""
-    return message.content if type(message) is RecalledMessage else message
+    """The message itself, also if something lies in its place."""
+    while issubclass(type(message), CoveredMessage):
+        message = message.content
+    return message
+
+
+def cancelled_error(whose: object) -> AskCancelledError:
+    """What a question ends with that its asker has taken back."""
+    return AskCancelledError(f"the question to {whose} was cancelled by its asker")

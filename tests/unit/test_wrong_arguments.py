@@ -237,6 +237,7 @@ WRONG: dict[str, list[Any]] = {
     "significant": FLAG,
     "replace_abandoned": FLAG,
     "wait": FLAG,
+    "expire": [1, 5, "yes", Huge()],  # what is not true has no meaning
     "keep_statistics": FLAG,
     "max_restarts": COUNT_OR_NOT,
     "within": SPAN,

@@ -54,7 +54,6 @@ HANDLED = "handled"
 ANSWERED = "answered"
 FAILED = "failed"
 SET_ASIDE = "set aside"
-WAS_CANCELLED = "cancelled"
 NOT_ANSWERED = "not answered"
 IN_PROGRESS = "in progress"
 

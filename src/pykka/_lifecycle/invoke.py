@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._cell.cell import Cell, Instance
+    from pykka._cell.extension import CellExtension
     from pykka._envelope import Letter
     from pykka._futures.derived import Outcome
 
@@ -461,22 +462,11 @@ def _set_aside(cell: Cell) -> None:
 
 def _fail(cell: Cell, actor: Instance, reply_to: Any, error: BaseException) -> None:
     """End the handling of a message that raised."""
-    extension = cell.extension
-    meter = tracing = None
-    if extension is not None:
-        meter, tracing = extension.meter, extension.tracing
+    if cell.extension is not None:
+        _note_failure(cell, cell.extension, error)
     if type(error) is NotHandled:
-        if meter is not None:
-            meter.leave_out(error.counter)
-        if tracing is not None:
-            tracing.note_left_out(error.counter)
         answer(reply_to, error.outcome, actor)
-        return
-    if meter is not None:
-        meter.failures += 1
-    if tracing is not None:
-        tracing.note_failure(cell, error)
-    if is_failure(error):
+    elif is_failure(error):
         if reply_to is None:
             crash(cell, actor, error)
         else:
@@ -489,6 +479,21 @@ def _fail(cell: Cell, actor: Instance, reply_to: Any, error: BaseException) -> N
             reply_exception(actor, reply_to, error)
         if reply_to is None or not is_the_callers(error):
             stop_everything(cell, actor, error)
+
+
+def _note_failure(cell: Cell, extension: CellExtension, error: BaseException) -> None:
+    """Count, and note, a message that was not handled, or whose handler raised."""
+    meter, tracing = extension.meter, extension.tracing
+    if type(error) is NotHandled:
+        if meter is not None:
+            meter.leave_out(error.counter)
+        if tracing is not None:
+            tracing.note_left_out(error.counter)
+        return
+    if meter is not None:
+        meter.failures += 1
+    if tracing is not None:
+        tracing.note_failure(cell, error)
 
 
 @system_handler(_ActorStop, counted=False)

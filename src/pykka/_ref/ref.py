@@ -285,14 +285,14 @@ class ActorRef(Generic[A_co]):
                 expires.
             DeadlockError: An actor asks itself, or one that waits for it, without a timeout. The
                 message stays sent.
+            TypeError: `expire` is neither true nor false; the time is `timeout`.
             ValueError: `timeout` is negative.
             Exception: What the actor raised while it handled the message.
         """
-        if timeout is not None:
-            if block:
-                check_timeout(timeout)
-            if expire:
-                message = expiring(message, timeout)
+        if timeout is not None and block:
+            check_timeout(timeout)
+        if expire:
+            message = expiring(message, timeout, expire)
         cell = self._cell
         future: Future[Any]
         envelope: Ask | Envelope[Any]

@@ -29,7 +29,8 @@ class TracedMessage:
     """What has come of it.
 
     `"answered"`, `"failed"`, or `"handled"` if no answer was wanted; `"not answered"` if the
-    answer comes later; `"set aside"` by `stash()`; `"cancelled"`, of a timer; `"in progress"`.
+    answer comes later; `"set aside"` by `stash()`; `"cancelled"`, of a timer or a question;
+    `"expired"`, of a question; `"in progress"`.
     """
 
     detail: str | None

@@ -214,7 +214,7 @@ class AskWrapper(Generic[A]):
         """
         # twin: ask either way (4 statements)
         if expire:
-            message = expiring(message, timeout)
+            message = expiring(message, timeout, expire)
         if not block:
             return self._ask_for_future(message)
         if timeout is not None:

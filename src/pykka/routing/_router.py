@@ -349,12 +349,13 @@ class RouterRef(Collective[A]):
             Timeout: There is no answer after `timeout` seconds. The message stays sent.
             DeadlockError: As for `ActorRef.ask`. Those who wait for the first of several answers
                 are not looked at.
+            TypeError: `expire` is neither true nor false; the time is `timeout`.
             ValueError: `timeout` is negative.
             Exception: What the actor raised while it handled the message.
         """
         # twin: ask either way (4 statements)
         if expire:
-            message = expiring(message, timeout)
+            message = expiring(message, timeout, expire)
         if not block:
             return self._ask(message)
         if timeout is not None:

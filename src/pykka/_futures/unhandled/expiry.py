@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pykka._exceptions import AskExpiredError
 from pykka._futures.deadline import Deadline
 from pykka._futures.unhandled.recall import EXPIRED, CoveredMessage, NotHandled
-from pykka._util.checks import in_seconds, shorten
+from pykka._util.checks import check_flag, in_seconds, shorten
 from pykka.messages import is_privileged
 
 C = TypeVar("C", bound="type[Any]")
@@ -50,13 +50,19 @@ class ExpiringMessage(CoveredMessage):
             raise NotHandled(EXPIRED, (None, (error, None)))
 
 
-def expiring(message: Any, timeout: float | None) -> Any:
+def expiring(message: Any, timeout: float | None, expire: object) -> Any:
     """What is sent in the place of a message, if its asker waits so many seconds for the answer.
 
+    Args:
+        message: The message.
+        timeout: The seconds.
+        expire: The asker's flag.
+
     Raises:
-        TypeError: `timeout` is not a number.
+        TypeError: `timeout` is not a number, or `expire` no flag, but the seconds perhaps.
         ValueError: `timeout` is negative.
     """
+    check_flag("expire", expire)
     if timeout is None or is_privileged(message):
         return message
     return ExpiringMessage(message, Deadline(timeout))

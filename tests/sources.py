@@ -19,6 +19,11 @@ SOURCES = {
 """The text of each module, by its path in the package: `_cell/cell.py`."""
 
 
+REAL_WORLD = {path: text for path, text in SOURCES.items() if not path.startswith("simulation/")}
+"""What may be on the way of a message of a program at work: all but the simulator, which brings a
+world of its own. It waits, and takes time and chance, in the place of what does so here."""
+
+
 @cache
 def _nodes() -> dict[str, tuple[ast.AST, ...]]:
     nodes = {text: tuple(ast.walk(ast.parse(text))) for text in SOURCES.values()}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pykka import messages as messages
     from pykka import resilience as resilience
     from pykka import routing as routing
+    from pykka import simulation as simulation
     from pykka import supervision as supervision
     from pykka import timers as timers
     from pykka import typing as typing
@@ -199,6 +200,7 @@ _MODULES = frozenset(
         "messages",
         "resilience",
         "routing",
+        "simulation",
         "supervision",
         "timers",
         "typing",

@@ -74,6 +74,17 @@ NOT_COUNTED = {
         "only keeps what it is given",
     ),
     "warn_about_blocking": "is a switch",
+    **dict.fromkeys(
+        [
+            *("run", "explore", "test", "Finding.__str__", "TraceLine.__str__"),
+            *(f"Result.{name}" for name in ("check", "report", "__init__")),
+            *(f"Exploration.{name}" for name in ("__init__", "check", "note", "report")),
+            *(f"Exploration.{name}" for name in ("behaviours", "never")),
+            *(f"Simulation.{name}" for name in ("__init__", "advance", "always", "crash", "now")),
+            *(f"Simulation.{name}" for name in ("settle", "slow", "sometimes")),
+        ],
+        "is part of a simulation, and of no program at work",
+    ),
 }
 """What needs no case, and why."""
 

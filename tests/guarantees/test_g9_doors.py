@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from tests.callouts import Place, find_unguarded
-from tests.sources import SOURCES
+from tests.sources import REAL_WORLD
 
 STARTER = "whoever starts the actor gets the exception, and there is no actor"
 SENDER = "whoever sends gets the exception, and nothing is sent"
@@ -76,12 +76,14 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
         ("PooledCell.__init__", "._create_actor_inbox"): STARTER,
         ("PooledCell.__init__", "._create_future"): STARTER,
         ("PooledCell.adopt", ".dispatcher"): OURS,
+        ("PooledCell.begin", ".caller_runs"): OURS,
         ("PooledCell.settle", ".stash_capacity"): IN_TRY,
     },
     "runtimes/pool/dispatcher.py": {("Dispatcher.caller_runs", ".caller_runs"): OURS},
     "runtimes/pool/caller_runs.py": {("may_lend", ".caller_runs"): SENDER},
     "runtimes/threading.py": {
         ("ThreadingActor._start_actor_loop", ".use_daemon_thread"): STARTER,
+        ("ThreadingCell.begin", ".use_daemon_thread"): STARTER,
     },
     "supervision/_restarter.py": {
         ("Restarter._account", "delay()"): "it is the supervisor's own, which fails with it",
@@ -94,7 +96,7 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
 
 
 def test_every_place_is_guarded_or_known() -> None:
-    found = {path: find_unguarded(source) for path, source in SOURCES.items()}
+    found = {path: find_unguarded(source) for path, source in REAL_WORLD.items()}
     assert {path: places for path, places in found.items() if places} == {
         path: {Place(*place) for place in places} for path, places in KNOWN.items()
     }
@@ -175,7 +177,7 @@ OPEN_DOORS = [
 def test_a_door_that_is_left_open_is_found(
     path: str, door: str, way_round: str, what: str
 ) -> None:
-    source = SOURCES[path]
+    source = REAL_WORLD[path]
     assert door in source
     found = find_unguarded(source.replace(door, way_round)) - find_unguarded(source)
     assert what in {place.what for place in found}

@@ -44,6 +44,10 @@ REASONS = {
     "_futures.threading_future._serve": "a lock was released twice; all else is raised",
     "debug.__init__.print_wait_graph": "the stream is busy, so its descriptor gets the text",
     # --- Exception, BaseException: what may be raised here?
+    "simulation._engine._cells.SimulatedCell._step": "as in `run_loop()`",
+    "simulation._engine._stdlib.SimulatedThread.run": "it is a finding",
+    "simulation._run.Simulation.always.look": "it is a finding",
+    "simulation._run._Play.run": "it is a finding",
     "resilience._askable._read": USERS,
     "resilience._askable.begin_ask": USERS,
     "resilience._circuit_breaker.CircuitBreaker._begin": USERS,

@@ -34,6 +34,7 @@ DOORS = [
     "pykka.supervision",
     "pykka.resilience",
     "pykka.routing",
+    "pykka.simulation",
 ]
 """The modules that a user imports from."""
 
@@ -199,6 +200,19 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "SmallestInbox",
             "TailChopping",
         ],
+        "pykka.simulation": [
+            "Crash",
+            "Exploration",
+            "Finding",
+            "NotSimulatedError",
+            "Result",
+            "Simulation",
+            "SimulationFailedError",
+            "TraceLine",
+            "explore",
+            "run",
+            "test",
+        ],
     }
 
 
@@ -213,6 +227,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
         "pykka.supervision",
         "pykka.resilience",
         "pykka.routing",
+        "pykka.simulation",
     ],
 )
 def test_all_is_sorted_and_complete(door: str) -> None:

@@ -81,7 +81,16 @@ def test_a_first_actor_loads_what_it_needs() -> None:
     names = set(ast.literal_eval(loaded))
     assert "pykka.runtimes.threading" in names
     assert not names & {"asyncio", "dataclasses", "inspect", "random", "contextvars"}
-    others = "debug", "inboxes", "resilience", "routing", "runtimes.pool", "supervision", "typing"
+    others = (
+        "debug",
+        "inboxes",
+        "resilience",
+        "routing",
+        "runtimes.pool",
+        "simulation",
+        "supervision",
+        "typing",
+    )
     assert [
         name for name in names if name.startswith(tuple(f"pykka.{name}" for name in others))
     ] == []

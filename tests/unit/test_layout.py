@@ -332,6 +332,7 @@ SHARED = {
     "NOTHING": "stands for nothing, in each of its files for another one",
     "crash_hook": "what a program may put another one in the place of, and the one that is there",
     "logger": "of dead letters, which a program may silence alone",
+    "run": "of an actor in a pool, and of a simulated program: each the name in its own field",
     "renew_locks": "what each module that has locks does in a child process",
 }
 """Names that mean something in several modules, and why each may."""
@@ -373,7 +374,7 @@ def test_no_two_modules_use_a_name_for_two_things() -> None:
     [
         ("class Cell:\n    pass", "Cell", "_cell/cell.py"),
         ("def begin() -> None:\n    pass", "begin", "_lifecycle/invoke.py"),
-        ("async def run() -> None:\n    pass", "run", "runtimes/pool/run.py"),
+        ("async def run_in_task() -> None:\n    pass", "run_in_task", "runtimes/asyncio/run.py"),
         ("PER_SECOND: float = 1.0", "PER_SECOND", "_system/crashes.py"),
     ],
 )

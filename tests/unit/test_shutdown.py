@@ -16,6 +16,7 @@ import pykka
 from pykka._cell.reasons import Abandoned, Killed
 from pykka._envelope import Envelope
 from pykka._system import shutdown as _shutdown
+from pykka._util import world as _world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[threading.Thread]]:
         threads.append(threading.Thread(target=function, args=args))
         threads[-1].start()
 
-    monkeypatch.setattr(_shutdown, "start_new_thread", start)
+    monkeypatch.setattr(_world, "start_new_thread", start)
     yield threads
     for thread in threads:
         thread.join(PATIENCE)

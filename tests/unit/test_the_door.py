@@ -12,7 +12,7 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from tests.sources import SOURCES, tree_of
+from tests.sources import REAL_WORLD, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,7 +220,7 @@ def _can_block(call: ast.Call) -> bool:
 
 def all_places() -> list[Place]:
     """All places of the package."""
-    return [place for file, source in SOURCES.items() for place in places(file, source)]
+    return [place for file, source in REAL_WORLD.items() for place in places(file, source)]
 
 
 def without_reason(found: list[Place]) -> list[Place]:
@@ -276,7 +276,7 @@ def test_every_reason_has_a_place() -> None:
     ],
 )
 def test_a_wait_that_goes_round_the_door_is_found(file: str, through: str, past: str) -> None:
-    source = SOURCES[file]
+    source = REAL_WORLD[file]
     assert without_reason(list(places(file, source))) == []
     assert source.count(through) == 1
     found = without_reason(list(places(file, source.replace(through, past))))

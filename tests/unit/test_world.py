@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE
-from tests.sources import SOURCES, nodes_of
+from tests.sources import REAL_WORLD, nodes_of
 
 import pykka
 from pykka import dead_letters, routing
@@ -76,13 +76,11 @@ REASONS: dict[str, dict[str, str]] = {
     "_lifecycle/termination.py": {"threading.Thread": HELPS},
     "_system/crashes.py": {"threading.Lock": HELD, "time.monotonic": REPORTS},
     "_system/dead_letters.py": {
-        "_thread.start_new_thread": REPORTS,
         "threading.Lock": HELD,
         "threading.local": LOCAL,
         "time.monotonic": CHOICE,
     },
     "_system/events.py": {"threading.Lock": HELD, "threading.local": LOCAL},
-    "_system/shutdown.py": {"_thread.start_new_thread": HELPS},
     "_system/system.py": {"threading.Lock": HELD},
     "_util/gil.py": {"_thread.allocate_lock": POOL, "threading.Thread": LOOKS},
     "__init__.py": {"_thread.RLock": "modules are loaded one at a time, before there is a world"},
@@ -161,7 +159,7 @@ def without_reason(file: str, source: str) -> set[str]:
     return {use for use in uses(source) if use not in known}
 
 
-FILES = {file: text for file, text in SOURCES.items() if file != "_util/world.py"}
+FILES = {file: text for file, text in REAL_WORLD.items() if file != "_util/world.py"}
 
 
 def test_each_use_goes_through_the_world_or_has_a_reason() -> None:

@@ -393,14 +393,18 @@ class Cell:
                     call,
                 )
 
-    def declare_dead(self) -> None:
+    def declare_dead(self, *, keeps_actor: bool = True) -> None:
         """Mark the cell as that of a dead actor, and touch nothing else.
 
-        For a child process, in which the actor's thread does not exist. The actor object is kept:
-        if it were freed, it might close what the parent still uses, such as a connection.
+        For a child process, in which the actor's thread does not exist; and for a world that ends.
+
+        Args:
+            keeps_actor: Whether the actor object is kept. If it were freed in a child process, it
+                might close what the parent still uses, such as a connection.
         """
         self.stopped = self.closed = self.has_system_messages = True
-        _kept.append(self.actor)
+        if keeps_actor:
+            _kept.append(self.actor)
         self.actor = None
 
     def end_after_message(self) -> None:

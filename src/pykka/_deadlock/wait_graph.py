@@ -684,7 +684,7 @@ def _places_beneath(wait: Wait) -> list[Place]:
     places: list[Place] = []
     has_passed_users = runs_another = False
     while frame is not None:
-        if not _is_ours(frame):
+        if not is_ours(frame):
             if runs_another:
                 places.append(place_of(frame))
             has_passed_users, runs_another = True, False
@@ -718,7 +718,7 @@ def lies_beneath_await(function: F) -> F:
 def place_of(frame: FrameType | None) -> Place:
     """The innermost line of a stack that is not the library's."""
     while frame is not None:
-        if not _is_ours(frame):
+        if not is_ours(frame):
             return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
         frame = frame.f_back
     return Place("<unknown>", 0, "<unknown>")  # pragma: no cover (a thread's root is not ours)
@@ -769,7 +769,7 @@ def _places_on_stack(top: FrameType) -> list[tuple[WaitingCell, Place]]:
     users: FrameType | None = None
     frame: FrameType | None = top
     while frame is not None:
-        if not _is_ours(frame):
+        if not is_ours(frame):
             # What a user looks for is his own line, and not that of what it calls.
             if users is None or (_is_pythons(users) and not _is_pythons(frame)):
                 users = frame
@@ -803,7 +803,7 @@ def belongs_to_a_runtime(module: str) -> None:
     _runtimes.add(module)
 
 
-def _is_ours(frame: FrameType) -> bool:
+def is_ours(frame: FrameType) -> bool:
     module: Any = frame.f_globals.get("__name__")
     if type(module) is not str:
         return False

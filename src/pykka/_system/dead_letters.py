@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from _thread import start_new_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -32,6 +31,7 @@ from pykka._system.subscribers import Subscribers
 from pykka._util.checks import check_callable, shorten
 from pykka._util.locks import held
 from pykka._util.log import SafeLogger, Shortened, call_out, is_a
+from pykka._util.thread_state import current
 from pykka._util.world import at_exit
 from pykka.timers._clock import brief
 
@@ -286,7 +286,7 @@ class _EndOfFlood:
         if self._letters.statistics().total != self._total:
             self.set()
         else:
-            start_new_thread(self._letters.log_the_rest, ())
+            current.state.world.start_thread(self._letters.log_the_rest)
 
 
 class _Busy(threading.local):

@@ -18,7 +18,6 @@ The caller does not lend its thread to an actor if there is a time, since a hook
 
 from __future__ import annotations
 
-from _thread import start_new_thread
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,7 @@ from pykka._util.cancellation import await_through_cancellation, is_cancellation
 from pykka._util.gil import HAS_GIL
 from pykka._util.thread_state import current
 from pykka.messages import _ActorStop
-from pykka.timers._clock import default_clock, lengthy
+from pykka.timers._clock import Clock, default_clock, lengthy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +101,7 @@ class Shutdown:
         self._lends = False
         """Whether the thread that waits may run what it waits for."""
         self._in_a_hurry = False
+        self._clock: Clock = current.state.world.clock(default_clock)
         self._awaited: ThreadingFuture[Any] | None = None
         self._left: list[Cell] = []
         """Those that had to be killed."""
@@ -151,7 +151,7 @@ class Shutdown:
             raise
         finally:
             self.is_cancelled = True
-            default_clock.forget(self)
+            self._clock.forget(self)
             self._system._go_on_after(self)
         if interruption is not None:
             raise interruption
@@ -167,7 +167,7 @@ class Shutdown:
     def _schedule(self) -> None:
         remaining = self._until.remaining()
         if remaining is not None:
-            default_clock.schedule(default_clock.now() + remaining, self)
+            self._clock.schedule(self._clock.now() + remaining, self)
 
     def _refuse_suicide(self) -> None:
         """Raise if this is done by an actor of the system, which would wait for itself."""
@@ -264,7 +264,9 @@ class Shutdown:
         if left:
             sweeper = _Sweeper(left, to_kill)
             try:
-                start_new_thread(sweeper.sweep, ())  # it is not waited for, not even to begin
+                current.state.world.start_thread(
+                    sweeper.sweep
+                )  # it is not waited for, not even to begin
             except RuntimeError:  # the interpreter is shutting down
                 sweeper.sweep()
 

@@ -11,6 +11,7 @@ What goes through it
     - the time that timeouts are measured by (`Deadline`),
     - entropy (URNs) and chance (routers),
     - the queues that readers wait in (`as_completed()`),
+    - threads that do something on the side, for a caller that does not wait for it,
     - the clock of a system that is made, the default system, and the cells of actors that are
       made.
 
@@ -34,6 +35,7 @@ from __future__ import annotations
 import atexit
 import os
 import time
+from _thread import start_new_thread
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -91,6 +93,14 @@ class World:
             What `acquire` returns once it need not block, or when the time is over.
         """
         raise NotImplementedError
+
+    def start_thread(self, function: Callable[[], object]) -> None:
+        """Have a function called on another thread, which is not waited for, not even to begin.
+
+        Raises:
+            RuntimeError: No thread can be started; the interpreter may be shutting down.
+        """
+        start_new_thread(function, ())
 
     def cell_class(self, usual: type[T]) -> type[T]:
         """The class of the cell of an actor that is made on this thread.

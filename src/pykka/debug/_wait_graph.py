@@ -20,8 +20,8 @@ from pykka._deadlock.stacks import current_frames, running_codes
 from pykka._deadlock.wait_graph import (
     Edge,
     Wait,
-    _is_ours,
     follow,
+    is_ours,
     place_of,
     place_of_edge,
 )
@@ -276,7 +276,7 @@ def _find_lenders() -> dict[tuple[WaitingCell, WaitingCell], tuple[int, Place]]:
             if names is not None and names.caller is not None:
                 variables = frame.f_locals
                 runs = variables.get(names.caller), variables.get(names.cell)  # type: ignore[assignment]
-            elif runs is not None and not _is_ours(frame):
+            elif runs is not None and not is_ours(frame):
                 found[runs] = ident, place_of(frame)
                 runs = None
             frame = frame.f_back

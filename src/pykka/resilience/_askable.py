@@ -56,6 +56,7 @@ from pykka._futures.unhandled.expiry import expiring
 from pykka._ref.calls import find_path_at, message_for
 from pykka._util.checks import check_clock, shorten
 from pykka._util.log import traceback_of
+from pykka._util.thread_state import current
 from pykka.timers._clock import Clock, brief, default_clock, lengthy
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class AskWrapper(Generic[A]):
         if clock is not None:
             check_clock("clock", clock)
         self._target: Askable = target
-        self._clock = default_clock if clock is None else clock
+        self._clock = current.state.world.clock(default_clock) if clock is None else clock
 
     if TYPE_CHECKING:
 

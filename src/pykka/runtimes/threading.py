@@ -28,6 +28,22 @@ class ThreadingCell(RuntimeCell):
 
     __slots__ = ()
 
+    def begin(self) -> None:
+        """Let the actor live: start its thread.
+
+        Raises:
+            RuntimeError: No thread can be started.
+        """
+        actor: Any = self.actor
+        loop_is_ours = type(actor)._actor_loop is Actor._actor_loop  # pyright: ignore[reportUnknownMemberType]
+        thread = threading.Thread(
+            target=run_loop if loop_is_ours else _live_by,
+            args=(self if loop_is_ours else actor,),
+            name=f"{type(actor).__name__}-{next(_numbers)}",
+            daemon=actor.use_daemon_thread,
+        )
+        thread.start()
+
 
 class ThreadingActor(Actor):
     """An actor that runs on a thread of its own.
@@ -69,14 +85,8 @@ class ThreadingActor(Actor):
         if self.use_daemon_thread and not allows_daemon_threads():
             others = "use_daemon_thread = False"
             raise RuntimeError(NO_DAEMONS.format(type(self).__name__, others))
-        loop_is_ours = type(self)._actor_loop is Actor._actor_loop
-        thread = threading.Thread(
-            target=run_loop if loop_is_ours else _live_by,
-            args=(self._pykka_cell if loop_is_ours else self,),
-            name=f"{type(self).__name__}-{next(_numbers)}",
-            daemon=self.use_daemon_thread,
-        )
-        thread.start()
+        cell: Any = self._pykka_cell
+        cell.begin()
 
 
 def _live_by(actor: Actor) -> None:

@@ -90,12 +90,11 @@ class PooledActor(Actor):
         if not _has_daemons:
             _require_daemons(type(self).__name__)
         cell: Any = self._pykka_cell
-        pool = cell.pool
         cell.begin(
             has_begun=has_inherited(self, "on_start")
             and (cell.extension is None or cell.extension.supervision is None)
             and type(self).stash_capacity is None,
-            caller_runs=pool.caller_runs and not pool.is_bounded and type(self).caller_runs,
+            caller_runs=type(self).caller_runs,
         )
 
 

@@ -146,9 +146,11 @@ class PooledCell(RuntimeCell):
 
         Args:
             has_begun: There is no start hook to run.
-            caller_runs: Whether any thread that waits for the actor may run it; `DESPITE_TIMEOUT`
-                if also one that waits with a timeout.
+            caller_runs: Whether any thread that waits for the actor may run it, if its pool
+                allows that; `DESPITE_TIMEOUT` if also one that waits with a timeout.
         """
+        pool = self.pool
+        caller_runs = pool.caller_runs and not pool.is_bounded and caller_runs
         self.allows_caller_runs = (
             DESPITE_TIMEOUT if _is_despite_timeout(caller_runs) else bool(caller_runs)
         )

@@ -1,0 +1,1 @@
+"""What makes one run of a simulated program: its carriers, its scheduler, its world."""

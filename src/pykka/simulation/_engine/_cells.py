@@ -1,0 +1,313 @@
+"""Cells of simulated actors: a message in, and one step of the actor.
+
+A `SimulatedCell` is the cell of an actor of the runtimes of threads and of pools. Between the two
+there is no difference that another actor could see: a thread of its own, or one of a pool, is
+where the actor runs, and here that is a carrier. A step is what the actor does from one message to
+the next. It is the library's own code that a step consists of, unchanged; the cell decides only
+when it is run.
+
+Invariant: an actor that has something to do is among those that are ready, or is running, or
+waits. So whatever gives it something to do calls `wake()` afterwards, and so does the end of a
+step.
+"""
+
+from __future__ import annotations
+
+from contextvars import Context
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pykka._cell.cell import ENDED, NOTHING
+from pykka._cell.inbox import put_without_waiting, take_all
+from pykka._cell.metering import MeteredInbox
+from pykka._cell.reasons import Failed
+from pykka._cell.spawn_options import current
+from pykka._lifecycle.invoke import begin, handle, next_system_message
+from pykka._lifecycle.termination import end_in_any_case, fall
+from pykka.runtimes._contract import RuntimeCell
+from pykka.runtimes.pool.actor import PooledActor
+from pykka.runtimes.pool.cell import new_inbox
+from pykka.runtimes.threading import ThreadingActor
+from pykka.simulation._engine._errors import NotSimulatedError
+
+if TYPE_CHECKING:
+    from pykka._actor.actor import Actor
+    from pykka._cell.metering import Meter
+    from pykka._cell.reasons import Reason
+    from pykka._cell.spawn_options import SpawnOptions
+    from pykka._envelope import Letter
+    from pykka._system.system import ActorSystem
+    from pykka.simulation._engine._scheduler import Parked, Scheduler
+
+RUNTIMES: tuple[type[Actor], ...] = (ThreadingActor, PooledActor)
+
+HOW_IT_RUNS = ("_start_actor_loop", "_actor_loop")
+"""What a class that says itself how its actors run has overridden."""
+
+
+class SimulatedInbox:
+    """An inbox each put into which is a moment at which another thread may come first.
+
+    Args:
+        queue: What the letters lie in.
+        cell: The owner's cell.
+    """
+
+    __slots__ = ("_cell", "queue")
+
+    def __init__(self, queue: Any, cell: SimulatedCell) -> None:
+        self.queue = queue
+        self._cell = cell
+
+    def put(self, envelope: Any) -> None:
+        """Put an envelope in."""
+        cell = self._cell
+        scheduler = cell.scheduler
+        scheduler.give_others_a_turn()
+        self.queue.put(envelope)
+        scheduler.note_send(cell, envelope)
+        cell.wake()
+
+    def get(self) -> Any:
+        """Take the first envelope; there is one."""
+        return self.queue.get()
+
+    def empty(self) -> bool:
+        """Tell whether there is nothing in it."""
+        return bool(self.queue.empty())
+
+
+class SimulatedCell(RuntimeCell):
+    """Inbox, marks and names of a simulated actor.
+
+    Args:
+        actor: As for `Cell`.
+        services: As for `Cell`.
+    """
+
+    __slots__ = (
+        "_context",
+        "_has_begun",
+        "_is_known_to_fail",
+        "_is_started",
+        "bound",
+        "is_ready",
+        "is_running",
+        "last_parked",
+        "name",
+        "scheduler",
+        "seconds_each",
+    )
+
+    ref_class: ClassVar[type | None] = None
+
+    inbox: Any
+
+    def __init__(self, actor: Any, services: ActorSystem) -> None:
+        _require_plain(actor)
+        super().__init__(actor, services)
+        world: Any = current.state.world
+        scheduler: Scheduler = world.scheduler
+        self.scheduler = scheduler
+        self.name: str = scheduler.enter(self)
+        is_ours = actor._create_actor_inbox is new_inbox
+        self.inbox = SimulatedInbox(SimpleQueue() if is_ours else self.inbox, self)
+        self.bound = None if not isinstance(actor, PooledActor) else _bound_of(actor, services)
+        """The pool whose threads it needs, if that has a bound that its class has said."""
+        self.is_ready = False
+        """Whether it is among those that are ready."""
+        self.is_running = False
+        """Whether it is in the middle of a step; it may wait there."""
+        self.last_parked: Parked | None = None
+        """Where it waits, or has waited last."""
+        self.seconds_each = 0.0
+        """How much longer it takes for each message, as `Simulation.slow` has said."""
+        self._is_started = False
+        self._has_begun = False
+        self._is_known_to_fail = False
+        self._context = Context()
+
+    # --- what the runtimes' actors say ----------------------------------------------------------
+
+    def begin(self, **_said: object) -> None:
+        """Let the actor live: from now on it can be run."""
+        self.scheduler.give_others_a_turn()
+        self._is_started = True
+        self.wake()
+
+    def adopt(self, spawn_options: SpawnOptions | None) -> None:
+        super().adopt(spawn_options)
+        if spawn_options is not None and spawn_options.dispatcher is not None:
+            pool = spawn_options.dispatcher._pool
+            self.bound = pool if pool.is_bounded else None
+
+    # --- the inbox ------------------------------------------------------------------------------
+
+    def use_inbox(self, inbox: Any) -> None:
+        self.inbox = SimulatedInbox(SimpleQueue() if inbox is None else inbox, self)
+
+    def put_in_front(self, meter: Meter) -> None:
+        self.inbox.queue = MeteredInbox(self.inbox.queue, meter)
+
+    def inner_inbox(self) -> Any:
+        queue = self.inbox.queue
+        return queue.inner if type(queue) is MeteredInbox else queue
+
+    def put_without_waiting(self, letter: Letter) -> bool:
+        try:
+            full = getattr(self.inner_inbox(), "full", None)
+            return put_without_waiting(self.inbox.queue, full, letter)
+        finally:
+            self.wake()
+
+    def take_all(self, into: list[Any]) -> None:
+        take_all(self.inbox.queue, into)
+
+    def wake_up(self) -> None:
+        self.wake()
+
+    # --- its turn -------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Be among those that are ready, if there is something to do."""
+        if not self.is_ready and not self.is_running and self.has_something_to_do():
+            self.is_ready = True
+            self.scheduler.ready.append(self)
+
+    def has_something_to_do(self) -> bool:
+        """Tell whether a step would do anything."""
+        if not self._is_started or self.closed:
+            return False
+        if not self._has_begun:
+            return True
+        if self.has_system_messages:
+            extension = self.extension
+            return not (
+                extension is not None
+                and extension.down
+                and not extension.system_queue
+                and not self.stopped
+            )
+        return not self.inbox.empty()
+
+    def may_go_on(self) -> bool:
+        """Tell whether it can be run now: its pool may have no thread for it."""
+        bound = self.bound
+        return bound is None or self.scheduler.occupied.get(bound, 0) < bound.most
+
+    def run(self) -> None:
+        """Do a step."""
+        self.is_ready = False
+        if not self.has_something_to_do():
+            return
+        occupied, bound = self.scheduler.occupied, self.bound
+        if bound is not None:
+            occupied[bound] = occupied.get(bound, 0) + 1
+        state = current.state
+        state.owes = None
+        state.cell = self
+        self.is_running = True
+        try:
+            self._context.run(self._step)
+        finally:
+            state.cell = None
+            self.is_running = False
+            if bound is not None:
+                occupied[bound] -= 1
+        self.wake()
+
+    def _step(self) -> None:
+        try:
+            if not self._has_begun:
+                self._has_begun = True
+                if self.claim_life():
+                    begin(self, self.actor)  # type: ignore[arg-type]
+                return
+            letter = NOTHING
+            if self.has_system_messages:
+                letter = next_system_message(self)
+            if letter is ENDED:
+                end_in_any_case(self)
+            elif letter is NOTHING:
+                if not self.inbox.empty():
+                    self._handle(self.inbox.get())
+            elif self.has_letter(letter):
+                self._handle(letter)
+        except BaseException as error:  # the user's inbox failed
+            self.scheduler.require_going_on()
+            fall(self, error)
+
+    def has_letter(self, letter: object) -> bool:
+        """Tell whether what comes before the inbox is a letter, and not that the actor is down."""
+        return hasattr(letter, "message")
+
+    def _handle(self, letter: Any) -> None:
+        self.scheduler.note_receipt(self, letter)
+        if self.seconds_each:
+            self.scheduler.sleep(self.seconds_each)
+        handle(self, letter)
+
+    def label(self) -> str:
+        """Say what it is about to do."""
+        if not self._has_begun:
+            return f"{self.name} starts"
+        if self.stopped:
+            return f"{self.name} ends"
+        extension = self.extension
+        if extension is not None and (extension.system_queue or extension.replay_queue):
+            return f"{self.name} goes on with what comes before its inbox"
+        first = self._look_at_first()
+        if first is None:
+            return f"{self.name} looks for its next message"
+        return f"{self.name} handles {self.scheduler.describe(first)}"
+
+    def _look_at_first(self) -> Any:
+        """The first letter in the inbox, if that can be seen; `None` if not."""
+        queue: Any = self.inner_inbox()
+        if type(queue) is not SimpleQueue:
+            return None
+        letters: list[Any] = []
+        take_all(queue, letters)
+        for letter in letters:
+            queue.put(letter)  # pyright: ignore[reportUnknownMemberType]
+        return letters[0] if letters else None
+
+    # --- its end --------------------------------------------------------------------------------
+
+    def mark_down(self, reason: Reason) -> None:
+        if isinstance(reason, Failed):
+            self.scheduler.note_failure(self, reason.exception)
+        super().mark_down(reason)
+
+    def mark_stopped(self) -> None:
+        failure = self.failure
+        if failure is not None and not self._is_known_to_fail and not self._is_down():
+            self._is_known_to_fail = True
+            self.scheduler.note_failure(self, failure.exception)
+        super().mark_stopped()
+
+    def _is_down(self) -> bool:
+        return self.extension is not None and self.extension.down
+
+
+def _bound_of(actor: PooledActor, services: Any) -> Any:
+    """The pool that an actor shares with others and that has a bound, if that is so."""
+    pool = actor._pykka_pool if actor.dispatcher is not None else services.pool
+    return pool if pool is not None and pool.is_bounded else None
+
+
+def _require_plain(actor: Any) -> None:
+    """Refuse an actor whose class says itself how its actors run.
+
+    Raises:
+        NotSimulatedError: It does.
+    """
+    for name in HOW_IT_RUNS:
+        usual = [getattr(runtime, name) for runtime in RUNTIMES]
+        if getattr(type(actor), name) not in usual:  # pyright: ignore[reportUnknownArgumentType]
+            msg = (
+                f"{type(actor).__name__} cannot be simulated: it overrides {name}(), so it says "
+                "itself how its actors run, which is what the simulator decides. Simulate a class "
+                "without that"
+            )
+            raise NotSimulatedError(msg)

@@ -1,0 +1,742 @@
+"""The scheduler of one run: what is ready, what waits, what time it is, and what comes next.
+
+Problem
+    A program of actors does what it does in an order that the operating system decides. A mistake
+    that shows in one order of a thousand is found by luck, and lost again.
+
+Remedy
+    All of the program runs on carriers, one at a time (`_carriers`), and wherever another thread
+    could come first, a chooser says whether it does (`_choices`):
+
+    - at the end of each step of an actor, which is one message;
+    - before each message that is sent, and each actor that is started. With handlers that are
+      never interrupted, "s sends to x and then to y; x passes it on to y" would always come out
+      in the same order;
+    - where a thread waits, for an answer, a lock or a moment.
+
+    Time stands still while anything goes on, and jumps to the next moment that is waited for when
+    nothing does. Now and then it passes early, while others are still ready: that is a program on
+    a machine that is slow. Races of time-outs with answers are found by that only.
+
+Who is who
+    A *strand* is what would be a thread in the real world: an actor, the program's `main()`, a
+    thread that it has started. A strand that is in the middle of something, and waits there, is
+    `Parked`, and keeps its carrier. The carrier that has the baton works through `ready`, in
+    `_work()`.
+
+Invariants
+    1. Nothing here is touched but by who has the baton. So there are no locks.
+    2. `ready` and `_waits` are lists, in the order in which strands came there, and nothing looks
+       into a set or asks for an address. So the same choices make the same run, in each process.
+    3. What has to be awaited is asked whether it is there, each time that something is chosen,
+       and does not have to tell. So what wakes a waiter in the real world may be any code.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+import sys
+from collections import deque
+from contextlib import contextmanager
+from contextvars import Context
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from pykka._cell.spawn_options import current
+from pykka._deadlock.wait_graph import place_of
+from pykka._ref.proxy import ActorProxy
+from pykka._ref.ref import ActorRef
+from pykka._util.checks import shorten
+from pykka.messages import FunctionCall, ProxyCall, ProxyGetAttr, ProxySetAttr
+from pykka.simulation._engine._carriers import RunIsOver
+from pykka.simulation._engine._errors import Crash, NotSimulatedError
+from pykka.supervision._child_monitor import Event
+from pykka.timers import _clock
+from pykka.timers._clock import is_cancelled, ring
+from pykka.timers._timer import Tick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from pykka.simulation._engine._carriers import Crew, ThreadCarrier
+    from pykka.simulation._engine._cells import SimulatedCell
+    from pykka.simulation._engine._choices import Chooser
+    from pykka.simulation._engine._world import SimulatedWorld
+
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+class Finding(NamedTuple):
+    """Something that is wrong in a run."""
+
+    kind: str
+    """What it is, in a word or two."""
+
+    text: str
+    """What it is, in particular."""
+
+    error: BaseException | None = None
+    """The exception, if there is one."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
+
+
+class Strand(Protocol):
+    """What would be a thread in the real world."""
+
+    name: str
+
+
+class Ready(Protocol):
+    """Something that can go on."""
+
+    def may_go_on(self) -> bool:
+        """Tell whether it can be run now."""
+        ...
+
+    def run(self) -> None:
+        """Go on."""
+
+    def label(self) -> str:
+        """Say what it is about to do."""
+        ...
+
+
+class Job:
+    """A strand that calls a function: the program's `main()`, or a thread.
+
+    Args:
+        function: The function.
+        name: For people.
+        context: What it runs in; `None` for an empty one.
+    """
+
+    __slots__ = ("_context", "_function", "last_parked", "name")
+
+    def __init__(
+        self, function: Callable[[], object], name: str, context: Context | None = None
+    ) -> None:
+        self._function = function
+        self.name = name
+        self._context = Context() if context is None else context
+        self.last_parked: Parked | None = None
+
+    def may_go_on(self) -> bool:
+        """See `Ready`."""
+        return True
+
+    def run(self) -> None:
+        """See `Ready`."""
+        self._context.run(self._function)
+
+    def label(self) -> str:
+        """See `Ready`."""
+        return f"{self.name} begins"
+
+
+class Parked:
+    """A strand that is in the middle of something, and has to be told to go on.
+
+    Args:
+        scheduler: That of the run.
+        acquire: What it would block in, if it waits for something; see `World.wait`.
+    """
+
+    __slots__ = (
+        "_acquire",
+        "_scheduler",
+        "carrier",
+        "cell",
+        "frame",
+        "has_limit",
+        "is_cancelled",
+        "is_over",
+        "strand",
+    )
+
+    def __init__(self, scheduler: Scheduler, acquire: Callable[..., Any] | None) -> None:
+        self._scheduler = scheduler
+        self._acquire = acquire
+        self.carrier = scheduler.carrier
+        self.strand = scheduler.strand
+        self.cell: Any = current.state.cell
+        self.frame: Any = None
+        self.has_limit = False
+        self.is_over = acquire is None
+        """Whether it can go on in any case: its time is over, or it only lets others go first."""
+        self.is_cancelled = False
+        """Whether it does not wait any more."""
+
+    def ring(self) -> None:
+        """Be told that the time is over; the scheduler calls this."""
+        self.is_over = True
+
+    def may_go_on(self) -> bool:
+        """See `Ready`."""
+        return self.is_over or not would_block(self._acquire)
+
+    def run(self) -> None:
+        """See `Ready`."""
+        self._scheduler.go_back_to(self)
+
+    def label(self) -> str:
+        """See `Ready`."""
+        if self is self._scheduler._settling:
+            return "all has settled"
+        goes_on = self._acquire is None or not would_block(self._acquire)
+        return f"{self.strand.name} {'goes on' if goes_on else 'has waited for long enough'}"
+
+
+class Never:
+    """A lock that is never free: what a strand waits for that only lets time pass."""
+
+    def acquire(self, *_said: object) -> bool:
+        """Tell that it is not to be had."""
+        return False
+
+    def locked(self) -> bool:
+        """Tell that it is held."""
+        return True
+
+
+NEVER = Never()
+
+
+def would_block(acquire: Any) -> bool:
+    """Tell whether a thread would block in a lock or a queue, given its `acquire()` or `get()`."""
+    if isinstance(acquire, partial):
+        acquire = acquire.func
+    owner = acquire.__self__
+    locked = getattr(owner, "locked", None)
+    return bool(owner.empty() if locked is None else locked())
+
+
+class TraceLine(NamedTuple):
+    """A line of what has happened in a run."""
+
+    step: int
+    """How many steps there were so far."""
+
+    now: float
+    """The time in seconds."""
+
+    text: str
+    """What has happened."""
+
+    choice: int
+    """What was chosen; 0 for the usual thing."""
+
+    def __str__(self) -> str:
+        mark = f"   <- choice {self.choice}" if self.choice else ""
+        return f"{self.step:4}  {self.now:9.3f} s  {self.text}{mark}"
+
+
+class Scheduler:
+    """What decides on the order of one run.
+
+    Args:
+        crew: The carriers.
+        chooser: What chooses.
+        max_steps: After so many steps, the run is one that does not end.
+        keeps_trace: Whether to write down what happens.
+    """
+
+    world: SimulatedWorld
+    carrier: ThreadCarrier
+    """That which has the baton."""
+    tells = False
+    """Whether the log of the program is seen."""
+
+    def __init__(self, crew: Crew, chooser: Chooser, *, max_steps: int, keeps_trace: bool) -> None:
+        self._crew = crew
+        self._choose = chooser.choose
+        self._max_steps = max_steps
+        self.now = 0.0
+        self.steps = 0
+        self.tape: list[int] = []
+        self.findings: list[Finding] = []
+        self.is_over = False
+        self.main_is_done = False
+        self.strand: Any = None
+        """The one that is running, or has run last."""
+        self.ready: list[Any] = []
+        self.occupied: dict[Any, int] = {}
+        """How many threads of a pool with a bound are at work, or wait."""
+        self.invariants: list[Callable[[], object]] = []
+        """Called after each step."""
+        self._next: Any = None
+        """What comes next in any case, without another choice."""
+        self._waits: list[Parked] = []
+        self._timers: list[tuple[float, int, Any]] = []
+        self._number_of_alarms = 0
+        self._atomic = 0
+        """More than 0 where nothing else may come first."""
+        self._idle: list[ThreadCarrier] = []
+        """Carriers that let another one go on, and have nothing on their stack."""
+        self._lines: dict[Any, deque[Any]] = {}
+        self._settling: Any = None
+        """Where `main()` waits until nothing happens any more."""
+        self._settles_after: list[Parked] | None = None
+        """Those whose waits have to end before that."""
+        self._counts: dict[str, int] = {}
+        self._known: dict[Any, None] = {}
+        self.cells: list[Any] = []
+        self._received: dict[str, list[tuple[str, int]]] = {}
+        self._sent: dict[str, int] = {}
+        self._tags: dict[int, tuple[str, int]] = {}
+        self.trace: list[TraceLine] | None = [] if keeps_trace else None
+        self._mark = 0
+
+    # --- making the run -------------------------------------------------------------------------
+
+    def run(self, main: Callable[[], object], patience: float) -> bool:
+        """Make the run, on this thread's crew.
+
+        Args:
+            main: What the program does.
+            patience: After so many real seconds without a step, it is given up.
+
+        Returns:
+            Whether all carriers have come back.
+        """
+        root = self._crew.root
+        self.carrier = root
+        self.ready.append(Job(main, "main"))
+        self._crew.hire(self._work, self.world).resume()
+        try:
+            seen = -1
+            while not root.wait(patience / 2):
+                if seen == self.steps + len(self.tape):
+                    self._give_up(patience)
+                    return False
+                seen = self.steps + len(self.tape)
+        except BaseException:  # Ctrl-C
+            self.is_over = True
+            if not root.wait(patience):
+                self._lose_all()
+                raise
+            self._unwind()
+            raise
+        self._unwind()
+        return True
+
+    def _unwind(self) -> None:
+        """Take all that is left on the carriers off them. Nothing that it does counts."""
+        self.is_over = True
+        self._forget_what_is_left()
+        root = self._crew.root
+        for parked in self._parked():
+            root.switch(parked.carrier)
+        while self._idle:
+            root.switch(self._idle.pop())
+        self._bury()
+
+    def _bury(self) -> None:
+        """Have all actors be dead to code that still has their refs."""
+        for cell in self.cells:
+            cell.services.unregister(cell)
+            cell.declare_dead(keeps_actor=False)
+            cell.services.forget(cell)
+
+    def _parked(self) -> list[Parked]:
+        return [*self._waits, *(each for each in self.ready if isinstance(each, Parked))]
+
+    def _forget_what_is_left(self) -> None:
+        """Have the library drop whatever handlers that are unwound end with.
+
+        They take the exception that unwinds them for their own, and would answer, crash, and stop
+        other actors. An actor that is ending does nothing of the kind, as if it was abandoned; and
+        an answer that comes second does not count.
+        """
+        for cell in self.cells:
+            cell.mark_ending()
+            reply_to = cell.handled_reply_to
+            log = getattr(reply_to, "_log", None)
+            if log is not None and getattr(reply_to, "_outcome", None) is None:
+                log.insert(0, _DROPPED)
+
+    def _give_up(self, patience: float) -> None:
+        """Leave a program alone that does not come back."""
+        frame = sys._current_frames().get(self.carrier.ident)
+        place = place_of(frame)
+        self.find(
+            "real wait",
+            f"{self.strand.name} has not come back for {patience:g} real seconds, from\n    "
+            f"{place}\nIt waits for something that is not simulated, such as a socket or a lock "
+            "made before the run, or it computes for ever",
+        )
+        self._lose_all()
+
+    def _lose_all(self) -> None:
+        self.is_over = True
+        self._forget_what_is_left()
+        self.carrier.is_lost = True
+        for carrier in [*(each.carrier for each in self._parked()), *self._idle]:
+            carrier.is_lost = True
+            carrier.resume()
+        self._bury()
+
+    def _work(self, carrier: ThreadCarrier) -> None:
+        """Work through what is ready, on a carrier that has the baton."""
+        self.carrier = carrier
+        while not self.is_over:
+            ready = self._take_next()
+            if ready is None:
+                self._see_what_is_left()
+                continue
+            self.steps += 1
+            if self.steps > self._max_steps:
+                self.find("livelock", f"it goes on after {self._max_steps} steps")
+                self.is_over = True
+                return
+            self.strand = ready.strand if isinstance(ready, Parked) else ready
+            if self.trace is not None:
+                self.log(ready.label())
+            ready.run()
+            if self.invariants:
+                self._check_invariants()
+
+    def _take_next(self) -> Any:
+        """Choose who goes on; `None` if there is no such strand."""
+        if self._next is not None:
+            ready, self._next = self._next, None
+            return ready
+        candidates = self._find_candidates()
+        if not candidates:
+            return None
+        may_pass = self._may_pass()
+        chosen = 0
+        if may_pass or len(candidates) > 1:
+            chosen = self._ask(len(candidates), goes_on=False, may_pass=may_pass)
+            if chosen == len(candidates):
+                self._pass_time(is_early=True)
+                return self._take_next()
+        self.ready.remove(candidates[chosen])
+        return candidates[chosen]
+
+    def _ask(self, count: int, *, goes_on: bool, may_pass: bool) -> int:
+        chosen = self._choose(count, goes_on=goes_on, may_pass=may_pass)
+        self.tape.append(chosen)
+        self._mark = chosen
+        return chosen
+
+    def _find_candidates(self) -> list[Any]:
+        """Those who can go on: who ran last first, and then in the order in which they came."""
+        if self._waits:
+            for parked in [each for each in self._waits if each.may_go_on()]:
+                self._waits.remove(parked)
+                self.ready.append(parked)
+        candidates = [each for each in self.ready if each.may_go_on()]
+        last = self.strand
+        for number, each in enumerate(candidates):
+            if each is last or (isinstance(each, Parked) and each.strand is last):
+                if number:
+                    candidates.insert(0, candidates.pop(number))
+                break
+        return candidates
+
+    def _see_what_is_left(self) -> None:
+        """Go on where nothing is ready: let time pass, or find that all is over."""
+        after = self._settles_after
+        if after is not None and not any(self._is_waited_for(each) for each in after):
+            self._settles_after = None
+            self._settling.is_over = True
+            return
+        if self._pass_time():
+            return
+        waits = [each for each in self._waits if not each.has_limit]
+        text = "; ".join(self._say_where(each) for each in waits)
+        self.find("hang", text or "main() waits for something that nothing is going to bring")
+        self.is_over = True
+
+    def _is_waited_for(self, parked: Parked) -> bool:
+        return parked.has_limit and not (parked.is_cancelled or parked.is_over)
+
+    def _say_where(self, parked: Parked) -> str:
+        return f"{parked.strand.name} waits for ever, at {place_of(parked.frame)}"
+
+    # --- what running code calls ----------------------------------------------------------------
+
+    def require_going_on(self) -> None:
+        """Raise if the run is over.
+
+        Raises:
+            RunIsOver: It is.
+        """
+        if self.is_over:
+            raise RunIsOver
+
+    def give_others_a_turn(self) -> None:
+        """Let another strand come first, if that is chosen."""
+        if self._atomic:
+            return
+        self.require_going_on()
+        candidates = self._find_candidates()
+        if not candidates:
+            return
+        may_pass = self._may_pass()
+        chosen = self._ask(1 + len(candidates), goes_on=True, may_pass=may_pass)
+        if chosen == 0:
+            return
+        if chosen > len(candidates):
+            self._pass_time(is_early=True)
+            return
+        self._next = candidates[chosen - 1]
+        self.ready.remove(self._next)
+        parked = Parked(self, None)
+        self.ready.append(parked)
+        self._park(parked)
+
+    def wait(self, acquire: Callable[..., Any], timeout: float | None) -> Any:
+        """Wait for something; see `World.wait`."""
+        self.require_going_on()
+        if self._atomic:
+            msg = (
+                "what a simulation calls between two steps (an invariant, an alarm) waits for "
+                "others, which stand still meanwhile"
+            )
+            raise NotSimulatedError(msg)
+        if timeout is not None and timeout <= 0 and would_block(acquire):
+            return acquire(True, 0)  # noqa: FBT003 (as locks and queues take it)
+        parked = Parked(self, acquire)
+        if timeout is not None and timeout < math.inf:
+            parked.has_limit = True
+            self.ring_at(self.now + timeout, parked)
+        try:
+            while not parked.is_over and would_block(acquire):
+                self._waits.append(parked)
+                self._park(parked)
+        finally:
+            parked.is_cancelled = True
+        if would_block(acquire):
+            return acquire(True, 0)  # noqa: FBT003
+        return acquire()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass for a strand."""
+        if seconds > 0:
+            self.wait(NEVER.acquire, seconds)
+        else:
+            self.give_others_a_turn()
+
+    def settle(self) -> None:
+        """Wait until nothing is ready, and all have gone on that wait with a limit by now."""
+        self._settles_after = [each for each in self._parked() if self._is_waited_for(each)]
+        self._settling = parked = Parked(self, NEVER.acquire)
+        self._waits.append(parked)
+        self._park(parked)
+
+    def _park(self, parked: Parked) -> None:
+        """Let others go on; return when this strand is chosen again."""
+        state = current.state
+        born = state.spawn_options
+        parked.frame = sys._getframe(1)
+        parked.strand.last_parked = parked
+        state.cell = state.spawn_options = None
+        if self.trace is not None and not parked.is_over:
+            self.log(f"{parked.strand.name} waits")
+        mine = parked.carrier
+        mine.switch(self._idle.pop() if self._idle else self._crew.hire(self._work, self.world))
+        parked.frame = None
+        state.cell, state.spawn_options = parked.cell, born
+        self.carrier = mine
+        self.require_going_on()
+        self.strand = parked.strand
+
+    def go_back_to(self, parked: Parked) -> None:
+        """Give the baton to a strand that is in the middle of something."""
+        mine = self.carrier
+        self._idle.append(mine)
+        mine.switch(parked.carrier)
+        self.carrier = mine
+
+    def start_job(self, function: Callable[[], object], name: str) -> Job:
+        """Have a strand begin that calls a function."""
+        job = Job(function, name)
+        self.ready.append(job)
+        return job
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def ring_at(self, when: float, alarm: Any) -> None:
+        """Ring an alarm at a point in time, or at once if that is past."""
+        self._number_of_alarms += 1
+        heapq.heappush(self._timers, (when, self._number_of_alarms, alarm))
+
+    def _may_pass(self) -> bool:
+        """Tell whether there is something that time can pass for."""
+        timers = self._timers
+        while timers and is_cancelled(timers[0][2]):
+            heapq.heappop(timers)
+        return bool(timers) and not self.main_is_done
+
+    def _pass_time(self, *, is_early: bool = False) -> bool:
+        """Ring the next alarm; False if there is none."""
+        if not self._may_pass():
+            return False
+        when, _number, alarm = heapq.heappop(self._timers)
+        self.now = max(self.now, when)
+        if self.trace is not None:
+            self.log("TIME PASSES EARLY" if is_early else "time passes")
+        kind = type(alarm)  # pyright: ignore[reportUnknownVariableType]
+        if kind is Parked:
+            alarm.ring()
+        elif kind in _clock._brief:
+            with self.atomically():
+                ring(alarm)
+        else:
+            line = getattr(alarm, "line", None) if kind in _clock._lengthy else self
+            self._ring_elsewhere(line, alarm)
+        return True
+
+    def _ring_elsewhere(self, line: Any, alarm: Any) -> None:
+        """Ring an alarm that may wait, or is the user's, on a strand of its own."""
+        if line is None:
+            self.start_job(partial(ring, alarm), "clock")
+            return
+        alarms = self._lines.get(line)
+        if alarms is not None:
+            alarms.append(alarm)
+            return
+        self._lines[line] = deque([alarm])
+        self.start_job(partial(self._work_off, line), "clock")
+
+    def _work_off(self, line: Any) -> None:
+        alarms = self._lines[line]
+        try:
+            while alarms:
+                ring(alarms.popleft())
+        finally:
+            del self._lines[line]
+
+    @contextmanager
+    def atomically(self) -> Generator[None]:
+        """Have nothing else come first in a block, which runs for no actor."""
+        state = current.state
+        cell = state.cell
+        self._atomic += 1
+        state.cell = None
+        try:
+            yield
+        finally:
+            self._atomic -= 1
+            state.cell = cell
+
+    # --- what is noted --------------------------------------------------------------------------
+
+    def enter(self, cell: SimulatedCell) -> str:
+        """Take note of an actor, and give it a name."""
+        self.cells.append(cell)
+        self.know(cell.services)
+        return self.number(cell.actor_class.__name__)
+
+    def know(self, system: Any) -> None:
+        """Take note of a system, and of its dead letters."""
+        if system not in self._known:
+            self._known[system] = None
+            system.dead_letters.subscribe(self._note_dead_letter)
+
+    def systems(self) -> list[Any]:
+        """The systems that were seen."""
+        return list(self._known)
+
+    def number(self, name: str) -> str:
+        """Make a name unique."""
+        number = self._counts.get(name, 0)
+        self._counts[name] = number + 1
+        return f"{name}-{number}"
+
+    def find(self, kind: str, text: str, error: BaseException | None = None) -> None:
+        """Note that something is wrong."""
+        if not self.is_over:
+            self.findings.append(Finding(kind, plain(text), error))
+            if self.trace is not None:
+                self.log(f"!!! {str(self.findings[-1]).partition(chr(10))[0]}")
+
+    def note_failure(self, cell: SimulatedCell, error: BaseException) -> None:
+        """Note that an actor has failed."""
+        if not isinstance(error, Crash):
+            self.find("unhandled exception", f"{cell.name}: {error!r}", error)
+
+    def _note_dead_letter(self, letter: Any) -> None:
+        name = letter.target._cell.name
+        self.find("dead letter", f"{name} never handles {show(letter.message)}: {letter.reason}")
+
+    def note_send(self, cell: SimulatedCell, letter: Any) -> None:
+        """Note that a message was sent."""
+        who = "the clock" if self._atomic else self.strand.name
+        number = self._sent[who] = self._sent.get(who, 0) + 1
+        self._tags[id(letter)] = who, number
+        if self.trace is not None:
+            self.log(f"    {who} sends {self.describe(letter)} to {cell.name}")
+
+    def note_receipt(self, cell: SimulatedCell, letter: Any) -> None:
+        """Note that a message is about to be handled."""
+        tag = self._tags.pop(id(letter), None)
+        if tag is not None:
+            self._received.setdefault(cell.name, []).append(tag)
+
+    def behaviour(self) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+        """What each actor has received: of whom, and the how manyth."""
+        return tuple((name, tuple(tags)) for name, tags in sorted(self._received.items()))
+
+    def describe(self, letter: Any) -> str:
+        """Say what lies in a letter."""
+        return show(letter.message)
+
+    def log(self, text: str) -> None:
+        """Write down what happens."""
+        if self.trace is not None:
+            self.trace.append(TraceLine(self.steps, self.now, text, self._mark))
+            self._mark = 0
+
+    def _check_invariants(self) -> None:
+        with self.atomically():
+            for invariant in self.invariants:
+                invariant()
+
+    def check_what_is_left(self) -> None:
+        """Look, when the program is at its end, for who waits for ever, and what is stashed."""
+        for parked in self._waits:
+            if parked.cell is not None and not parked.has_limit:
+                self.find("hang", self._say_where(parked))
+        for cell in self.cells:
+            extension = cell.extension
+            if extension is not None and extension.stash and cell.actor is not None:
+                self.find("left in the stash", f"{cell.name}: {len(extension.stash)} messages")
+
+
+_DROPPED: Any = (None, None)
+"""The outcome of a question of a run that is over."""
+
+
+def plain(text: str) -> str:
+    """A text without addresses, which are different in each process."""
+    return ADDRESS.sub("", text)
+
+
+def show(message: Any) -> str:  # noqa: PLR0911 (one clause a kind)
+    """Say what a message is, in the same words in each process."""
+    kind: Any = type(message)  # pyright: ignore[reportUnknownVariableType]
+    if kind is ProxyCall:
+        shown = [show(each) for each in message.args]
+        shown += [f"{name}={show(value)}" for name, value in message.kwargs.items()]
+        return f"{'.'.join(message.attr_path)}({', '.join(shown)})"
+    if kind is ProxyGetAttr:
+        return ".".join(message.attr_path)
+    if kind is ProxySetAttr:
+        return f"{'.'.join(message.attr_path)} = {show(message.value)}"
+    if kind is FunctionCall:
+        return f"{getattr(message.function, '__name__', 'a function')}()"
+    if kind is Tick:
+        return f"the timer's {show(message.timer.message)}"
+    if issubclass(kind, ActorProxy):
+        message, kind = message.actor_ref, ActorRef
+    if issubclass(kind, ActorRef):
+        return str(getattr(message._cell, "name", "an actor"))
+    if kind is Event:
+        return f"that it is {message.kind}"
+    return plain(shorten(message))

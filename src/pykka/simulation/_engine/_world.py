@@ -1,0 +1,118 @@
+"""The world that a simulated program lives in: its time, its chance, its waits.
+
+See `pykka._util.world` for what goes through it, and `_scheduler` for what happens there.
+"""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pykka._cell.spawn_options import current
+from pykka._deadlock.wait_graph import acquire_for_actor
+from pykka._exceptions import DeadlockError
+from pykka._util.world import World
+from pykka.runtimes.pool.cell import PooledCell
+from pykka.runtimes.threading import ThreadingCell
+from pykka.simulation._engine._cells import SimulatedCell
+from pykka.simulation._engine._errors import NotSimulatedError
+from pykka.timers._clock import Clock, point_in_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka.simulation._engine._scheduler import Scheduler
+    from pykka.timers._clock import Alarm
+
+
+class SimulatedClock(Clock):
+    """The clock of simulated systems.
+
+    Args:
+        scheduler: What decides when time passes.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+
+    def now(self) -> float:
+        """See `Clock.now`."""
+        return self._scheduler.now
+
+    def schedule(self, when: float, alarm: Alarm) -> None:
+        """See `Clock.schedule`."""
+        self._scheduler.ring_at(point_in_time(when), alarm)
+
+
+class SimulatedWorld(World):
+    """The world on the threads of one run.
+
+    Args:
+        scheduler: That of the run.
+        chance: The seed of what the program draws.
+    """
+
+    __slots__ = ("_chance", "_clock", "_entropy", "scheduler", "system")
+
+    waits = True
+
+    def __init__(self, scheduler: Scheduler, chance: int) -> None:
+        self.scheduler = scheduler
+        self.system: Any = None
+        """The default system."""
+        self._clock = SimulatedClock(scheduler)
+        self._chance = random.Random(chance)  # noqa: S311 (no secrets)
+        self._entropy = 0
+
+    def monotonic(self) -> float:
+        """See `World`."""
+        return self.scheduler.now
+
+    def entropy(self, size: int) -> bytes:
+        """See `World`. They are different ones each time, and the same in each run."""
+        self._entropy += 1
+        return self._entropy.to_bytes(size, "big")
+
+    def new_random(self) -> random.Random:
+        """See `World`."""
+        return random.Random(self._chance.getrandbits(32))  # noqa: S311 (no secrets)
+
+    def wait(self, future: Any, acquire: Callable[..., Any], timeout: float | None) -> Any:
+        """See `World`. An actor that waits without a limit is looked for in circles as ever."""
+        state = current.state
+        wait = partial(self.scheduler.wait, acquire, timeout)
+        if timeout is not None or state.cell is None:
+            return wait()
+        try:
+            return acquire_for_actor(state.cell, future, wait, state)
+        except DeadlockError as error:
+            self.scheduler.find("deadlock", str(error), error)
+            raise
+
+    def start_thread(self, function: Callable[[], object]) -> None:
+        """See `World`."""
+        self.scheduler.start_job(function, "helper")
+
+    def cell_class(self, usual: type[Any]) -> type[Any]:
+        """See `World`.
+
+        Raises:
+            NotSimulatedError: The runtime is one that cannot be simulated.
+        """
+        if usual is ThreadingCell or usual is PooledCell:
+            return SimulatedCell
+        msg = (
+            f"an actor with a {usual.__name__} cannot be simulated: the simulator runs "
+            "ThreadingActor and PooledActor"
+        )
+        raise NotSimulatedError(msg)
+
+    def clock(self, usual: Any) -> Any:
+        """See `World`."""
+        del usual
+        return self._clock
+
+    def default_system(self, usual: Any) -> Any:
+        """See `World`."""
+        return usual if self.system is None else self.system

@@ -1,0 +1,250 @@
+"""Making many runs of a simulated program, each in another order, until one finds something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pykka._util.checks import check_count
+from pykka.simulation._engine._choices import AtRandom, FromTape, decode, encode
+from pykka.simulation._engine._errors import SimulationFailedError
+from pykka.simulation._engine._scheduler import Finding
+from pykka.simulation._run import MAX_STEPS, PATIENCE, Program, Stage
+from pykka.simulation._shrink import Shrinker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from pykka.simulation._run import Result
+
+RUNS = 1000
+"""How many runs are made if nothing is said."""
+
+
+class Exploration:
+    """What has come of many runs.
+
+    It is made by `simulation.explore()`.
+    """
+
+    def __init__(self, name: str, wanted: int) -> None:
+        self.name = name
+        """The name of the program."""
+        self.wanted_runs = wanted
+        """How many runs were to be made."""
+        self.runs = 0
+        """How many were made until one has failed, or no new behaviour came for long enough."""
+        self.failure: Result | None = None
+        """The run that has failed, as usual as it can be made; `None` if none has."""
+        self.seed: int | None = None
+        """The seed of the run that has failed first."""
+        self.choices = 0
+        """How many unusual choices that run had."""
+        self.shrinking = 0
+        """How many runs it took to make it more usual."""
+        self.last_new = 0
+        """The number of the run that has brought the last new behaviour."""
+        self._behaviours: set[Any] = set()
+        self._wanted: dict[str, bool] = {}
+
+    @property
+    def behaviours(self) -> int:
+        """How many behaviours were seen: what each actor has received, in order."""
+        return len(self._behaviours)
+
+    @property
+    def never(self) -> list[str]:
+        """What was never the case; see `Simulation.sometimes`."""
+        return [text for text, was in self._wanted.items() if not was]
+
+    def __repr__(self) -> str:
+        said = "nothing found" if self.failure is None else str(self.failure.findings[0])
+        return f"<simulation.Exploration of {self.name}: {self.runs} runs, {said}>"
+
+    def check(self) -> None:
+        """Raise if a run has failed, or if something was never the case that sometimes should.
+
+        Raises:
+            SimulationFailedError: That is so. The text is the `report()`.
+        """
+        if self.failure is not None:
+            raise SimulationFailedError(self.report()) from self.failure.findings[0].error
+        if self.never:
+            raise SimulationFailedError(self.report())
+
+    def report(self) -> str:
+        """Say what was found, what has happened, and how to make the failing run again."""
+        seen = (
+            f"  behaviours seen in {self.runs} runs: {self.behaviours}, "
+            f"none new since run {self.last_new}"
+        )
+        failure = self.failure
+        if failure is None:
+            never = [f"  never in {self.runs} runs: {text}" for text in self.never]
+            return "\n".join([f"{'FAILED' if never else 'passed'} {self.name}", *never, seen])
+        left = sum(1 for choice in decode(failure.replay)[0] if choice)
+        first = (
+            f"FAILED {self.name} (run {self.runs} of {self.wanted_runs}, seed {self.seed}; "
+            f"shrunk from {self.choices} unusual choices to {left} in {self.shrinking} runs)"
+        )
+        return "\n".join(
+            [
+                first,
+                *(f"  {each}" for each in failure.findings),
+                *(str(line) for line in failure.trace),
+                seen,
+                f"  again:  simulation.run({self.name}, replay={failure.replay!r})",
+            ]
+        )
+
+    def note(self, result: Result) -> None:
+        """Take note of a run that has come back."""
+        self.runs += 1
+        if result.behaviour not in self._behaviours:
+            self._behaviours.add(result.behaviour)
+            self.last_new = self.runs
+        for text, was in result.wanted.items():
+            self._wanted[text] = self._wanted.get(text, False) or was
+
+
+def explore(
+    main: Callable[..., Any],
+    *,
+    runs: int = RUNS,
+    seed: int = 0,
+    quiet: int | None = None,
+    allow: Collection[str | type[BaseException]] = (),
+    teardown: bool = False,
+    preemption: float | None = None,
+    haste: float | None = None,
+    max_steps: int = MAX_STEPS,
+    patience: float = PATIENCE,
+) -> Exploration:
+    """Make many runs of a program of actors, each in another order, until one finds something.
+
+    That one is made as usual as can be. The first run is made twice, and what differs is a
+    finding: then the program depends on something that is not simulated.
+
+    Args:
+        main: As for `run()`.
+        runs: How many runs, at most.
+        seed: The seed of the first run; the others have the numbers that follow.
+        quiet: After so many runs without a new behaviour it is enough; `None` for all `runs`.
+        allow: As for `run()`.
+        teardown: As for `run()`.
+        preemption: As for `run()`.
+        haste: As for `run()`.
+        max_steps: As for `run()`.
+        patience: As for `run()`.
+
+    Returns:
+        What has come of it. Nothing is raised; `Exploration.check()` does that.
+
+    Raises:
+        TypeError: As for `run()`; or a number is none.
+        ValueError: As for `run()`; or a number is less than 1.
+        RuntimeError: It is called inside of a run.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka import simulation
+        >>> class Account(pykka.PooledActor):
+        ...     balance = 100
+        ...     def read(self):
+        ...         return self.balance
+        ...     def write(self, value):
+        ...         self.balance = value
+        >>> class Teller(pykka.ThreadingActor):
+        ...     def withdraw(self, account, amount):
+        ...         balance = account.read().get()
+        ...         account.write(balance - amount).get()
+        >>> def main():
+        ...     account = Account.start().proxy()
+        ...     tellers = [Teller.start().proxy() for _ in range(2)]
+        ...     pykka.get_all([teller.withdraw(account, 30) for teller in tellers])
+        ...     assert account.read().get() == 40
+        >>> found = simulation.explore(main)
+        >>> found.failure.findings[0].kind
+        'exception in the program'
+    """
+    check_count("runs", runs)
+    if quiet is not None:
+        check_count("quiet", quiet)
+    program = Program(main, allow=allow, teardown=teardown, max_steps=max_steps, patience=patience)
+    with Stage() as stage:
+        explorer = _Explorer(stage, program, runs)
+        explorer.explore(range(seed, seed + runs), quiet, preemption=preemption, haste=haste)
+    return explorer.exploration
+
+
+class _Explorer:
+    """Makes the runs of one exploration.
+
+    Args:
+        stage: Where they are made.
+        program: What is run.
+        runs: How many runs, at most.
+    """
+
+    def __init__(self, stage: Stage, program: Program, runs: int) -> None:
+        self._stage = stage
+        self._program = program
+        self.exploration = Exploration(getattr(program.main, "__name__", "main"), runs)
+
+    def explore(
+        self, seeds: range, quiet: int | None, *, preemption: float | None, haste: float | None
+    ) -> None:
+        """Make run after run, until one fails, or it is enough."""
+        exploration = self.exploration
+        for seed in seeds:
+            chooser = AtRandom(seed, preemption=preemption, haste=haste)
+            is_first = seed == seeds[0]
+            result = self._stage.run(self._program, chooser, seed, seed=seed, keeps_trace=is_first)
+            exploration.note(result)
+            if is_first and result.has_come_back:
+                self._compare(result)
+            if result.findings:
+                exploration.seed = seed
+                self._fail(result)
+                return
+            if quiet is not None and exploration.runs - exploration.last_new >= quiet:
+                return
+
+    def _compare(self, first: Result) -> None:
+        """Make the first run once more, and find what differs."""
+        second, _followed = self._make(*decode(first.replay), keeps_trace=True)
+        for once, twice in zip(first.trace, second.trace, strict=False):
+            if once[:3] != twice[:3]:
+                break
+        else:
+            if len(first.trace) == len(second.trace):
+                return
+            once, twice = (first.trace or second.trace)[-1], (second.trace or first.trace)[-1]
+        text = (
+            "the same choices do not make the same run, so the program depends on something "
+            "that is not simulated, such as the order of a set of strings, id(), or the real "
+            f"time. Once there was\n    {once}\nand then\n    {twice}"
+        )
+        first.findings.insert(0, Finding("not deterministic", text))
+
+    def _fail(self, result: Result) -> None:
+        """Make a run that has failed as usual as can be."""
+        exploration = self.exploration
+        tape, chance = decode(result.replay)
+        exploration.choices = sum(1 for choice in tape if choice)
+        if result.has_come_back and result.findings[0].kind != "not deterministic":
+            shrinker = Shrinker(result, (tape, chance), self._make)
+            shrinker.shrink()
+            exploration.shrinking = shrinker.runs
+            failure, _followed = self._make(shrinker.tape, shrinker.chance, keeps_trace=True)
+            failure.replay = encode(shrinker.tape, shrinker.chance)
+            result = failure
+        exploration.failure = result
+
+    def _make(
+        self, tape: list[int], chance: int, *, keeps_trace: bool = False
+    ) -> tuple[Result, list[int]]:
+        chooser = FromTape(tape)
+        result = self._stage.run(
+            self._program, chooser, chance, seed=None, keeps_trace=keeps_trace
+        )
+        return result, decode(result.replay)[0]

@@ -1,0 +1,447 @@
+"""Making one run of a simulated program, and what comes of it."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from pykka._cell.spawn_options import current
+from pykka._deadlock.wait_graph import Place, is_ours
+from pykka._envelope import Envelope
+from pykka._system.system import ActorSystem
+from pykka._util.checks import check_callable, check_flag, shorten
+from pykka._util.log import traceback_of
+from pykka.messages import FunctionCall
+from pykka.simulation._engine import _stdlib
+from pykka.simulation._engine._carriers import Crew, RunIsOver
+from pykka.simulation._engine._choices import AtRandom, FromTape, decode, encode
+from pykka.simulation._engine._errors import Crash, SimulationFailedError
+from pykka.simulation._engine._scheduler import Scheduler
+from pykka.simulation._engine._world import SimulatedWorld
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from typing import Self
+
+    from pykka._ref.ref import ActorRef
+    from pykka.simulation._engine._cells import SimulatedCell
+    from pykka.simulation._engine._choices import Chooser
+    from pykka.simulation._engine._scheduler import Finding, TraceLine
+
+MAX_STEPS = 20_000
+"""After so many steps, a run is one that does not end."""
+
+PATIENCE = 10.0
+"""After so many real seconds without a step, a run is given up."""
+
+
+class Simulation:
+    """The run that a simulated program is part of: a parameter `sim` of its `main()` gets it.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka import simulation
+        >>> class Lamp(pykka.ThreadingActor):
+        ...     is_on = False
+        ...     def on_receive(self, message):
+        ...         self.is_on = True
+        >>> def main(sim):
+        ...     lamp = Lamp.start()
+        ...     lamp.tell_after(3600, "on")
+        ...     sim.advance(3600)
+        ...     sim.settle()
+        ...     return sim.now, lamp.proxy().is_on.get()
+        >>> simulation.run(main).value
+        (3600.0, True)
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._wanted: dict[str, bool] = {}
+
+    @property
+    def now(self) -> float:
+        """The seconds since the run has begun."""
+        return self._scheduler.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, as `time.sleep()` does.
+
+        Args:
+            seconds: How much.
+        """
+        self._scheduler.sleep(seconds)
+
+    def settle(self) -> None:
+        """Wait until nothing happens any more.
+
+        That is when no actor has anything to do, and those have gone on that wait for a limited
+        time by now. Timers that are set do not count.
+        """
+        self._scheduler.settle()
+
+    def always(self, holds: Callable[[], object]) -> None:
+        """Have something looked at after each step, from now on.
+
+        Args:
+            holds: Returns whether all is well. What it raises, such as an `AssertionError`, says
+                that it is not. It may look at anything, but not ask an actor and wait.
+
+        Raises:
+            TypeError: It cannot be called.
+        """
+        check_callable("an invariant", holds, "nothing")
+        scheduler = self._scheduler
+
+        def look() -> None:
+            error: BaseException | None = None
+            try:
+                if holds() is not False:
+                    return
+            except Exception as raised:
+                error = raised
+            said = "it is False" if error is None else f"{type(error).__name__}: {error}"
+            scheduler.find("invariant", f"{getattr(holds, '__name__', 'it')}: {said}", error)
+            scheduler.invariants.remove(look)
+
+        scheduler.invariants.append(look)
+
+    def sometimes(self, happens: Callable[[], object], text: str) -> None:
+        """Say what is to be the case after some step, in at least one of all runs.
+
+        Args:
+            happens: Returns whether it is.
+            text: What it is, for people.
+
+        Raises:
+            TypeError: It cannot be called.
+        """
+        check_callable("what is sometimes the case", happens, "nothing")
+        self._wanted.setdefault(text, False)
+        scheduler = self._scheduler
+
+        def look() -> None:
+            if not self._wanted[text] and happens():
+                self._wanted[text] = True
+
+        scheduler.invariants.append(look)
+
+    def crash(self, ref: ActorRef[Any]) -> None:
+        """Have an actor fail with `simulation.Crash`, after its current message.
+
+        Its supervisor restarts it, or it ends, as if its code had raised that. What it fails with
+        is no finding.
+
+        Args:
+            ref: The actor.
+
+        Raises:
+            TypeError: It is not the ref of a simulated actor.
+        """
+        self._cell_of(ref).signal(Envelope(FunctionCall(_crash, (), {})))
+
+    def slow(self, ref: ActorRef[Any], seconds: float) -> None:
+        """Have an actor take longer for each message, from now on.
+
+        Args:
+            ref: The actor.
+            seconds: How much longer; 0 for as long as before.
+
+        Raises:
+            TypeError: It is not the ref of a simulated actor.
+        """
+        self._cell_of(ref).seconds_each = seconds
+
+    def _cell_of(self, ref: Any) -> SimulatedCell:
+        cell: Any = getattr(ref, "_cell", None)
+        if cell not in self._scheduler.cells:
+            msg = f"that takes the ref of an actor of this run, not {shorten(ref)}"
+            raise TypeError(msg)
+        return cell  # type: ignore[no-any-return]
+
+
+def _crash(_actor: object) -> None:
+    msg = "struck by Simulation.crash()"
+    raise Crash(msg)
+
+
+class Result:
+    """What has come of one run."""
+
+    def __init__(self, scheduler: Scheduler, seed: int | None, chance: int) -> None:
+        self.seed = seed
+        """The seed of the run; `None` if it was a replay."""
+        self.replay = encode(scheduler.tape, chance)
+        """What makes the same run again, as the argument `replay` of `run()`."""
+        self.findings: list[Finding] = list(scheduler.findings)
+        """What is wrong, in the order in which it was found."""
+        self.trace: list[TraceLine] = scheduler.trace or []
+        """What has happened."""
+        self.now: float = scheduler.now
+        """How many seconds it took, in simulated time."""
+        self.steps: int = scheduler.steps
+        """How many steps there were."""
+        self.behaviour = scheduler.behaviour()
+        """What each actor has received: of which sender, and which of the sender's messages."""
+        self.value: Any = None
+        """What `main()` has returned."""
+        self.has_come_back = True
+        """Whether all threads of the run have."""
+        self.wanted: dict[str, bool] = {}
+        """What is sometimes the case, and whether it was; see `Simulation.sometimes`."""
+
+    def __repr__(self) -> str:
+        said = "; ".join(str(each) for each in self.findings) or "nothing found"
+        return f"<simulation.Result {self.replay!r}: {said}>"
+
+    def check(self) -> None:
+        """Raise if something is wrong.
+
+        Raises:
+            SimulationFailedError: It is. The text says what, and how to make the run again.
+        """
+        if self.findings:
+            raise SimulationFailedError(self.report()) from self.findings[0].error
+
+    def report(self) -> str:
+        """Say what was found, what has happened, and how to make the run again."""
+        lines = [f"  {each}" for each in self.findings]
+        lines += [str(each) for each in self.trace]
+        lines.append(f"  again:  replay={self.replay!r}")
+        return "\n".join(lines)
+
+
+def run(
+    main: Callable[..., Any],
+    *,
+    seed: int = 0,
+    replay: str | None = None,
+    allow: Collection[str | type[BaseException]] = (),
+    teardown: bool = False,
+    preemption: float | None = None,
+    haste: float | None = None,
+    max_steps: int = MAX_STEPS,
+    patience: float = PATIENCE,
+) -> Result:
+    """Make one run of a program of actors, in an order that follows from a seed.
+
+    Nothing of the program has to be changed. It runs in a world of its own: with a default system
+    that is fresh, in a time that stands still while anything goes on, and one thing at a time.
+
+    Args:
+        main: The program. If it has a parameter `sim`, it gets the `Simulation`.
+        seed: What the order follows from.
+        replay: What a failure has printed, such as `"3z-1"`, to make that run again instead.
+        allow: What is not wrong: kinds of findings (`"dead letters"`), and exceptions that
+            actors may fail with.
+        teardown: Whether all actors are stopped at the end, which is part of the run then.
+        preemption: How probable it is, from 0 to 1, that another strand comes first where a
+            message is sent; `None` to have that follow from the seed, too.
+        haste: How probable it is that time passes early; likewise.
+        max_steps: After so many steps it is found that the program does not come to an end.
+        patience: After so many real seconds in which it has done nothing, the run is given up.
+
+    Returns:
+        What has come of it. Nothing is raised; `Result.check()` does that.
+
+    Raises:
+        TypeError: `main` cannot be called, or `allow` has something else in it.
+        ValueError: `replay` is not what a failure has printed; or `allow` has a kind of finding
+            in it that does not exist.
+        RuntimeError: It is called inside of a run.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka import simulation
+        >>> class Echo(pykka.PooledActor):
+        ...     def on_receive(self, message):
+        ...         return message
+        >>> result = simulation.run(lambda: Echo.start().ask("hello"), seed=7)
+        >>> result.value, result.findings
+        ('hello', [])
+    """
+    chooser: Chooser
+    chance = seed
+    if replay is None:
+        chooser = AtRandom(seed, preemption=preemption, haste=haste)
+    else:
+        tape, chance = decode(replay)
+        chooser = FromTape(tape)
+    program = Program(main, allow=allow, teardown=teardown, max_steps=max_steps, patience=patience)
+    with Stage() as stage:
+        return stage.run(
+            program, chooser, chance, seed=None if replay is not None else seed, keeps_trace=True
+        )
+
+
+KINDS = {
+    "dead letters": "dead letter",
+    "deadlocks": "deadlock",
+    "hangs": "hang",
+    "stashed messages": "left in the stash",
+    "unhandled exceptions": "unhandled exception",
+}
+"""What may be allowed, and the kind of finding that it is."""
+
+
+class Program:
+    """A simulated program, and what is wrong in it; see `run` for the arguments."""
+
+    def __init__(
+        self,
+        main: Callable[..., Any],
+        *,
+        allow: Collection[str | type[BaseException]],
+        teardown: bool,
+        max_steps: int,
+        patience: float,
+        tells: bool = False,
+    ) -> None:
+        check_callable("main", main, "the Simulation, if it has a parameter sim")
+        main = getattr(main, "_pykka_original", main)  # of `simulation.test()`
+        check_flag("teardown", teardown)
+        self.main = main
+        self.allowed = [_check_allowed(each) for each in allow]
+        self.teardown = teardown
+        self.max_steps = max_steps
+        self.patience = patience
+        self.tells = tells
+        """Whether its log, and its crashes, are seen."""
+        self.takes_sim = takes_sim(main)
+
+    def is_wrong(self, finding: Finding) -> bool:
+        """Tell whether a finding is not allowed."""
+        for each in self.allowed:
+            if isinstance(each, str):
+                if KINDS[each] == finding.kind:
+                    return False
+            elif finding.kind == "unhandled exception" and isinstance(finding.error, each):
+                return False
+        return True
+
+
+def takes_sim(main: Callable[..., Any]) -> bool:
+    """Tell whether a function has a parameter `sim`."""
+    try:
+        return "sim" in inspect.signature(main).parameters
+    except (TypeError, ValueError):  # some that are written in C have no signature
+        return False
+
+
+def _check_allowed(each: Any) -> Any:
+    if isinstance(each, str):
+        if each not in KINDS:
+            msg = f"allow takes {', '.join(map(repr, KINDS))} and exceptions, not {each!r}"
+            raise ValueError(msg)
+    elif not (isinstance(each, type) and issubclass(each, BaseException)):
+        msg = f"allow takes kinds of findings and classes of exceptions, not {shorten(each)}"  # pyright: ignore[reportUnknownArgumentType]
+        raise TypeError(msg)
+    return each
+
+
+class Stage:
+    """Where runs are made, one after the other: a `with` block."""
+
+    def __enter__(self) -> Self:
+        if _stdlib.scheduler_here() is not None:
+            msg = "this is part of a simulated run already, and there is no run inside of a run"
+            raise RuntimeError(msg)
+        self._ends = ends = ExitStack()
+        self._crew = ends.enter_context(Crew())
+        ends.enter_context(_stdlib.replaced())
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._ends.close()
+
+    def run(
+        self,
+        program: Program,
+        chooser: Chooser,
+        chance: int,
+        *,
+        seed: int | None,
+        keeps_trace: bool,
+    ) -> Result:
+        """Make a run.
+
+        Args:
+            program: What is run.
+            chooser: What chooses.
+            chance: The seed of what the program draws.
+            seed: The seed of the chooser, for the result.
+            keeps_trace: Whether to write down what happens.
+        """
+        scheduler = Scheduler(
+            self._crew, chooser, max_steps=program.max_steps, keeps_trace=keeps_trace
+        )
+        scheduler.tells = program.tells
+        scheduler.world = SimulatedWorld(scheduler, chance)
+        simulation = Simulation(scheduler)
+        random.seed(chance)
+        play = _Play(program, scheduler, simulation)
+        has_come_back = scheduler.run(play.run, program.patience)
+        if not has_come_back:
+            self._crew = Crew()
+        result = Result(scheduler, seed, chance)
+        result.findings = [each for each in result.findings if program.is_wrong(each)]
+        result.value = play.value
+        result.has_come_back = has_come_back
+        result.wanted = simulation._wanted
+        return result
+
+
+class _Play:
+    """What the first strand of a run does.
+
+    Args:
+        program: What is run.
+        scheduler: That of the run.
+        simulation: What `main()` is given.
+    """
+
+    def __init__(self, program: Program, scheduler: Scheduler, simulation: Simulation) -> None:
+        self._program = program
+        self._scheduler = scheduler
+        self._simulation = simulation
+        self.value: Any = None
+
+    def run(self) -> None:
+        """Do it, from the start to the end."""
+        scheduler = self._scheduler
+        try:
+            system = current.state.world.system = ActorSystem("simulation")  # type: ignore[attr-defined]
+            scheduler.know(system)
+            program = self._program
+            arguments = {"sim": self._simulation} if program.takes_sim else {}
+            self.value = program.main(**arguments)
+            scheduler.main_is_done = not program.teardown
+            scheduler.settle()
+            scheduler.check_what_is_left()
+            if program.teardown:
+                for each in reversed(scheduler.systems()):
+                    each.shutdown()
+        except RunIsOver:
+            raise
+        except BaseException as error:
+            scheduler.find("exception in the program", _say_what_is_raised(error), error)
+        finally:
+            scheduler.main_is_done = True
+            scheduler.is_over = True
+
+
+def _say_what_is_raised(error: BaseException) -> str:
+    """Say what the program has raised, and in which of its own lines."""
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    traceback = traceback_of(error)
+    place = None
+    while traceback is not None:
+        if not is_ours(traceback.tb_frame):
+            code = traceback.tb_frame.f_code
+            place = Place(code.co_filename, traceback.tb_lineno, code.co_name)
+        traceback = traceback.tb_next
+    if place is None:
+        return said
+    return f"{said}\n    {place}"

@@ -57,6 +57,23 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
 
 
 @pytest.mark.exhaustive
+def test_links_of_the_readme_are_relative_unless_the_project_has_an_address(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(wheel: Path) -> str:
+        name = f"pykka-{pykka.__version__}.dist-info/METADATA"
+        return zipfile.ZipFile(wheel).read(name).decode()
+
+    assert "](docs/tutorial.md)" in said(wheel)
+    assert "\nProject-URL: " not in said(wheel)
+    monkeypatch.setenv("PROJECT_URL", "https://example.org/pykka/main/")
+    text = said(build(ROOT, tmp_path))
+    assert "](https://example.org/pykka/main/docs/tutorial.md)" in text
+    assert "](docs/" not in text
+    assert "Project-URL: Changelog, https://example.org/pykka/main/CHANGELOG.md" in text
+
+
+@pytest.mark.exhaustive
 def test_the_wheel_works_without_anything_else(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     program = (

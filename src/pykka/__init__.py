@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pykka._futures.future import Future, get_all
     from pykka._futures.threading_future import ThreadingFuture
     from pykka._futures.unhandled.expiry import expire_asks
+    from pykka._program.run import run
     from pykka._ref.proxy import ActorProxy, CallableProxy, traversable
     from pykka._ref.ref import ActorRef
     from pykka._statistics import (
@@ -128,6 +129,7 @@ __all__ = [
     "expire_asks",
     "get_all",
     "handles",
+    "run",
     "traversable",
 ]
 
@@ -189,6 +191,7 @@ _LATER = {
     "SystemStatistics": "_statistics",
     "as_completed": "_futures.arrivals",
     "handles": "_actor.accepts",
+    "run": "_program.run",
 }
 """What many programs never need; each is loaded when it is asked for."""
 

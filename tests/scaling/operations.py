@@ -161,6 +161,13 @@ def a_shutdown_with_a_time(n: int, measure: Measure) -> None:
         system.shutdown(PATIENCE)
 
 
+@case("run")
+def a_program(n: int, measure: Measure) -> None:
+    system = pykka.ActorSystem()
+    with measure():
+        pykka.run(start, n, system, system=system)
+
+
 @case("ActorSystem.shutdown", "ActorSystem.__enter__", "ActorSystem.__exit__")
 def a_shutdown_that_kills(n: int, measure: Measure) -> None:
     gate = Gate()

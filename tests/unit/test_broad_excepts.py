@@ -111,6 +111,7 @@ REASONS = {
     "_lifecycle.invoke._out_of_group": USERS,
     "_cell.metering.Meter.now": USERS,
     "_cell.tracing.now": USERS,
+    "_program.run._Program.run": USERS,
     "messages.is_privileged": USERS,
     "runtimes.pool.cell.ForeignInbox.__bool__": "it is raised where the actor is run",
     "runtimes.pool.worker.Worker.main": "the actor gets it, and the worker goes on",

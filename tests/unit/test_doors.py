@@ -142,6 +142,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "expire_asks",
             "get_all",
             "handles",
+            "run",
             "traversable",
         ],
         "pykka.messages": ["FunctionCall", "ProxyCall", "ProxyGetAttr", "ProxySetAttr"],

@@ -332,7 +332,7 @@ SHARED = {
     "NOTHING": "stands for nothing, in each of its files for another one",
     "crash_hook": "what a program may put another one in the place of, and the one that is there",
     "logger": "of dead letters, which a program may silence alone",
-    "run": "of an actor in a pool, and of a simulated program: each the name in its own field",
+    "run": "of an actor in a pool, of a program, and of a simulated one: the name in each field",
     "renew_locks": "what each module that has locks does in a child process",
 }
 """Names that mean something in several modules, and why each may."""

@@ -1,0 +1,1 @@
+"""Whole programs: how they run, and end."""

@@ -45,6 +45,8 @@ REASONS = {
     "debug.__init__.print_wait_graph": "the stream is busy, so its descriptor gets the text",
     # --- Exception, BaseException: what may be raised here?
     "simulation._engine._cells.SimulatedCell._step": "as in `run_loop()`",
+    "simulation._engine._loop.SimulatedLoop.drop": "the run is over, and nothing counts any more",
+    "simulation._engine._loop.SimulatedLoop.run_in_executor.work": "it is the answer",
     "simulation._engine._stdlib.SimulatedThread.run": "it is a finding",
     "simulation._run.Simulation.always.look": "it is a finding",
     "simulation._run._Play.run": "it is a finding",

@@ -16,6 +16,7 @@ from pykka._util.log import traceback_of
 from pykka.messages import FunctionCall
 from pykka.simulation._engine import _stdlib
 from pykka.simulation._engine._carriers import Crew, RunIsOver
+from pykka.simulation._engine._cells import SimulatedCell
 from pykka.simulation._engine._choices import AtRandom, FromTape, decode, encode
 from pykka.simulation._engine._errors import Crash, SimulationFailedError
 from pykka.simulation._engine._scheduler import Scheduler
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pykka._ref.ref import ActorRef
-    from pykka.simulation._engine._cells import SimulatedCell
+    from pykka.simulation._engine._cells import Simulated
     from pykka.simulation._engine._choices import Chooser
     from pykka.simulation._engine._scheduler import Finding, TraceLine
 
@@ -78,7 +79,7 @@ class Simulation:
         """Wait until nothing happens any more.
 
         That is when no actor has anything to do, and those have gone on that wait for a limited
-        time by now. Timers that are set do not count.
+        time by then. Timers that are set do not count.
         """
         self._scheduler.settle()
 
@@ -150,11 +151,15 @@ class Simulation:
             seconds: How much longer; 0 for as long as before.
 
         Raises:
-            TypeError: It is not the ref of a simulated actor.
+            TypeError: It is not the ref of a simulated actor; or that is an `AsyncioActor`.
         """
-        self._cell_of(ref).seconds_each = seconds
+        cell = self._cell_of(ref)
+        if not isinstance(cell, SimulatedCell):
+            msg = f"{cell.name} awaits; have it await asyncio.sleep() where it is to be slow"
+            raise TypeError(msg)
+        cell.seconds_each = seconds
 
-    def _cell_of(self, ref: Any) -> SimulatedCell:
+    def _cell_of(self, ref: Any) -> Simulated:
         cell: Any = getattr(ref, "_cell", None)
         if cell not in self._scheduler.cells:
             msg = f"that takes the ref of an actor of this run, not {shorten(ref)}"
@@ -408,6 +413,17 @@ class _Play:
         self._simulation = simulation
         self.value: Any = None
 
+    def _await(self, coroutine: Any) -> Any:
+        """Have a coroutine run in a loop that goes on until the end of the run."""
+        scheduler = self._scheduler
+        loop = scheduler.new_loop("main", runs=True)
+        scheduler.main_task = task = loop.create_task(coroutine)
+        done = scheduler.new_lock()
+        done.acquire()
+        task.add_done_callback(lambda _task: done.release())
+        done.acquire()
+        return task.result()
+
     def run(self) -> None:
         """Do it, from the start to the end."""
         scheduler = self._scheduler
@@ -417,6 +433,8 @@ class _Play:
             program = self._program
             arguments = {"sim": self._simulation} if program.takes_sim else {}
             self.value = program.main(**arguments)
+            if inspect.iscoroutine(self.value):
+                self.value = self._await(self.value)
             scheduler.main_is_done = not program.teardown
             scheduler.settle()
             scheduler.check_what_is_left()

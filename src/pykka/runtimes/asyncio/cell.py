@@ -245,7 +245,7 @@ class AsyncioCell(RuntimeCell):
         here = running_loop()
         loop = loop_for(self, here)
         if loop is None:
-            loop = shared_loop()
+            loop = self.default_loop()
         self._move_in(loop)
         if loop is here:
             self._begin_here()
@@ -257,6 +257,14 @@ class AsyncioCell(RuntimeCell):
                 "with options(loop=…), or stop the supervisor of the actor before the loop ends"
             )
             raise LoopClosedError(msg)
+
+    def default_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop for an actor of which no loop is said, and that is started where none runs.
+
+        Raises:
+            RuntimeError: There can be none.
+        """
+        return shared_loop()
 
     @property
     def has_idle_loop(self) -> bool:

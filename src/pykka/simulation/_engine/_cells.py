@@ -17,14 +17,17 @@ from contextvars import Context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka._cell.cell import ENDED, NOTHING
+from pykka._cell.cell import ENDED, NOTHING, Cell
 from pykka._cell.inbox import put_without_waiting, take_all
 from pykka._cell.metering import MeteredInbox
 from pykka._cell.reasons import Failed
 from pykka._cell.spawn_options import current
+from pykka._deadlock.wait_graph import Await
 from pykka._lifecycle.invoke import begin, handle, next_system_message
 from pykka._lifecycle.termination import end_in_any_case, fall
 from pykka.runtimes._contract import RuntimeCell
+from pykka.runtimes.asyncio.actor import AsyncioActor
+from pykka.runtimes.asyncio.cell import AsyncioCell, LoopInbox
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.cell import new_inbox
 from pykka.runtimes.threading import ThreadingActor
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from pykka._system.system import ActorSystem
     from pykka.simulation._engine._scheduler import Parked, Scheduler
 
-RUNTIMES: tuple[type[Actor], ...] = (ThreadingActor, PooledActor)
+RUNTIMES: tuple[type[Actor], ...] = (ThreadingActor, PooledActor, AsyncioActor)
 
 HOW_IT_RUNS = ("_start_actor_loop", "_actor_loop")
 """What a class that says itself how its actors run has overridden."""
@@ -77,8 +80,34 @@ class SimulatedInbox:
         return bool(self.queue.empty())
 
 
-class SimulatedCell(RuntimeCell):
-    """Inbox, marks and names of a simulated actor.
+class Simulated(RuntimeCell):
+    """What simulated actors have in common: a name, and that it is noted what they fail with."""
+
+    __slots__ = ()
+
+    name: str
+    scheduler: Scheduler
+
+    def note_if_failed(self) -> None:
+        """Note what the actor has failed with, as it ends."""
+        failure = self.failure
+        is_down = self.extension is not None and self.extension.down
+        if failure is not None and not is_down and failure is not self.scheduler.last_failure:
+            self.scheduler.last_failure = failure
+            self.scheduler.note_failure(self, failure.exception)
+
+    def mark_down(self, reason: Reason) -> None:
+        if isinstance(reason, Failed):
+            self.scheduler.note_failure(self, reason.exception)
+        super().mark_down(reason)
+
+    def mark_stopped(self) -> None:
+        self.note_if_failed()
+        super().mark_stopped()
+
+
+class SimulatedCell(Simulated):
+    """Inbox, marks and names of a simulated actor of the runtimes of threads and of pools.
 
     Args:
         actor: As for `Cell`.
@@ -88,7 +117,6 @@ class SimulatedCell(RuntimeCell):
     __slots__ = (
         "_context",
         "_has_begun",
-        "_is_known_to_fail",
         "_is_started",
         "bound",
         "is_ready",
@@ -106,10 +134,8 @@ class SimulatedCell(RuntimeCell):
     def __init__(self, actor: Any, services: ActorSystem) -> None:
         _require_plain(actor)
         super().__init__(actor, services)
-        world: Any = current.state.world
-        scheduler: Scheduler = world.scheduler
-        self.scheduler = scheduler
-        self.name: str = scheduler.enter(self)
+        self.scheduler = _scheduler_here()
+        self.name = self.scheduler.enter(self)
         is_ours = actor._create_actor_inbox is new_inbox
         self.inbox = SimulatedInbox(SimpleQueue() if is_ours else self.inbox, self)
         self.bound = None if not isinstance(actor, PooledActor) else _bound_of(actor, services)
@@ -124,7 +150,6 @@ class SimulatedCell(RuntimeCell):
         """How much longer it takes for each message, as `Simulation.slow` has said."""
         self._is_started = False
         self._has_begun = False
-        self._is_known_to_fail = False
         self._context = Context()
 
     # --- what the runtimes' actors say ----------------------------------------------------------
@@ -272,22 +297,88 @@ class SimulatedCell(RuntimeCell):
             queue.put(letter)  # pyright: ignore[reportUnknownMemberType]
         return letters[0] if letters else None
 
-    # --- its end --------------------------------------------------------------------------------
 
-    def mark_down(self, reason: Reason) -> None:
-        if isinstance(reason, Failed):
-            self.scheduler.note_failure(self, reason.exception)
-        super().mark_down(reason)
+class SimulatedLoopInbox(LoopInbox):
+    """An inbox of an actor in an event loop; each put is a moment at which others may come first.
 
-    def mark_stopped(self) -> None:
-        failure = self.failure
-        if failure is not None and not self._is_known_to_fail and not self._is_down():
-            self._is_known_to_fail = True
-            self.scheduler.note_failure(self, failure.exception)
-        super().mark_stopped()
+    Args:
+        queue: As for `LoopInbox`.
+        cell: As for `LoopInbox`.
+    """
 
-    def _is_down(self) -> bool:
-        return self.extension is not None and self.extension.down
+    __slots__ = ()
+
+    def put(self, envelope: Any) -> None:
+        """Put an envelope in."""
+        cell: Any = self._cell
+        cell.scheduler.give_others_a_turn()
+        super().put(envelope)
+        cell.scheduler.note_send(cell, envelope)
+
+
+class SimulatedLoopCell(Simulated, AsyncioCell):
+    """Inbox, marks and names of a simulated actor in an event loop.
+
+    The actor runs in a task, as ever. What is different is the loop.
+
+    Args:
+        actor: As for `Cell`.
+        services: As for `Cell`.
+    """
+
+    __slots__ = ("name", "scheduler")
+
+    def __init__(self, actor: Any, services: ActorSystem) -> None:
+        _require_plain(actor)
+        super().__init__(actor, services)
+        self.scheduler = _scheduler_here()
+        self.name = self.scheduler.enter(self)
+        self.inbox = SimulatedLoopInbox(self.inbox.queue, self)
+
+    def use_inbox(self, inbox: Any) -> None:
+        queue: Any = SimpleQueue() if inbox is None else inbox  # pyright: ignore[reportUnknownVariableType]
+        self.inbox = SimulatedLoopInbox(queue, self)
+
+    def begin(self) -> None:
+        self.scheduler.give_others_a_turn()
+        super().begin()
+
+    def default_loop(self) -> Any:
+        return self.scheduler.shared_loop()
+
+    @property
+    def handling(self) -> Any:
+        """What the actor is handling right now."""
+        return _handling.__get__(self)
+
+    @handling.setter
+    def handling(self, letter: Any) -> None:
+        _handling.__set__(self, letter)
+        if letter is not None and not self.scheduler.is_over:
+            self.scheduler.note_receipt(self, letter)
+            self.scheduler.log(f"    {self.name} handles {self.scheduler.describe(letter)}")
+
+    @property
+    def held_up_by(self) -> Any:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The actor that blocks the loop in which this one lives, if one does.
+
+        The code of a loop is on a carrier, on which other strands may be running meanwhile. So it
+        is the loop that knows.
+        """
+        holder = self.scheduler.holder_of(self.loop)
+        if holder is None or holder is self:
+            return None
+        wait = holder.waiting
+        return None if wait is None or isinstance(wait, Await) else holder
+
+
+_handling: Any = vars(Cell)["handling"]  # its slot
+
+
+def _scheduler_here() -> Scheduler:
+    world: Any = current.state.world
+    scheduler: Scheduler = world.scheduler
+    return scheduler
 
 
 def _bound_of(actor: PooledActor, services: Any) -> Any:

@@ -34,6 +34,7 @@ Invariants
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import math
 import re
@@ -49,9 +50,13 @@ from pykka._deadlock.wait_graph import place_of
 from pykka._ref.proxy import ActorProxy
 from pykka._ref.ref import ActorRef
 from pykka._util.checks import shorten
+from pykka._util.world import REAL
 from pykka.messages import FunctionCall, ProxyCall, ProxyGetAttr, ProxySetAttr
+from pykka.runtimes.asyncio.loop import loop_actors_of
 from pykka.simulation._engine._carriers import RunIsOver
 from pykka.simulation._engine._errors import Crash, NotSimulatedError
+from pykka.simulation._engine._loop import HandleAlarm, SimulatedLoop, place_in_task
+from pykka.simulation._engine._stdlib import SimulatedLock
 from pykka.supervision._child_monitor import Event
 from pykka.timers import _clock
 from pykka.timers._clock import is_cancelled, ring
@@ -61,7 +66,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from pykka.simulation._engine._carriers import Crew, ThreadCarrier
-    from pykka.simulation._engine._cells import SimulatedCell
+    from pykka.simulation._engine._cells import Simulated
     from pykka.simulation._engine._choices import Chooser
     from pykka.simulation._engine._world import SimulatedWorld
 
@@ -154,6 +159,7 @@ class Parked:
         "has_limit",
         "is_cancelled",
         "is_over",
+        "settles",
         "strand",
     )
 
@@ -165,6 +171,8 @@ class Parked:
         self.cell: Any = current.state.cell
         self.frame: Any = None
         self.has_limit = False
+        self.settles = False
+        """Whether it waits until nothing happens any more."""
         self.is_over = acquire is None
         """Whether it can go on in any case: its time is over, or it only lets others go first."""
         self.is_cancelled = False
@@ -172,7 +180,7 @@ class Parked:
 
     def ring(self) -> None:
         """Be told that the time is over; the scheduler calls this."""
-        self.is_over = True
+        self.is_over = self.is_cancelled = True
 
     def may_go_on(self) -> bool:
         """See `Ready`."""
@@ -184,7 +192,7 @@ class Parked:
 
     def label(self) -> str:
         """See `Ready`."""
-        if self is self._scheduler._settling:
+        if self.settles:
             return "all has settled"
         goes_on = self._acquire is None or not would_block(self._acquire)
         return f"{self.strand.name} {'goes on' if goes_on else 'has waited for long enough'}"
@@ -203,6 +211,10 @@ class Never:
 
 
 NEVER = Never()
+
+
+def _place_of_alarm(entry: tuple[float, int, Any]) -> tuple[float, int]:
+    return entry[:2]
 
 
 def would_block(acquire: Any) -> bool:
@@ -279,11 +291,17 @@ class Scheduler:
         self._lines: dict[Any, deque[Any]] = {}
         self._settling: Any = None
         """Where `main()` waits until nothing happens any more."""
-        self._settles_after: list[Parked] | None = None
-        """Those whose waits have to end before that."""
+        self._settles_after: list[Any] | None = None
+        """The waits that have to end before that; `None` until nothing else is ready."""
         self._counts: dict[str, int] = {}
         self._known: dict[Any, None] = {}
         self.cells: list[Any] = []
+        self.last_failure: Any = None
+        """What an actor has failed with that has failed last, so that it is noted once."""
+        self.loops: list[SimulatedLoop] = []
+        self._shared_loop: SimulatedLoop | None = None
+        self.main_task: Any = None
+        """The task of an `async def main()`."""
         self._received: dict[str, list[tuple[str, int]]] = {}
         self._sent: dict[str, int] = {}
         self._tags: dict[int, tuple[str, int]] = {}
@@ -332,7 +350,14 @@ class Scheduler:
             root.switch(parked.carrier)
         while self._idle:
             root.switch(self._idle.pop())
-        self._bury()
+        state = current.state
+        state.world = self.world
+        try:
+            for loop in self.loops:
+                loop.drop()
+            self._bury()
+        finally:
+            state.world = REAL
 
     def _bury(self) -> None:
         """Have all actors be dead to code that still has their refs."""
@@ -407,7 +432,7 @@ class Scheduler:
         candidates = self._find_candidates()
         if not candidates:
             return None
-        may_pass = self._may_pass()
+        may_pass = self._has_alarms() and not self.main_is_done
         chosen = 0
         if may_pass or len(candidates) > 1:
             chosen = self._ask(len(candidates), goes_on=False, may_pass=may_pass)
@@ -440,23 +465,36 @@ class Scheduler:
 
     def _see_what_is_left(self) -> None:
         """Go on where nothing is ready: let time pass, or find that all is over."""
-        after = self._settles_after
-        if after is not None and not any(self._is_waited_for(each) for each in after):
-            self._settles_after = None
-            self._settling.is_over = True
-            return
+        if self._settling is not None:
+            if self._settles_after is None:
+                alarms = [entry[2] for entry in sorted(self._timers, key=_place_of_alarm)]
+                is_wait = (Parked, HandleAlarm)
+                self._settles_after = [each for each in alarms if type(each) in is_wait]
+            if all(each.is_cancelled for each in self._settles_after):
+                self._settling.is_over = True
+                self._settling = self._settles_after = None
+                return
         if self._pass_time():
             return
         waits = [each for each in self._waits if not each.has_limit]
-        text = "; ".join(self._say_where(each) for each in waits)
+        text = "; ".join([*map(self._say_where, waits), *self._say_who_awaits()])
         self.find("hang", text or "main() waits for something that nothing is going to bring")
         self.is_over = True
 
-    def _is_waited_for(self, parked: Parked) -> bool:
-        return parked.has_limit and not (parked.is_cancelled or parked.is_over)
-
     def _say_where(self, parked: Parked) -> str:
-        return f"{parked.strand.name} waits for ever, at {place_of(parked.frame)}"
+        task = self.main_task
+        if parked.strand.name == "main" and parked.cell is None and task and not task.done():
+            place = place_in_task(task)
+        else:
+            place = place_of(parked.frame)
+        return f"{parked.strand.name} waits for ever, at {place}"
+
+    def _say_who_awaits(self) -> list[str]:
+        return [
+            f"{cell.name} awaits for ever, at {place_in_task(cell.task)}"
+            for cell in self.cells
+            if cell.task is not None and cell.handling is not None and not cell.task.done()
+        ]
 
     # --- what running code calls ----------------------------------------------------------------
 
@@ -477,7 +515,7 @@ class Scheduler:
         candidates = self._find_candidates()
         if not candidates:
             return
-        may_pass = self._may_pass()
+        may_pass = self._has_alarms() and not self.main_is_done
         chosen = self._ask(1 + len(candidates), goes_on=True, may_pass=may_pass)
         if chosen == 0:
             return
@@ -523,9 +561,9 @@ class Scheduler:
             self.give_others_a_turn()
 
     def settle(self) -> None:
-        """Wait until nothing is ready, and all have gone on that wait with a limit by now."""
-        self._settles_after = [each for each in self._parked() if self._is_waited_for(each)]
+        """Wait until nothing is ready, and then for those who wait with a limit by then."""
         self._settling = parked = Parked(self, NEVER.acquire)
+        parked.settles = True
         self._waits.append(parked)
         self._park(parked)
 
@@ -535,12 +573,17 @@ class Scheduler:
         born = state.spawn_options
         parked.frame = sys._getframe(1)
         parked.strand.last_parked = parked
+        running = asyncio._get_running_loop()
+        if running is not None:
+            asyncio._set_running_loop(None)
         state.cell = state.spawn_options = None
         if self.trace is not None and not parked.is_over:
             self.log(f"{parked.strand.name} waits")
         mine = parked.carrier
         mine.switch(self._idle.pop() if self._idle else self._crew.hire(self._work, self.world))
         parked.frame = None
+        if running is not None:
+            asyncio._set_running_loop(running)
         state.cell, state.spawn_options = parked.cell, born
         self.carrier = mine
         self.require_going_on()
@@ -552,6 +595,29 @@ class Scheduler:
         self._idle.append(mine)
         mine.switch(parked.carrier)
         self.carrier = mine
+
+    def new_lock(self) -> SimulatedLock:
+        """Make a lock that a strand may wait for."""
+        return SimulatedLock(self)
+
+    def new_loop(self, name: str | None = None, *, runs: bool = False) -> SimulatedLoop:
+        """Make a loop, by default one that the program runs itself, as `asyncio.run()` does."""
+        return SimulatedLoop(self, name, runs=runs)  # type: ignore[abstract]
+
+    def shared_loop(self) -> SimulatedLoop:
+        """The loop for actors of which no other one is said."""
+        if self._shared_loop is None:
+            self._shared_loop = loop = self.new_loop(runs=True)
+            loop_actors_of(loop).is_ours = True
+        return self._shared_loop
+
+    def holder_of(self, loop: Any) -> Any:
+        """The actor whose code runs in a loop right now, or waits there; `None` if none does."""
+        if not getattr(loop, "is_busy", False):
+            return None
+        if self.strand is loop:
+            return current.state.cell
+        return None if loop.last_parked is None else loop.last_parked.cell
 
     def start_job(self, function: Callable[[], object], name: str) -> Job:
         """Have a strand begin that calls a function."""
@@ -566,16 +632,16 @@ class Scheduler:
         self._number_of_alarms += 1
         heapq.heappush(self._timers, (when, self._number_of_alarms, alarm))
 
-    def _may_pass(self) -> bool:
+    def _has_alarms(self) -> bool:
         """Tell whether there is something that time can pass for."""
         timers = self._timers
         while timers and is_cancelled(timers[0][2]):
             heapq.heappop(timers)
-        return bool(timers) and not self.main_is_done
+        return bool(timers)
 
     def _pass_time(self, *, is_early: bool = False) -> bool:
         """Ring the next alarm; False if there is none."""
-        if not self._may_pass():
+        if not self._has_alarms():
             return False
         when, _number, alarm = heapq.heappop(self._timers)
         self.now = max(self.now, when)
@@ -627,7 +693,7 @@ class Scheduler:
 
     # --- what is noted --------------------------------------------------------------------------
 
-    def enter(self, cell: SimulatedCell) -> str:
+    def enter(self, cell: Simulated) -> str:
         """Take note of an actor, and give it a name."""
         self.cells.append(cell)
         self.know(cell.services)
@@ -656,7 +722,7 @@ class Scheduler:
             if self.trace is not None:
                 self.log(f"!!! {str(self.findings[-1]).partition(chr(10))[0]}")
 
-    def note_failure(self, cell: SimulatedCell, error: BaseException) -> None:
+    def note_failure(self, cell: Simulated, error: BaseException) -> None:
         """Note that an actor has failed."""
         if not isinstance(error, Crash):
             self.find("unhandled exception", f"{cell.name}: {error!r}", error)
@@ -665,15 +731,19 @@ class Scheduler:
         name = letter.target._cell.name
         self.find("dead letter", f"{name} never handles {show(letter.message)}: {letter.reason}")
 
-    def note_send(self, cell: SimulatedCell, letter: Any) -> None:
+    def note_send(self, cell: Simulated, letter: Any) -> None:
         """Note that a message was sent."""
-        who = "the clock" if self._atomic else self.strand.name
+        sender: Any = current.state.cell
+        who = sender.name if sender is not None else self._name_of_strand()
         number = self._sent[who] = self._sent.get(who, 0) + 1
         self._tags[id(letter)] = who, number
         if self.trace is not None:
             self.log(f"    {who} sends {self.describe(letter)} to {cell.name}")
 
-    def note_receipt(self, cell: SimulatedCell, letter: Any) -> None:
+    def _name_of_strand(self) -> str:
+        return "the clock" if self._atomic else str(self.strand.name)
+
+    def note_receipt(self, cell: Simulated, letter: Any) -> None:
         """Note that a message is about to be handled."""
         tag = self._tags.pop(id(letter), None)
         if tag is not None:
@@ -703,6 +773,8 @@ class Scheduler:
         for parked in self._waits:
             if parked.cell is not None and not parked.has_limit:
                 self.find("hang", self._say_where(parked))
+        for loop in self.loops:
+            loop.find_unseen()
         for cell in self.cells:
             extension = cell.extension
             if extension is not None and extension.stash and cell.actor is not None:

@@ -11,6 +11,7 @@ The generators of `random` are seeded for each run, and set back afterwards.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import queue
@@ -270,6 +271,14 @@ class _ChoosingQueue:
 
 _real_queue: Any = queue.SimpleQueue
 
+
+def _new_event_loop() -> Any:
+    scheduler = scheduler_here()
+    return _real_new_loop() if scheduler is None else scheduler.new_loop()
+
+
+_real_new_loop = asyncio.new_event_loop
+
 _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (queue, "SimpleQueue", _ChoosingQueue),
     (queue, "time", _clock_of(time.monotonic, 0.0)),
@@ -281,6 +290,8 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (time, "perf_counter_ns", _clock_of(time.perf_counter_ns, 0.0, 1e9)),
     (time, "time_ns", _clock_of(time.time_ns, EPOCH, 1e9)),
     (os, "urandom", _urandom),
+    (asyncio, "new_event_loop", _new_event_loop),
+    (asyncio.events, "new_event_loop", _new_event_loop),
     (threading, "_time", _clock_of(time.monotonic, 0.0)),
     (threading, "Lock", _lock_of(threading.Lock, SimulatedLock)),
     (threading, "_allocate_lock", _lock_of(threading.Lock, SimulatedLock)),

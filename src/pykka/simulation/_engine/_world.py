@@ -13,9 +13,10 @@ from pykka._cell.spawn_options import current
 from pykka._deadlock.wait_graph import acquire_for_actor
 from pykka._exceptions import DeadlockError
 from pykka._util.world import World
+from pykka.runtimes.asyncio.cell import AsyncioCell
 from pykka.runtimes.pool.cell import PooledCell
 from pykka.runtimes.threading import ThreadingCell
-from pykka.simulation._engine._cells import SimulatedCell
+from pykka.simulation._engine._cells import SimulatedCell, SimulatedLoopCell
 from pykka.simulation._engine._errors import NotSimulatedError
 from pykka.timers._clock import Clock, point_in_time
 
@@ -102,9 +103,11 @@ class SimulatedWorld(World):
         """
         if usual is ThreadingCell or usual is PooledCell:
             return SimulatedCell
+        if usual is AsyncioCell:
+            return SimulatedLoopCell
         msg = (
             f"an actor with a {usual.__name__} cannot be simulated: the simulator runs "
-            "ThreadingActor and PooledActor"
+            "ThreadingActor, PooledActor and AsyncioActor"
         )
         raise NotSimulatedError(msg)
 

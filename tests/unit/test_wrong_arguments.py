@@ -568,6 +568,7 @@ FLAGS: dict[str, Callable[[Any], object]] = {
     "daemon": lambda x: pykka.Dispatcher(daemon=x),
     "caller_runs": lambda x: pykka.Dispatcher(caller_runs=x),
     "enabled": lambda x: pykka.debug.warn_about_blocking(enabled=x),
+    "urgent": lambda x: pykka.ThreadingActor().watch(pykka.ThreadingActor.start(), urgent=x),
 }
 
 

@@ -444,7 +444,7 @@ class Actor:
 
         Raises:
             ValueError: It is this actor itself.
-            TypeError: It is no ref.
+            TypeError: It is no ref; or `urgent` is neither true nor false.
 
         Examples:
             >>> import queue

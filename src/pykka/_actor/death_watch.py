@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pykka._envelope import Envelope
 from pykka._ref.proxy import require_single
 from pykka._ref.ref import ActorRef, ref_at
+from pykka._util.checks import check_flag
 from pykka.messages import system_handler
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _on_notice(cell: Cell, envelope: Letter) -> object:
 def watch(watcher: Cell, ref: Any, *, is_urgent: bool) -> None:
     """Have an actor told of the end of another one; it is the one whose code runs."""
     require_single(ref, "watch()")
+    check_flag("urgent", is_urgent)
     target = ref._cell
     if target is watcher:
         msg = f"{watcher} cannot watch itself: nobody would be left to be told; use on_stop()"

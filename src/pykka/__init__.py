@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         InboxFullError,
         NameTakenError,
         PoolExhaustedError,
+        ReplyDroppedError,
         StashFullError,
         Timeout,
     )
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from pykka._futures.future import Future, get_all
     from pykka._futures.threading_future import ThreadingFuture
     from pykka._futures.unhandled.expiry import expire_asks
+    from pykka._lifecycle.later import Reply, hand_on, reply_later
     from pykka._program.run import run
     from pykka._ref.proxy import ActorProxy, CallableProxy, traversable
     from pykka._ref.ref import ActorRef
@@ -114,6 +116,8 @@ __all__ = [
     "PoolExhaustedError",
     "PooledActor",
     "Reason",
+    "Reply",
+    "ReplyDroppedError",
     "Request",
     "StashFullError",
     "Stopped",
@@ -128,7 +132,9 @@ __all__ = [
     "crash_hook",
     "expire_asks",
     "get_all",
+    "hand_on",
     "handles",
+    "reply_later",
     "run",
     "traversable",
 ]
@@ -162,6 +168,8 @@ _FIRST = {
     "NameTakenError": "_exceptions",
     "PoolExhaustedError": "_exceptions",
     "Reason": "_cell.reasons",
+    "Reply": "_lifecycle.later",
+    "ReplyDroppedError": "_exceptions",
     "StashFullError": "_exceptions",
     "Stopped": "_cell.reasons",
     "SupervisorGaveUp": "_system.life_events",
@@ -173,6 +181,8 @@ _FIRST = {
     "crash_hook": "_system.crashes",
     "expire_asks": "_futures.unhandled.expiry",
     "get_all": "_futures.future",
+    "hand_on": "_lifecycle.later",
+    "reply_later": "_lifecycle.later",
     "traversable": "_ref.proxy",
 }
 """What comes with the first actor: the modules that have these names are loaded together."""

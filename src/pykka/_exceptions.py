@@ -85,6 +85,13 @@ class InboxFullError(ActorError):
     """
 
 
+class ReplyDroppedError(ActorError):
+    """An actor has promised a reply for later, and then let go of it.
+
+    Nothing holds what `reply_later()` returned any more, and it was not given.
+    """
+
+
 class PoolExhaustedError(ActorError):
     """All threads of a dispatcher would wait for actors that need one of them.
 

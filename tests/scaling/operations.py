@@ -757,6 +757,35 @@ def many_cancelled_questions(n: int, measure: Measure) -> None:
         ref.stop()
 
 
+@case("reply_later", "hand_on", "Reply.set", "Reply.set_exception", "Reply.__init__")
+def many_late_replies(n: int, measure: Measure) -> None:
+    for actor_class in (Worker, Threaded, InLoop):
+        one, other = actor_class.start(), actor_class.start()
+        kept: list[pykka.Reply[Any]] = []
+
+        def promise(_actor: object, kept: list[pykka.Reply[Any]] = kept) -> None:
+            kept.append(pykka.reply_later())
+
+        def hand_on(_actor: object, other: Any = other) -> object:
+            return pykka.hand_on(other.ask("x", block=False))
+
+        with measure():
+            questions = [one.ask(promise, block=False) for _ in range(n)]
+            handed_on = [one.ask(hand_on, block=False) for _ in range(n)]
+            assert pykka.get_all(handed_on) == ["x"] * n
+            for number, reply in enumerate(kept):
+                if number % 2:
+                    reply.set(1)
+                else:
+                    reply.set_exception(ValueError())
+            for question in questions:
+                question.exception()
+            questions = [one.ask(promise, block=False) for _ in range(n)]
+            one.stop()
+            other.stop()
+            assert isinstance(questions[-1].exception(), pykka.ActorDeadError)
+
+
 @case()
 def futures_given_up(n: int, measure: Measure) -> None:
     futures: list[Any] = [pykka.ThreadingFuture() for _ in range(n)]

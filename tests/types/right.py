@@ -190,3 +190,23 @@ class Quotes(pykka.PooledActor):
 
 def expiring_class() -> None:
     assert_type(Quotes.start().call(Quotes.price, "ACME").get(timeout=1), float)
+
+
+class Waiter(pykka.PooledActor):
+    def __init__(self, quotes: pykka.ActorRef[Quotes]) -> None:
+        super().__init__()
+        self.quotes = quotes
+        self.replies: list[pykka.Reply[int]] = []
+
+    def price(self, symbol: str) -> float:
+        return pykka.hand_on(self.quotes.call(Quotes.price, symbol))
+
+    def later(self) -> None:
+        reply = pykka.reply_later()
+        self.replies.append(reply)
+        assert_type(self.replies.pop().set(1), bool)
+        assert_type(reply.set_exception(ValueError()), bool)
+
+
+def late_replies(waiter: pykka.ActorRef[Waiter]) -> None:
+    assert_type(waiter.call(Waiter.price, "ACME").get(), float)

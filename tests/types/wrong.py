@@ -52,3 +52,15 @@ def use_questions(ref: pykka.ActorRef[Account]) -> None:
     ref.ask("message", timeout=1, expire="yes")  # wrong
     ref.ask("message", block=False).cancel(True)  # wrong
     pykka.expire_asks("Account")  # wrong
+
+
+class Waiter(pykka.PooledActor):
+    def __init__(self, other: pykka.ActorRef[Account], reply: pykka.Reply[int]) -> None:
+        super().__init__()
+        self.other = other
+        self.reply = reply
+
+    def deposit(self) -> str:
+        self.reply.set("one")  # wrong
+        pykka.hand_on(self.other)  # wrong
+        return pykka.hand_on(self.other.call(Account.deposit, 10))  # wrong

@@ -51,6 +51,8 @@ REASONS = {
     "simulation._run.Simulation.always.look": "it is a finding",
     "simulation._run._Play.run": "it is a finding",
     "resilience._askable._read": USERS,
+    "_futures.promise._read": USERS,
+    "runtimes.pool.ref.PooledRef.ask": USERS,
     "resilience._askable.begin_ask": USERS,
     "resilience._circuit_breaker.CircuitBreaker._begin": USERS,
     "_util.cancellation.await_through_cancellation": USERS,

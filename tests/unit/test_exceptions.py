@@ -14,6 +14,7 @@ ALL = [
     pykka.ActorDeadError,
     pykka.Timeout,
     pykka.AskCancelledError,
+    pykka.ReplyDroppedError,
     pykka.DeadlockError,
     pykka.FutureAlreadySetError,
     pykka.InboxFullError,

@@ -44,6 +44,8 @@ FUTURES = {
     ("resilience/_askable.py", "pause", "over.get()"),
     ("debug/_state.py", "ask_for_state", "future.get(timeout=timeout)"),
     ("resilience/_askable.py", "_read", "future.get(timeout=0)"),
+    ("_futures/promise.py", "_read", "future.get(timeout=0)"),
+    ("runtimes/pool/ref.py", "PooledRef.ask", "late.get(timeout=left and max(0.0, left))"),
     ("_futures/awaiting.py", "suspend_task", "future.get()"),
     ("_futures/awaiting.py", "_suspend", "future.get()"),
     ("_lifecycle/children.py", "_wait", "ended.get()"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pykka._cell.metering import Idle
 from pykka._exceptions import StashFullError
 from pykka._lifecycle.invoke import SetAside
+from pykka._lifecycle.later import has_promised
 from pykka._util.checks import check_seconds
 from pykka._util.thread_state import current
 from pykka.messages import PRIVILEGED
@@ -101,6 +102,12 @@ def stash(cell: Cell) -> NoReturn:
         or current.state.cell is not cell
     ):
         msg = f"{cell} can set a message aside only in its own code, while it handles one"
+        raise RuntimeError(msg)
+    if has_promised(cell):
+        msg = (
+            f"{cell} has promised the reply to this message for later, or handed it on; set it "
+            "aside before that, or not at all"
+        )
         raise RuntimeError(msg)
     if len(extension.stash or ()) >= capacity:
         msg = (

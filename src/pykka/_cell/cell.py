@@ -74,6 +74,7 @@ from pykka.timers._errands import Line, send_out
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from pykka._cell.extension import Promised
     from pykka._cell.metering import Meter
     from pykka._cell.reasons import Reason
     from pykka._cell.spawn_options import SpawnOptions
@@ -582,6 +583,21 @@ class Cell:
         extension = self.extension
         if extension is not None:
             extension.children.pop(child, None)
+
+    def note_promise(self, promise: Promised) -> None:
+        """Note that the actor owes a reply; if it has ended meanwhile, its asker is told so."""
+        self.need_extension().owed[promise] = None
+        if self.actor is None:  # in this order: its closer looks at what is owed after that
+            promise.refuse()
+
+    def drop_promise(self, promise: Promised) -> None:
+        """Note that the actor does not owe a reply any more."""
+        extension = self.extension
+        if extension is not None:
+            extension.owed.pop(promise, None)
+
+    def note_bare_promise(self) -> None:
+        """Note that a message that lies in no envelope is answered later."""
 
     def drain_to_dead_letters(self) -> None:
         """Answer or report everything that is in the inbox.

@@ -51,6 +51,12 @@ if TYPE_CHECKING:
         def report(self, reason: Reason) -> None:
             """Send the watcher a notice."""
 
+    class Promised(Protocol):
+        """A reply that is still to come: each `pykka._futures.promise.Promise` is that."""
+
+        def refuse(self) -> None:
+            """Tell the asker that it will not come, unless it has."""
+
     class Bus(Protocol):
         """Where actors subscribe to events: each `pykka.EventBus` is that."""
 
@@ -113,6 +119,7 @@ class CellExtension:
         "loop",
         "meter",
         "name",
+        "owed",
         "parent",
         "parked",
         "policy",
@@ -166,6 +173,8 @@ class CellExtension:
         """The watches that this actor keeps. Only the actor itself changes it."""
         self.timers: dict[Timer, None] = {}
         """What will be sent to the actor later."""
+        self.owed: dict[Promised, None] = {}
+        """The replies that the instance has promised, and that were not given so far."""
         self.buses: dict[Bus, None] = {}
         """Where it has ever subscribed to events."""
         self.killed = False
@@ -255,7 +264,7 @@ class CellExtension:
         return len(stashed)
 
     def forget_instance(self) -> None:
-        """Let go of what the instance had taken on: watches, idle time-out, its own timers.
+        """Let go of what the instance had taken on: watches, replies, idle time-out, timers.
 
         Only the actor itself does so, or its closer.
         """
@@ -268,9 +277,8 @@ class CellExtension:
         self.take_up()
         self.in_order = None
         # These call the clock of the system, which may be the user's.
-        ends: list[Callable[[], object]] = [
-            timer.cancel for timer in self.timers.copy() if timer.is_own
-        ]
+        ends: list[Callable[[], object]] = [promise.refuse for promise in self.owed.copy()]
+        ends += [timer.cancel for timer in self.timers.copy() if timer.is_own]
         if self.idle is not None:
             ends.append(self.idle.end)
             self.idle = None

@@ -416,6 +416,30 @@ def begin_await(future: Any, task: Any) -> Await | None:
     return wait
 
 
+def follow_answer(cell: WaitingCell, future: Awaited) -> None:
+    """Note that what one owes is what a future brings, which is owed by others.
+
+    It is a wait, although no thread is blocked.
+
+    Args:
+        cell: Who stands for the answer that is handed on.
+        future: Where that comes from.
+
+    Raises:
+        DeadlockError: That closes a circle.
+    """
+    try:
+        _publish(Wait(cell, future), None)
+    except BaseException:
+        cell.waiting = None
+        raise
+
+
+def forget_answer(cell: WaitingCell) -> None:
+    """Note that it does not come from there after all."""
+    cell.waiting = None
+
+
 def await_of(cell: WaitingCell, future: Any, task: Any) -> Await:
     """The wait of a task that runs an actor, and awaits a future in the code of the caller's."""
     frame: Any = sys._getframe(2)

@@ -135,7 +135,7 @@ class Arrivals(Generic[T]):
             return self._arrived.get_nowait()
         timeout = self._deadline.remaining()
         state = current.state
-        leaves = [_leaves_of(future) for future in self._waiting]
+        leaves = [leaves_of(future) for future in self._waiting]
         try:
             if timeout is None and self._run_one(leaves, state):
                 return None
@@ -182,10 +182,10 @@ def _arrive(arrived: SimpleQueue[Future[Any]], blocked: list[None], future: Futu
         current.state.owes = arrivals.latest
 
 
-def _leaves_of(future: Any) -> list[ThreadingFuture[Any]]:
+def leaves_of(future: Any) -> list[ThreadingFuture[Any]]:
     """The futures that have to be resolved for one: itself, or those that it is made from."""
     lazy = future._lazy
     if isinstance(lazy, Derivation):
         sources: Any = lazy.sources  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        return [leaf for source in sources for leaf in _leaves_of(source)]
+        return [leaf for source in sources for leaf in leaves_of(source)]
     return [future]

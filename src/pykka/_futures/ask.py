@@ -51,6 +51,9 @@ class Ask(ThreadingFuture[Any]):
     _recall: Recall | None = None
     """What decides whether it is handled, if it was ever to be cancelled."""
 
+    _promise: Any = None
+    """The `Promise`, if its handler has promised the answer for later, or has handed it on."""
+
     @property
     def reply_to(self) -> Ask:
         """Where the answer goes: into this very object."""
@@ -62,6 +65,9 @@ class Ask(ThreadingFuture[Any]):
 
     def cancel(self, *, interrupt: bool = False) -> bool:
         cell = self._answered_by
+        if self._promise is not None:
+            cancelled: bool = self._promise.cancel(interrupt=interrupt)
+            return cancelled
         if cell is None or self._has_outcome() or not self._may_be_cancelled():
             return self._is_cancelled()
         recall = self._recall

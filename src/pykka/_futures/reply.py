@@ -36,16 +36,23 @@ def reply(actor: object, reply_to: Any, result: object) -> None:
 
 def reply_exception(actor: object, reply_to: Any, error: BaseException) -> None:
     """Answer with an exception."""
-    if is_ask(reply_to) and reply_to._is_cancelled():
-        return
+    if is_ask(reply_to):
+        if reply_to._is_cancelled():
+            return
+        if reply_to._promise is not None:
+            reply_to = reply_to._promise
     hand_over(reply_to, None, as_exc_info(error), actor, _log_late_reply)
 
 
 def settle(actor: object, ask: Ask, outcome: Outcome) -> None:
     """Answer a question whose future is waited for, or was set already."""
     try:
-        if not (ask._settle(outcome) or ask._is_cancelled()):
+        if ask._settle(outcome) or ask._is_cancelled():
+            return
+        if ask._promise is None:
             _log_late_reply(actor)
+        else:
+            ask._promise.set(outcome[0])
     except BaseException as error:
         # A signal handler may have raised, before all were served who wait.
         with contextlib.suppress(BaseException):

@@ -187,7 +187,7 @@ class ThreadingFuture(Future[T]):
             raise FutureAlreadySetError(ALREADY_SET)
 
     def set_exception(self, exc_info: OptExcInfo | BaseException | None = None) -> None:
-        if not self._try_resolve((None, _as_raised(exc_info))):
+        if not self._try_resolve((None, as_raised(exc_info))):
             raise FutureAlreadySetError(ALREADY_SET)
 
     def done(self) -> bool:
@@ -541,9 +541,15 @@ def _call_back(
         report_failure("A callback of %r raised:", future)
 
 
-def _as_raised(
+def as_raised(
     exc_info: OptExcInfo | BaseException | None,
 ) -> tuple[BaseException, TracebackType | None]:
+    """What `set_exception()` was given, as an exception and its traceback.
+
+    Raises:
+        ValueError: There is none, neither given nor being handled.
+        TypeError: It is something else.
+    """
     if exc_info is None:
         exc_info = sys.exc_info()
         if exc_info[0] is None:

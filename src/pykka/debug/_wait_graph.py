@@ -25,6 +25,7 @@ from pykka._deadlock.wait_graph import (
     place_of,
     place_of_edge,
 )
+from pykka._futures.promise import Promise
 from pykka._ref.ref import ActorRef, ref_at
 from pykka._system.system import all_systems
 from pykka._util.checks import shorten
@@ -197,7 +198,7 @@ def look_around() -> WaitGraph:
         # An actor that ends is registered no more; it is found if an actor waits for it.
         source: WaitingCell = ref._cell
         while source not in edges:
-            edge = follow(source)
+            edge = _edge_of(source)
             if edge is None:
                 break
             edges[source] = edge
@@ -224,6 +225,15 @@ def look_around() -> WaitGraph:
             )
         )
     return WaitGraph(tuple(found))
+
+
+def _edge_of(source: WaitingCell) -> Edge | None:
+    """The edge from an actor to the one it waits for, through answers that were handed on."""
+    edge = follow(source)
+    while edge is not None and isinstance(edge.target, Promise):
+        further = follow(edge.target)
+        edge = None if further is None else Edge(source, edge.wait, further.target)
+    return edge
 
 
 def _in_order(edges: dict[WaitingCell, Edge]) -> Iterator[WaitingCell]:

@@ -355,6 +355,15 @@ class RuntimeCell(Cell):
         `TypeError`, which the sender gets.
         """
 
+    @by_default
+    def note_bare_promise(self) -> None:
+        """Note that the message that is handled, which lies in no envelope, is answered later.
+
+        Called by the runner, in a handler. A runtime that hands bare messages to the actor, whose
+        askers wait for what the handler returns, looks at `handling` then: there is a question
+        now, and its future. By default there are none.
+        """
+
     handled_reply_to = Cell.handled_reply_to  # pyright: ignore[reportIncompatibleMethodOverride]
     """The future of who asked for what is handled right now, from the mark `handling`. Read on any
     thread. A runtime whose inbox holds bare messages tells them from letters here."""

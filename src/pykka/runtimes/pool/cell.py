@@ -325,6 +325,9 @@ class PooledCell(RuntimeCell):
                 pass
         self.schedule()
 
+    def note_bare_promise(self) -> None:
+        self.direct_call_ok = False
+
     def take_child(self, child: Cell, shutdown: float | None) -> None:
         super().take_child(child, shutdown)
         self.direct_call_ok = False

@@ -20,9 +20,9 @@ from pykka import messages
 from pykka._cell.spawn_options import current
 from pykka._deadlock.stacks import runs_actor
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._futures.ask import Ask, CallAsk
+from pykka._futures.ask import Ask, CallAsk, is_ask
 from pykka._futures.deadline import Deadline
-from pykka._futures.reply import is_failure, is_the_callers, log_returned
+from pykka._futures.reply import is_failure, is_the_callers, log_returned, reply_exception
 from pykka._lifecycle.invoke import NONE, end_of_message
 from pykka._lifecycle.termination import crash, ends_all_the_same, stop_everything
 from pykka._ref.ref import ActorRef
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound="Actor")
 
 _new = object.__new__
-_special = messages._handlers
 _enveloped = messages.ENVELOPED
 
 
@@ -114,7 +113,7 @@ class PooledRef(ActorRef[A]):
                 )
             )
             and there.direct_call_ok
-            and type(message) not in _special
+            and type(message) not in _enveloped
             and not ("asyncio.events" in modules and in_event_loop())
         ):
             try:
@@ -160,18 +159,26 @@ class PooledRef(ActorRef[A]):
                             # twin: refuse coroutine (1 statement)
                             if result is not None and type(result) is CoroutineType:
                                 cell.take_over(result, end_of_message)  # raises
-                            if timeout is None or state.world.monotonic() <= ends:  # pyright: ignore[reportPossiblyUnboundVariable]
-                                return result  # pyright: ignore[reportUnknownVariableType]
-                            ends = 0.0
+                            # A handler that has promised its reply has cleared that mark.
+                            if cell.direct_call_ok or (late := _promised(cell)) is None:  # type: ignore[unreachable]
+                                if timeout is None or state.world.monotonic() <= ends:  # pyright: ignore[reportPossiblyUnboundVariable]
+                                    return result  # pyright: ignore[reportUnknownVariableType]
+                                ends = 0.0
+                                late = None
+                        else:
+                            late = None
                     except BaseException as error:
-                        _returned(cell, error)
-                        if (
+                        late = _returned(cell, error)
+                        if late is not None:
+                            pass
+                        elif (
                             timeout is not None
                             and is_a(error, Exception)
                             and state.world.monotonic() > ends  # pyright: ignore[reportPossiblyUnboundVariable]
                         ):
                             raise Deadline(timeout).expired(there) from error
-                        raise
+                        else:
+                            raise
                     finally:
                         # Without a call, up to giving back the turn.
                         # twin: end lending (3 statements)
@@ -201,6 +208,12 @@ class PooledRef(ActorRef[A]):
                         except BaseException:
                             there.schedule()
                             raise
+                    if late is not None:
+                        left = None if timeout is None else ends - state.world.monotonic()  # pyright: ignore[reportPossiblyUnboundVariable]
+                        try:
+                            return late.get(timeout=left and max(0.0, left))
+                        finally:
+                            del late  # the exception's traceback holds this frame
                     if timeout is not None and not ends:  # pyright: ignore[reportPossiblyUnboundVariable]
                         raise Deadline(timeout).expired(there)
         if block or expire or there.stopped or there.create_future is not None:
@@ -297,12 +310,29 @@ class PooledRef(ActorRef[A]):
             raise
 
 
-def _returned(cell: PooledCell, error: BaseException) -> None:
-    """See to what an exception means besides being the answer to the caller."""
+def _promised(cell: PooledCell) -> Any:
+    """The future of the reply, if the handler of a bare message has promised it; else `None`."""
+    handling = cell.handling
+    return handling if is_ask(handling) and handling._promise is not None else None
+
+
+def _returned(cell: PooledCell, error: BaseException) -> Any:
+    """See to what an exception means besides being the answer to the caller.
+
+    Returns:
+        The future of the answer, if that was given otherwise, before the handler raised.
+    """
     actor: Any = cell.actor
+    late = _promised(cell)
+    if late is not None:
+        is_given = late.done()
+        reply_exception(actor, late, error)
+        if is_given and is_failure(error):
+            return late
     if is_failure(error):
         log_returned(actor, error)
         if ends_all_the_same(cell, error):
             crash(cell, actor, error)
     elif not is_the_callers(error):
         stop_everything(cell, actor, error)
+    return None

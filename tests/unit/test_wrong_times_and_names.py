@@ -90,6 +90,7 @@ WAITS: dict[str, Callable[[Setting, Any], object]] = {
     "as_completed": lambda s, x: next(pykka.as_completed([s.future], timeout=x)),
     "ActorRegistry.stop_all": lambda _s, x: pykka.ActorRegistry.stop_all(timeout=x),
     "ActorSystem.stop_all": lambda s, x: s.system.stop_all(timeout=x),
+    "run": lambda s, x: pykka.run(int, system=s.system, timeout=x),
     "ActorSystem.shutdown": lambda s, x: s.system.shutdown(timeout=x),
     "Retry.ask": lambda s, x: resilience.Retry(s.ref).ask(1, timeout=x),
     "CircuitBreaker.ask": lambda s, x: resilience.CircuitBreaker(s.ref).ask(1, timeout=x),

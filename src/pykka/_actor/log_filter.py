@@ -62,9 +62,10 @@ class ActorLogFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the attribute, if it is not there; see the class."""
-        if "actor" not in record.__dict__:
+        attributes = record.__dict__
+        if "actor" not in attributes:
             cell = current.state.cell
-            record.actor = self.missing if cell is None else _name_of(cell)
+            attributes["actor"] = self.missing if cell is None else _name_of(cell)
         return True
 
 

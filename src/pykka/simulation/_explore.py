@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pykka._util.checks import check_count
+from pykka._util.checks import check_count, check_flag
 from pykka.simulation._engine._choices import AtRandom, FromTape, decode, encode
 from pykka.simulation._engine._errors import SimulationFailedError
 from pykka.simulation._engine._scheduler import Finding
+from pykka.simulation._exhaustive import Walker
 from pykka.simulation._run import MAX_STEPS, PATIENCE, Program, Stage
 from pykka.simulation._shrink import Shrinker
 
@@ -43,6 +44,13 @@ class Exploration:
         """How many runs it took to make it more usual."""
         self.last_new = 0
         """The number of the run that has brought the last new behaviour."""
+        self.is_exhaustive = False
+        """Whether each behaviour was to be found, and not some of them by chance."""
+        self.is_finished = True
+        """Whether all runs were made; false if an exhaustive exploration has more to do."""
+        self.cut_short = 0
+        """How many runs of an exhaustive exploration were left, as they were about to become like
+        one that was made already. They are not among `runs`."""
         self._behaviours: set[Any] = set()
         self._wanted: dict[str, bool] = {}
 
@@ -64,11 +72,12 @@ class Exploration:
         """Raise if a run has failed, or if something was never the case that sometimes should.
 
         Raises:
-            SimulationFailedError: That is so. The text is the `report()`.
+            SimulationFailedError: That is so, or an exhaustive exploration has not come to its
+                end. The text is the `report()`.
         """
         if self.failure is not None:
             raise SimulationFailedError(self.report()) from self.failure.findings[0].error
-        if self.never:
+        if self.never or not self.is_finished:
             raise SimulationFailedError(self.report())
 
     def report(self) -> str:
@@ -79,11 +88,16 @@ class Exploration:
         )
         failure = self.failure
         if failure is None:
-            never = [f"  never in {self.runs} runs: {text}" for text in self.never]
-            return "\n".join([f"{'FAILED' if never else 'passed'} {self.name}", *never, seen])
+            wrong = [f"  never in {self.runs} runs: {text}" for text in self.never]
+            if not self.is_finished:
+                wrong.append(f"  not finished after {self.runs} runs; say runs=... for more")
+            elif self.is_exhaustive:
+                seen = f"  all behaviours seen, in {self.runs} runs: {self.behaviours}"
+            return "\n".join([f"{'FAILED' if wrong else 'passed'} {self.name}", *wrong, seen])
         left = sum(1 for choice in decode(failure.replay)[0] if choice)
         first = (
-            f"FAILED {self.name} (run {self.runs} of {self.wanted_runs}, seed {self.seed}; "
+            f"FAILED {self.name} (run {self.runs} of {self.wanted_runs}"
+            f"{'' if self.seed is None else f', seed {self.seed}'}; "
             f"shrunk from {self.choices} unusual choices to {left} in {self.shrinking} runs)"
         )
         return "\n".join(
@@ -112,6 +126,7 @@ def explore(
     runs: int = RUNS,
     seed: int = 0,
     quiet: int | None = None,
+    exhaustive: bool = False,
     allow: Collection[str | type[BaseException]] = (),
     teardown: bool = False,
     preemption: float | None = None,
@@ -129,6 +144,9 @@ def explore(
         runs: How many runs, at most.
         seed: The seed of the first run; the others have the numbers that follow.
         quiet: After so many runs without a new behaviour it is enough; `None` for all `runs`.
+        exhaustive: Whether to make, instead, every run that differs from all others in what any
+            actor gets to know: for small programs. Then time passes only when nothing else can
+            happen, and each message is a place where another strand may come first.
         allow: As for `run()`.
         teardown: As for `run()`.
         preemption: As for `run()`.
@@ -141,7 +159,8 @@ def explore(
 
     Raises:
         TypeError: As for `run()`; or a number is none.
-        ValueError: As for `run()`; or a number is less than 1.
+        ValueError: As for `run()`; or a number is less than 1; or something is said of chance
+            for an exhaustive exploration.
         RuntimeError: It is called inside of a run.
 
     Examples:
@@ -169,10 +188,20 @@ def explore(
     check_count("runs", runs)
     if quiet is not None:
         check_count("quiet", quiet)
+    check_flag("exhaustive", exhaustive)
+    if exhaustive and (seed or (quiet, preemption, haste) != (None, None, None)):
+        msg = (
+            "exhaustive=True leaves nothing to chance, so there is no meaning in seed, quiet, "
+            "preemption and haste"
+        )
+        raise ValueError(msg)
     program = Program(main, allow=allow, teardown=teardown, max_steps=max_steps, patience=patience)
     with Stage() as stage:
         explorer = _Explorer(stage, program, runs)
-        explorer.explore(range(seed, seed + runs), quiet, preemption=preemption, haste=haste)
+        if exhaustive:
+            explorer.walk(runs)
+        else:
+            explorer.explore(range(seed, seed + runs), quiet, preemption=preemption, haste=haste)
     return explorer.exploration
 
 
@@ -207,6 +236,27 @@ class _Explorer:
                 self._fail(result)
                 return
             if quiet is not None and exploration.runs - exploration.last_new >= quiet:
+                return
+
+    def walk(self, runs: int) -> None:
+        """Make every run that differs from the others, until one fails."""
+        exploration = self.exploration
+        exploration.is_exhaustive = True
+        walker = Walker()
+        while True:
+            walker.begin()
+            result = self._stage.run(self._program, walker, 0, seed=None, keeps_trace=False)
+            if result.is_cut_short:
+                exploration.cut_short += 1
+            else:
+                exploration.note(result)
+            if result.findings:
+                self._fail(result)
+                return
+            if not walker.go_on():
+                return
+            if exploration.runs + exploration.cut_short >= runs:
+                exploration.is_finished = False
                 return
 
     def _compare(self, first: Result) -> None:

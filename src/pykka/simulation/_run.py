@@ -194,6 +194,8 @@ class Result:
         """What `main()` has returned."""
         self.has_come_back = True
         """Whether all threads of the run have."""
+        self.is_cut_short = scheduler.is_cut_short
+        """Whether it was left as it was about to become like a run that was made already."""
         self.wanted: dict[str, bool] = {}
         """What is sometimes the case, and whether it was; see `Simulation.sometimes`."""
 
@@ -390,6 +392,8 @@ class Stage:
         has_come_back = scheduler.run(play.run, program.patience)
         if not has_come_back:
             self._crew = Crew()
+        if scheduler.touched is not None:
+            chooser.note(scheduler.touched)
         result = Result(scheduler, seed, chance)
         result.findings = [each for each in result.findings if program.is_wrong(each)]
         result.value = play.value

@@ -29,6 +29,7 @@ from pykka.runtimes._contract import RuntimeCell
 from pykka.runtimes.asyncio.actor import AsyncioActor
 from pykka.runtimes.asyncio.cell import AsyncioCell, LoopInbox
 from pykka.runtimes.pool.actor import PooledActor
+from pykka.runtimes.pool.caller_runs import has_inherited
 from pykka.runtimes.pool.cell import new_inbox
 from pykka.runtimes.threading import ThreadingActor
 from pykka.simulation._engine._errors import NotSimulatedError
@@ -69,6 +70,8 @@ class SimulatedInbox:
         scheduler.give_others_a_turn()
         self.queue.put(envelope)
         scheduler.note_send(cell, envelope)
+        if type(self.queue) is not SimpleQueue:
+            scheduler.touch(("inbox", cell.name))
         cell.wake()
 
     def get(self) -> Any:
@@ -96,6 +99,14 @@ class Simulated(RuntimeCell):
             self.scheduler.last_failure = failure
             self.scheduler.note_failure(self, failure.exception)
 
+    def kill(self) -> None:
+        self.scheduler.give_others_a_turn()
+        super().kill()
+
+    def signal(self, letter: Letter) -> None:
+        self.scheduler.give_others_a_turn()
+        super().signal(letter)
+
     def mark_down(self, reason: Reason) -> None:
         if isinstance(reason, Failed):
             self.scheduler.note_failure(self, reason.exception)
@@ -103,6 +114,7 @@ class Simulated(RuntimeCell):
 
     def mark_stopped(self) -> None:
         self.note_if_failed()
+        self.scheduler.touch(("to", self.name), ("life", self.name))
         super().mark_stopped()
 
 
@@ -189,6 +201,7 @@ class SimulatedCell(Simulated):
         take_all(self.inbox.queue, into)
 
     def wake_up(self) -> None:
+        self.scheduler.touch(("life", self.name))
         self.wake()
 
     # --- its turn -------------------------------------------------------------------------------
@@ -215,6 +228,15 @@ class SimulatedCell(Simulated):
             )
         return not self.inbox.empty()
 
+    def begins_with_nothing(self) -> bool:
+        """Tell whether its next step is its start, in which it does nothing."""
+        return (
+            not self._has_begun
+            and self.extension is None
+            and self.bound is None
+            and has_inherited(self.actor, "on_start")
+        )
+
     def may_go_on(self) -> bool:
         """Tell whether it can be run now: its pool may have no thread for it."""
         bound = self.bound
@@ -225,6 +247,9 @@ class SimulatedCell(Simulated):
         self.is_ready = False
         if not self.has_something_to_do():
             return
+        self.scheduler.touch(("life", self.name))
+        if type(self.inbox.queue) is not SimpleQueue:
+            self.scheduler.touch(("inbox", self.name))
         occupied, bound = self.scheduler.occupied, self.bound
         if bound is not None:
             occupied[bound] = occupied.get(bound, 0) + 1

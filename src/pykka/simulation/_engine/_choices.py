@@ -13,7 +13,10 @@ that time passes before any of them does anything, if there is something to wait
 from __future__ import annotations
 
 import random
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PREEMPTION = (0.0, 0.05, 0.2, 0.5)
 """How probable it is that a sender is overtaken; one of them is drawn for each run."""
@@ -22,19 +25,35 @@ HASTE = (0.0, 0.0, 0.1, 0.3)
 """How probable it is that time passes although a strand could go on; likewise."""
 
 
+EVERYTHING = "everything"
+"""What a step touches that is to be exchanged with no other one; see `note` of a chooser."""
+
+CUT_SHORT = -1
+"""What is chosen if the run is not worth going on with."""
+
+
 class Chooser(Protocol):
     """Decides what comes next."""
 
-    def choose(self, count: int, *, goes_on: bool, may_pass: bool) -> int:
+    @property
+    def wants_to_know(self) -> bool:
+        """Whether it is told what each step has touched, and asked where there is no choice."""
+        ...
+
+    def note(self, touched: set[object]) -> None:
+        """Be told what the step has touched that ends now."""
+
+    def choose(self, candidates: Sequence[object], *, goes_on: bool, may_pass: bool) -> int:
         """Choose one of several.
 
         Args:
-            count: How many can go on, at least one.
+            candidates: Those that can go on, at least one.
             goes_on: Whether the first of them is in the middle of something.
             may_pass: Whether time may pass instead.
 
         Returns:
-            The number of the one that goes on; `count` to have time pass.
+            The number of the one that goes on; that behind the last to have time pass; or
+            `CUT_SHORT`.
         """
         ...
 
@@ -61,8 +80,14 @@ class AtRandom:
         self._preemption = drawn[0] if preemption is None else preemption
         self._haste = drawn[1] if haste is None else haste
 
-    def choose(self, count: int, *, goes_on: bool, may_pass: bool) -> int:
+    wants_to_know = False
+
+    def note(self, touched: set[object]) -> None:
         """See `Chooser`."""
+
+    def choose(self, candidates: Sequence[object], *, goes_on: bool, may_pass: bool) -> int:
+        """See `Chooser`."""
+        count = len(candidates)
         if may_pass and self._haste and self._random() < self._haste:
             return count
         if not goes_on:
@@ -84,11 +109,16 @@ class FromTape:
     def __init__(self, tape: list[int]) -> None:
         self._tape = iter(tape)
 
-    def choose(self, count: int, *, goes_on: bool, may_pass: bool) -> int:
+    wants_to_know = False
+
+    def note(self, touched: set[object]) -> None:
+        """See `Chooser`."""
+
+    def choose(self, candidates: Sequence[object], *, goes_on: bool, may_pass: bool) -> int:
         """See `Chooser`."""
         del goes_on
         said = next(self._tape, 0)
-        return said if said < count + may_pass else 0
+        return said if said < len(candidates) + may_pass else 0
 
 
 def without_usual_end(tape: list[int]) -> list[int]:

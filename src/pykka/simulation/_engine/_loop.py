@@ -87,6 +87,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def enter(self, handle: asyncio.Handle) -> None:
         """Have a callback run after those that are due already."""
+        self._scheduler.touch(("to", self.name))
         self._handles.append(handle)
         self._wake()
 

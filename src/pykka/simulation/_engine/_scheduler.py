@@ -9,9 +9,9 @@ Remedy
     could come first, a chooser says whether it does (`_choices`):
 
     - at the end of each step of an actor, which is one message;
-    - before each message that is sent, and each actor that is started. With handlers that are
-      never interrupted, "s sends to x and then to y; x passes it on to y" would always come out
-      in the same order;
+    - before each message that is sent, each actor that is started, and each kill. With handlers
+      that are never interrupted, "s sends to x and then to y; x passes it on to y" would always
+      come out in the same order;
     - where a thread waits, for an answer, a lock or a moment.
 
     Time stands still while anything goes on, and jumps to the next moment that is waited for when
@@ -54,6 +54,7 @@ from pykka._util.world import REAL
 from pykka.messages import FunctionCall, ProxyCall, ProxyGetAttr, ProxySetAttr
 from pykka.runtimes.asyncio.loop import loop_actors_of
 from pykka.simulation._engine._carriers import RunIsOver
+from pykka.simulation._engine._choices import CUT_SHORT, EVERYTHING
 from pykka.simulation._engine._errors import Crash, NotSimulatedError
 from pykka.simulation._engine._loop import HandleAlarm, SimulatedLoop, place_in_task
 from pykka.simulation._engine._stdlib import SimulatedLock
@@ -264,7 +265,7 @@ class Scheduler:
 
     def __init__(self, crew: Crew, chooser: Chooser, *, max_steps: int, keeps_trace: bool) -> None:
         self._crew = crew
-        self._choose = chooser.choose
+        self._chooser = chooser
         self._max_steps = max_steps
         self.now = 0.0
         self.steps = 0
@@ -296,6 +297,10 @@ class Scheduler:
         self._counts: dict[str, int] = {}
         self._known: dict[Any, None] = {}
         self.cells: list[Any] = []
+        self.touched: set[object] | None = set() if chooser.wants_to_know else None
+        """What the step that is under way has to do with, if the chooser wants to know."""
+        self.is_cut_short = False
+        """Whether the chooser has found that the run is not worth going on with."""
         self.last_failure: Any = None
         """What an actor has failed with that has failed last, so that it is noted once."""
         self.loops: list[SimulatedLoop] = []
@@ -410,7 +415,8 @@ class Scheduler:
         while not self.is_over:
             ready = self._take_next()
             if ready is None:
-                self._see_what_is_left()
+                if not self.is_over:
+                    self._see_what_is_left()
                 continue
             self.steps += 1
             if self.steps > self._max_steps:
@@ -434,19 +440,33 @@ class Scheduler:
             return None
         may_pass = self._has_alarms() and not self.main_is_done
         chosen = 0
-        if may_pass or len(candidates) > 1:
-            chosen = self._ask(len(candidates), goes_on=False, may_pass=may_pass)
+        if may_pass or len(candidates) > 1 or self.touched is not None:
+            chosen = self._ask(candidates, goes_on=False, may_pass=may_pass)
+            if self.is_over:
+                return None
             if chosen == len(candidates):
                 self._pass_time(is_early=True)
                 return self._take_next()
         self.ready.remove(candidates[chosen])
         return candidates[chosen]
 
-    def _ask(self, count: int, *, goes_on: bool, may_pass: bool) -> int:
-        chosen = self._choose(count, goes_on=goes_on, may_pass=may_pass)
-        self.tape.append(chosen)
+    def _ask(self, candidates: list[Any], *, goes_on: bool, may_pass: bool) -> int:
+        if self.touched is not None:
+            self._chooser.note(self.touched)
+            self.touched = set()
+        chosen = self._chooser.choose(candidates, goes_on=goes_on, may_pass=may_pass)
+        if chosen == CUT_SHORT:
+            self.is_over = self.is_cut_short = True
+            return 0
+        if may_pass or len(candidates) > 1:
+            self.tape.append(chosen)
         self._mark = chosen
         return chosen
+
+    def touch(self, *what: object) -> None:
+        """Note that the step that is under way has to do with something."""
+        if self.touched is not None:
+            self.touched.update(what)
 
     def _find_candidates(self) -> list[Any]:
         """Those who can go on: who ran last first, and then in the order in which they came."""
@@ -513,10 +533,11 @@ class Scheduler:
             return
         self.require_going_on()
         candidates = self._find_candidates()
-        if not candidates:
+        if not candidates and self.touched is None:
             return
         may_pass = self._has_alarms() and not self.main_is_done
-        chosen = self._ask(1 + len(candidates), goes_on=True, may_pass=may_pass)
+        chosen = self._ask([self.strand, *candidates], goes_on=True, may_pass=may_pass)
+        self.require_going_on()
         if chosen == 0:
             return
         if chosen > len(candidates):
@@ -643,6 +664,7 @@ class Scheduler:
         """Ring the next alarm; False if there is none."""
         if not self._has_alarms():
             return False
+        self.touch(EVERYTHING)
         when, _number, alarm = heapq.heappop(self._timers)
         self.now = max(self.now, when)
         if self.trace is not None:
@@ -661,14 +683,14 @@ class Scheduler:
     def _ring_elsewhere(self, line: Any, alarm: Any) -> None:
         """Ring an alarm that may wait, or is the user's, on a strand of its own."""
         if line is None:
-            self.start_job(partial(ring, alarm), "clock")
+            self.start_job(partial(ring, alarm), self.number("clock"))
             return
         alarms = self._lines.get(line)
         if alarms is not None:
             alarms.append(alarm)
             return
         self._lines[line] = deque([alarm])
-        self.start_job(partial(self._work_off, line), "clock")
+        self.start_job(partial(self._work_off, line), self.number("clock"))
 
     def _work_off(self, line: Any) -> None:
         alarms = self._lines[line]
@@ -695,6 +717,7 @@ class Scheduler:
 
     def enter(self, cell: Simulated) -> str:
         """Take note of an actor, and give it a name."""
+        self.touch(("class", cell.actor_class.__name__))
         self.cells.append(cell)
         self.know(cell.services)
         return self.number(cell.actor_class.__name__)
@@ -717,6 +740,7 @@ class Scheduler:
 
     def find(self, kind: str, text: str, error: BaseException | None = None) -> None:
         """Note that something is wrong."""
+        self.touch(EVERYTHING)
         if not self.is_over:
             self.findings.append(Finding(kind, plain(text), error))
             if self.trace is not None:
@@ -733,6 +757,7 @@ class Scheduler:
 
     def note_send(self, cell: Simulated, letter: Any) -> None:
         """Note that a message was sent."""
+        self.touch(("to", cell.name))
         sender: Any = current.state.cell
         who = sender.name if sender is not None else self._name_of_strand()
         number = self._sent[who] = self._sent.get(who, 0) + 1
@@ -764,6 +789,7 @@ class Scheduler:
             self._mark = 0
 
     def _check_invariants(self) -> None:
+        self.touch(EVERYTHING)
         with self.atomically():
             for invariant in self.invariants:
                 invariant()

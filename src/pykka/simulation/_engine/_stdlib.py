@@ -56,6 +56,7 @@ class SimulatedLock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002 (as in the standard library)
         """See `threading.Lock.acquire`."""
+        self._scheduler.touch("locks")
         if not self._is_held:
             self._is_held = True
             return True
@@ -66,6 +67,7 @@ class SimulatedLock:
 
     def release(self) -> None:
         """See `threading.Lock.release`."""
+        self._scheduler.touch("locks")
         if not self._is_held:
             msg = "release unlocked lock"
             raise RuntimeError(msg)
@@ -73,6 +75,7 @@ class SimulatedLock:
 
     def locked(self) -> bool:
         """See `threading.Lock.locked`."""
+        self._scheduler.touch("locks")
         return self._is_held
 
     def __enter__(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.spawn_options import current
@@ -46,6 +47,28 @@ class SimulatedClock(Clock):
         self._scheduler.ring_at(point_in_time(when), alarm)
 
 
+class NotedQueue:
+    """A queue in which it makes a difference who puts something in first, which is noted.
+
+    Args:
+        scheduler: That of the run.
+    """
+
+    __slots__ = ("_queue", "_scheduler", "empty", "get", "get_nowait")
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self.empty = self._queue.empty
+        self.get = self._queue.get
+        self.get_nowait = self._queue.get_nowait
+
+    def put(self, item: Any) -> None:
+        """See `queue.SimpleQueue`."""
+        self._scheduler.touch("queues")
+        self._queue.put(item)
+
+
 class SimulatedWorld(World):
     """The world on the threads of one run.
 
@@ -72,11 +95,17 @@ class SimulatedWorld(World):
 
     def entropy(self, size: int) -> bytes:
         """See `World`. They are different ones each time, and the same in each run."""
+        self.scheduler.touch("chance")
         self._entropy += 1
         return self._entropy.to_bytes(size, "big")
 
+    def new_queue(self) -> Any:
+        """See `World`."""
+        return NotedQueue(self.scheduler)
+
     def new_random(self) -> random.Random:
         """See `World`."""
+        self.scheduler.touch("chance")
         return random.Random(self._chance.getrandbits(32))  # noqa: S311 (no secrets)
 
     def wait(self, future: Any, acquire: Callable[..., Any], timeout: float | None) -> Any:
@@ -85,15 +114,20 @@ class SimulatedWorld(World):
         wait = partial(self.scheduler.wait, acquire, timeout)
         if timeout is not None or state.cell is None:
             return wait()
+        me: Any = state.cell
+        target = future._answered_by
+        self.scheduler.touch(("edge", me.name), ("edge", getattr(target, "name", None)))
         try:
-            return acquire_for_actor(state.cell, future, wait, state)
+            return acquire_for_actor(me, future, wait, state)
         except DeadlockError as error:
             self.scheduler.find("deadlock", str(error), error)
             raise
+        finally:
+            self.scheduler.touch(("edge", me.name))
 
     def start_thread(self, function: Callable[[], object]) -> None:
         """See `World`."""
-        self.scheduler.start_job(function, "helper")
+        self.scheduler.start_job(function, self.scheduler.number("helper"))
 
     def cell_class(self, usual: type[Any]) -> type[Any]:
         """See `World`.

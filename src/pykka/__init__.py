@@ -44,6 +44,8 @@ if TYPE_CHECKING:
         Timeout,
     )
     from pykka._futures.arrivals import as_completed
+    from pykka._futures.bridges.concurrent import from_concurrent
+    from pykka._futures.bridges.piping import PipedOutcome, pipe_to
     from pykka._futures.future import Future, get_all
     from pykka._futures.threading_future import ThreadingFuture
     from pykka._futures.unhandled.expiry import expire_asks
@@ -113,6 +115,7 @@ __all__ = [
     "Killed",
     "LifecycleEvent",
     "NameTakenError",
+    "PipedOutcome",
     "PoolExhaustedError",
     "PooledActor",
     "Reason",
@@ -131,9 +134,11 @@ __all__ = [
     "as_completed",
     "crash_hook",
     "expire_asks",
+    "from_concurrent",
     "get_all",
     "hand_on",
     "handles",
+    "pipe_to",
     "reply_later",
     "run",
     "traversable",
@@ -166,6 +171,7 @@ _FIRST = {
     "Killed": "_cell.reasons",
     "LifecycleEvent": "_system.life_events",
     "NameTakenError": "_exceptions",
+    "PipedOutcome": "_futures.bridges.piping",
     "PoolExhaustedError": "_exceptions",
     "Reason": "_cell.reasons",
     "Reply": "_lifecycle.later",
@@ -182,6 +188,7 @@ _FIRST = {
     "expire_asks": "_futures.unhandled.expiry",
     "get_all": "_futures.future",
     "hand_on": "_lifecycle.later",
+    "pipe_to": "_futures.bridges.piping",
     "reply_later": "_lifecycle.later",
     "traversable": "_ref.proxy",
 }
@@ -200,6 +207,7 @@ _LATER = {
     "Request": "_actor.accepts",
     "SystemStatistics": "_statistics",
     "as_completed": "_futures.arrivals",
+    "from_concurrent": "_futures.bridges.concurrent",
     "handles": "_actor.accepts",
     "run": "_program.run",
 }

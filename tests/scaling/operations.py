@@ -786,6 +786,23 @@ def many_late_replies(n: int, measure: Measure) -> None:
             assert isinstance(questions[-1].exception(), pykka.ActorDeadError)
 
 
+@case("pipe_to", "from_concurrent", "Future.pipe_to", "Future.to_concurrent", "PipedOutcome.get")
+def many_outcomes_sent_to_an_actor(n: int, measure: Measure) -> None:
+    for actor_class in (Worker, Threaded, InLoop):
+        ref = actor_class.start()
+        with measure():
+            futures: list[Any] = [pykka.ThreadingFuture() for _ in range(n)]
+            others = [future.to_concurrent() for future in futures]
+            for future, other in zip(futures, others, strict=True):
+                future.pipe_to(ref, lambda outcome: outcome.get())
+                pykka.pipe_to(other, ref)
+                pykka.pipe_to(pykka.from_concurrent(other), ref)
+            for future in futures:
+                future.set(1)
+            ref.ask("x")
+        ref.stop()
+
+
 @case()
 def futures_given_up(n: int, measure: Measure) -> None:
     futures: list[Any] = [pykka.ThreadingFuture() for _ in range(n)]

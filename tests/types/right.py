@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, assert_type, cast
@@ -210,3 +211,14 @@ class Waiter(pykka.PooledActor):
 
 def late_replies(waiter: pykka.ActorRef[Waiter]) -> None:
     assert_type(waiter.call(Waiter.price, "ACME").get(), float)
+
+
+def pipes(account: pykka.ActorRef[Account], pool: concurrent.futures.Executor) -> None:
+    future = account.call(Account.deposit, 10)
+    future.pipe_to(account)
+    future.pipe_to(account, lambda outcome: assert_type(outcome.get(), int))
+    future.pipe_to(routing.RoundRobin([account]))
+    assert_type(future.to_concurrent(), concurrent.futures.Future[int])
+    assert_type(pykka.from_concurrent(pool.submit(len, "four")).get(), int)
+    pykka.pipe_to(pool.submit(len, "four"), account)
+    assert_type(pykka.PipedOutcome(1, None).get(), int)

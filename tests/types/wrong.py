@@ -64,3 +64,11 @@ class Waiter(pykka.PooledActor):
         self.reply.set("one")  # wrong
         pykka.hand_on(self.other)  # wrong
         return pykka.hand_on(self.other.call(Account.deposit, 10))  # wrong
+
+
+def use_pipes(ref: pykka.ActorRef[Account]) -> None:
+    ref.call(Account.deposit, 10).pipe_to("account")  # wrong
+    ref.call(Account.deposit, 10).pipe_to(ref, 3)  # wrong
+    pykka.from_concurrent("future")  # wrong
+    text: str = ref.call(Account.deposit, 10).to_concurrent().result()  # wrong
+    print(text)

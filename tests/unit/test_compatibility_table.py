@@ -125,7 +125,7 @@ MEMBERS = [
     for name in vars(cls)
     if not name.startswith("_") or name == "__call__"
 ]
-NEWER = {"Future.cancel", "Future.done"}
+NEWER = {"Future.cancel", "Future.done", "Future.pipe_to", "Future.to_concurrent"}
 """Members that Pykka 4 does not have."""
 
 

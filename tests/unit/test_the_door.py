@@ -44,7 +44,11 @@ FUTURES = {
     ("resilience/_askable.py", "pause", "over.get()"),
     ("debug/_state.py", "ask_for_state", "future.get(timeout=timeout)"),
     ("resilience/_askable.py", "_read", "future.get(timeout=0)"),
-    ("_futures/promise.py", "_read", "future.get(timeout=0)"),
+    (
+        "_futures/threading_future.py",
+        "ThreadingFuture._outcome_when_done",
+        "self.get(timeout=0)",
+    ),
     ("runtimes/pool/ref.py", "PooledRef.ask", "late.get(timeout=left and max(0.0, left))"),
     ("_futures/awaiting.py", "suspend_task", "future.get()"),
     ("_futures/awaiting.py", "_suspend", "future.get()"),
@@ -105,6 +109,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
         "a worker between two messages, for one switch interval"
     ),
     ("_cell/inbox.py", "take_all", "inbox.get()"): "the inbox is not empty",
+    ("_futures/bridges/piping.py", "outcome_of_done", "source.result()"): "it is done",
     (
         "_futures/derived.py",
         "ReaderTicket.wait_in",
@@ -127,6 +132,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("_util/locks.py", "held", "lock.acquire"): HELD,
     ("_util/locks.py", "holding", "lock.acquire"): HELD,
     ("_util/log.py", "_takes_more", "import select"): "it is imported and does not wait",
+    ("_futures/future.py", "", "import concurrent.futures"): "for type checkers",
     ("_cell/metering.py", "MeteredInbox.get", "self.inner.get()"): OWN,
     (
         "inboxes/_bounded.py",

@@ -486,6 +486,10 @@ class Cell:
         if not self.send_without_waiting(letter):
             self._put_into_lane(self.need_lanes().replay_queue, letter)
 
+    def send_in_front(self, message: object) -> None:
+        """Send a message that comes before those in the inbox, and never block."""
+        self._put_into_lane(self.need_lanes().replay_queue, Envelope(message))
+
     def line_of_ticks(self) -> Line | None:
         """Where a clock's thread has messages sent to the actor, instead of sending them itself.
 

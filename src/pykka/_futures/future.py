@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import functools
 import sys
+from importlib import import_module as _import
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 
 from pykka._deadlock.wait_graph import lies_beneath_await
 from pykka._exceptions import FutureAlreadySetError
 from pykka._futures.awaiting import suspend_task
+from pykka._futures.bridges.piping import check_pipe, piped, send_outcome
 from pykka._futures.deadline import Deadline
 from pykka._futures.derived import Derivation, GetHook, Lazy
 from pykka._util.checks import check_callable, is_defined
 
 if TYPE_CHECKING:
+    import concurrent.futures
     from collections.abc import Callable, Generator, Iterable, Sequence
     from types import FrameType, TracebackType
     from typing import NoReturn, Self, TypeAlias
+
+    from pykka._futures.bridges.piping import PipedOutcome, Recipient
+    from pykka._futures.derived import Outcome
 
     OptExcInfo: TypeAlias = (
         tuple[type[BaseException], BaseException, TracebackType | None]
@@ -337,6 +343,104 @@ class Future(Generic[T]):
         # Each of them, and not up to the first that is.
         cancelled = [source.cancel(interrupt=interrupt) for source in lazy.sources]
         return any(cancelled)
+
+    def pipe_to(
+        self,
+        ref: Recipient,
+        transform: Callable[[PipedOutcome[T]], object] | None = None,
+    ) -> None:
+        """Have the outcome sent to an actor, as a message, when it is there.
+
+        So an actor can ask, and handle other messages until the answer comes. It arrives once,
+        whatever it is. It is sent by the thread that resolves the future, or right here if that
+        has happened already. No bound of the inbox applies; in an inbox with a bound or with
+        priorities, it comes first. If the actor has ended by then, it is a dead letter.
+
+        Args:
+            ref: The actor, such as `self.actor_ref`; or a router.
+            transform: Makes the message of a `PipedOutcome`; without it, that is the message. It
+                should be quick. If it raises, as it does if it gets the value of something that
+                has failed, the message is a `PipedOutcome` with that exception.
+
+        Raises:
+            TypeError: `ref` is no ref, `transform` no function; or the future is of a class that
+                cannot tell when it is done.
+
+        Examples:
+            >>> import pykka
+            >>> class Shop(pykka.ThreadingActor):
+            ...     stock = 0
+            ...     def refill(self, storehouse):
+            ...         storehouse.ask("How many?", block=False).pipe_to(
+            ...             self.actor_ref, lambda outcome: ("stock", outcome.get())
+            ...         )
+            ...     def on_receive(self, message):
+            ...         match message:
+            ...             case ("stock", number):
+            ...                 self.stock += number
+            ...             case pykka.PipedOutcome(None, exception):
+            ...                 print("No stock:", exception)
+            >>> class Storehouse(pykka.ThreadingActor):
+            ...     def on_receive(self, message):
+            ...         return 10
+            >>> shop, storehouse = Shop.start(), Storehouse.start()
+            >>> shop.call(Shop.refill, storehouse).get()
+            >>> storehouse.stop()
+            True
+            >>> shop.proxy().stock.get()
+            10
+            >>> shop.stop()
+            True
+        """
+        check_pipe(ref, transform)
+        self._when_done(lambda outcome: send_outcome(ref, transform, piped(outcome)), "pipe_to()")
+
+    def to_concurrent(self) -> concurrent.futures.Future[T]:
+        """Return a future of `concurrent.futures` with the same outcome.
+
+        It is for code that takes such futures: `concurrent.futures.wait()`, `wrap_future()` of
+        asyncio and the like. If it is cancelled, this future is (see `cancel`), as far as that is
+        possible; so a task that awaits it by way of `wrap_future()`, and is cancelled, takes its
+        question back. `from_concurrent` is the other direction.
+
+        Raises:
+            TypeError: The future is of a class that cannot tell when it is done.
+
+        Examples:
+            >>> import concurrent.futures
+            >>> import pykka
+            >>> futures = [pykka.ThreadingFuture() for _ in range(2)]
+            >>> others = [future.to_concurrent() for future in futures]
+            >>> for number, future in enumerate(futures):
+            ...     future.set(number)
+            >>> done, not_done = concurrent.futures.wait(others)
+            >>> sorted(each.result() for each in done)
+            [0, 1]
+        """
+        other: concurrent.futures.Future[T] = _import("concurrent.futures").Future()
+
+        def finish(outcome: Outcome) -> None:
+            if not other.set_running_or_notify_cancel():
+                return
+            value, raised = outcome
+            if raised is None:
+                other.set_result(value)
+            else:
+                other.set_exception(raised[0])
+
+        self._when_done(finish, "to_concurrent()")
+        other.add_done_callback(lambda other: other.cancelled() and self.cancel())
+        return other
+
+    def _when_done(self, function: Callable[[Outcome], object], caller: str) -> None:
+        """Call a function with the outcome, once, when it is there.
+
+        Raises:
+            TypeError: There is no telling when that is.
+        """
+        del function
+        msg = f"{caller} needs a future that can tell when it is done, and {self!r} cannot"
+        raise TypeError(msg)
 
     def _ended_with(self, error: BaseException) -> bool:
         """Tell whether this very exception is the end of the future, or of one it is made from."""

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from pykka._deadlock.wait_graph import Wait, WaitingCell, WaitingState
     from pykka._exceptions import ActorDeadError
     from pykka._futures.derived import Outcome
-    from pykka._futures.future import Future
     from pykka._futures.threading_future import ThreadingFuture
 
     class OwingCell(Protocol):
@@ -197,8 +196,7 @@ class Promise(Lazy[Any]):
         self._cell.drop_promise(self)  # from now on, other actors owe it
 
     def _take(self, future: ThreadingFuture[Any]) -> None:
-        outcome = future._first_outcome()
-        self.answer(_read(future) if outcome is None else outcome)
+        self.answer(future._outcome_when_done())
         self.source = None
 
     def cancel(self, *, interrupt: bool) -> bool:
@@ -242,13 +240,3 @@ class Promise(Lazy[Any]):
 
     def interrupt(self, ask: object) -> None:
         """Interrupt a handler: this has none."""
-
-
-def _read(future: Future[Any]) -> Outcome:
-    """What a future ends with that makes its value when it is read, as those of `map()` do."""
-    try:
-        return future.get(timeout=0), None
-    except BaseException as error:
-        return None, (error, traceback_of(error))
-    finally:
-        del future  # the exception's traceback holds this frame

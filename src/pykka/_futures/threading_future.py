@@ -275,6 +275,20 @@ class ThreadingFuture(Future[T]):
         if not self._when_ready(waiter) and self._enter(waiter) is not None:
             self._serve_late(waiter)
 
+    def _when_done(self, function: Callable[[Outcome], object], caller: str) -> None:
+        del caller
+        self.add_done_callback(lambda future: function(future._outcome_when_done()))
+
+    def _outcome_when_done(self) -> Outcome:
+        """What a future that is done ends with; those of `map()` make it when they are read."""
+        outcome = self._first_outcome()
+        try:
+            return (self.get(timeout=0), None) if outcome is None else outcome
+        except BaseException as error:
+            return None, (error, traceback_of(error))
+        finally:
+            del self  # the exception's traceback holds this frame
+
     def _try_resolve(self, outcome: Outcome) -> bool:
         """Resolve the future; False if something else did or has to."""
         log = self._log

@@ -81,6 +81,7 @@ def accepting(ref_class: type[ActorRef[Any]]) -> type[Any]:
         return found
     send, ask = ref_class.tell, ref_class.ask
     tell_after, tell_every = ref_class.tell_after, ref_class.tell_every
+    deliver = ref_class._tell_outcome
 
     base: Any = ref_class
 
@@ -101,6 +102,15 @@ def accepting(ref_class: type[ActorRef[Any]]) -> type[Any]:
         ) -> Any | Future[Any]:
             _require_accepted(self, content_of(message))
             return ask(self, message, block=block, timeout=timeout, expire=expire)
+
+        def _tell_outcome(self, message: Any) -> None:
+            try:
+                _require_accepted(self, message)
+            except NotAcceptedError:
+                cell = self._cell
+                cell.services.to_dead_letters(cell, message, "not accepted by the actor")
+                raise
+            deliver(self, message)
 
         def tell_after(self, delay: float, message: Any) -> Timer:
             _require_accepted(self, message)

@@ -715,6 +715,17 @@ class ActorRef(Generic[A_co]):
                 text += f", but its actor has: use the ref's proxy(), as in ref.proxy().{name}"
             raise AttributeError(text, name=name, obj=self)
 
+    def _tell_outcome(self, message: Any) -> None:
+        """Send what the actor has asked for: no bound applies, and nothing of the user's is run.
+
+        If the actor has ended, it is a dead letter.
+        """
+        cell = self._cell
+        if cell.policy is None and cell.users_inbox() is None:
+            cell.send(Envelope(message))
+        else:
+            cell.send_in_front(message)
+
     def _dead_error(self) -> ActorDeadError:
         return self._cell.dead_error("not found")
 

@@ -362,6 +362,9 @@ class RouterRef(Collective[A]):
             check_timeout(timeout)
         return self._ask_and_wait(message, timeout)
 
+    def _tell_outcome(self, message: Any) -> None:
+        self.tell(message)
+
     def _ask(self, message: Any) -> Future[Any]:
         """Send a message, and return a future of the answer."""
         raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Ways from futures of several kinds to actors, and to each other."""

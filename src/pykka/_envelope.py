@@ -66,6 +66,24 @@ class Envelope(Generic[T]):
         return f"Envelope(message={self.message!r}, reply_to={self.reply_to!r})"
 
 
+class CarryingEnvelope(Envelope[T]):
+    """An envelope with what instruments have sent along; see `pykka.instruments`.
+
+    Args:
+        message: As for `Envelope`.
+        reply_to: As for `Envelope`.
+        carried: What each of them has sent, with the instrument that it belongs to.
+    """
+
+    __slots__ = ("carried",)
+
+    def __init__(
+        self, message: T, reply_to: ReplyTo | None, carried: tuple[tuple[Any, Any], ...]
+    ) -> None:
+        super().__init__(message, reply_to)
+        self.carried = carried
+
+
 class CallEnvelope:
     """A call through a proxy that expects no answer.
 

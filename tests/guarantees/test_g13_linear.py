@@ -20,6 +20,7 @@ from tests.leaks import PATIENCE, wait_until
 from tests.scaling import operations
 
 import pykka
+from pykka.instruments import Instrument
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,6 +74,11 @@ NOT_COUNTED = {
         ],
         "only keeps what it is given",
     ),
+    **dict.fromkeys(
+        [f"Instrument.{name}" for name in vars(Instrument) if name[0] != "_"],
+        _IS_THE_USERS,
+    ),
+    "Instrument.__init__": _IS_THE_USERS,
     "warn_about_blocking": "is a switch",
     **dict.fromkeys(
         [

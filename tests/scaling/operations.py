@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from tests.futures import waiters_of
 
 import pykka
-from pykka import dead_letters, debug, inboxes, routing
+from pykka import dead_letters, debug, inboxes, instruments, routing
 from pykka.resilience import Backoff, CircuitBreaker, RateLimiter, Retry
 from pykka.supervision import ChildSpec, DynamicSupervisor, Supervisor
 from pykka.timers import ManualClock, MonotonicClock
@@ -1207,6 +1207,32 @@ def what_an_actor_does(n: int, measure: Measure) -> None:
                 ref.tell(number)
             look_at(debug.get_state(ref, timeout=None), trace.ref, str(trace))
             look_at(trace.messages)
+
+
+class Counting(instruments.Instrument):
+    """Looks at all that it is told of."""
+
+    def handled(self, delivery: instruments.Delivery, state: Any, seconds: float) -> None:
+        look_at(delivery.ref, delivery.operation, delivery.message)
+        look_at(delivery.method, delivery.expects_answer, repr(delivery))
+
+
+@case(
+    "install", "Installation.__enter__", "Installation.__exit__", "Installation.__init__",
+    "Installation.instrument", "Installation.remove", "Installation.system", "Delivery.__init__",
+    "Delivery.expects_answer", "Delivery.message", "Delivery.method", "Delivery.operation",
+    "Delivery.ref",
+)  # fmt: skip
+def instruments_in_a_system(n: int, measure: Measure) -> None:
+    with pykka.ActorSystem() as system:
+        refs = start(n // 2, system, Threaded)
+        with measure(), instruments.install(Counting(), system) as installation:
+            refs += start(n // 2, system, Threaded)
+            for ref in refs:
+                ref.tell("hello")
+                ref.proxy().work().get()
+            look_at(installation.system, installation.instrument)
+            installation.remove()
 
 
 @case(

@@ -118,6 +118,8 @@ REASONS = {
     "_cell.tracing.now": USERS,
     "_program.run._Program.run": USERS,
     "messages.is_privileged": USERS,
+    "instruments._delivery._is_call": USERS,
+    "instruments._probe.Installed.call": DOOR,
     "runtimes.pool.cell.ForeignInbox.__bool__": "it is raised where the actor is run",
     "runtimes.pool.worker.Worker.main": "the actor gets it, and the worker goes on",
 }

@@ -21,6 +21,7 @@ DOORS = [
     "pykka.debug",
     "pykka.typing",
     "pykka.dead_letters",
+    "pykka.instruments",
     "pykka.inboxes",
     "pykka.timers",
     "pykka.supervision",

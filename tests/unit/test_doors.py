@@ -29,6 +29,7 @@ DOORS = [
     "pykka.typing",
     "pykka.debug",
     "pykka.dead_letters",
+    "pykka.instruments",
     "pykka.inboxes",
     "pykka.timers",
     "pykka.supervision",
@@ -167,6 +168,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "wait_graph",
             "warn_about_blocking",
         ],
+        "pykka.instruments": ["Delivery", "Installation", "Instrument", "install"],
         "pykka.dead_letters": [
             "DeadLetter",
             "DeadLetterStatistics",
@@ -231,6 +233,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
         "pykka",
         "pykka.dead_letters",
         "pykka.debug",
+        "pykka.instruments",
         "pykka.inboxes",
         "pykka.timers",
         "pykka.supervision",

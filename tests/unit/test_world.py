@@ -95,6 +95,7 @@ REASONS: dict[str, dict[str, str]] = {
         "threading.local": LOCAL,
         "threading.main_thread": LOOKS,
     },
+    "instruments/_probe.py": {"threading.local": LOCAL},
     "debug/__init__.py": {"threading.enumerate": LOOKS},
     "debug/_wait_graph.py": {"threading.enumerate": LOOKS},
     "inboxes/_bounded.py": {"queue.Empty": ANSWER},

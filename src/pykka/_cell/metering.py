@@ -59,6 +59,7 @@ class Meter:
         "expired",
         "failures",
         "last",
+        "probe",
         "set_aside",
         "taken",
     )
@@ -66,6 +67,8 @@ class Meter:
     def __init__(self, now: Callable[[], float], waiting: int) -> None:
         self._clock_now = now
         self._has_complained = False
+        self.probe: Any = None
+        """What tells instruments of what is sent, if there are any; see `pykka.instruments`."""
         self.taken = 0
         """How many messages were taken up."""
         self.set_aside = 0
@@ -102,6 +105,25 @@ class Meter:
         now = self.now()
         self.arrivals.append(now)
         return now
+
+    def put(self, put: Callable[[Any], object], item: Any) -> None:
+        """Count something that is put into a queue, and put it in.
+
+        Args:
+            put: Puts it in, or raises.
+            item: What it is.
+        """
+        arrived = self.arrive()
+        try:
+            put(item)
+        except BaseException:
+            self.turn_away(arrived)
+            raise
+
+    def pass_in(self, item: Any) -> Any:
+        """Count something that is about to be put into a list; returns what to put in."""
+        self.arrivals.append(self.now())
+        return item
 
     def turn_away(self, arrived: float) -> None:
         """Take back that something arrived: it could not be put in."""
@@ -159,19 +181,11 @@ class MeteredInbox:
 
     def put(self, envelope: Any) -> None:
         """Put an envelope in."""
-        self._put(self.inner.put, envelope)
+        self._meter.put(self.inner.put, envelope)
 
     def put_nowait(self, envelope: Any) -> None:
         """Put an envelope in; `queue.Full` if it has a bound and no room."""
-        self._put(getattr(self.inner, "put_nowait", self.inner.put), envelope)
-
-    def _put(self, put: Callable[[Any], object], envelope: Any) -> None:
-        arrived = self._meter.arrive()
-        try:
-            put(envelope)
-        except BaseException:
-            self._meter.turn_away(arrived)
-            raise
+        self._meter.put(getattr(self.inner, "put_nowait", self.inner.put), envelope)
 
     def get(self) -> Any:
         """Take one out for the actor, and wait if there is none."""
@@ -213,8 +227,7 @@ class MeteredList:
 
     def append(self, item: object) -> None:
         """Put something in."""
-        self._meter.arrive()
-        self.inner.append(item)
+        self.inner.append(self._meter.pass_in(item))
 
     def extend(self, nothing: Any) -> None:
         """Do what a list does with nothing."""

@@ -18,6 +18,8 @@ Invariants
        that does, and a clock that raises says 0.
     3. *No message is kept alive.* What is kept of it is text.
 
+Instruments are told of the same; see `MessageProbe`, and `pykka.instruments`.
+
 A short cut that answers without `handle()` leaves the actor no time between the answer and giving
 back the turn, on the main thread of all threads. So it is not taken while the actor is traced; see
 `Cell.note_handling`.
@@ -29,7 +31,7 @@ would be known when the next one is taken, and how long it took would not); a wr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pykka._cell.cell import Cell
 from pykka._envelope import Envelope
@@ -130,22 +132,50 @@ class Log:
         return self._entries[-self._last :]
 
 
+class MessageProbe(Protocol):
+    """What tells instruments of the messages of one actor; see `pykka.instruments`.
+
+    Only the runner calls it, but for `note_timer`.
+    """
+
+    def note(self, before: Any, letter: Any) -> None:
+        """Be told that a letter is taken up, or that the one before has been handled."""
+
+    def note_left_out(self, why: str) -> None:
+        """Be told that the message is not handled: set aside, cancelled, or expired."""
+
+    def note_failure(self, error: BaseException) -> None:
+        """Be told of what the message, or a hook, has raised."""
+
+    def note_timer(self, timer: Any) -> None:
+        """Be told that a timer of the actor is set; by the thread that sets it."""
+
+
 class Tracing:
     """What is noted of one actor, and for whom. Only the runner changes it."""
 
-    __slots__ = ("_entry", "logs")
+    __slots__ = ("_entry", "logs", "probe")
 
     def __init__(self) -> None:
         self.logs: list[Log] = []
+        self.probe: MessageProbe | None = None
         self._entry: Noted | None = None
         """What is noted of the message that is being handled."""
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is noted."""
+        return bool(self.logs) or self.probe is not None
+
     def note(self, cell: Cell, before: Any, letter: Any) -> None:
         """Note that a letter is taken up, or that the one before has been handled."""
+        probe = self.probe
+        if probe is not None:
+            probe.note(before, letter)
         entry, self._entry = self._entry, None
         if entry is not None:
             entry.conclude(*_outcome_of(entry, before), now(cell))
-        if letter is None:
+        if letter is None or not self.logs:
             return
         text = message_in_words(letter)
         if text is not None:
@@ -154,18 +184,29 @@ class Tracing:
 
     def note_set_aside(self) -> None:
         """Note that the message that is being handled was set aside."""
-        self._note_outcome(SET_ASIDE)
+        self.note_left_out(SET_ASIDE)
 
     def note_left_out(self, why: str) -> None:
-        """Note that the message is not handled: it was cancelled, or has expired."""
-        self._note_outcome(why)
-
-    def _note_outcome(self, outcome: str) -> None:
+        """Note that the message is not handled: set aside, cancelled, or expired."""
         if self._entry is not None:
-            self._entry.outcome = outcome
+            self._entry.outcome = why
+        probe = self.probe
+        if probe is not None:
+            probe.note_left_out(why)
+
+    def note_timer(self, timer: Any) -> None:
+        """Note that a timer of the actor is set; the thread that sets it does so."""
+        probe = self.probe
+        if probe is not None:
+            probe.note_timer(timer)
 
     def note_failure(self, cell: Cell, error: BaseException) -> None:
         """Note an exception of the message that is being handled; or of a hook, if none is."""
+        probe = self.probe
+        if probe is not None:
+            probe.note_failure(error)
+        if not self.logs:
+            return
         text = shorten(error)
         if self._entry is not None:
             self._entry.failure = text
@@ -310,18 +351,36 @@ def switch(cell: Cell, log: Log, *, is_on: bool) -> None:
 @system_handler(_Switch, counted=False)
 def _on_switch(cell: Cell, envelope: Letter) -> object:
     log, is_on = envelope.message
-    extension = cell.need_extension()
-    tracing: Tracing | None = extension.tracing
-    if tracing is None:
-        tracing = Tracing()
+    tracing = _tracing_of(cell)
     logs = [each for each in tracing.logs if each is not log]
     tracing.logs = [*logs, log] if is_on else logs
-    if tracing.logs and extension.tracing is None:
+    _put_in_or_out(cell, tracing)
+    return None
+
+
+def set_probe(cell: Cell, probe: MessageProbe | None) -> None:
+    """Have a probe be told of an actor's messages, or none any more.
+
+    Only for the actor itself, between two messages, or before it begins to live.
+    """
+    tracing = _tracing_of(cell)
+    tracing.probe = probe
+    _put_in_or_out(cell, tracing)
+
+
+def _tracing_of(cell: Cell) -> Tracing:
+    tracing: Tracing | None = cell.need_extension().tracing
+    return Tracing() if tracing is None else tracing
+
+
+def _put_in_or_out(cell: Cell, tracing: Tracing) -> None:
+    """Give the cell the class that it needs now."""
+    extension = cell.need_extension()
+    if tracing.is_needed and extension.tracing is None:
         extension.tracing = tracing
         cell.__class__ = _other_class(type(cell))
         cell.note_handling()
-    elif not tracing.logs and extension.tracing is not None:
+    elif not tracing.is_needed and extension.tracing is not None:
         cell.__class__ = _other_class(type(cell))
         extension.tracing = None
         cell.note_handling()
-    return None

@@ -17,7 +17,7 @@ from __future__ import annotations
 from queue import Full
 from typing import TYPE_CHECKING, Any
 
-from pykka._envelope import CallEnvelope, Envelope
+from pykka._envelope import CallEnvelope, CarryingEnvelope, Envelope
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._futures.unhandled.expiry import expired_error, expires
 from pykka._futures.unhandled.recall import (
@@ -53,6 +53,9 @@ class Ask(ThreadingFuture[Any]):
 
     _promise: Any = None
     """The `Promise`, if its handler has promised the answer for later, or has handed it on."""
+
+    _carried: tuple[tuple[Any, Any], ...] = ()
+    """What instruments have sent along, until it has been handled; as in a `CarryingEnvelope`."""
 
     @property
     def reply_to(self) -> Ask:
@@ -195,7 +198,7 @@ def make_ask(message: object, cell: AnsweringCell) -> Ask:
     return ask
 
 
-LETTERS: frozenset[type] = frozenset({Ask, CallAsk, CallEnvelope, Envelope})
+LETTERS: frozenset[type] = frozenset({Ask, CallAsk, CallEnvelope, CarryingEnvelope, Envelope})
 """What the library itself puts into an inbox, besides bare messages; see `message_of`."""
 
 never_bare(*LETTERS)

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pykka import messages
 from pykka._cell.cell import DOWN, ENDED, NOTHING
 from pykka._deadlock.stacks import runs_actor
-from pykka._envelope import CallEnvelope, Envelope
+from pykka._envelope import CallEnvelope, CarryingEnvelope, Envelope
 from pykka._futures.ask import (
     LETTERS,
     Ask,
@@ -364,6 +364,7 @@ SPECIAL: dict[type, Callable[[Cell, Any], None]] = {
     Ask: handle,
     CallAsk: handle_call,
     CallEnvelope: handle_deferred,
+    CarryingEnvelope: handle,
     Envelope: handle,
 }
 """How that is handled, where nothing is awaited, which lies in an inbox of bare messages and is

@@ -158,10 +158,14 @@ class Timer:
         "_log",
         "_missed",
         "_reported",
+        "carried",
         "is_cancelled",
         "is_own",
         "message",
     )
+
+    carried: tuple[tuple[Any, Any], ...]
+    """What instruments have sent along, if there are any; as in a `CarryingEnvelope`."""
 
     def __init__(
         self, cell: TimedCell, message: Any, delay: float, interval: float | None
@@ -405,7 +409,10 @@ def tell_later(
         raise cell.dead_error("not found")
     timer = Timer(cell, message, delay, interval)
     try:
-        cell.need_extension().timers[timer] = None
+        extension = cell.need_extension()
+        if extension.tracing is not None:
+            extension.tracing.note_timer(timer)
+        extension.timers[timer] = None
         cell.services.clock.schedule(timer._due, timer)
         if cell.actor is None:  # it has ended just now, and may not know of the timer
             timer.cancel()

@@ -1,0 +1,119 @@
+"""What an instrument is: all that it is told of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pykka._cell.reasons import Reason
+    from pykka._ref.ref import ActorRef
+    from pykka._system.dead_letters import DeadLetter
+    from pykka.instruments._delivery import Delivery
+
+
+class Instrument(Protocol):
+    """Is told of each message, and of what becomes of actors; derive your own from it.
+
+    Each method does nothing unless you override it. They are called on the threads on which
+    things happen, in the middle of sends and right before and after handlers, so they have to be
+    quick and thread-safe. What one of them raises is logged, the first time for each method, and
+    makes no difference to the program. What they send themselves is not reported to instruments.
+
+    The idea is that of Kamon's and OpenTelemetry's instrumentations, and of the cell's
+    interceptors in Akka Typed.
+
+    Examples:
+        >>> import pykka
+        >>> from pykka import instruments
+        >>> class Printer(instruments.Instrument):
+        ...     def sending(self, delivery):
+        ...         return "from the sender"
+        ...     def handled(self, delivery, state, seconds):
+        ...         print("handled", delivery.operation, state)
+        ...     def handling(self, delivery, context):
+        ...         return context
+        >>> class Echo(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         return message
+        >>> with pykka.ActorSystem() as system, instruments.install(Printer(), system):
+        ...     echo = system.start(Echo)
+        ...     echo.tell("hello")
+        ...     stopped = echo.stop()
+        handled tell from the sender
+    """
+
+    def sending(self, delivery: Delivery) -> object:
+        """Be told that a message is about to be sent, on the sender's thread.
+
+        Returns:
+            A context that goes with the message, and is given to `handling()`. `None` for none.
+        """
+        del delivery
+        return None
+
+    def sent(
+        self, delivery: Delivery, context: Any, seconds: float, error: BaseException | None
+    ) -> None:
+        """Be told that a message was put into the inbox, on the sender's thread.
+
+        Args:
+            delivery: The message.
+            context: What `sending()` has returned.
+            seconds: How long that took; an inbox with a bound may make its senders wait.
+            error: Why it could not be put in, such as an `InboxFullError`; `None` if it was.
+        """
+
+    def handling(self, delivery: Delivery, context: Any) -> object:
+        """Be told that an actor begins to handle a message, where its handler is about to run.
+
+        Args:
+            delivery: The message.
+            context: What `sending()` has returned; `None` if it was not called.
+
+        Returns:
+            Anything; it is given to the method that is called at the end.
+        """
+        del delivery, context
+        return None
+
+    def handled(self, delivery: Delivery, state: Any, seconds: float) -> None:
+        """Be told that a handler has ended. The asker has the answer by then.
+
+        Args:
+            delivery: The message.
+            state: What `handling()` has returned.
+            seconds: How long the handler took, with all that it awaited.
+        """
+
+    def failed(self, delivery: Delivery, state: Any, seconds: float, error: BaseException) -> None:
+        """Be told that a handler has raised; called in the place of `handled()`.
+
+        Args:
+            delivery: The message.
+            state: As for `handled()`.
+            seconds: As for `handled()`.
+            error: What it has raised. If there is an asker, that was the answer; if there is none,
+                the actor has failed.
+        """
+
+    def passed_over(self, delivery: Delivery, state: Any, why: str) -> None:
+        """Be told that a message was not handled after all; in the place of `handled()`.
+
+        Args:
+            delivery: The message.
+            state: As for `handled()`.
+            why: `"set aside"` by `stash()`, and it may come again; `"cancelled"` or `"expired"`;
+                `"ended"` if the actor was killed or abandoned in the middle of it.
+        """
+
+    def started(self, ref: ActorRef[Any]) -> None:
+        """Be told that an actor is about to live, on the thread that starts it."""
+
+    def restarted(self, ref: ActorRef[Any], reason: Reason) -> None:
+        """Be told that a new instance has taken the place of one that has ended."""
+
+    def ended(self, ref: ActorRef[Any], reason: Reason) -> None:
+        """Be told that an actor has ended; nothing of it comes after this."""
+
+    def dead_letter(self, letter: DeadLetter) -> None:
+        """Be told of a message that was sent and will never be handled."""

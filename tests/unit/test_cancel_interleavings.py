@@ -107,7 +107,7 @@ class World:
         self.handled = 0
         self.stashes = stashes
         actor = SimpleNamespace(on_receive=self.handle, method=lambda: self.handle("message"))
-        self.cell = Cell(kept=SimpleNamespace(meter=None, stash=None), actor=actor)
+        self.cell = Cell(kept=SimpleNamespace(meter=None, stash=None, tracing=None), actor=actor)
         self.cell.handling = None
         self.ask: Any = kind()
         self.ask._answered_by = self.cell

@@ -66,10 +66,10 @@ class Recipient(Protocol):
 
 
 class Done(Protocol[T_co]):
-    """A future of `concurrent.futures`, or one of `asyncio`, as far as it is needed."""
+    """A future of `concurrent.futures`, or one of `asyncio`, as far as it is needed.
 
-    def add_done_callback(self, function: Any, /) -> object:
-        """Have a function called, with the future, when it is done."""
+    It also has `add_done_callback()`; the types of its callback would hide that of the value.
+    """
 
     def cancelled(self) -> bool:
         """Tell whether it was cancelled."""

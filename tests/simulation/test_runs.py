@@ -538,7 +538,7 @@ def test_a_real_wait_is_given_up_and_named() -> None:
         def on_receive(self, message: Any) -> None:
             lock.acquire()
 
-    result = simulation.run(lambda: Waits.start().ask("wait"), patience=0.2)
+    result = simulation.run(lambda: Waits.start().ask("wait"), patience=0.2, carrier="thread")
     lock.release()
     assert kinds(result) == ["real wait"]
     assert "Waits-0" in result.findings[0].text

@@ -68,7 +68,7 @@ REASONS: dict[str, dict[str, str]] = {
     "_futures/arrivals.py": {"queue.Empty": ANSWER},
     "_futures/deadline.py": {"threading.TIMEOUT_MAX": LIMIT},
     "_futures/ask.py": {"queue.Full": ANSWER},
-    "_futures/derived.py": {"queue.Empty": ANSWER, "threading.get_ident": LOOKS},
+    "_futures/derived.py": {"queue.Empty": ANSWER},
     "_futures/threading_future.py": {
         "_thread.allocate_lock": "it is waited for behind the door, with nothing that orders it",
         "_thread.start_new_thread": HELPS,
@@ -104,7 +104,6 @@ REASONS: dict[str, dict[str, str]] = {
     "resilience/_circuit_breaker.py": {"threading.Lock": HELD},
     "resilience/_rate_limiter.py": {"threading.Lock": HELD},
     "resilience/_retry.py": {"threading.Lock": HELD},
-    "routing/_pool.py": {"threading.get_ident": LOOKS},
     "routing/_routees.py": {"threading.Lock": HELD},
     "runtimes/": {
         **dict.fromkeys(("queue.SimpleQueue", "queue.Empty"), INBOX),

@@ -20,7 +20,6 @@ from __future__ import annotations
 import contextlib
 from functools import partial
 from queue import Empty
-from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from pykka._deadlock.wait_graph import block, current
@@ -193,7 +192,7 @@ class ReaderTicket:
         self._answered_by: WaitingCell | None = current.state.cell
         """The actor that reads, if one does."""
         self.has_left = False
-        self._thread = get_ident()
+        self._thread = current.state.world.strand()
         self._bell: SimpleQueue[None] = current.state.world.new_queue()
 
     def wait_in(self, turns: list[ReaderTicket], deadline: Deadline) -> bool:

@@ -35,7 +35,7 @@ from __future__ import annotations
 import atexit
 import os
 import time
-from _thread import start_new_thread
+from _thread import get_ident, start_new_thread
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,6 +67,9 @@ class World:
 
     entropy = staticmethod(os.urandom)
     """Returns so many bytes that are not to be guessed."""
+
+    strand: Callable[[], object] = staticmethod(get_ident)
+    """Tells what would be a thread that the calling code runs on; two of them are not equal."""
 
     new_queue: Callable[[], SimpleQueue[Any]] = SimpleQueue
     """Makes a queue that readers may wait in, by way of the door for all waits."""

@@ -31,7 +31,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import count, filterfalse
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.extension import loop_of_family
@@ -269,12 +268,12 @@ class Redirect:
 
     def __init__(self, router: RouterRef[Any]) -> None:
         self._router = router
-        self._in_doubt: set[int] = set()
+        self._in_doubt: set[object] = set()
         """The threads that are at it, or were interrupted."""
 
     def __call__(self, letter: Letter) -> bool:
         """Take on a letter; False if that is not possible."""
-        me = get_ident()
+        me = current.state.world.strand()
         if me in self._in_doubt:
             self._in_doubt.discard(me)
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pykka.simulation._explore import RUNS, explore
 from pykka.simulation._run import MAX_STEPS, PATIENCE, takes_sim
@@ -27,6 +27,7 @@ def test(
     haste: float | None = None,
     max_steps: int = MAX_STEPS,
     patience: float = PATIENCE,
+    carrier: Literal["greenlet", "thread"] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     """Have a test run many times, each time in another order; see `explore()` for the arguments.
 
@@ -63,6 +64,7 @@ def test(
         "haste": haste,
         "max_steps": max_steps,
         "patience": patience,
+        "carrier": carrier,
     }
 
     def decorate(function: Callable[..., Any]) -> Callable[..., None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pykka._util.checks import check_count, check_flag
 from pykka.simulation._engine._choices import AtRandom, FromTape, decode, encode
@@ -133,6 +133,7 @@ def explore(
     haste: float | None = None,
     max_steps: int = MAX_STEPS,
     patience: float = PATIENCE,
+    carrier: Literal["greenlet", "thread"] | None = None,
 ) -> Exploration:
     """Make many runs of a program of actors, each in another order, until one finds something.
 
@@ -153,6 +154,7 @@ def explore(
         haste: As for `run()`.
         max_steps: As for `run()`.
         patience: As for `run()`.
+        carrier: As for `run()`.
 
     Returns:
         What has come of it. Nothing is raised; `Exploration.check()` does that.
@@ -161,6 +163,7 @@ def explore(
         TypeError: As for `run()`; or a number is none.
         ValueError: As for `run()`; or a number is less than 1; or something is said of chance
             for an exhaustive exploration.
+        NotSimulatedError: As for `run()`.
         RuntimeError: It is called inside of a run.
 
     Examples:
@@ -196,7 +199,7 @@ def explore(
         )
         raise ValueError(msg)
     program = Program(main, allow=allow, teardown=teardown, max_steps=max_steps, patience=patience)
-    with Stage() as stage:
+    with Stage(carrier) as stage:
         explorer = _Explorer(stage, program, runs)
         if exhaustive:
             explorer.walk(runs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pykka._cell.spawn_options import current
 from pykka._deadlock.wait_graph import Place, is_ours
@@ -14,11 +14,11 @@ from pykka._system.system import ActorSystem
 from pykka._util.checks import check_callable, check_flag, shorten
 from pykka._util.log import traceback_of
 from pykka.messages import FunctionCall
-from pykka.simulation._engine import _stdlib
+from pykka.simulation._engine import _greenlets, _stdlib
 from pykka.simulation._engine._carriers import Crew, RunIsOver
 from pykka.simulation._engine._cells import SimulatedCell
 from pykka.simulation._engine._choices import AtRandom, FromTape, decode, encode
-from pykka.simulation._engine._errors import Crash, SimulationFailedError
+from pykka.simulation._engine._errors import Crash, NotSimulatedError, SimulationFailedError
 from pykka.simulation._engine._scheduler import Scheduler
 from pykka.simulation._engine._world import SimulatedWorld
 
@@ -231,6 +231,7 @@ def run(
     haste: float | None = None,
     max_steps: int = MAX_STEPS,
     patience: float = PATIENCE,
+    carrier: Literal["greenlet", "thread"] | None = None,
 ) -> Result:
     """Make one run of a program of actors, in an order that follows from a seed.
 
@@ -249,6 +250,8 @@ def run(
         haste: How probable it is that time passes early; likewise.
         max_steps: After so many steps it is found that the program does not come to an end.
         patience: After so many real seconds in which it has done nothing, the run is given up.
+        carrier: What the stacks are that the program runs on, which makes no difference but for
+            the time it takes: greenlets, or threads. `None` for greenlets where that is possible.
 
     Returns:
         What has come of it. Nothing is raised; `Result.check()` does that.
@@ -257,6 +260,7 @@ def run(
         TypeError: `main` cannot be called, or `allow` has something else in it.
         ValueError: `replay` is not what a failure has printed; or `allow` has a kind of finding
             in it that does not exist.
+        NotSimulatedError: `carrier` is `"greenlet"`, and that is not possible here.
         RuntimeError: It is called inside of a run.
 
     Examples:
@@ -277,7 +281,7 @@ def run(
         tape, chance = decode(replay)
         chooser = FromTape(tape)
     program = Program(main, allow=allow, teardown=teardown, max_steps=max_steps, patience=patience)
-    with Stage() as stage:
+    with Stage(carrier) as stage:
         return stage.run(
             program, chooser, chance, seed=None if replay is not None else seed, keeps_trace=True
         )
@@ -348,15 +352,45 @@ def _check_allowed(each: Any) -> Any:
     return each
 
 
+def new_crew(carrier: str | None) -> Crew:
+    """Make the carriers for some runs.
+
+    Raises:
+        NotSimulatedError: They cannot be what is wanted.
+        ValueError: There is no such kind of carrier.
+    """
+    if carrier is None:
+        carrier = "greenlet" if _greenlets.can_be_used() else "thread"
+    if carrier == "thread":
+        return Crew()
+    if carrier != "greenlet":
+        msg = f"carrier is 'greenlet', 'thread' or None, not {shorten(carrier)}"
+        raise ValueError(msg)
+    if not _greenlets.can_be_used():
+        msg = (
+            "carrier='greenlet' needs the main thread, a Python with a GIL, and greenlet: "
+            "python -m pip install 'pykka[simulation]'"
+        )
+        raise NotSimulatedError(msg)
+    return _greenlets.GreenletCrew()
+
+
 class Stage:
-    """Where runs are made, one after the other: a `with` block."""
+    """Where runs are made, one after the other: a `with` block.
+
+    Args:
+        carrier: What kind of stacks they run on; see `run()`.
+    """
+
+    def __init__(self, carrier: str | None = None) -> None:
+        self._carrier = carrier
 
     def __enter__(self) -> Self:
         if _stdlib.scheduler_here() is not None:
             msg = "this is part of a simulated run already, and there is no run inside of a run"
             raise RuntimeError(msg)
         self._ends = ends = ExitStack()
-        self._crew = ends.enter_context(Crew())
+        self._crew = ends.enter_context(new_crew(self._carrier))
         ends.enter_context(_stdlib.replaced())
         return self
 
@@ -391,7 +425,7 @@ class Stage:
         play = _Play(program, scheduler, simulation)
         has_come_back = scheduler.run(play.run, program.patience)
         if not has_come_back:
-            self._crew = Crew()
+            self._crew = Crew()  # the other one waits for what does not come
         if scheduler.touched is not None:
             chooser.note(scheduler.touched)
         result = Result(scheduler, seed, chance)

@@ -8,17 +8,17 @@ goes on with the rest of the program; that is the whole reason why there are sev
 Rejected: to run the rest of the program on top of the handler that waits. A handler beneath
 another one cannot go on before that, so a program without a deadlock would be accused of one.
 
-A carrier is a thread. They belong to a `Crew`, which outlives a run, since threads are costly to
-start and free to keep. Invariant: of all carriers of a crew and the *root*, the thread that makes
-the runs, exactly one is not in the middle of `acquire()` of its own lock, but for those that were
-given up (`ThreadCarrier.is_lost`) because they do not come back.
+A carrier is a thread, or a greenlet (`_greenlets`). They belong to a `Crew`, which outlives a run,
+since threads are costly to start and free to keep. Invariant: of all carriers of a crew and the
+*root*, the thread that makes the runs, exactly one is not in the middle of `acquire()` of its own
+lock, but for those that were given up (`ThreadCarrier.is_lost`) because they do not come back.
 """
 
 from __future__ import annotations
 
 import threading
 from _thread import allocate_lock, get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pykka._cell.spawn_options import current
 from pykka._util.world import REAL
@@ -108,6 +108,28 @@ class ThreadCarrier:
             self._crew.root.resume()
 
 
+class Run(Protocol):
+    """What a crew needs of what its carriers do."""
+
+    is_over: bool
+
+    @property
+    def world(self) -> World:
+        """The world that it happens in."""
+        ...
+
+    def carriers_left(self) -> list[Any]:
+        """The carriers that are in the middle of something."""
+        ...
+
+    def count_progress(self) -> int:
+        """Return a number that grows as there is progress."""
+        ...
+
+    def give_up(self, frame: Any, patience: float) -> None:
+        """Be told that a carrier does not come back, from a frame that can be interrupted."""
+
+
 class Crew:
     """The carriers of runs that are made one after the other, by this thread.
 
@@ -115,20 +137,57 @@ class Crew:
     """
 
     def __init__(self) -> None:
-        self.root = ThreadCarrier(self)
+        self.root: Any = ThreadCarrier(self)
         """Stands for the thread that makes the runs."""
-        self.free: list[ThreadCarrier] = []
+        self.free: list[Any] = []
         """Those that do nothing."""
 
-    def hire(self, work: Callable[[ThreadCarrier], object], world: World) -> ThreadCarrier:
+    def hire(self, work: Callable[[Any], object], world: World) -> Any:
         """Return a carrier that does something when it gets the baton."""
-        if self.free:
-            carrier = self.free.pop()
-        else:
-            carrier = ThreadCarrier(self)
-            carrier.start()
+        carrier = self.free.pop() if self.free else self.make()
         carrier.take_on(work, world)
         return carrier
+
+    def make(self) -> Any:
+        """Make a carrier."""
+        carrier = ThreadCarrier(self)
+        carrier.start()
+        return carrier
+
+    def set_off(self, carrier: Any, run: Run, patience: float) -> bool:
+        """Give a carrier the baton, and wait until it comes back.
+
+        Args:
+            carrier: The carrier.
+            run: What it does.
+            patience: After so many seconds without progress, it is given up.
+
+        Returns:
+            Whether it has come back.
+        """
+        carrier.resume()
+        seen = -1
+        try:
+            while not self.root.wait(patience / 2):
+                now = run.count_progress()
+                if now == seen:
+                    run.give_up(None, patience)
+                    return False
+                seen = now
+        except BaseException:  # Ctrl-C
+            run.is_over = True
+            if self.root.wait(patience):
+                self.unwind(run.carriers_left(), run.world)
+            else:
+                run.give_up(None, patience)
+            raise
+        return True
+
+    def unwind(self, carriers: list[Any], world: World) -> None:
+        """Take what is left on carriers off them."""
+        del world
+        for carrier in carriers:
+            self.root.switch(carrier)
 
     def __enter__(self) -> Self:
         return self

@@ -66,7 +66,7 @@ from pykka.timers._timer import Tick
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from pykka.simulation._engine._carriers import Crew, ThreadCarrier
+    from pykka.simulation._engine._carriers import Crew
     from pykka.simulation._engine._cells import Simulated
     from pykka.simulation._engine._choices import Chooser
     from pykka.simulation._engine._world import SimulatedWorld
@@ -258,7 +258,7 @@ class Scheduler:
     """
 
     world: SimulatedWorld
-    carrier: ThreadCarrier
+    carrier: Any
     """That which has the baton."""
     tells = False
     """Whether the log of the program is seen."""
@@ -287,7 +287,7 @@ class Scheduler:
         self._number_of_alarms = 0
         self._atomic = 0
         """More than 0 where nothing else may come first."""
-        self._idle: list[ThreadCarrier] = []
+        self._idle: list[Any] = []
         """Carriers that let another one go on, and have nothing on their stack."""
         self._lines: dict[Any, deque[Any]] = {}
         self._settling: Any = None
@@ -325,51 +325,30 @@ class Scheduler:
         Returns:
             Whether all carriers have come back.
         """
-        root = self._crew.root
-        self.carrier = root
+        self.carrier = self._crew.root
         self.ready.append(Job(main, "main"))
-        self._crew.hire(self._work, self.world).resume()
+        carrier = self._crew.hire(self._work, self.world)
+        has_come_back = False
         try:
-            seen = -1
-            while not root.wait(patience / 2):
-                if seen == self.steps + len(self.tape):
-                    self._give_up(patience)
-                    return False
-                seen = self.steps + len(self.tape)
-        except BaseException:  # Ctrl-C
-            self.is_over = True
-            if not root.wait(patience):
-                self._lose_all()
-                raise
-            self._unwind()
-            raise
-        self._unwind()
-        return True
-
-    def _unwind(self) -> None:
-        """Take all that is left on the carriers off them. Nothing that it does counts."""
-        self.is_over = True
-        self._forget_what_is_left()
-        root = self._crew.root
-        for parked in self._parked():
-            root.switch(parked.carrier)
-        while self._idle:
-            root.switch(self._idle.pop())
-        state = current.state
-        state.world = self.world
-        try:
-            for loop in self.loops:
-                loop.drop()
-            self._bury()
+            has_come_back = self._crew.set_off(carrier, self, patience)
         finally:
-            state.world = REAL
+            self.is_over = True
+            self._forget_what_is_left()
+            try:
+                if has_come_back:
+                    self._crew.unwind(self.carriers_left(), self.world)
+            finally:
+                self._drop_tasks()
+                self._bury()
+        return has_come_back
 
-    def _bury(self) -> None:
-        """Have all actors be dead to code that still has their refs."""
-        for cell in self.cells:
-            cell.services.unregister(cell)
-            cell.declare_dead(keeps_actor=False)
-            cell.services.forget(cell)
+    def carriers_left(self) -> list[Any]:
+        """The carriers that are in the middle of something."""
+        return [*(each.carrier for each in self._parked()), *self._idle]
+
+    def count_progress(self) -> int:
+        """Return a number that grows as there is progress."""
+        return self.steps + len(self.tape)
 
     def _parked(self) -> list[Parked]:
         return [*self._waits, *(each for each in self.ready if isinstance(each, Parked))]
@@ -388,28 +367,48 @@ class Scheduler:
             if log is not None and getattr(reply_to, "_outcome", None) is None:
                 log.insert(0, _DROPPED)
 
-    def _give_up(self, patience: float) -> None:
-        """Leave a program alone that does not come back."""
-        frame = sys._current_frames().get(self.carrier.ident)
-        place = place_of(frame)
+    def _drop_tasks(self) -> None:
+        state = current.state
+        state.world = self.world
+        try:
+            for loop in self.loops:
+                loop.drop()
+        finally:
+            state.world = REAL
+
+    def _bury(self) -> None:
+        """Have all actors be dead to code that still has their refs."""
+        for cell in self.cells:
+            cell.services.unregister(cell)
+            cell.declare_dead(keeps_actor=False)
+            cell.services.forget(cell)
+
+    def give_up(self, frame: Any, patience: float) -> None:
+        """Leave a program alone that does not come back.
+
+        Args:
+            frame: Where it is, if it can be interrupted there.
+            patience: For how many seconds it has not.
+        """
+        is_interrupted = frame is not None
+        if frame is None:
+            frame = sys._current_frames().get(self.carrier.ident)
         self.find(
             "real wait",
             f"{self.strand.name} has not come back for {patience:g} real seconds, from\n    "
-            f"{place}\nIt waits for something that is not simulated, such as a socket or a lock "
-            "made before the run, or it computes for ever",
+            f"{place_of(frame)}\nIt waits for something that is not simulated, such as a socket "
+            "or a lock made before the run, or it computes for ever",
         )
-        self._lose_all()
-
-    def _lose_all(self) -> None:
         self.is_over = True
         self._forget_what_is_left()
+        if is_interrupted:
+            return
         self.carrier.is_lost = True
-        for carrier in [*(each.carrier for each in self._parked()), *self._idle]:
+        for carrier in self.carriers_left():
             carrier.is_lost = True
             carrier.resume()
-        self._bury()
 
-    def _work(self, carrier: ThreadCarrier) -> None:
+    def _work(self, carrier: Any) -> None:
         """Work through what is ready, on a carrier that has the baton."""
         self.carrier = carrier
         while not self.is_over:
@@ -595,7 +594,11 @@ class Scheduler:
         parked.frame = sys._getframe(1)
         parked.strand.last_parked = parked
         running = asyncio._get_running_loop()
+        task = None
         if running is not None:
+            task = asyncio.current_task(running)
+            if task is not None:
+                asyncio.tasks._leave_task(running, task)
             asyncio._set_running_loop(None)
         state.cell = state.spawn_options = None
         if self.trace is not None and not parked.is_over:
@@ -605,6 +608,8 @@ class Scheduler:
         parked.frame = None
         if running is not None:
             asyncio._set_running_loop(running)
+            if task is not None:
+                asyncio.tasks._enter_task(running, task)
         state.cell, state.spawn_options = parked.cell, born
         self.carrier = mine
         self.require_going_on()

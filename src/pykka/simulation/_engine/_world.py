@@ -93,6 +93,10 @@ class SimulatedWorld(World):
         """See `World`."""
         return self.scheduler.now
 
+    def strand(self) -> object:
+        """See `World`."""
+        return self.scheduler.strand
+
     def entropy(self, size: int) -> bytes:
         """See `World`. They are different ones each time, and the same in each run."""
         self.scheduler.touch("chance")

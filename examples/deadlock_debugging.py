@@ -50,8 +50,8 @@ class HangingActor(pykka.ThreadingActor):
     """Waits for something that the library knows nothing of."""
 
     def wait_for(self, event: threading.Event) -> None:
-        """Wait until somebody sets the event."""
-        logging.debug("This is wait_for waiting for an event that nobody sets")
+        """Wait until the event is set."""
+        logging.debug("This is wait_for waiting for an event that is never set")
         event.wait()
 
 
@@ -74,12 +74,17 @@ if __name__ == "__main__":
         print(f"DeadlockError: {str(error).splitlines()[0]}")
 
     print("Now doing something stupid that the library cannot see...")
-    HangingActor.start().proxy().wait_for(threading.Event())
+    event = threading.Event()
+    HangingActor.start().proxy().wait_for(event)
     time.sleep(0.01)  # Yield to actors, so we get output in a readable order
 
     pid = os.getpid()
     print("Making main thread relax; not block, not quit")
     print(f"1) Use `kill -SIGUSR1 {pid:d}` to log thread tracebacks")
-    print(f"2) Then `kill {pid:d}` to terminate the process")
-    while True:
-        time.sleep(1)
+    print("2) Then press Ctrl-C to end the program")
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        event.set()  # or the thread of the hanging actor would keep the program alive
+        pykka.ActorRegistry.stop_all()

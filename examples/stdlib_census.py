@@ -69,6 +69,9 @@ STDLIB = Path(sysconfig.get_path("stdlib"))
 
 END_EARLY = "end early"
 
+WIDE = 70
+"""A terminal with as many columns has room for two tables beside each other."""
+
 OK, NOTHING_DONE, INTERRUPTED = 0, 1, 130
 
 
@@ -335,13 +338,21 @@ class Display(CrewMember):
         if not self._draws:
             self._console.width = 1000  # elsewhere, a line is as long as it must be
         # It would draw itself from a thread of its own. But this actor is the one that draws.
-        self._progress = progress.Progress(
+        is_wide = self._console.width >= WIDE
+        shown: list[progress.ProgressColumn] = [
             progress.TextColumn("Parsing"),
             progress.BarColumn(bar_width=None),
-            progress.MofNCompleteColumn(),
-            progress.TextColumn("{task.percentage:3.0f} %  {task.fields[rate]:.0f} files/s "),
-            progress.TimeRemainingColumn(),
-            progress.TextColumn("left"),
+            *([progress.MofNCompleteColumn()] if is_wide else []),
+            progress.TextColumn("{task.percentage:3.0f} %"),
+        ]
+        if is_wide:
+            shown += [
+                progress.TextColumn("{task.fields[rate]:.0f} files/s "),
+                progress.TimeRemainingColumn(),
+                progress.TextColumn("left"),
+            ]
+        self._progress = progress.Progress(
+            *shown,
             console=self._console,
             auto_refresh=False,
             redirect_stdout=False,
@@ -397,7 +408,7 @@ class Display(CrewMember):
             ),
             table("Importing most (modules)", [(len(m.imports), m.name) for m in modules], top),
         ]
-        per_row = 2 if self._draws else 1
+        per_row = 2 if self._draws and self._console.width >= WIDE else 1
         grid = Table.grid(padding=(0, 4, 0, 0))
         for first in range(0, len(tables), per_row):
             grid.add_row()
@@ -421,10 +432,11 @@ class Display(CrewMember):
 def table(title: str, rows: list[tuple[int, str]], top: int) -> Group:
     """Make a table of the rows with the largest numbers."""
     made = Table(box=None, show_header=False)
-    made.add_column(justify="right", style="cyan")
+    rows = sorted(rows, key=lambda row: (-row[0], row[1]))[:top] or [(0, "none")]
+    digits = max(len(f"{number:,}") for number, _name in rows)
+    made.add_column(justify="right", style="cyan", no_wrap=True, min_width=digits)
     made.add_column(overflow="ellipsis", no_wrap=True)
-    rows = sorted(rows, key=lambda row: (-row[0], row[1]))
-    for number, name in rows[:top] or [(0, "none")]:
+    for number, name in rows:
         made.add_row(f"{number:,}", name)
     return Group(Text(title, style="bold"), made)
 

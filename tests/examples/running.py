@@ -106,6 +106,10 @@ class Terminal:
             pass
         return self.process.wait()
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the terminal another size, in letters."""
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
     def press_ctrl_c(self) -> None:
         """Do what the keyboard does."""
         os.write(self._fd, b"\x03")

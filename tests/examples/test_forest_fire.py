@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.examples.running import output_of, run
+from tests.examples.running import command, on_terminal, output_of, run
 
 import pykka
 
@@ -76,8 +76,70 @@ def test_the_program_as_its_users_run_it() -> None:
     assert re.fullmatch(r"Sent \d+,\d\d\d messages in \d+\.\d s, on \d+ threads", lines[1])
     assert re.fullmatch(r"Asked 2,\d\d\d trees in \d+\.\d s", lines[2])
     assert re.fullmatch(r"Burned 2,\d\d\d of 2,\d\d\d trees", lines[-1])
-    assert len(lines) == 3 + 30 + 1
-    assert set("".join(lines[3:-1])) <= set(" .:+*#")
+    assert lines[-2] == ". standing  ^ burning  # burned"
+    assert len(lines) == 3 + 30 + 2
+    assert set("".join(lines[3:-2])) <= set(" .:+*#")
+
+
+SGR = re.compile(r"\x1b\[[\d;]*m")
+NEXT_PICTURE, END_OF_PICTURE, END_OF_LINE = "\x1b[H", "\x1b[J", "\x1b[K"
+OTHER_SCREEN, OLD_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
+
+
+def pictures_of(text: str) -> list[list[str]]:
+    """The lines of each picture that was drawn, without colours."""
+    return [
+        SGR.sub("", picture.partition(END_OF_PICTURE)[0]).replace(END_OF_LINE, "").split("\n")
+        for picture in text.split(NEXT_PICTURE)[1:]
+    ]
+
+
+def test_on_a_terminal_it_burns_in_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with on_terminal(command("forest_fire.py", "--size", "50"), width=100) as terminal:
+        assert terminal.read_to_end() == 0
+
+    first, *_others = pictures = pictures_of(terminal.text)
+    assert {lines[-1] for lines in pictures} == {"█ standing  █ burning  █ burned"}
+    assert [len(line) for line in first[:25]] == [50] * 25
+    assert "\x1b[38;5;" in terminal.text
+    kept = terminal.text.partition(OLD_SCREEN)[2]  # stays on the screen when it has ended
+    assert "\x1b[?" not in kept
+    assert len(kept.splitlines()) == 2 + 25 + 2
+    assert terminal.text.index("Started") < terminal.text.index(OTHER_SCREEN)
+
+
+def test_on_a_narrow_terminal_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    program = command("forest_fire.py", "--size", "50", "--pace", "0")
+    with on_terminal(program, width=40) as terminal:
+        assert terminal.read_to_end() == 0
+
+    assert SGR.search(terminal.text) is None
+    for lines in pictures_of(terminal.text):
+        assert {len(line) for line in lines[:20]} == {40}
+        assert max(map(len, lines)) <= 40
+        assert lines[-1] == ". standing  ^ burning  # burned"
+
+
+def test_the_terminal_gets_another_size_and_then_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    program = command("forest_fire.py", "--size", "50", "--pace", "600")
+    with on_terminal(program, width=100) as terminal:
+        terminal.read_until(END_OF_PICTURE)
+        terminal.text = ""
+        terminal.resize(width=20, height=8)
+        terminal.read_until(re.compile(r"\x1b\[J[^$]*\x1b\[J[^$]*\x1b\[J"))
+        smaller = pictures_of(terminal.text)[-1]
+        terminal.press_ctrl_c()
+        assert terminal.read_to_end() == 130
+
+    assert [len(line) for line in smaller[:5]] == [10] * 5
+    assert max(map(len, smaller[:-1])) <= 20
+    assert OLD_SCREEN in terminal.text
+    assert "Traceback" not in terminal.text
 
 
 @pytest.mark.exhaustive

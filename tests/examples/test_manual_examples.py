@@ -282,16 +282,16 @@ DEBUG:pykka:Registered HangingActor (urn:uuid:…3)
 DEBUG:pykka:Starting HangingActor (urn:uuid:…3)
 Making main thread relax; not block, not quit
 1) Use `kill -SIGUSR1 PID` to log thread tracebacks
-2) Then `kill PID` to terminate the process
+2) Then press Ctrl-C to end the program
 """
-HANGING = "DEBUG:root:This is wait_for waiting for an event that nobody sets"
+HANGING = "DEBUG:root:This is wait_for waiting for an event that is never set"
 
 
 def test_deadlock_debugging() -> None:
     """The actors do not hang, as they do in the manual, but the tracebacks are still there."""
     # On a terminal, lines from several threads, to stdout and stderr, come whole and in order.
     with on_terminal(command("deadlock_debugging.py")) as terminal:
-        terminal.read_until("to terminate the process\n", HANGING + "\n")
+        terminal.read_until("to end the program\n", HANGING + "\n")
         pid = str(terminal.process.pid)
         lines = tidy(terminal.text).replace(pid, "PID").splitlines()
         # Tracebacks and the longer text of the error are left out.
@@ -312,8 +312,8 @@ def test_deadlock_debugging() -> None:
             ", in <module>\n",
             ", in log_thread_tracebacks\n",
         )
-        terminal.process.terminate()
-        assert terminal.read_to_end() == -signal.SIGTERM
+        terminal.press_ctrl_c()
+        assert terminal.read_to_end() == 0
 
 
 def test_the_example_of_a_test() -> None:

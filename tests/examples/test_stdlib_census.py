@@ -498,13 +498,24 @@ def test_the_standard_library() -> None:
     assert len([line for line in lines if line.startswith("examined ")]) in (9, 10)
 
 
+def test_on_a_narrow_terminal_nothing_but_names_is_cut_off(library: Path) -> None:
+    with on_terminal(command("stdlib_census.py", str(library)), width=40) as terminal:
+        assert terminal.read_to_end() == 0
+    lines = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", terminal.text).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert any(re.fullmatch(r"Parsing [━╸╺ ]+ +\d+ %", line.strip()) for line in lines)
+    assert "Most deeply nested (blocks)" in map(str.strip, lines)
+    tables = lines[next(n for n, line in enumerate(lines) if line.startswith("Largest")) :]
+    assert not any(line.lstrip().startswith("…") for line in tables)
+
+
 def test_on_a_terminal_there_is_a_progress_bar(library: Path) -> None:
     with on_terminal(command("stdlib_census.py", str(library)), width=80) as terminal:
         assert terminal.read_to_end() == 0
     assert terminal.text.count(HIDE_CURSOR) == terminal.text.count(SHOW_CURSOR) == 1
     text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", terminal.text)  # without colours and the like
     before, _, after = text.partition("Largest (lines)")
-    assert re.search(r"Parsing ━+ 0/8   0 %  0 files/s  ", before)
+    assert re.search(r"Parsing ━+ 0/8   0 % 0 files/s  ", before)
     assert re.search(r"Parsing [━╸╺]+ 1/8  12 %  \d+ files/s  ", before)
     assert "broken  c_broken.py  SyntaxError: '(' was never closed\n" in before
     assert "examined" not in text

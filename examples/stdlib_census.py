@@ -338,19 +338,19 @@ class Display(CrewMember):
         if not self._draws:
             self._console.width = 1000  # elsewhere, a line is as long as it must be
         # It would draw itself from a thread of its own. But this actor is the one that draws.
-        is_wide = self._console.width >= WIDE
         shown: list[progress.ProgressColumn] = [
             progress.TextColumn("Parsing"),
             progress.BarColumn(bar_width=None),
-            *([progress.MofNCompleteColumn()] if is_wide else []),
-            progress.TextColumn("{task.percentage:3.0f} %"),
         ]
-        if is_wide:
+        if self._console.width >= WIDE:
             shown += [
-                progress.TextColumn("{task.fields[rate]:.0f} files/s "),
+                progress.MofNCompleteColumn(),
+                progress.TextColumn("{task.percentage:3.0f} %  {task.fields[rate]:.0f} files/s "),
                 progress.TimeRemainingColumn(),
                 progress.TextColumn("left"),
             ]
+        else:
+            shown.append(progress.TextColumn("{task.percentage:3.0f} %"))
         self._progress = progress.Progress(
             *shown,
             console=self._console,

@@ -165,19 +165,19 @@ def draw(text: str, theme: Theme) -> str:
             look = f' fill="{in_hex(style.colour, theme)}"' if style.colour is not None else ""
             look += ' font-weight="bold"' if style.is_bold else ""
             look += ' opacity="0.65"' if style.is_dim else ""
-            x = EDGE + WIDE * column
+            # One element for each part between gaps: spaces in a row count as one in it.
+            for part in re.finditer(r"\S+(?: \S+)*", letters):
+                x, wide = EDGE + WIDE * (column + part.start()), WIDE * len(part[0])
+                texts.append(
+                    f'<text x="{x}" y="{y + 13}" textLength="{wide}"{look}>'
+                    f"{escape(part[0])}</text>"
+                )
             column += len(letters)
-            if letters.isspace():
-                continue
-            texts.append(
-                f'<text x="{x}" y="{y + 13}" textLength="{WIDE * len(letters)}"{look}>'
-                f"{escape(letters)}</text>"
-            )
     shapes = [f'<path fill="{colour}" d="{"".join(area)}"/>' for colour, area in areas.items()]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" font-family="{FONTS}" font-size="13" fill="{theme.text}" '
-        f'shape-rendering="crispEdges" xml:space="preserve">\n'
+        f'shape-rendering="crispEdges">\n'
         f'<rect width="{width}" height="{height}" rx="8" fill="{theme.background}"/>'
     )
     return "\n".join([head, *shapes, *texts, "</svg>\n"])

@@ -126,6 +126,8 @@ class Terminal:
 _ON_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+for name in ("COLUMNS", "LINES"):  # readline sets them, in the process that started this one
+    os.environ.pop(name, None)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 

@@ -515,7 +515,7 @@ def test_on_a_terminal_there_is_a_progress_bar(library: Path) -> None:
     assert terminal.text.count(HIDE_CURSOR) == terminal.text.count(SHOW_CURSOR) == 1
     text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", terminal.text)  # without colours and the like
     before, _, after = text.partition("Largest (lines)")
-    assert re.search(r"Parsing ━+ 0/8   0 % 0 files/s  ", before)
+    assert re.search(r"Parsing ━+ 0/8   0 %  0 files/s  ", before)
     assert re.search(r"Parsing [━╸╺]+ 1/8  12 %  \d+ files/s  ", before)
     assert "broken  c_broken.py  SyntaxError: '(' was never closed\n" in before
     assert "examined" not in text

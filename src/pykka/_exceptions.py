@@ -133,3 +133,21 @@ class FutureAlreadySetError(ActorError, queue.Full):
 
 class LoopClosedError(RuntimeError):
     """The event loop that an actor is to live in is closed. Users see a `RuntimeError`."""
+
+
+class BlockingWarning(RuntimeWarning):
+    """A call blocks the thread of a running event loop, so no task of that loop goes on meanwhile.
+
+    Await instead: `await ref.ask(message, block=False)`, `await future`. Python shows each line of
+    code once. It is given for calls that really have to wait, and not for an answer that is there
+    already.
+
+    Examples:
+        To have none, or to have each raise an exception, in tests for instance:
+
+        >>> import warnings
+        >>> import pykka
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore", pykka.BlockingWarning)
+        ...     warnings.simplefilter("error", pykka.BlockingWarning)
+    """

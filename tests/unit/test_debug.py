@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.leaks import PATIENCE
 import pykka
 from pykka import debug
 from pykka._deadlock import wait_graph as _waiting
+from pykka._futures import loop_watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -611,11 +613,15 @@ def test_a_signal_handler_looks_at_the_thread_that_it_interrupts(gate: Gate) -> 
 
 
 @pytest.fixture
-def warns_about_blocking() -> Iterator[None]:
+def shown(recwarn: pytest.WarningsRecorder) -> Iterator[Callable[[], list[str]]]:
+    """What was warned of, each time."""
+    loop_watch._shown.clear()
+    warnings.simplefilter("always")
+    yield lambda: [str(each.message) for each in recwarn if each.category is BLOCKING]
     debug.warn_about_blocking()
-    debug._warned.clear()
-    yield
-    debug.warn_about_blocking(enabled=False)
+
+
+BLOCKING = pykka.BlockingWarning
 
 
 class Echo(pykka.ThreadingActor):
@@ -628,7 +634,6 @@ class Echo(pykka.ThreadingActor):
         return self
 
 
-@pytest.mark.usefixtures("warns_about_blocking")
 @pytest.mark.parametrize(
     "block",
     [
@@ -659,13 +664,17 @@ def test_a_blocking_call_in_a_loop_is_warned_about(
         block(ref)
         timer.join()
 
-    with pytest.warns(RuntimeWarning, match="blocks the event loop of its thread") as caught:
+    loop_watch._shown.clear()
+    with pytest.warns(BLOCKING, match="blocks the event loop of its thread") as caught:
         asyncio.run(blocker())
     assert caught[0].filename == __file__
 
 
-@pytest.mark.usefixtures("warns_about_blocking")
-def test_what_does_not_block_a_loop_is_not_warned_about() -> None:
+def test_what_does_not_block_a_loop_is_not_warned_about(shown: Callable[[], list[str]]) -> None:
+    class Pooled(pykka.PooledActor):
+        def on_receive(self, message: object) -> object:
+            return message
+
     async def main() -> None:
         ref = Echo.start()
         assert await ref.ask("hello", block=False) == "hello"
@@ -674,14 +683,97 @@ def test_what_does_not_block_a_loop_is_not_warned_about() -> None:
         assert future.get() == "hello"
         ref.tell("hello")
         assert await asyncio.to_thread(ref.ask, "hello") == "hello"
+        gate = threading.Event()
+        ref.tell("hello")
+        held = ref.call(lambda _me: gate.wait(PATIENCE))
+        with pytest.raises(pykka.Timeout):
+            held.get(timeout=0)
+        assert list(pykka.as_completed([future])) == [future]
+        gate.set()
+        await held
         await ref.stop(block=False)
 
     asyncio.run(main())
     assert Echo.start().ask("no loop here") == "no loop here"
+    assert Pooled.start().ask("run by this thread") == "run by this thread"
+    assert shown() == []
 
 
-def test_it_is_off_until_it_is_switched_on() -> None:
+def test_each_line_is_shown_once(recwarn: pytest.WarningsRecorder) -> None:
+    async def main() -> None:
+        ref = Echo.start()
+        for _ in range(5):
+            ref.ask("hello")
+        ref.ask("hello")
+
+    loop_watch._shown.clear()
+    warnings.simplefilter("default")
+    asyncio.run(main())
+    asyncio.run(main())
+    assert len({each.lineno for each in recwarn}) == len(recwarn) == 2
+
+
+def test_one_that_is_made_an_exception_is_raised_before_the_wait() -> None:
+    async def main() -> None:
+        gate = threading.Event()
+        ref = Echo.start()
+        held = ref.call(lambda _me: gate.wait(PATIENCE))
+        with pytest.raises(BLOCKING, match=r"main\(\) blocks .*; await the future"):
+            held.get()
+        gate.set()
+        await held
+
+    loop_watch._shown.clear()
+    asyncio.run(main())  # the tests make all warnings exceptions
+
+
+def test_it_can_be_switched_off(shown: Callable[[], list[str]]) -> None:
     async def main() -> object:
         return Echo.start().ask("hello")
 
+    debug.warn_about_blocking(enabled=False)
     assert asyncio.run(main()) == "hello"
+    assert shown() == []
+    debug.warn_about_blocking()
+    asyncio.run(main())
+    assert len(shown()) == 1
+
+
+def test_an_actor_in_a_loop_that_blocks_is_warned_too(shown: Callable[[], list[str]]) -> None:
+    class Waiting(pykka.AsyncioActor):
+        def on_receive(self, message: object) -> object:
+            return Echo.start().ask(message)
+
+    assert Waiting.start().ask("hello", timeout=PATIENCE) == "hello"
+    [text] = shown()
+    assert text.startswith("on_receive() blocks the event loop")
+
+
+def test_a_callback_of_a_loop_is_warned_too(shown: Callable[[], list[str]]) -> None:
+    async def main() -> None:
+        loop, ref, done = asyncio.get_running_loop(), Echo.start(), asyncio.Event()
+        loop.call_soon(lambda: (ref.ask("hello"), done.set()))
+        await done.wait()
+
+    asyncio.run(main())
+    assert len(shown()) == 1
+
+
+def test_what_is_typed_into_a_notebook_is_not_warned_of(shown: Callable[[], list[str]]) -> None:
+    """A notebook runs the code of its cells on top of a coroutine of its own."""
+    cell = compile("def ask(ref):\n    return ref.ask('hello')\nask(ref)", "<cell>", "exec")
+
+    async def kernel() -> None:
+        exec(cell, {"__name__": "__main__", "ref": Echo.start()})  # noqa: S102
+
+    asyncio.run(kernel())
+    assert shown() == []
+
+
+def test_a_module_of_asyncio_that_is_being_loaded_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_waiting, "_running_loop", _waiting._find_running_loop)
+    monkeypatch.setitem(_waiting._modules, "asyncio.events", object())  # type: ignore[arg-type]
+    assert Echo.start().ask("hello") == "hello"
+    assert _waiting._running_loop is _waiting._find_running_loop

@@ -113,6 +113,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "AskCancelledError",
             "AskExpiredError",
             "AsyncioActor",
+            "BlockingWarning",
             "CallableProxy",
             "DeadlockError",
             "Dispatcher",

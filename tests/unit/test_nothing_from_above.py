@@ -109,9 +109,18 @@ def test_no_module_puts_anything_into_another() -> None:
         ("_actor/actor.py", "invoke._inherited_stop, other = Actor.stop, None"),
         ("_lifecycle/invoke.py", "_handlers[Tick] = _on_call"),
         ("_lifecycle/restart.py", "def f():\n    NOT_COUNTED.add(1)"),
-        ("debug/__init__.py", "if True:\n    _waiting.before_blocking = None"),
-        ("debug/__init__.py", "_waiting.awaiting_codes |= {1}"),
-        ("debug/__init__.py", "setattr(_waiting, 'before_blocking', None)"),
+        (
+            "debug/__init__.py",
+            "if True:\n    _waiting.when_loop_blocks = None",
+        ),
+        (
+            "debug/__init__.py",
+            "_waiting.awaiting_codes |= {1}",
+        ),
+        (
+            "debug/__init__.py",
+            "setattr(_waiting, 'when_loop_blocks', None)",
+        ),
         ("runtimes/pool/actor.py", "_system._new_pool: object = None"),
         ("runtimes/pool/rescue.py", "wait_graph.helpers.append(Helper(pool))"),
         ("runtimes/pool/dispatcher.py", "del termination.being_stopped[0]"),
@@ -122,6 +131,7 @@ def test_what_is_put_into_another_module_is_found(module: str, planted: str) -> 
         "from pykka._cell.cell import Cell\n"
         "from pykka._lifecycle import termination\n"
         "from pykka._deadlock import wait_graph\n"
+        "from pykka._deadlock import wait_graph as _waiting\n"
         "from pykka.messages import NOT_COUNTED\n"
     )
     assert len(assignments(f"{SOURCES[module]}\n{imports}{planted}\n")) == 1

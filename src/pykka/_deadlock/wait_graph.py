@@ -164,18 +164,39 @@ class AnyOf:
         return any(all(leaf._has_outcome() for leaf in each) for each in self.leaves)
 
 
-before_blocking: Callable[[], object] | None = None
-"""Called when a thread is about to block; entered by `call_before_blocking`."""
+_modules = sys.modules
 
 
-def call_before_blocking(function: Callable[[], object] | None) -> None:
-    """Have something called whenever a thread is about to block.
+def _find_running_loop() -> object:
+    """The event loop of asyncio that runs on this thread; `None` if there is none.
+
+    This is on the way of each answer that is waited for. So from the second call on, it is
+    asyncio's own function.
+    """
+    global _running_loop  # noqa: PLW0603
+    found = getattr(_modules["asyncio.events"], "_get_running_loop", None)
+    if found is None:
+        return None  # another thread is loading it
+    _running_loop = found
+    return _running_loop()
+
+
+_running_loop: Callable[[], object] = _find_running_loop
+"""Returns the event loop of asyncio that runs on this thread; only if asyncio is loaded."""
+
+
+when_loop_blocks: Callable[[], object] | None = None
+"""Called when a thread is about to block that runs an event loop; see `call_when_loop_blocks`."""
+
+
+def call_when_loop_blocks(function: Callable[[], object] | None) -> None:
+    """Have something called whenever a thread that runs an event loop is about to block.
 
     Args:
         function: What is to be called, instead of what was so far; `None` for nothing any more.
     """
-    global before_blocking  # noqa: PLW0603
-    before_blocking = function
+    global when_loop_blocks  # noqa: PLW0603
+    when_loop_blocks = function
 
 
 helpers: list[Callable[[WaitingState], bool]] = []
@@ -289,8 +310,13 @@ def block(
         DeadlockError: The wait has no limit, and closes a circle.
         PoolExhaustedError: The actor that has to bring it cannot get a thread.
     """
-    if before_blocking is not None:
-        before_blocking()
+    if (
+        "asyncio.events" in _modules
+        and _running_loop() is not None
+        and timeout != 0
+        and when_loop_blocks is not None
+    ):
+        when_loop_blocks()
     world = state.world
     if world.waits:
         return world.wait(future, acquire, timeout)  # type: ignore[no-any-return]

@@ -7,12 +7,10 @@ import os
 import sys
 import threading
 import traceback
-import warnings
 from typing import TYPE_CHECKING, Any, overload
 
 from pykka._deadlock import stacks
-from pykka._deadlock import wait_graph as _waiting
-from pykka._futures import awaiting
+from pykka._futures import loop_watch
 from pykka._util import checks
 from pykka._util.log import logger
 from pykka.debug import _state, _wait_graph
@@ -247,14 +245,14 @@ def trace(ref: ActorRef[Any], *, last: int = 100) -> Trace:
 
 
 def warn_about_blocking(*, enabled: bool = True) -> None:
-    """Warn when a thread that runs an event loop blocks in a future.
+    """Have calls that block an event loop warned of, or not.
 
-    From then on, each `get()`, blocking `ask()` or `stop()`, and assignment through a proxy that
-    has to wait on such a thread gives a `RuntimeWarning`, which names the line of code. While it
-    waits, no task of the loop goes on. Python shows each line once, and with `-W error` the
-    warning is an exception.
+    Each `get()`, blocking `ask()` or `stop()`, and assignment through a proxy that has to wait on
+    a thread which runs an event loop of asyncio gives a `BlockingWarning`, which names the line of
+    code. While it waits, no task of the loop goes on.
 
-    It is off until it is switched on, and for all of the process.
+    It is on unless it is switched off here, for all of the process. Python's filters of warnings
+    can do that too, for a part of the program, or make the warning an exception.
 
     Args:
         enabled: Whether to warn.
@@ -270,32 +268,15 @@ def warn_about_blocking(*, enabled: bool = True) -> None:
         ...         return message
         >>> async def main():
         ...     return Echo.start().ask("hello")  # should be: await ….ask("hello", block=False)
-        >>> pykka.debug.warn_about_blocking()
         >>> with warnings.catch_warnings(record=True) as caught:
         ...     warnings.simplefilter("always")
         ...     answer = asyncio.run(main())
-        >>> "blocks the event loop of its thread" in str(caught[0].message)
-        True
-        >>> pykka.debug.warn_about_blocking(enabled=False)
+        ...     pykka.debug.warn_about_blocking(enabled=False)
+        ...     answer = asyncio.run(main())
+        >>> [str(warning.message).partition(";")[0] for warning in caught]
+        ['main() blocks the event loop of its thread until a future is there']
+        >>> pykka.debug.warn_about_blocking()
         >>> stopped = pykka.ActorRegistry.stop_all()
     """
     checks.check_flag("enabled", enabled)
-    _waiting.call_before_blocking(_warn_in_event_loop if enabled else None)
-
-
-_warned: dict[Any, Any] = {}
-"""Where `warnings` notes what it has shown."""
-
-
-def _warn_in_event_loop() -> None:
-    if awaiting.running_loop() is None:
-        return
-    place = _waiting.place_of(sys._getframe(1))
-    warnings.warn_explicit(
-        f"{place.function}() blocks the event loop of its thread until a future is there; "
-        "await the future, and use block=False",
-        RuntimeWarning,
-        place.filename,
-        place.line,
-        registry=_warned,
-    )
+    loop_watch.watch_loops(enabled=enabled)

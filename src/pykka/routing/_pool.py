@@ -39,6 +39,7 @@ from pykka._cell.spawn_options import current
 from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError, Timeout
 from pykka._futures.awaiting import runs_event_loop
 from pykka._futures.deadline import Deadline
+from pykka._futures.loop_watch import blocks_by_design
 from pykka._lifecycle.kill import GRACE, end_of
 from pykka._ref.ref import ref_at
 from pykka._system.system import start_with
@@ -228,6 +229,7 @@ class RouteePool:
             return error
         return ActorDeadError(f"{whose} has ended ({shorten(reason)}); make a new one")
 
+    @blocks_by_design
     def resize(self, router: Routees[Any], size: Any, timeout: float | None) -> None:
         """Have so many routees; see `RouterRef.resize`."""
         require_size(size)
@@ -383,6 +385,7 @@ class PoolSupervisor(DynamicSupervisor):
         pool.enter(self._pykka_router, len(table), found)
 
 
+@blocks_by_design
 def start_pool(
     router: RouterRef[Any],
     actor: Any,

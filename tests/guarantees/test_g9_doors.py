@@ -88,6 +88,10 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
     "supervision/_restarter.py": {
         ("Restarter._account", "delay()"): "it is the supervisor's own, which fails with it",
     },
+    "supervision/_supervisor.py": {
+        ("Supervisor.__init_subclass__", ".on_start"): "of the class, while it is made",
+        ("_checked.on_start", "hook()"): HANDLER,
+    },
     "typing.py": {
         ("ActorMemberMixin", f".{hook}"): "for type checkers"
         for hook in ("on_failure", "on_receive", "on_start", "on_stop")

@@ -1257,3 +1257,14 @@ def who_waits_for_whom(n: int, measure: Measure) -> None:
             debug.print_wait_graph(file=io.StringIO())
             debug.log_thread_tracebacks()
         gate.open()
+
+
+@case("ActorRef.child", "_BaseSupervisor.spec")
+def children_of_supervisors(n: int, measure: Measure) -> None:
+    with pykka.ActorSystem() as system, measure():
+        DynamicSupervisor.spec("d", ChildSpec("w", Worker))
+        spec = Supervisor.spec("s", [ChildSpec(number, Worker) for number in range(n)])
+        office = system.start(Supervisor, [spec])
+        inner = office.child("s", Supervisor)
+        for number in range(n):
+            inner.child(number)

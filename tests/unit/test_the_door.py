@@ -63,6 +63,7 @@ FUTURES = {
         "claim.get(timeout=deadline.remaining())",
     ),
     ("_ref/ref.py", "ActorRef.ask", "future.get(timeout=timeout)"),
+    ("_ref/ref.py", "ActorRef.child", "future.get(timeout=timeout)"),
     ("_ref/ref.py", "ActorRef.kill", "ended.get()"),
     ("_ref/ref.py", "ActorRef.stop", "future.get(timeout=timeout)"),
     ("_system/shutdown.py", "Shutdown._refuse_suicide", "end_of(me).get()"),

@@ -87,6 +87,10 @@ class Supervision(Protocol):
     actor_class: type[Any]
     """The class of its instances, as far as that is known before they are made."""
 
+    def in_words(self) -> str:
+        """What the actor is to its supervisor, for the report of a crash, after its name."""
+        ...
+
     def make(self) -> Any:
         """Make a new instance of the actor."""
 

@@ -105,7 +105,13 @@ def crash(cell: Cell, actor: Instance, error: BaseException) -> None:
         return
     if extension is not None and extension.tracing is not None:
         extension.tracing.note_failure(cell, error)
-    logger.error("Unhandled exception in %s:", actor, exc_info=as_exc_info(error))
+    role = None if extension is None or extension.supervision is None else extension.supervision
+    logger.error(
+        "Unhandled exception in %s%s:",
+        actor,
+        "" if role is None else role.in_words(),
+        exc_info=as_exc_info(error),
+    )
     cell.services.tell_of_crash(cell, error)
     cell.services.publish_failure(cell, error)
     hook = partial(call_hook, actor, "on_failure", *as_exc_info(error))

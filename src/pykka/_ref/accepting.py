@@ -53,6 +53,13 @@ if TYPE_CHECKING:
 
         def _open(self, message: object, /) -> None: ...
 
+    class HasChildren(Protocol):
+        """An actor that has its children by name: each `pykka.supervision.Supervisor` is that."""
+
+        def _pykka_ref_of_child(self, id: Any, actor_class: Any) -> ActorRef[Any]:  # noqa: A002 (OTP's word)
+            """The ref of a child; any thread may ask."""
+            ...
+
     class Asked(Protocol[Q_co, R_co]):
         """A message that says what it is answered with."""
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pykka._cell.reasons import Reason
     from pykka._exceptions import ActorDeadError
     from pykka._futures.future import Future
-    from pykka._ref.accepting import Accepting, Asked, LeadsTo, Open
+    from pykka._ref.accepting import Accepting, Asked, HasChildren, LeadsTo, Open
     from pykka._ref.calls import Path
     from pykka._statistics import ActorStatistics
     from pykka._system.system import ActorSystem
@@ -692,6 +692,99 @@ class ActorRef(Generic[A_co]):
         if path is not None:
             return path
         return find_path(self, actor_class, cell.actor, method, args=args, kwargs=kwargs)
+
+    @overload
+    def child(
+        self: LeadsTo[HasChildren],
+        id: Any,
+        *,
+        block: Literal[True] = True,
+        timeout: float | None = None,
+    ) -> ActorRef[Any]: ...
+    @overload
+    def child(
+        self: LeadsTo[HasChildren],
+        id: Any,
+        actor_class: type[A],
+        *,
+        block: Literal[True] = True,
+        timeout: float | None = None,
+    ) -> ActorRef[A]: ...
+    @overload
+    def child(
+        self: LeadsTo[HasChildren], id: Any, *, block: Literal[False], timeout: float | None = None
+    ) -> Future[ActorRef[Any]]: ...
+    @overload
+    def child(
+        self: LeadsTo[HasChildren],
+        id: Any,
+        actor_class: type[A],
+        *,
+        block: Literal[False],
+        timeout: float | None = None,
+    ) -> Future[ActorRef[A]]: ...
+    def child(
+        self,
+        id: Any,  # noqa: A002 (OTP's word)
+        actor_class: Any = None,
+        *,
+        block: bool = True,
+        timeout: float | None = None,
+    ) -> Any:
+        """Return the ref of a child of a `pykka.supervision.Supervisor`.
+
+        It waits only while the supervisor itself is starting, or is being restarted. A child that
+        is being restarted in place has the ref that it had.
+
+        Args:
+            id: The `id` of the child's specification.
+            actor_class: The class of the child, for type checkers; it is checked here, too.
+            block: Whether to wait for that, or to get a future at once, which can be awaited.
+            timeout: Seconds to wait, if blocking; `None` waits for ever.
+
+        Returns:
+            Its ref, or a future of it.
+
+        Raises:
+            LookupError: There is no such child.
+            ActorDeadError: The child does not run now, or the supervisor is dead.
+            TypeError: The actor is no `Supervisor`; or the child is of another class.
+            Timeout: The supervisor is still starting after `timeout` seconds.
+
+        Examples:
+            >>> import pykka
+            >>> from pykka.supervision import ChildSpec, Supervisor
+            >>> class Clerk(pykka.PooledActor):
+            ...     def greet(self):
+            ...         return "Good morning."
+            >>> office = Supervisor.start([ChildSpec("clerk", Clerk)])
+            >>> office.child("clerk", Clerk).call(Clerk.greet).get()
+            'Good morning.'
+            >>> office.stop()
+            True
+        """
+        if timeout is not None and block:
+            check_timeout(timeout)
+        cell = self._cell
+        if not is_defined(cell.actor_class, "_pykka_ref_of_child"):
+            msg = f"child() takes the ref of a pykka.supervision.Supervisor, and {cell} is none"
+            raise TypeError(msg)
+        found: object = cell.actor
+        supervisor: Any = found
+        extension = cell.extension
+        is_down = extension is not None and extension.down
+        # A supervisor that fails is down before its children end, until the next instance has its
+        # place. So one that was not down, and has its place afterwards, knows its children.
+        if (
+            block
+            and supervisor is not None
+            and not is_down
+            and cell.actor is found
+            and supervisor._pykka_is_up
+        ):
+            return supervisor._pykka_ref_of_child(id, actor_class)
+        future = self._call(("_pykka_ref_of_child",), (id, actor_class), {})
+        return future.get(timeout=timeout) if block else future
 
     def proxy(self) -> ActorProxy[A_co]:
         """Wrap the ref in an `ActorProxy`.

@@ -10,7 +10,7 @@ Examples:
     ...     def on_receive(self, message):
     ...         return message
     >>> supervisor = Supervisor.start([ChildSpec("worker", Worker)], max_restarts=10)
-    >>> supervisor.proxy().get_child("worker").get().ask("hello")
+    >>> supervisor.child("worker").ask("hello")
     'hello'
     >>> supervisor.stop()
     True

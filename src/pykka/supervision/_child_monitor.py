@@ -108,6 +108,11 @@ class ChildMonitor:
     knows = True
     """Whether it learns of a crash; see `pykka._cell.extension.Supervision`."""
 
+    def in_words(self) -> str:
+        """Which child of which supervisor the actor is, and how that has specified it."""
+        spec = self.child.spec
+        return f", the child {shorten(spec.id)} of {self.supervisor}, {spec!r}"
+
     def came_up(self, cell: Cell) -> None:
         """Be told that the start hook of an instance is through."""
         self._tell(cell, "up", Stopped())

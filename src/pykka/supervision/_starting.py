@@ -86,6 +86,10 @@ class Starter:
         """Whether the starter still waits, and gets the exception that ends the supervisor."""
         return self.started is not None
 
+    def in_words(self) -> str:
+        """Nothing, for what is started is nobody's child."""
+        return ""
+
     def make(self) -> NoReturn:
         """Make no new instance: what has no supervisor is not restarted."""
         raise NotImplementedError

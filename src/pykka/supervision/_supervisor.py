@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
+from pykka._exceptions import ActorDeadError
 from pykka._futures.awaiting import running_loop
 from pykka._ref.ref import ActorRef, ref_at
-from pykka._util.checks import check_flag, check_iterable, list_some, shorten
+from pykka._util.checks import check_flag, check_iterable, list_some, shorten, type_of
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.supervision import _starting
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
     from pykka._system.system import ActorSystem
     from pykka.inboxes import InboxSpec
+    from pykka.resilience._backoff import Backoff
+    from pykka.supervision._specs import Restart, ShutdownTime
 
 P = ParamSpec("P")
 S = TypeVar("S", bound="_BaseSupervisor")
@@ -169,6 +174,67 @@ class _BaseSupervisor(PooledActor):
         actor_class: Any = cls
         return SupervisorOptions(actor_class, said)
 
+    @classmethod
+    def spec(
+        cls,
+        id: Any,  # noqa: A002 (OTP's word)
+        /,
+        *args: Any,
+        restart: Restart = "permanent",
+        shutdown: ShutdownTime | None = None,
+        significant: bool = False,
+        backoff: Backoff | None = None,
+        replace_abandoned: bool = False,
+        **kwargs: Any,
+    ) -> ChildSpec:
+        """Describe a supervisor of this class as the child of another one.
+
+        Args:
+            id: The child's name within its supervisor.
+            *args: Arguments for the constructor, as for `start()`.
+            restart: As for `ChildSpec`; so are the next four.
+            shutdown: How long it may take to stop.
+            significant: Whether its end counts for `Supervisor.auto_shutdown`.
+            backoff: How long to wait before a restart.
+            replace_abandoned: Whether another may take its place while its code is still running.
+            **kwargs: Keyword arguments for the constructor.
+
+        Returns:
+            The specification.
+
+        Raises:
+            TypeError: One of them is of the wrong kind.
+            ValueError: One of them has no such value, or two of them do not go together.
+
+        Examples:
+            >>> import pykka
+            >>> from pykka.supervision import ChildSpec, Supervisor
+            >>> class Clerk(pykka.PooledActor):
+            ...     pass
+            >>> office = Supervisor.start([
+            ...     Supervisor.spec("counters", [
+            ...         ChildSpec("one", Clerk),
+            ...         ChildSpec("two", Clerk),
+            ...     ], strategy="one_for_all", max_restarts=3),
+            ...     ChildSpec("archive", Clerk),
+            ... ])
+            >>> office.child("counters").child("two").is_alive()
+            True
+            >>> office.stop()
+            True
+        """
+        return ChildSpec(
+            id,
+            cls,
+            args,
+            kwargs,
+            restart=restart,
+            shutdown=shutdown,
+            significant=significant,
+            backoff=backoff,
+            replace_abandoned=replace_abandoned,
+        )
+
     def _pykka_heed(self, wait: Any) -> None:
         """Have the starter not wait, if that is said."""
         check_flag(f"wait of {type(self).__name__}", wait)
@@ -268,7 +334,7 @@ class Supervisor(_BaseSupervisor):
         ...     child_specs = [ChildSpec("divider", Divider)]
         ...     max_restarts = 3
         >>> office = Office.start()
-        >>> divider = office.proxy().get_child("divider").get().proxy()
+        >>> divider = office.child("divider", Divider).proxy()
         >>> divider.divide(1, 0).get()
         Traceback (most recent call last):
             ...
@@ -338,6 +404,12 @@ class Supervisor(_BaseSupervisor):
             raise ValueError(msg)
         _require_insignificant(who, spec, self._pykka_restarter.auto_shutdown)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        hook: Any = cls.on_start
+        if not hasattr(hook, "_pykka_is_checked"):
+            setattr(cls, "on_start", _checked(hook))  # noqa: B010
+
     def on_start(self) -> None:
         """Start the children. A class that overrides it has to call this."""
         for spec in self._pykka_specs.values():
@@ -345,6 +417,8 @@ class Supervisor(_BaseSupervisor):
                 break  # it was killed, so what it has started is about to end
             self._pykka_restarter.start(Child(spec.id, spec))
         self._pykka_specs = {}
+
+    on_start._pykka_is_checked = True  # type: ignore[attr-defined]
 
     def get_child(self, id: Any) -> ActorRef[Any] | None:  # noqa: A002 (OTP's word)
         """Return the ref of a child; `None` if it does not run now.
@@ -354,6 +428,31 @@ class Supervisor(_BaseSupervisor):
         """
         cell = self._pykka_find(id).cell
         return None if cell is None else ref_at(cell)
+
+    @property
+    def _pykka_is_up(self) -> bool:
+        """Whether it has started its children; any thread may ask."""
+        return not getattr(self, "_pykka_specs", True)  # it may still be in its constructor
+
+    def _pykka_ref_of_child(self, id: Any, actor_class: Any) -> ActorRef[Any]:  # noqa: A002 (OTP's word)
+        """The ref of a child, for `ActorRef.child`; any thread may ask.
+
+        It looks at the table and at the entry of the child once each; both are single steps.
+
+        Raises:
+            LookupError: There is no such child.
+            ActorDeadError: It does not run.
+            TypeError: It is of another class.
+        """
+        child = self._pykka_find(id)
+        cell = child.cell
+        if cell is None:
+            msg = f"the child {shorten(id)} of {self} does not run: it is {_info(child).state}"
+            raise ActorDeadError(msg)
+        if actor_class is not None and not issubclass(cell.actor_class, actor_class):
+            msg = f"the child {shorten(id)} of {self} is {cell}, and no {actor_class.__name__}"
+            raise TypeError(msg)
+        return ref_at(cell)
 
     def which_children(self) -> list[ChildInfo]:
         """Return how it stands with each child, in the order of their start."""
@@ -411,7 +510,7 @@ class Supervisor(_BaseSupervisor):
         try:
             return self._pykka_restarter.table[id]
         except (KeyError, TypeError):  # the latter if it can be no key
-            ids = [shorten(each, 60) for each in self._pykka_restarter.table]
+            ids = [shorten(each, 60) for each in self._pykka_restarter.table.copy()]
             known = list_some(ids) or "none at all"
             msg = f"{self} has no child {shorten(id)}; it has {known}"
             raise LookupError(msg) from None
@@ -421,6 +520,31 @@ class Supervisor(_BaseSupervisor):
         if state != "stopped":
             msg = f"the child {shorten(child.spec.id)} of {self} is {state}; terminate it first"
             raise RuntimeError(msg)
+
+
+def _checked(hook: Callable[[Any], object]) -> Callable[[Supervisor], object]:
+    """The start hook of a subclass, which fails if it has not started the children.
+
+    It is in the place of the hook in each subclass that brings one, whichever of its bases that
+    comes from.
+    """
+
+    @functools.wraps(hook)
+    def on_start(self: Supervisor) -> object:
+        result = hook(self)
+        if (
+            self._pykka_specs and type_of(result) is not CoroutineType
+        ):  # which is refused elsewhere
+            who = type(self).__qualname__
+            msg = (
+                f"{who}.on_start() has to call super().on_start(): the children of {self} were "
+                "not started"
+            )
+            raise TypeError(msg)
+        return result
+
+    on_start._pykka_is_checked = True  # type: ignore[attr-defined]
+    return on_start
 
 
 class DynamicSupervisor(_BaseSupervisor):

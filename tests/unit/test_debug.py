@@ -19,8 +19,8 @@ from tests.leaks import PATIENCE
 
 import pykka
 from pykka import debug
+from pykka._deadlock import loop_watch
 from pykka._deadlock import wait_graph as _waiting
-from pykka._futures import loop_watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -774,6 +774,6 @@ def test_a_module_of_asyncio_that_is_being_loaded_does_no_harm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(_waiting, "_running_loop", _waiting._find_running_loop)
-    monkeypatch.setitem(_waiting._modules, "asyncio.events", object())  # type: ignore[arg-type]
+    monkeypatch.setattr(_waiting, "_modules", {"asyncio.events": object()})
     assert Echo.start().ask("hello") == "hello"
     assert _waiting._running_loop is _waiting._find_running_loop

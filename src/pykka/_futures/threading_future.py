@@ -57,9 +57,9 @@ from _thread import allocate_lock, start_new_thread
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
+from pykka._deadlock import loop_watch as loop_watch  # noqa: PLC0414 (it begins to watch)
 from pykka._deadlock.wait_graph import block, current, lies_beneath_await
 from pykka._exceptions import FutureAlreadySetError
-from pykka._futures import loop_watch as loop_watch  # noqa: PLC0414 (it begins to watch)
 from pykka._futures.awaiting import suspend_task
 from pykka._futures.deadline import Deadline, check_timeout
 from pykka._futures.derived import Derivation, Lazy, Outcome, unwrap

@@ -9,8 +9,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any, overload
 
-from pykka._deadlock import stacks
-from pykka._futures import loop_watch
+from pykka._deadlock import loop_watch, stacks
 from pykka._util import checks
 from pykka._util.log import logger
 from pykka.debug import _state, _wait_graph

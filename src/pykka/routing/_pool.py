@@ -36,10 +36,10 @@ from typing import TYPE_CHECKING, Any
 from pykka._cell.extension import loop_of_family
 from pykka._cell.reasons import Failed
 from pykka._cell.spawn_options import current
+from pykka._deadlock.loop_watch import blocks_by_design
 from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError, Timeout
 from pykka._futures.awaiting import runs_event_loop
 from pykka._futures.deadline import Deadline
-from pykka._futures.loop_watch import blocks_by_design
 from pykka._lifecycle.kill import GRACE, end_of
 from pykka._ref.ref import ref_at
 from pykka._system.system import start_with

@@ -19,9 +19,14 @@ SOURCES = {
 """The text of each module, by its path in the package: `_cell/cell.py`."""
 
 
-REAL_WORLD = {path: text for path, text in SOURCES.items() if not path.startswith("simulation/")}
+REAL_WORLD = {
+    path: text
+    for path, text in SOURCES.items()
+    if not path.startswith(("simulation/", "observer/", "__main__"))
+}
 """What may be on the way of a message of a program at work: all but the simulator, which brings a
-world of its own. It waits, and takes time and chance, in the place of what does so here."""
+world of its own, and waits, and takes time and chance, in the place of what does so here; and the
+observer, which looks on from threads of its own, on which no actor runs."""
 
 
 @cache

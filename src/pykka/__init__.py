@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pykka import debug as debug
     from pykka import inboxes as inboxes
     from pykka import messages as messages
+    from pykka import observer as observer
     from pykka import resilience as resilience
     from pykka import routing as routing
     from pykka import simulation as simulation
@@ -222,6 +223,7 @@ _MODULES = frozenset(
         "debug",
         "inboxes",
         "messages",
+        "observer",
         "resilience",
         "routing",
         "simulation",
@@ -322,3 +324,7 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     special = (name for name in globals() if name.startswith("__"))
     return sorted({*special, *__all__, *_MODULES})
+
+
+if _os.environ.get("PYKKA_OBSERVER"):  # whatever the program is, who runs it wants to look at it
+    _load("pykka.observer").serve_as_asked(_os.environ["PYKKA_OBSERVER"])

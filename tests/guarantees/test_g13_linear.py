@@ -69,6 +69,13 @@ NOT_COUNTED = {
     ),
     **dict.fromkeys(
         [
+            *("Observer.__init__", "Observer.__enter__", "Observer.__exit__", "Observer.close"),
+            *("Observer.name", "Observer.path", "Observer.allow", "Observer.is_open", "serve"),
+        ],
+        "once for a program; what a look costs has tests of its own",
+    ),
+    **dict.fromkeys(
+        [
             f"{event}.__init__"
             for event in ("LifecycleEvent", "ActorEnded", "ActorFailed", "ActorRestarted")
         ],

@@ -43,7 +43,11 @@ REASONS = {
     "runtimes.pool.dispatcher._snapshot": CHANGED,
     "_futures.threading_future._serve": "a lock was released twice; all else is raised",
     "debug.__init__.print_wait_graph": "the stream is busy, so its descriptor gets the text",
+    "observer.__init__.serve_as_asked": "no thread can be started; the program runs unobserved",
     # --- Exception, BaseException: what may be raised here?
+    "observer._server.Errand._run": USERS,
+    "observer._server._text_of": USERS,
+    "observer._server.Server._main": "the observer ends, with a record, and the program goes on",
     "simulation._engine._cells.SimulatedCell._step": "as in `run_loop()`",
     "simulation._engine._loop.SimulatedLoop.drop": "the run is over, and nothing counts any more",
     "simulation._engine._loop.SimulatedLoop.run_in_executor.work": "it is the answer",

@@ -36,6 +36,7 @@ DOORS = [
     "pykka.resilience",
     "pykka.routing",
     "pykka.simulation",
+    "pykka.observer",
 ]
 """The modules that a user imports from."""
 
@@ -225,6 +226,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "run",
             "test",
         ],
+        "pykka.observer": ["Observer", "ObserverError", "serve"],
     }
 
 

@@ -32,7 +32,7 @@ from pykka._util.checks import shorten
 from pykka._util.gil import has_gil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import FrameType
 
     from pykka._deadlock.wait_graph import Place, WaitingCell
@@ -191,12 +191,18 @@ class WaitGraph:
         return [(ref, text) for ref, text in self._messages().items() if ref not in waiting]
 
 
-def look_around() -> WaitGraph:
-    """Look who waits for whom, right now."""
+def look_around(cells: Iterable[WaitingCell] | None = None) -> WaitGraph:
+    """Look who waits for whom, right now.
+
+    Args:
+        cells: The actors to begin with; `None` for all there are.
+    """
     edges: dict[WaitingCell, Edge] = {}
-    for ref in [ref for system in all_systems() for ref in system.get_all()]:
+    if cells is None:
+        cells = [ref._cell for system in all_systems() for ref in system.get_all()]
+    for cell in cells:
         # An actor that ends is registered no more; it is found if an actor waits for it.
-        source: WaitingCell = ref._cell
+        source = cell
         while source not in edges:
             edge = _edge_of(source)
             if edge is None:
@@ -234,6 +240,12 @@ def _edge_of(source: WaitingCell) -> Edge | None:
         further = follow(edge.target)
         edge = None if further is None else Edge(source, edge.wait, further.target)
     return edge
+
+
+def target_of(source: WaitingCell) -> WaitingCell | None:
+    """The actor that one waits for, if it does; no code of the program's runs."""
+    edge = _edge_of(source)
+    return None if edge is None else edge.target
 
 
 def _in_order(edges: dict[WaitingCell, Edge]) -> Iterator[WaitingCell]:

@@ -114,20 +114,24 @@ class Dispatcher:
 
     def statistics(self) -> DispatcherStatistics:
         """Return how it stands with the threads and the run queues."""
-        from pykka._statistics import DispatcherStatistics  # noqa: PLC0415 (see there)
-
-        pool = self._pool
-        workers = pool.workers.copy()
-        return DispatcherStatistics(
-            threads=len(workers),
-            idle=pool.parked + pool.benched,
-            blocked=pool.blocked,
-            ready=pool.injected.qsize() + sum(len(worker.local) for worker in workers),
-            max_threads=pool.most,
-        )
+        return pool_statistics(self._pool)
 
     def __repr__(self) -> str:
         return f"<pykka.Dispatcher {self.name!r}>"
+
+
+def pool_statistics(pool: Pool) -> DispatcherStatistics:
+    """How it stands with the threads and the run queues of a pool; it takes no lock."""
+    from pykka._statistics import DispatcherStatistics  # noqa: PLC0415 (see there)
+
+    workers = pool.workers.copy()
+    return DispatcherStatistics(
+        threads=len(workers),
+        idle=pool.parked + pool.benched,
+        blocked=pool.blocked,
+        ready=pool.injected.qsize() + sum(len(worker.local) for worker in workers),
+        max_threads=pool.most,
+    )
 
 
 _pools: weakref.WeakKeyDictionary[Pool, bool] = weakref.WeakKeyDictionary()

@@ -1,0 +1,109 @@
+"""What `python -m pykka` does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import runpy
+import sys
+from typing import TYPE_CHECKING
+
+from pykka import observer
+from pykka.observer import _client, _text
+from pykka.observer._addresses import ObserverError
+from pykka.observer._server import PERMISSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OK, FAILED = 0, 1
+
+DESCRIPTION = """\
+Run a program of actors so that it can be observed, and observe it.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; returns the status of the process."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "run":
+            return _run(options)
+        # The environment of the program that is looked for may be that of this one.
+        observer.close_all()
+        return _observe(options)
+    except ObserverError as error:
+        print(error, file=sys.stderr)  # noqa: T201 (a command says what it has to say)
+        return FAILED
+    except KeyboardInterrupt:
+        if options.command == "run":
+            raise
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pykka", description=DESCRIPTION)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    running = commands.add_parser(
+        "run",
+        help="run a program that can be observed",
+        description="Run a program as `python program.py` does, so that it can be observed.",
+    )
+    running.add_argument("--name", help="by which name it is found (default: that of its file)")
+    running.add_argument(
+        "--allow",
+        type=_permissions,
+        default=(),
+        metavar="WHAT",
+        help=f"what viewers may do besides looking: {', '.join(PERMISSIONS)}, separated by commas",
+    )
+    running.add_argument("-m", dest="is_module", action="store_true", help="run a module")
+    running.add_argument("program", help="the file, or with -m the module")
+    running.add_argument("arguments", nargs=argparse.REMAINDER, help="the program's arguments")
+    looking = commands.add_parser(
+        "observe",
+        help="see what a program does",
+        description="Print what a live program does.",
+    )
+    looking.add_argument(
+        "program", nargs="?", metavar="PID|NAME", help="which one (default: the only one)"
+    )
+    looking.add_argument("--list", action="store_true", help="list the programs, and end")
+    return parser
+
+
+def _permissions(text: str) -> tuple[str, ...]:
+    found = tuple(filter(None, text.split(",")))
+    if not set(found) <= set(PERMISSIONS):
+        msg = f"it takes {', '.join(PERMISSIONS)}, separated by commas"
+        raise argparse.ArgumentTypeError(msg)
+    return found
+
+
+def _run(options: argparse.Namespace) -> int:
+    if not options.is_module and not os.path.isfile(options.program):  # noqa: PTH113
+        msg = f"there is no file {options.program}"
+        raise ObserverError(msg)
+    name = options.name or os.path.basename(options.program).removesuffix(".py")  # noqa: PTH119
+    observer.serve(name=name, allow=options.allow)
+    sys.argv = [options.program, *options.arguments]
+    if options.is_module:
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109 (as Python does)
+        runpy.run_module(options.program, run_name="__main__", alter_sys=True)
+    else:
+        # With -m, the first entry is the folder that this was called in.
+        sys.path[0] = os.path.dirname(os.path.abspath(options.program))  # noqa: PTH100, PTH120
+        runpy.run_path(options.program, run_name="__main__")
+    return OK
+
+
+def _observe(options: argparse.Namespace) -> int:
+    if options.list:
+        for client in _client.programs():
+            with client:
+                said = client.program
+                print(f"{said['pid']:>8}  {said['name']}")  # noqa: T201
+        return OK
+    with _client.connect(options.program) as client:
+        print(_text.as_text(client))  # noqa: T201
+    return OK

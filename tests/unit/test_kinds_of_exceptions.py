@@ -60,6 +60,7 @@ REASONS = {
     ("_system.system", "ref.actor_class, actor_class"): ACTORS,
     ("_ref.accepting", "kind, self._kinds"): MESSAGES,
     ("_ref.accepting", "each, kind"): MESSAGES,
+    ("supervision._supervisor", "cell.actor_class, actor_class"): ACTORS,
     ("supervision._starting", "cls, spawn_options.actor_class"): ACTORS,
     ("_deadlock.wait_graph", "type(owner), anyio.CancelScope"): BLOCKS,
     ("_deadlock.wait_graph", "type(owner), asyncio.Timeout"): BLOCKS,

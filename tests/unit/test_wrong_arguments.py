@@ -290,6 +290,8 @@ WRONG: dict[str, list[Any]] = {
     "Supervisor.delete_child.id": ["nobody", 5, [], "child", Huge()],
     "DynamicSupervisor.terminate_child.ref": SINGLE,
     "ChildSpec.__init__.id": [[], {}, ("a", [])],
+    "Supervisor.spec.id": [[], {}, ("a", [])],
+    "DynamicSupervisor.spec.id": [[], {}, ("a", [])],
     "ChildSpec.__init__.args": ARGS,
     "ChildSpec.__init__.kwargs": KWARGS,
     "CircuitBreaker.__init__.on_state_change": [5, "f", [5], None, [None], Huge()],

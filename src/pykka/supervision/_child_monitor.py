@@ -111,7 +111,7 @@ class ChildMonitor:
     def in_words(self) -> str:
         """Which child of which supervisor the actor is, and how that has specified it."""
         spec = self.child.spec
-        return f", the child {shorten(spec.id)} of {self.supervisor}, {spec!r}"
+        return f", the child {shorten(spec.id)} of {self.supervisor}, {shorten(spec)}"
 
     def came_up(self, cell: Cell) -> None:
         """Be told that the start hook of an instance is through."""

@@ -87,7 +87,7 @@ class Starter:
         return self.started is not None
 
     def in_words(self) -> str:
-        """Nothing, for what is started is nobody's child."""
+        """Nothing, for what is started has no parent."""
         return ""
 
     def make(self) -> NoReturn:

@@ -17,6 +17,7 @@ from sybil.document import PythonDocStringDocument
 from sybil.parsers.doctest import DocTestParser
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from tests import tiers
+from tests.extras import EXTRAS, MISSING
 from tests.leaks import LeakCheck
 
 
@@ -112,13 +113,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return InPieces(config, log)
 
 
+_PROJECT = Path(__file__).parent
+_OF_EXTRAS = {
+    _PROJECT / "docs" / "how-to" / "metrics-and-traces.md",
+    *(_PROJECT / "src" / each.replace(".", "/") for each in EXTRAS),
+}
+
+
 def _is_all_that_is_quick(config: pytest.Config) -> bool:
     is_named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
     return not is_named and not config.option.exhaustive
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even import the tests of the benchmarks, which are all for the exhaustive tier."""
+    """Do not even import the tests of the benchmarks, which are all for the exhaustive tier.
+
+    Nor what needs a package that is not there.
+    """
+    if MISSING and collection_path in _OF_EXTRAS:
+        return True
     return (collection_path == _TESTS / "benchmarks" and _is_all_that_is_quick(config)) or None
 
 

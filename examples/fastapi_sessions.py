@@ -3,6 +3,7 @@
 
     python examples/fastapi_sessions.py [PORT]
     curl 'http://127.0.0.1:8000/sessions/ada/search?query=tea'
+    curl 'http://127.0.0.1:8000/metrics'
 
 Each user may search a catalogue that takes its time. His searches are limited, and what he has
 searched before is remembered. Three kinds of actors share the work:
@@ -19,9 +20,11 @@ What to look at:
 - The audit log writes to a file, which blocks. It is an actor on a thread of its own, and may.
 - An error is an answer like any other: `TooManySearchesError` goes from the session to the
   request that asked, and to nobody else.
-- When the server ends, `ActorScope` stops everything in order. A session finishes what it is at.
+- `/metrics` tells Prometheus how the actors stand: handled, failed, waiting and for how long,
+  restarts, dead letters.
+- When the server ends, the system stops everything in order. A session finishes what it is at.
 
-It needs `fastapi` and `uvicorn`, which `requirements/examples.txt` pins.
+It needs `fastapi`, `uvicorn` and `prometheus-client`, which `requirements/examples.txt` pins.
 """
 
 from __future__ import annotations
@@ -33,9 +36,11 @@ import time
 from typing import TYPE_CHECKING, Any, TextIO
 
 import fastapi
+import prometheus_client
 import uvicorn
 
 import pykka
+import pykka.prometheus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -198,12 +203,14 @@ def make_app(
         make_limit: Makes the limit of a session.
         audit_file: Where searches are written down.
     """
+    registry = prometheus_client.CollectorRegistry()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
-        async with pykka.ActorScope() as scope:
-            audit_log = scope.start(AuditLog, audit_file)
-            app.state.lobby = scope.start(Lobby, look_up, make_limit, audit_log).proxy()
+        async with pykka.ActorSystem("sessions") as system:
+            registry.register(pykka.prometheus.Collector(system))
+            audit_log = system.start(AuditLog, audit_file)
+            app.state.lobby = system.start(Lobby, look_up, make_limit, audit_log).proxy()
             yield
 
     app = fastapi.FastAPI(lifespan=lifespan)
@@ -211,6 +218,11 @@ def make_app(
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
+
+    @app.get("/metrics")
+    def metrics() -> fastapi.Response:  # no `async def`: with many actors, a scrape takes a while
+        text = prometheus_client.generate_latest(registry)
+        return fastapi.Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
     @app.get("/sessions/{user}/search")
     async def search(user: str, query: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pykka import dead_letters as dead_letters
     from pykka import debug as debug
     from pykka import inboxes as inboxes
+    from pykka import instruments as instruments
     from pykka import messages as messages
     from pykka import observer as observer
     from pykka import resilience as resilience
@@ -222,6 +223,7 @@ _MODULES = frozenset(
         "dead_letters",
         "debug",
         "inboxes",
+        "instruments",
         "messages",
         "observer",
         "resilience",

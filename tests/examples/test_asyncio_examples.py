@@ -80,6 +80,7 @@ class Service:
 def module(load: Callable[[str], ModuleType]) -> ModuleType:
     pytest.importorskip("fastapi", reason="FastAPI has no wheels for this Python")
     pytest.importorskip("uvicorn")
+    pytest.importorskip("prometheus_client")
     return load("fastapi_sessions")
 
 
@@ -286,3 +287,62 @@ def test_health_is_told_while_200_slow_searches_are_under_way(
         for name, seconds in (("idle", idle), ("200 slow searches under way", busy))
     }
     print(f"\nlatency of /health: {json.dumps(figures)}")
+
+
+def scraped(client: Any) -> dict[str, float]:
+    """What Prometheus would see: each metric, with its class if it has one."""
+    parser = pytest.importorskip("prometheus_client.parser")
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    found = {}
+    for family in parser.text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            assert sample.labels.pop("system") == "sessions"
+            found[" ".join([sample.name, *sample.labels.values()])] = sample.value
+    return found
+
+
+def test_the_metrics_are_there_under_load(
+    client: Any, service: Service, catalogue: Catalogue
+) -> None:
+    """While searches are under way, scrapes go on, and no counter ever goes back."""
+    httpx = pytest.importorskip("httpx")
+    users, each = 20, 5
+    goes_on = [True]
+    seen: list[dict[str, float]] = []
+
+    def scrape() -> None:
+        with httpx.Client(base_url=service.url, timeout=PATIENCE, trust_env=False) as mine:
+            while goes_on:
+                seen.append(scraped(mine))
+
+    async def load() -> None:
+        async with httpx.AsyncClient(
+            base_url=service.url, timeout=PATIENCE, trust_env=False
+        ) as many:
+            for _ in range(each):
+                await asyncio.gather(*(search(many, f"user {n}", "tea") for n in range(users)))
+                await asyncio.gather(*(many.delete(f"/sessions/user {n}") for n in range(users)))
+
+    catalogue.may_answer.set()
+    scraper = threading.Thread(target=scrape)
+    scraper.start()
+    try:
+        asyncio.run(load())
+    finally:
+        goes_on.clear()
+        scraper.join(PATIENCE)
+    metrics = scraped(client)
+    assert metrics["pykka_actors Lobby"] == 1
+    assert metrics["pykka_actors_started_total Session"] == users * each
+    assert metrics["pykka_actors_ended_total Session"] == users * each
+    assert metrics["pykka_messages_handled_total Session"] == users * each
+    assert metrics["pykka_messages_handled_total Lobby"] == 2 * users * each
+    assert metrics["pykka_messages_failed_total Session"] == 0
+    assert metrics["pykka_dead_letters_total"] == 0
+    assert seen
+    for before, after in zip(seen, [*seen[1:], metrics], strict=True):
+        for name, value in before.items():
+            if "_total" in name:
+                assert after[name] >= value, name

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeAlias
 
+from tests.extras import is_missing
 from tests.futures import waiters_of
 
 import pykka
@@ -1233,6 +1234,27 @@ def instruments_in_a_system(n: int, measure: Measure) -> None:
                 ref.proxy().work().get()
             look_at(installation.system, installation.instrument)
             installation.remove()
+
+
+if not is_missing("pykka.prometheus"):
+
+    @case(
+        "Collector.__init__", "Collector.__enter__", "Collector.__exit__", "Collector.close",
+        "Collector.collect",
+    )  # fmt: skip
+    def scrapes(n: int, measure: Measure) -> None:
+        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
+
+        from pykka.prometheus import Collector  # noqa: PLC0415
+
+        with pykka.ActorSystem() as system:
+            refs = start(n // 2, system, Threaded)
+            with measure(), Collector(system) as collector:
+                registry = CollectorRegistry()
+                registry.register(collector)
+                refs += start(n // 2, system, Threaded)
+                pykka.get_all([ref.proxy().work() for ref in refs])
+                look_at(generate_latest(registry))
 
 
 @case(

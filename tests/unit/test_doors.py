@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.version import Version
+from tests.extras import EXTRAS, is_missing
 from tests.sources import nodes_of
 
 import pykka
@@ -37,6 +38,7 @@ DOORS = [
     "pykka.routing",
     "pykka.simulation",
     "pykka.observer",
+    *(module for module in EXTRAS if not is_missing(module)),
 ]
 """The modules that a user imports from."""
 
@@ -78,6 +80,7 @@ def test_every_module_is_a_door_or_private() -> None:
     public = {name for name in modules if not any(p.startswith("_") for p in name.split("."))}
 
     internal = {name for name in public if name.startswith(tuple(INTERNAL))}
+    public = {name for name in public if not is_missing(name)}
     assert public - internal == set(DOORS) - {"pykka"}
 
 
@@ -91,7 +94,8 @@ def test_no_name_has_two_doors() -> None:
 
 
 def test_the_doors_offer_these_names_and_no_others() -> None:
-    assert {door: public_names(importlib.import_module(door)) for door in DOORS} == {
+    doors = [door for door in DOORS if door not in EXTRAS]
+    assert {door: public_names(importlib.import_module(door)) for door in doors} == {
         "pykka": [
             "Abandoned",
             "Accepts",
@@ -230,6 +234,14 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
     }
 
 
+def test_the_doors_of_extras_offer_these_names_and_no_others() -> None:
+    names = {"pykka.prometheus": ["Collector"]}
+    assert set(names) == set(EXTRAS)
+    for door in EXTRAS:
+        if not is_missing(door):
+            assert public_names(importlib.import_module(door)) == names[door]
+
+
 @pytest.mark.parametrize(
     "door",
     [
@@ -303,6 +315,8 @@ def test_a_door_has_a_docstring(door: str) -> None:
 def test_nothing_inside_imports_the_front_door() -> None:
     package = importlib.resources.files("pykka")
     for info in pkgutil.walk_packages(pykka.__path__, "pykka."):
+        if is_missing(info.name):
+            continue
         module = importlib.import_module(info.name)
         for node in nodes_of(inspect.getsource(module)):
             if isinstance(node, ast.Import):
@@ -398,7 +412,8 @@ def test_the_version_is_stated_once() -> None:
     stated = [
         info.name
         for info in pkgutil.walk_packages(pykka.__path__, "pykka.")
-        if pykka.__version__ in inspect.getsource(importlib.import_module(info.name))
+        if not is_missing(info.name)
+        and pykka.__version__ in inspect.getsource(importlib.import_module(info.name))
     ]
     assert stated == ["pykka._version"]
 

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-EXTRAS = {"pykka.prometheus": "prometheus_client"}
-"""The modules that need an extra, and what they import."""
+EXTRAS = {"pykka.opentelemetry": "opentelemetry.sdk", "pykka.prometheus": "prometheus_client"}
+"""The modules that need an extra, and what they, or their examples, import."""
 
-MISSING = {module for module, needed in EXTRAS.items() if find_spec(needed) is None}
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it is in
+        return False
+
+
+MISSING = {module for module, needed in EXTRAS.items() if not _is_there(needed)}
 
 
 def is_missing(module: str) -> bool:

@@ -1236,6 +1236,21 @@ def instruments_in_a_system(n: int, measure: Measure) -> None:
             installation.remove()
 
 
+if not is_missing("pykka.opentelemetry"):
+
+    @case(
+        "instrument", "Instrumentation.__init__", "Instrumentation.__enter__",
+        "Instrumentation.__exit__", "Instrumentation.remove",
+    )  # fmt: skip
+    def spans_and_measurements(n: int, measure: Measure) -> None:
+        from pykka.opentelemetry import instrument  # noqa: PLC0415
+
+        with pykka.ActorSystem() as system:
+            refs = start(n, system, Threaded)
+            with measure(), instrument(system):
+                pykka.get_all([ref.proxy().work() for ref in refs])
+
+
 if not is_missing("pykka.prometheus"):
 
     @case(

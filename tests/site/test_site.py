@@ -42,7 +42,7 @@ EXPECTED = {
     "all cores": "/faq/",
     "metrics": "/how-to/metrics-and-traces/",
     "prometheus": "/how-to/metrics-and-traces/",
-    "opentelemetry": "/faq/",
+    "opentelemetry": "/how-to/metrics-and-traces/",
     "monitoring": "/how-to/statistics/",
     "deploy": "/how-to/production/",
     "kubernetes": "/how-to/production/",

@@ -235,7 +235,10 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
 
 
 def test_the_doors_of_extras_offer_these_names_and_no_others() -> None:
-    names = {"pykka.prometheus": ["Collector"]}
+    names = {
+        "pykka.opentelemetry": ["Instrumentation", "instrument"],
+        "pykka.prometheus": ["Collector"],
+    }
     assert set(names) == set(EXTRAS)
     for door in EXTRAS:
         if not is_missing(door):

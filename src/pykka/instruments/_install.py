@@ -41,11 +41,7 @@ class Installation:
                 "pykka.instruments.Instrument, and give an instance"
             )
             raise TypeError(msg)
-        given: Any = system
-        if not isinstance(given, ActorSystem):
-            msg = f"an instrument is installed in a pykka.ActorSystem, not in {shorten(given)}"
-            raise TypeError(msg)
-        self._system = system
+        self._system = require_system(system)
         self._installed = Installed(instrument)
         self._panel: Panel = vars(system).setdefault("_instruments", Panel())
         try:
@@ -143,7 +139,21 @@ def install(instrument: Instrument, system: ActorSystem | None = None) -> Instal
     Raises:
         TypeError: `instrument` is no instrument, or `system` no system.
     """
-    return Installation(instrument, ActorSystem.default() if system is None else system)
+    return Installation(instrument, require_system(system))
+
+
+def require_system(system: Any) -> ActorSystem:
+    """The system that is given, or the default one.
+
+    Raises:
+        TypeError: It is no system.
+    """
+    if system is None:
+        return ActorSystem.default()
+    if not isinstance(system, ActorSystem):
+        msg = f"an instrument is installed in a pykka.ActorSystem, not in {shorten(system)}"
+        raise TypeError(msg)
+    return system
 
 
 class _Look(NamedTuple):

@@ -62,6 +62,7 @@ class Instrument(Protocol):
             seconds: How long that took; an inbox with a bound may make its senders wait.
             error: Why it could not be put in, such as an `InboxFullError`; `None` if it was.
         """
+        del delivery, context, seconds, error
 
     def handling(self, delivery: Delivery, context: Any) -> object:
         """Be told that an actor begins to handle a message, where its handler is about to run.
@@ -84,6 +85,7 @@ class Instrument(Protocol):
             state: What `handling()` has returned.
             seconds: How long the handler took, with all that it awaited.
         """
+        del delivery, state, seconds
 
     def failed(self, delivery: Delivery, state: Any, seconds: float, error: BaseException) -> None:
         """Be told that a handler has raised; called in the place of `handled()`.
@@ -95,6 +97,7 @@ class Instrument(Protocol):
             error: What it has raised. If there is an asker, that was the answer; if there is none,
                 the actor has failed.
         """
+        del delivery, state, seconds, error
 
     def passed_over(self, delivery: Delivery, state: Any, why: str) -> None:
         """Be told that a message was not handled after all; in the place of `handled()`.
@@ -105,15 +108,20 @@ class Instrument(Protocol):
             why: `"set aside"` by `stash()`, and it may come again; `"cancelled"` or `"expired"`;
                 `"ended"` if the actor was killed or abandoned in the middle of it.
         """
+        del delivery, state, why
 
     def started(self, ref: ActorRef[Any]) -> None:
         """Be told that an actor is about to live, on the thread that starts it."""
+        del ref
 
     def restarted(self, ref: ActorRef[Any], reason: Reason) -> None:
         """Be told that a new instance has taken the place of one that has ended."""
+        del ref, reason
 
     def ended(self, ref: ActorRef[Any], reason: Reason) -> None:
         """Be told that an actor has ended; nothing of it comes after this."""
+        del ref, reason
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """Be told of a message that was sent and will never be handled."""
+        del letter

@@ -1,0 +1,113 @@
+"""To have a system traced and measured, and to leave off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry import metrics, trace
+
+from pykka._util.checks import check_flag
+from pykka._version import __version__
+from pykka.instruments import Installation, install
+from pykka.instruments._install import require_system
+from pykka.opentelemetry._metrics import Metrics
+from pykka.opentelemetry._tracing import SpanMaker
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+    from pykka._system.system import ActorSystem
+
+
+class Instrumentation:
+    """That a system is traced and measured; `instrument()` returns it.
+
+    As a `with` block, it is removed at the end.
+    """
+
+    def __init__(self, tracing: SpanMaker, metrics: Metrics, system: ActorSystem) -> None:
+        self._metrics = metrics
+        self._installed: list[Installation] = []
+        try:
+            for each in (metrics, tracing):
+                self._installed.append(install(each, system))
+        except BaseException:
+            self.remove()
+            raise
+
+    def remove(self) -> None:
+        """Leave off. To do so twice does no harm."""
+        self._metrics.is_on = False
+        for installation in self._installed:
+            installation.remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.remove()
+
+
+def instrument(
+    system: ActorSystem | None = None,
+    *,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    propagate: bool = True,
+) -> Instrumentation:
+    """Trace and measure the messages of all actors of a system, by OpenTelemetry.
+
+    A send is a span `tell Shop`, `ask Shop`, `call Shop`, `defer Shop` or `tick Shop`, and what
+    the actor does is `process Shop`. Of a question, the second is a child of the first; of
+    anything else it begins a trace, and has a link to the first.
+
+    The conventions are those of OpenTelemetry for messaging, version 1.38, which may still change.
+
+    Args:
+        system: The system; `None` for the default one.
+        tracer_provider: What makes the tracer; `None` for the one that the program has set.
+        meter_provider: What makes the meter; `None` for the one that the program has set.
+        propagate: Whether the sender's context of OpenTelemetry, that is its span and its baggage,
+            goes with a message, so that the handler runs in it. If not, what handlers do begins
+            traces of its own, also for questions, and the spans are linked only. Other
+            `contextvars` never go along.
+
+    Returns:
+        The instrumentation, which can be removed.
+
+    Raises:
+        TypeError: `system` is no system, or `propagate` neither true nor false.
+
+    Examples:
+        >>> import pykka
+        >>> from opentelemetry.sdk.trace import TracerProvider
+        >>> from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        >>> from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+        >>> from pykka.opentelemetry import instrument
+        >>> class Shop(pykka.ThreadingActor):
+        ...     def on_receive(self, message):
+        ...         return message
+        >>> exporter, provider = InMemorySpanExporter(), TracerProvider()
+        >>> provider.add_span_processor(SimpleSpanProcessor(exporter))
+        >>> with pykka.ActorSystem() as system, instrument(system, tracer_provider=provider):
+        ...     shop = system.start(Shop)
+        ...     answer = shop.ask("one kettle")
+        ...     stopped = shop.stop()
+        >>> [span.name for span in exporter.get_finished_spans()]
+        ['ask Shop', 'process Shop']
+    """
+    check_flag("propagate", propagate)
+    system = require_system(system)
+    tracer = trace.get_tracer("pykka", __version__, tracer_provider)
+    meter = metrics.get_meter("pykka", __version__, meter_provider)
+    tracing = SpanMaker(tracer, propagate=propagate)
+    return Instrumentation(tracing, Metrics(meter, system), system)

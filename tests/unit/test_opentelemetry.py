@@ -1,0 +1,297 @@
+"""`pykka.opentelemetry`: spans and metrics, as the SDK exports them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.leaks import PATIENCE, wait_until
+
+import pykka
+from pykka.routing import RoundRobin
+from pykka.supervision import ChildSpec, Supervisor
+
+pytest.importorskip("opentelemetry.sdk")
+from opentelemetry import baggage, context, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import (
+    InMemorySpanExporter,
+)
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+from pykka.opentelemetry import instrument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.sdk.trace import ReadableSpan
+    from tests.conftest import Log
+
+
+class Spans:
+    """The spans that have ended."""
+
+    def __init__(self, **options: Any) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.provider = TracerProvider(shutdown_on_exit=False, **options)
+        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.tracer = self.provider.get_tracer("the test")
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self.exporter.get_finished_spans() if span.name == name]
+
+    def wait_for(self, name: str, count: int = 1) -> list[ReadableSpan]:
+        wait_until(lambda: len(self.named(name)) >= count, f"{name} is exported")
+        return self.named(name)
+
+    def one(self, name: str) -> ReadableSpan:
+        (span,) = self.wait_for(name)
+        return span
+
+
+def id_of(span: Any) -> tuple[int, int]:
+    of = span.get_span_context()
+    return of.trace_id, of.span_id
+
+
+def parent_of(span: Any) -> tuple[int, int] | None:
+    return None if span.parent is None else (span.parent.trace_id, span.parent.span_id)
+
+
+def links_of(span: Any) -> list[tuple[int, int]]:
+    return [(link.context.trace_id, link.context.span_id) for link in span.links]
+
+
+@pytest.fixture
+def spans() -> Spans:
+    return Spans()
+
+
+@pytest.fixture
+def reader() -> InMemoryMetricReader:
+    return InMemoryMetricReader()
+
+
+@pytest.fixture
+def system(spans: Spans, reader: InMemoryMetricReader, log: Log) -> Iterator[pykka.ActorSystem]:
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    with (
+        pykka.ActorSystem("shop", shutdown_timeout=PATIENCE) as system,
+        instrument(system, tracer_provider=spans.provider, meter_provider=meters),
+    ):
+        yield system
+    assert [r.message for r in log.records if "instrument" in r.message] == []
+    meters.shutdown()
+
+
+class Till(pykka.ThreadingActor):
+    def on_receive(self, message: Any) -> Any:
+        return baggage.get_baggage("user")
+
+
+class Stock(pykka.PooledActor):
+    def take(self, till: pykka.ActorRef[Till]) -> Any:
+        return till.ask("pay")
+
+
+class Desk(pykka.AsyncioActor):
+    async def order(self, stock: Any, till: pykka.ActorRef[Till]) -> Any:
+        return await stock.call(Stock.take, till)
+
+
+class Door(pykka.AsyncioActor):
+    async def enter(self, desk: Any, *others: Any) -> Any:
+        return await desk.call(Desk.order, *others)
+
+
+class Host(pykka.ThreadingActor):
+    def greet(self, door: Any, *others: Any) -> Any:
+        return door.call(Door.enter, *others).get()
+
+
+def test_one_trace_goes_through_five_actors_on_three_runtimes(
+    system: pykka.ActorSystem, spans: Spans
+) -> None:
+    host, door, desk = system.start(Host), system.start(Door), system.start(Desk)
+    stock, till = system.start(Stock), system.start(Till)
+    token = context.attach(baggage.set_baggage("user", "ada"))
+    with spans.tracer.start_as_current_span("request") as request:
+        answer = host.call(Host.greet, door, desk, stock, till).get(timeout=PATIENCE)
+    context.detach(token)
+    assert answer == "ada"
+    above = id_of(request)
+    for how, name in (
+        *(("call", "Host"), ("call", "Door"), ("call", "Desk"), ("call", "Stock")),
+        ("ask", "Till"),
+    ):
+        send, process = spans.one(f"{how} {name}"), spans.one(f"process {name}")
+        assert parent_of(send) == above, name
+        assert parent_of(process) == id_of(send), name
+        assert (links_of(send), links_of(process)) == ([], [])
+        assert (send.kind, process.kind) == (trace.SpanKind.PRODUCER, trace.SpanKind.CONSUMER)
+        above = id_of(process)
+    wait_until(lambda: len(spans.exporter.get_finished_spans()) == 11, "there are no others")
+    assert len({id_of(span)[0] for span in spans.exporter.get_finished_spans()}) == 1
+
+
+def test_what_spans_say(system: pykka.ActorSystem, spans: Spans) -> None:
+    stock = system.start(Stock.options(name="stock"))
+    till = system.start(Till)
+    stock.call(Stock.take, till).get(timeout=PATIENCE)
+    send, process = spans.one("call Stock"), spans.one("process Stock")
+    assert send.attributes == {
+        "messaging.system": "pykka",
+        "messaging.destination.template": "Stock",
+        "messaging.operation.name": "call",
+        "messaging.operation.type": "send",
+        "messaging.message.conversation_id": trace.format_span_id(id_of(send)[1]),
+        "code.function.name": "take",
+        "pykka.actor.urn": stock.actor_urn,
+        "pykka.actor.name": "stock",
+    }
+    assert process.attributes == {
+        **dict(send.attributes),
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+    }
+
+
+def test_a_tell_begins_a_trace_and_has_a_link(system: pykka.ActorSystem, spans: Spans) -> None:
+    till = system.start(Till)
+    router = RoundRobin([till])
+    with spans.tracer.start_as_current_span("request") as request:
+        till.tell("x")
+        till.tell_after(0, "x")
+        router.tell("x")
+    till.ask("x")
+    sends = [*spans.wait_for("tell Till", 2), spans.one("tick Till")]
+    processes = [span for span in spans.wait_for("process Till", 4) if span.links]
+    assert [parent_of(send) for send in sends] == [id_of(request)] * 3
+    assert [parent_of(process) for process in processes] == [None] * 3
+    assert sorted(link for each in processes for link in links_of(each)) == sorted(
+        id_of(send) for send in sends
+    )
+    assert id_of(request)[0] not in {id_of(process)[0] for process in processes}
+
+
+def test_no_span_is_lost_over_a_restart(system: pykka.ActorSystem, spans: Spans) -> None:
+    class Fragile(pykka.PooledActor):
+        def on_receive(self, message: Any) -> Any:
+            if message == "fail":
+                raise ValueError(message)
+            return message
+
+    office = system.start(Supervisor, [ChildSpec("fragile", Fragile)], max_restarts=9)
+    fragile = office.proxy().get_child("fragile").get(timeout=PATIENCE)
+    answers = []
+    for _ in range(3):
+        fragile.tell("fail")
+        answers += [fragile.ask("x", block=False) for _ in range(5)]
+    pykka.get_all(answers, timeout=PATIENCE)
+    processes = spans.wait_for("process Fragile", 18)
+    asks, tells = spans.named("ask Fragile"), spans.named("tell Fragile")
+    assert sorted(filter(None, map(parent_of, processes))) == sorted(map(id_of, asks))
+    failed = [each for each in processes if each.status.status_code is trace.StatusCode.ERROR]
+    assert sorted(links_of(each)[0] for each in failed) == sorted(map(id_of, tells))
+    assert [dict(each.attributes or {})["error.type"] for each in failed] == ["ValueError"] * 3
+
+
+def test_without_propagation_there_are_links_only(spans: Spans) -> None:
+    with (
+        pykka.ActorSystem() as system,
+        instrument(system, tracer_provider=spans.provider, propagate=False),
+    ):
+        till = system.start(Till)
+        token = context.attach(baggage.set_baggage("user", "ada"))
+        assert till.ask("x") is None
+        context.detach(token)
+        process = spans.one("process Till")
+        assert parent_of(process) is None
+        assert links_of(process) == [id_of(spans.one("ask Till"))]
+
+
+def test_what_is_not_sampled_is_not_exported_and_goes_on_all_the_same() -> None:
+    spans = Spans(sampler=ALWAYS_OFF)
+    with pykka.ActorSystem() as system, instrument(system, tracer_provider=spans.provider):
+        till = system.start(Till)
+        token = context.attach(baggage.set_baggage("user", "ada"))
+        assert till.ask("x") == "ada"
+        context.detach(token)
+    assert spans.exporter.get_finished_spans() == ()
+
+
+def points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
+    data: Any = reader.get_metrics_data()
+    return {
+        metric.name: list(metric.data.data_points)
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+
+
+def test_metrics(system: pykka.ActorSystem, spans: Spans, reader: InMemoryMetricReader) -> None:
+    till, stock = system.start(Till), system.start(Stock)
+    for _ in range(3):
+        till.ask("x")
+    with pytest.raises(AttributeError):
+        stock.proxy().gone.get(timeout=PATIENCE)
+    stock.call(Stock.take, till).get(timeout=PATIENCE)
+    with pytest.raises(AttributeError):
+        stock.ask(pykka.messages.ProxyGetAttr(["gone"]))
+    spans.wait_for("process Till", 4)
+    spans.wait_for("process Stock", 2)
+    found = points(reader)
+    counts = {
+        (p.attributes["messaging.destination.template"], p.attributes.get("error.type")): p.value
+        for p in found["messaging.client.consumed.messages"]
+    }
+    assert counts == {("Till", None): 4, ("Stock", None): 1, ("Stock", "AttributeError"): 1}
+    durations = found["messaging.process.duration"]
+    assert sum(p.count for p in durations) == 6
+    assert durations[0].explicit_bounds[0] == 1e-6
+    assert sum(p.value for p in found["messaging.client.sent.messages"]) == 6
+    assert sum(p.count for p in found["messaging.client.operation.duration"]) == 6
+    assert {p.attributes["messaging.destination.template"]: p.value for p in found["pykka.actors"]}
+    assert next(p.value for p in found["pykka.dispatcher.threads"]) >= 1
+    assert {p.value for p in found["pykka.inbox.size"]} == {0}
+    assert {p.value for p in found["pykka.inbox.age"]} == {0}
+    assert "urn" not in str(found)
+
+
+def test_restarts_and_dead_letters_are_counted_and_no_more_after_it_is_removed(
+    spans: Spans, reader: InMemoryMetricReader
+) -> None:
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    with pykka.ActorSystem("shop") as system:
+        instrumentation = instrument(system, tracer_provider=spans.provider, meter_provider=meters)
+        system.dead_letters.report(
+            pykka.dead_letters.DeadLetter("x", system.start(Till), "a test")
+        )
+        assert [p.value for p in points(reader)["pykka.dead_letters"]] == [1]
+        instrumentation.remove()
+        instrumentation.remove()
+        ended = len(spans.exporter.get_finished_spans())
+        system.start(Till).ask("x")
+        assert len(spans.exporter.get_finished_spans()) == ended
+        assert "pykka.actors" not in points(reader)
+    meters.shutdown()
+
+
+def test_wrong_arguments() -> None:
+    with pytest.raises(TypeError, match="propagate"):
+        instrument(propagate="yes")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not in 'office'"):
+        instrument("office")  # type: ignore[arg-type]
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("pykka.opentelemetry")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
+    with pytest.raises(ImportError, match=r"pip install 'pykka\[opentelemetry\]'"):
+        __import__("pykka.opentelemetry")

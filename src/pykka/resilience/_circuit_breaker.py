@@ -33,7 +33,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
-from pykka._exceptions import CircuitOpenError, Timeout
+from pykka._exceptions import AskCancelledError, CircuitOpenError, Timeout
 from pykka._futures.threading_future import failed_future
 from pykka._util.checks import (
     check_callable,
@@ -140,7 +140,8 @@ class CircuitBreaker(AskWrapper[A]):
             one, an ask that does not block and is never answered counts for nothing, unless
             it is an attempt of a `Retry` around the breaker, which is given up after some time.
         counts_as_failure: What the target raises that counts as a failure; an exception class or
-            a tuple of them. Anything else is an answer, and counts as a success.
+            a tuple of them. Anything else is an answer, and counts as a success; but for a
+            question that its asker has cancelled, which counts as interrupted.
         on_state_change: A function, or several, called with a `CircuitStateChange` after each
             change, by the thread that made it. What it raises is logged. The method `publish` of
             an event bus is one.
@@ -370,7 +371,9 @@ class CircuitBreaker(AskWrapper[A]):
 
     def _note(self, turn: int, error: BaseException | None) -> None:
         """Count the result of an ask."""
-        if error is not None and is_a(error, self._counts_as_failure):
+        if error is not None and is_a(error, AskCancelledError):
+            change = self._note_interruption(turn)  # its asker wanted that, and not the target
+        elif error is not None and is_a(error, self._counts_as_failure):
             change = self._note_failure(turn)
         elif error is None or is_a(error, Exception):
             change = self._note_success(turn)

@@ -15,8 +15,7 @@ from pykka._envelope import Envelope
 from pykka._system.life_events import ActorEnded, ActorRestarted, ActorStarted
 from pykka._system.system import ActorSystem
 from pykka._util.checks import shorten
-from pykka.instruments._instrument import Instrument
-from pykka.instruments._probe import Installed, Panel, let_go, put_on, take_off
+from pykka.instruments._probe import METHODS, Installed, Panel, let_go, put_on, take_off
 from pykka.messages import system_handler
 
 if TYPE_CHECKING:
@@ -26,15 +25,14 @@ if TYPE_CHECKING:
     from pykka._cell.cell import Cell
     from pykka._envelope import Letter
     from pykka._system.dead_letters import DeadLetter
-
-_METHODS = [name for name in vars(Instrument) if not name.startswith("_")]
+    from pykka.instruments._instrument import Instrument
 
 
 class Installation:
     """An instrument in a system; as a `with` block, it is taken out at the end."""
 
     def __init__(self, instrument: Instrument, system: ActorSystem) -> None:
-        missing = [name for name in _METHODS if not callable(getattr(instrument, name, None))]
+        missing = [name for name in METHODS if not callable(getattr(instrument, name, None))]
         if isinstance(instrument, type) or missing:
             msg = (
                 f"{shorten(instrument)} is no instrument; derive its class from "

@@ -39,6 +39,7 @@ from pykka.instruments._delivery import (
     operation_of,
     unload,
 )
+from pykka.instruments._instrument import Instrument
 from pykka.timers._timer import Tick
 
 if TYPE_CHECKING:
@@ -46,10 +47,12 @@ if TYPE_CHECKING:
 
     from pykka._cell.cell import Cell
     from pykka.instruments._delivery import Carried
-    from pykka.instruments._instrument import Instrument
     from pykka.timers._timer import Timer
 
 IN_THE_MIDDLE = "ended"
+
+METHODS = [name for name in vars(Instrument) if not name.startswith("_")]
+"""What an instrument is told by."""
 
 
 class Installed:
@@ -59,17 +62,25 @@ class Installed:
         instrument: The instrument.
     """
 
-    __slots__ = ("_complained", "instrument")
+    __slots__ = ("_complained", "_hooks", "instrument")
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
+        self._hooks: dict[str, Callable[..., Any] | None] = {
+            name: None if _is_inherited(instrument, name) else getattr(instrument, name)
+            for name in METHODS
+        }
+        """Its methods; `None` for one that does nothing."""
         self._complained: dict[str, None] = {}
         """The methods that have raised, and were logged for it."""
 
     def call(self, method: str, *args: object) -> Any:
         """Call a method of the instrument; `None` if it raises, which is logged once."""
+        hook = self._hooks[method]
+        if hook is None:
+            return None
         try:
-            return getattr(self.instrument, method)(*args)
+            return hook(*args)
         except BaseException as error:
             if is_for_the_program(error):
                 raise
@@ -78,6 +89,10 @@ class Installed:
                 text = "%s() of the instrument %s raised, which is logged once:"
                 report_failure(text, method, type(self.instrument).__name__)
             return None
+
+    def has_any(self, *methods: str) -> bool:
+        """Tell whether one of some methods does anything."""
+        return any(self._hooks[method] is not None for method in methods)
 
     def tell(self, method: str, *args: object) -> None:
         """Call a method, and have the instruments not be told of what it sends."""
@@ -89,15 +104,25 @@ class Installed:
             _busy.is_on = was_on
 
 
+def _is_inherited(instrument: Instrument, method: str) -> bool:
+    """Tell whether a method is that of the base class, which does nothing."""
+    inherited = getattr(type(instrument), method, None) is getattr(Instrument, method)
+    return inherited and method not in getattr(instrument, "__dict__", {})
+
+
 class Panel:
     """The instruments of one system."""
 
-    __slots__ = ("_entered", "each")
+    __slots__ = ("_entered", "each", "of_handling", "of_sends")
 
     def __init__(self) -> None:
         self._entered: dict[Installed, None] = {}
         self.each: tuple[Installed, ...] = ()
-        """Those that are installed; replaced as a whole."""
+        """Those that are installed; replaced as a whole, as are the next two."""
+        self.of_sends: tuple[Installed, ...] = ()
+        """Those of them that are told of sends."""
+        self.of_handling: tuple[Installed, ...] = ()
+        """Those of them that are told of what is handled."""
 
     def enter(self, installed: Installed) -> None:
         """Have it told of what happens from now on."""
@@ -115,6 +140,10 @@ class Panel:
         while True:
             each = tuple(self._entered.copy())
             self.each = each
+            self.of_sends = tuple(one for one in each if one.has_any("sending", "sent"))
+            self.of_handling = tuple(
+                one for one in each if one.has_any("handling", "handled", "failed", "passed_over")
+            )
             if tuple(self._entered.copy()) == each:
                 return
 
@@ -230,7 +259,7 @@ class Probe:
             handling.end()
         if letter is None:
             return
-        each = self.panel.each
+        each = self.panel.of_handling
         if each and not _busy.is_on:
             operation = operation_of(letter)
             if operation is not None:
@@ -249,7 +278,7 @@ class Probe:
 
     def note_timer(self, timer: Timer) -> None:
         """Tell that a timer is set, and have what is sent along go with each of its ticks."""
-        each = self.panel.each
+        each = self.panel.of_sends
         if each and not _busy.is_on:
             delivery = Delivery(ref_at(self._cell), BY_TIMER, Envelope(Tick(timer)))
             sending = _Sending(delivery, each)
@@ -263,7 +292,7 @@ class Probe:
             What is to be put in in its place, and what is to be told of the end; `None` if no
             instrument has to know of it.
         """
-        each = self.panel.each
+        each = self.panel.of_sends
         if not each or _busy.is_on or type(item) is CarryingEnvelope:
             return None  # the latter if it comes from another actor
         if is_ask(item) and item._carried:

@@ -14,7 +14,7 @@ from tests.conformance.supervised import CrashError, crash, instance
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka import instruments
+from pykka import debug, instruments
 from pykka._cell.cell import Cell
 from pykka._cell.metering import Meter
 from pykka._lifecycle import invoke
@@ -366,6 +366,25 @@ def test_two_instruments_do_not_get_in_each_others_way(
     assert ref.ask(where) == "outside > ask"
     wait_until(lambda: ended(recorder, 2), "all is handled")
     assert second.of("handling") == [("ask", "outside > ask")]
+
+
+def test_an_instrument_and_a_trace_do_not_get_in_each_others_way(
+    system: pykka.ActorSystem, agent: Any
+) -> None:
+    ref = system.start(agent)
+    cell_class = type(ref._cell)
+    recorder = Recorder()
+    with debug.trace(ref) as trace:
+        with instruments.install(recorder, system):
+            ref.ask("may be in between")
+            assert ref.ask(where) == "outside > ask"
+        ref.ask("may be in between")
+        assert ref.ask(where) == "outside"
+    ref.ask("may be in between")
+    assert ref.ask(where) == "outside"
+    assert [each.outcome for each in trace.messages] == ["answered"] * len(trace.messages)
+    assert len(trace.messages) >= 4
+    assert type(ref._cell) is cell_class
 
 
 def test_what_an_instrument_raises_harms_nobody_and_is_logged_once(

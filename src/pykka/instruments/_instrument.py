@@ -19,8 +19,8 @@ class Instrument(Protocol):
     quick and thread-safe. What one of them raises is logged, the first time for each method, and
     makes no difference to the program. What they send themselves is not reported to instruments.
 
-    The idea is that of Kamon's and OpenTelemetry's instrumentations, and of the cell's
-    interceptors in Akka Typed.
+    The idea is that of behaviour interceptors in Akka Typed, and of the instrumentations of
+    OpenTelemetry.
 
     Examples:
         >>> import pykka

@@ -42,8 +42,9 @@ DOORS = [
 ]
 """The modules that a user imports from."""
 
-INTERNAL = ["pykka.runtimes"]
-"""Packages without an underscore that are no doors: `pykka` re-exports what is in them."""
+INTERNAL = ["pykka.runtimes", "pykka.simulation.plugin"]
+"""What has no underscore and is no door: `pykka` re-exports what is in the one, and pytest loads
+the other."""
 
 
 def public_names(module: ModuleType) -> list[str]:

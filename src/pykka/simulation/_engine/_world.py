@@ -17,7 +17,7 @@ from pykka._util.world import World
 from pykka.runtimes.asyncio.cell import AsyncioCell
 from pykka.runtimes.pool.cell import PooledCell
 from pykka.runtimes.threading import ThreadingCell
-from pykka.simulation._engine._cells import SimulatedCell, SimulatedLoopCell
+from pykka.simulation._engine._cells import Simulated, SimulatedCell, SimulatedLoopCell
 from pykka.simulation._engine._errors import NotSimulatedError
 from pykka.timers._clock import Clock, point_in_time
 
@@ -113,13 +113,23 @@ class SimulatedWorld(World):
         return random.Random(self._chance.getrandbits(32))  # noqa: S311 (no secrets)
 
     def wait(self, future: Any, acquire: Callable[..., Any], timeout: float | None) -> Any:
-        """See `World`. An actor that waits without a limit is looked for in circles as ever."""
+        """See `World`. An actor that waits without a limit is looked for in circles as ever.
+
+        Raises:
+            NotSimulatedError: An actor has to bring it that lives outside of the run.
+        """
         state = current.state
+        target: Any = future._answered_by
+        if target is not None and not isinstance(target, Simulated):
+            msg = (
+                f"{target} lives outside of this simulated run, and nothing of the run can wait "
+                "for it; start it in the run, and not before, nor in a fixture of pytest"
+            )
+            raise NotSimulatedError(msg)
         wait = partial(self.scheduler.wait, acquire, timeout)
         if timeout is not None or state.cell is None:
             return wait()
         me: Any = state.cell
-        target = future._answered_by
         self.scheduler.touch(("edge", me.name), ("edge", getattr(target, "name", None)))
         try:
             return acquire_for_actor(me, future, wait, state)

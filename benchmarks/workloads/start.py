@@ -81,8 +81,8 @@ class Million(_Starts):
     title = "a million actors"
     about = (
         "The main program starts a million actors with one attribute each, which stay, with the "
-        "garbage collector as it is by default; then it asks each of them. Memory is what main "
-        "memory the process has grown by."
+        "garbage collector as it is by default; then it asks each of them. Memory is how much "
+        "main memory the process has grown by."
     )
     metrics = (
         Metric("total", Unit.SECONDS, "million", "all of them"),

@@ -38,7 +38,7 @@ class IdleMemory(Workload):
 
     name = "idle-memory"
     title = "memory of an idle actor"
-    about = "What the memory of the process grows by for each actor that is started."
+    about = "How much the memory of the process grows for each actor that is started."
     group = Group.FEEL
     metrics = (Metric("memory", Unit.BYTES, "actor"),)
     parameters = {"actors": 1_000}

@@ -34,15 +34,16 @@ class ActorDeadError(ActorError):
 class Timeout(ActorError, TimeoutError):  # noqa: N818 (the name is Pykka's)
     """A future had no result within the time allowed.
 
-    The work goes on: a timeout ends the waiting, not the handler.
+    The work continues: a timeout ends the waiting, not the handler.
     """
 
 
 class AskCancelledError(ActorError):
     """The asker has cancelled the question, so it is not answered.
 
-    Raised by `get()` and `await` of a future whose `cancel()` came in time. It is an error of its
-    own: `asyncio.CancelledError` would look as if the task that awaits had been cancelled.
+    Raised by `get()` and `await` of a future whose `cancel()` came in time. It is a separate
+    error, because `asyncio.CancelledError` would look as if the task that awaits had been
+    cancelled.
     """
 
 
@@ -54,11 +55,11 @@ class AskExpiredError(Timeout):
 
 
 class DeadlockError(ActorError):
-    """Actors wait for each other in a circle, so none of them could ever go on.
+    """Actors wait for each other in a circle, so none of them could ever continue.
 
-    Raised in the actor whose wait closed the circle. Its wait is withdrawn and the others go on
-    waiting: if the actor lets the error out of its handler, the one that asked it gets it as the
-    answer. The text names each actor, the message it handles, and the line where it waits.
+    Raised in the actor whose wait closed the circle. Its wait is withdrawn and the others keep
+    waiting: if the actor lets the error out of its handler, its asker gets it as the answer. The
+    text names each actor, the message it handles, and the line where it waits.
     """
 
 
@@ -86,17 +87,17 @@ class InboxFullError(ActorError):
 
 
 class ReplyDroppedError(ActorError):
-    """An actor has promised a reply for later, and then let go of it.
+    """An actor has promised a reply for later, and then dropped it.
 
-    Nothing holds what `reply_later()` returned any more, and it was not given.
+    Nothing holds the object that `reply_later()` returned any more, and no reply was given.
     """
 
 
 class PoolExhaustedError(ActorError):
     """All threads of a dispatcher would wait for actors that need one of them.
 
-    The dispatcher has as many threads as it may, so none of them could ever go on. Raised in the
-    actor whose wait would be the last. The text names the dispatcher and its bound.
+    The dispatcher has as many threads as it may, so none of them could ever continue. Raised in
+    the actor whose wait would be the last. The text names the dispatcher and its bound.
     """
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ActorStatistics:
-    """How it stands with an actor; `ActorRef.statistics` returns it."""
+    """Counts of an actor's messages; `ActorRef.statistics` returns them."""
 
     waiting: int
     """Messages that it has still to take up; the one being handled is not among them."""
@@ -44,7 +44,7 @@ class ActorStatistics:
 
 @dataclass(frozen=True)
 class InboxStatistics:
-    """How it stands with an inbox; `ref.actor_inbox.statistics()` returns it.
+    """Counts of an inbox; `ref.actor_inbox.statistics()` returns them.
 
     A count is `None` if the inbox does not keep it.
     """
@@ -67,7 +67,7 @@ class InboxStatistics:
 
 @dataclass(frozen=True)
 class DispatcherStatistics:
-    """How it stands with a dispatcher; `Dispatcher.statistics` returns it."""
+    """Counts of a dispatcher's threads; `Dispatcher.statistics` returns them."""
 
     threads: int
     """Threads that run actors, or wait to."""
@@ -87,7 +87,7 @@ class DispatcherStatistics:
 
 @dataclass(frozen=True)
 class SystemStatistics:
-    """How it stands with an actor system; `ActorSystem.statistics` returns it."""
+    """Counts of an actor system; `ActorSystem.statistics` returns them."""
 
     actors: int
     """Actors that are alive."""

@@ -54,8 +54,9 @@ def statistics() -> DeadLetterStatistics:
 def subscribe(subscriber: Callable[[DeadLetter], object]) -> None:
     """Have a function called with each dead letter.
 
-    It is called by the thread that finds the letter, which may be any. What it raises is logged.
-    A message that it sends itself, to an actor that is dead too, is counted but not handed on.
+    It is called on the thread that finds the dead letter, which may be any thread. An exception in
+    it is logged. A message that it sends itself, to an actor that is ending too, is counted but
+    not handed to subscribers.
 
     Args:
         subscriber: Takes a `DeadLetter`.

@@ -57,10 +57,10 @@ if TYPE_CHECKING:
 
 
 class Request(Generic[_R_co]):
-    """A message that says what it is answered with.
+    """A message that declares the type of its answer.
 
     Derive a class for each kind of request, best a dataclass. The actors that accept it answer
-    with what is in the brackets, so type checkers know what `ask()` returns.
+    with the type in the brackets, so type checkers know what `ask()` returns.
 
     Examples:
         >>> import dataclasses
@@ -82,12 +82,11 @@ class Request(Generic[_R_co]):
 class Accepts(Generic[M_contra]):
     """A base for actor classes that accept some messages only; the first base.
 
-    What is in the brackets is a class, or several with `|` between them; their subclasses count.
-    Type checkers check what is sent to the actors, and what `ask()` returns for each `Request`.
-    When the program runs, a message of any other class is refused where it is sent.
+    The brackets hold a class, or several with `|` between them; their subclasses are accepted,
+    too. Type checkers check the messages to the actors, and the type that `ask()` returns for each
+    `Request`. When the program runs, a message of any other class is refused where it is sent.
 
-    How the messages are handled is said by methods with `handles()`, or by an `on_receive()` of
-    the class.
+    Methods with `handles()`, or an `on_receive()` of the class, handle the messages.
 
     Examples:
         >>> import dataclasses

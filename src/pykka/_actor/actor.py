@@ -36,7 +36,7 @@ P = ParamSpec("P")
 
 
 class Actor:
-    """An actor: an object that lives alone and is reached by messages only.
+    """An actor: an object that keeps its state to itself and is reached by messages only.
 
     An actor handles one message at a time, so it needs no locks. Others reach it through its
     `ActorRef`, or through an `ActorProxy` made from that.
@@ -111,7 +111,7 @@ class Actor:
 
         Arguments are ignored, so a class without an `__init__()` of its own can be started with
         any. It does not call the next `__init__()`: a mixin with one goes *before* the actor class
-        in the list of bases. To call it once more changes nothing: the cell is the same.
+        in the list of bases. Calling it once more changes nothing: the cell is the same.
         """
         state = current.state
         spawn_options = state.spawn_options
@@ -193,9 +193,9 @@ class Actor:
         system: ActorSystem | None = None,
         loop: AbstractEventLoop | None = None,
     ) -> ActorOptions[A, P]:
-        """Say what an actor is to be like before it is started.
+        """Set options of an actor before it is started.
 
-        All arguments of `start()` go to `__init__()`, so this is where everything else is said.
+        All arguments of `start()` go to `__init__()`, so everything else is set here.
 
         Args:
             name: A name, under which `ActorSystem.get_by_name` finds it. It is unique among the
@@ -279,7 +279,8 @@ class Actor:
         """The actor's URN, a string that is unique in the world.
 
         `ActorRegistry.get_by_urn` finds the actor by it. It is made when it is first read. An
-        actor may choose its own, best in its `__init__()`; that it is unique is then its business.
+        actor may choose its own, best in its `__init__()`, and must then make sure that it is
+        unique.
         """
         return self._require_pykka_cell().urn
 
@@ -289,7 +290,7 @@ class Actor:
 
     @property
     def actor_inbox(self) -> Any:
-        """The actor's inbox. Use `ActorRef.tell` and its sisters to put messages in."""
+        """The actor's inbox. Use `ActorRef.tell` and `ActorRef.ask` to put messages in."""
         return self._require_pykka_cell().public_inbox
 
     @property
@@ -343,9 +344,9 @@ class Actor:
     def pre_restart(self, reason: Reason) -> Awaitable[None] | None:
         """Hook: a supervisor has another instance take over from this one, right after this.
 
-        It runs when the pause before the restart is over, if there is one; long after
-        `on_failure()`, perhaps, or after `on_stop()` if it was not this actor that failed. It is
-        not called if no restart follows: the supervisor has given up, or ends, or there is none.
+        It runs when the pause before the restart is over, which may be long after `on_failure()`,
+        or after `on_stop()` if it was not this actor that failed. It is not called if no restart
+        follows: because the supervisor has given up, or ends, or because there is none.
 
         Args:
             reason: Why this instance has ended.
@@ -359,9 +360,9 @@ class Actor:
         """
 
     def on_idle(self) -> Awaitable[None] | None:
-        """Hook: no message has come for as long as `set_idle_timeout()` said.
+        """Hook: no message has come for the time that `set_idle_timeout()` has set.
 
-        It is called again each time that as much time has passed once more.
+        It is called again each time the same time has passed without a message.
         """
 
     def on_receive(self, message: Any) -> Any:
@@ -427,14 +428,14 @@ class Actor:
         return [] if extension is None else [ref_at(child) for child in extension.children.copy()]
 
     def watch(self, ref: ActorRef[Any], *, urgent: bool = False) -> None:
-        """Have this actor told when another one has ended.
+        """Tell this actor when another one has ended.
 
-        When the other has ended, its last hook included, this one gets a
-        `pykka.Terminated(ref, reason)` as a message to `on_receive()`: exactly one, also if the
-        other has ended already. It comes after all that the other has sent to this one. No bound
-        of the inbox applies to it.
+        When the other has ended, including its last hook, this one gets a `pykka.Terminated(ref,
+        reason)` as a message to `on_receive()`: exactly one, even if the other has already ended.
+        It comes after all messages that the other has sent to this one. No bound of the inbox
+        applies to it.
 
-        To watch an actor that is watched already changes nothing. When this actor is restarted,
+        Watching an actor that is already watched changes nothing. When this actor is restarted,
         the new instance watches no actor.
 
         Args:
@@ -471,7 +472,7 @@ class Actor:
         death_watch.watch(self._require_pykka_cell(), ref, is_urgent=urgent)
 
     def unwatch(self, ref: ActorRef[Any]) -> bool:
-        """Have this actor not told any more, not even if the message is on its way already.
+        """Stop watching an actor; not even a message that is already on its way arrives.
 
         Args:
             ref: The actor that is watched.
@@ -485,10 +486,10 @@ class Actor:
         return death_watch.unwatch(self._require_pykka_cell(), ref)
 
     def set_idle_timeout(self, seconds: float | None) -> None:
-        """Have `on_idle()` called when no message has come for some time.
+        """Call `on_idle()` when no message has come for some time.
 
-        The time begins anew when the actor takes up a message, or a tick of a timer. While it
-        handles one, it is not idle. There is one time-out at most; to set it again replaces it.
+        The time begins again when the actor takes up a message, or a tick of a timer. While it
+        handles one, it is not idle. There is at most one time-out; setting it again replaces it.
 
         Args:
             seconds: The time, by the clock of the actor's system; `None` to end it.
@@ -510,7 +511,7 @@ class Actor:
         behaviour.set_idle_timeout(self._require_pykka_cell(), seconds)
 
     def become(self, on_receive: Callable[[Any], Any]) -> None:
-        """Have another function handle the messages that go to `on_receive()`.
+        """Let another function handle the messages that go to `on_receive()`.
 
         Args:
             on_receive: Takes a message, and returns the answer. Usually it is another method of
@@ -539,7 +540,7 @@ class Actor:
         behaviour.become(self._require_pykka_cell(), on_receive)
 
     def unbecome(self) -> None:
-        """Go back to what handled the messages before the last `become()`.
+        """Go back to the function that handled the messages before the last `become()`.
 
         Raises:
             RuntimeError: There was none.
@@ -549,10 +550,10 @@ class Actor:
     def stash(self) -> NoReturn:
         """Set the current message aside, to be handled later.
 
-        It ends the handling of the message at once, so nothing after it runs. The asker
-        goes on waiting for the answer. The class has to say in `stash_capacity` how many messages
-        may be set aside. What is still aside when the actor ends is treated like what is in its
-        inbox; and when it is restarted, the new instance gets that first.
+        It ends the handling of the message at once, so nothing after it runs. The asker keeps
+        waiting for the answer. The class must set `stash_capacity`, the number of messages that
+        may be set aside. When the actor ends, messages that are still aside are treated like those
+        in its inbox; when it is restarted, the new instance gets them first.
 
         Raises:
             StashFullError: As many as may be are set aside already.
@@ -583,7 +584,7 @@ class Actor:
         behaviour.stash(self._require_pykka_cell())
 
     def unstash_all(self) -> int:
-        """Have all messages that were set aside handled, in order, before all others.
+        """Take up all messages that were set aside, in order, before all others.
 
         An actor in an event loop may call it in a task of its own, too.
 

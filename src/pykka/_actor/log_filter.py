@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
 
 class ActorLogFilter(logging.Filter):
-    """Adds to each log record the actor whose code has logged it, as the attribute `actor`.
+    """Adds to each log record the actor whose code logged it, as the attribute `actor`.
 
-    Add it to a `logging.Handler`, and `%(actor)s` can be used in the handler's format. It is for
-    all loggers, those of the program and those of the libraries that an actor calls. It lets all
+    Add it to a `logging.Handler`, and the handler's format can use `%(actor)s`. It works for all
+    loggers, those of the program and those of the libraries that an actor calls. It lets all
     records pass.
 
     The actor is the one whose code runs on the thread that logs: in handlers and hooks on every
     runtime, also before and after an `await`. It is shown by the name that it was given, or else
     as it is in the library's own records, by its class and its URN. Threads and tasks that a
-    handler has begun are no actor. The constructor of an actor runs on behalf of who starts it.
+    handler has started do not count as the actor. The constructor of an actor runs on behalf of
+    the code that starts it.
 
-    A record that has an attribute `actor` already keeps that. So in front of a queue of records,
+    A record that already has an attribute `actor` keeps it. So in front of a queue of records,
     such as that of `logging.handlers.QueueHandler`, add it to the handler that fills the queue.
 
     Args:

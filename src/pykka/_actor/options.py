@@ -32,7 +32,7 @@ A = TypeVar("A", bound="Actor")
 
 
 class ActorOptions(Generic[A, P]):
-    """An actor class, and what its next actors are to be like; `Actor.options` returns it.
+    """An actor class with options for its next actors; `Actor.options` returns it.
 
     It can be used wherever a class is started, and any number of times. For type checkers it is
     `ActorOptions[Cart]`; what `options()` returns knows the arguments of the class as well.

@@ -41,7 +41,7 @@ T = TypeVar("T")
 def as_completed(
     futures: Iterable[Future[T]], *, timeout: float | None = None
 ) -> Iterator[Future[T]]:
-    """Yield futures in the order in which they are done.
+    """Yield futures in the order in which they complete.
 
     The idea and the name are those of `concurrent.futures.as_completed`. A future with a get-hook
     is done when it has been read, and it is not read here.

@@ -144,7 +144,7 @@ class Future(Generic[T]):
         raise NotImplementedError(USE_SUBCLASS)
 
     def set_get_hook(self, func: Callable[[float | None], T]) -> None:
-        """Have a function make the value when it is read.
+        """Let a function make the value when it is read.
 
         The function is called by the first `get()`, with its timeout, and what it returns is the
         future's value from then on. If it raises, the next `get()` calls it again.
@@ -202,7 +202,7 @@ class Future(Generic[T]):
         return self._derive(list, self, *futures)
 
     def map(self, func: Callable[[T], M]) -> Future[M]:
-        """Return a future with what a function makes of the value.
+        """Return a future with the result of a function of the value.
 
         Raises:
             TypeError: `func` cannot be called.
@@ -280,8 +280,9 @@ class Future(Generic[T]):
     def done(self) -> bool:
         """Tell whether there is nothing left for `get()` to wait for.
 
-        A future made by `map()` and its sisters is done when all those it is made from are; its
-        function runs when it is read. With a get-hook, it is done once it was read.
+        A future made by `map()`, `filter()`, `reduce()` or `join()` is done when all futures it is
+        made from are done; its function runs when it is read. With a get-hook, it is done once it
+        was read.
 
         Examples:
             >>> import pykka
@@ -297,13 +298,13 @@ class Future(Generic[T]):
     def cancel(self, *, interrupt: bool = False) -> bool:
         """Take a question back that the actor has not begun to handle.
 
-        If that is in time, the message will never be handled, and all who wait for the future get
-        `AskCancelledError`, now. It is no dead letter; the actor counts it
-        (`ActorStatistics.cancelled`) when it comes to it. It may be done from anywhere.
+        If that is in time, the message will never be handled, and all waiters for the future get
+        `AskCancelledError` at once. It does not become a dead letter; the actor counts it
+        (`ActorStatistics.cancelled`) when it gets to it. This may be called from anywhere.
 
-        A future made by `map()` and its sisters cancels those that it is made from. One that no
-        actor owes cannot be cancelled, nor a request to stop; nor the answer of an actor class
-        that makes futures of its own.
+        A future made by `map()`, `filter()`, `reduce()` or `join()` cancels those that it is made
+        from. Three kinds cannot be cancelled: a future that no actor owes, a request to stop, and
+        the answer of an actor class that makes futures of its own.
 
         Args:
             interrupt: Whether a handler that has begun is interrupted, if it is `async def` in an

@@ -255,10 +255,10 @@ class ThreadingFuture(Future[T]):
         return outcome[1] is not None and outcome[1][0] is error
 
     def add_done_callback(self, function: Callable[[ThreadingFuture[T]], object]) -> None:
-        """Have a function called, with the future, once the future is done.
+        """Call a function, with the future, once the future is done.
 
-        It is called by the thread that resolves the future, or right here if that has happened
-        already. So it should be quick: the thread may be another actor's. What it raises is
+        It is called on the thread that resolves the future, or at once if that has already
+        happened. So it should be quick: the thread may be another actor's. An exception in it is
         logged. The idea and the name are those of `concurrent.futures.Future.add_done_callback`.
 
         Raises:

@@ -372,7 +372,7 @@ class _PlainCallableProxy(CallableProxy[A]):
 
 
 def traversable(obj: T) -> T:
-    """Mark an object so that proxies go into it.
+    """Mark an object so that proxies give access to its attributes.
 
     A proxy gives a future for an attribute of the actor. If the attribute is marked, it gives
     another proxy instead, through which the attribute's own methods and attributes can be used.

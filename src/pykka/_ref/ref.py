@@ -167,8 +167,8 @@ class ActorRef(Generic[A_co]):
     def is_alive(self) -> bool:
         """Tell whether the actor has not been stopped.
 
-        The actor may stop right after it, or be busy for a long time, so a message that is sent
-        to an actor that is alive may still not be answered.
+        The actor may stop right afterwards, or be busy for a long time, so a message to an actor
+        that is alive may still not be answered.
         """
         return not self._cell.stopped
 
@@ -379,18 +379,18 @@ class ActorRef(Generic[A_co]):
         self, *, deadline: float | None = None, block: bool = True
     ) -> bool | Future[bool]: ...
     def kill(self, *, deadline: float | None = None, block: bool = True) -> bool | Future[bool]:
-        """Have the actor end right after the message that it is handling.
+        """End the actor right after the message that it is handling.
 
-        Unlike `stop()` it does not wait for its turn in the inbox. What is left there is answered
-        with `ActorDeadError`, or becomes dead letters. The actor's `on_stop()` runs.
+        Unlike `stop()`, it does not wait for its turn in the inbox. Asks that are left there are
+        answered with `ActorDeadError`; tells become dead letters. The actor's `on_stop()` runs.
 
         What an `AsyncioActor` awaits is cancelled, so its `finally` blocks and `on_stop()` run at
         once, and the asker gets `ActorDeadError`.
 
-        Any other handler that does not return cannot be ended in Python, nor one that swallows
-        the cancellation. With a `deadline`, the actor is *abandoned* when that is over: from then
-        on it counts as dead, those who watch it get the reason `Abandoned`, and whatever its code
-        does later makes no difference. (If it is `on_stop()` of an `AsyncioActor` that takes so
+        Python cannot end any other handler that does not return, nor one that suppresses the
+        cancellation. With a `deadline`, the actor is *abandoned* when that has passed: from then
+        on it counts as dead, its watchers get the reason `Abandoned`, and whatever its code does
+        later makes no difference. (If it is the `on_stop()` of an `AsyncioActor` that takes so
         long, that is cancelled first, and has a second to end.)
 
         Args:
@@ -419,8 +419,8 @@ class ActorRef(Generic[A_co]):
     def when_terminated(self) -> Future[Reason]:
         """Return a future of the reason why the actor has ended.
 
-        It is resolved when the actor has fully ended, its last hook included. It may be asked for
-        at any time, also long afterwards. Actors better use `Actor.watch`.
+        It is resolved when the actor has fully ended, including its last hook. It may be called at
+        any time, even long afterwards. Actors should rather use `Actor.watch`.
 
         Examples:
             >>> import pykka
@@ -454,7 +454,7 @@ class ActorRef(Generic[A_co]):
     def tell_every(self, interval: float, message: Any, *, first: float | None = None) -> Timer:
         """Send a message again and again.
 
-        If the actor has not yet begun to handle one when the next is due, that one is left out,
+        If the actor has not yet begun to handle one when the next is due, the next one is skipped,
         and counted in `Timer.missed`; so a slow actor is not flooded.
 
         Args:
@@ -497,10 +497,10 @@ class ActorRef(Generic[A_co]):
         return [] if extension is None else list(extension.timers.copy())
 
     def statistics(self) -> ActorStatistics:
-        """Return how it stands with the actor.
+        """Return counts of the actor's messages.
 
-        How many messages wait is always known. The rest is counted only after
-        `keep_statistics()`, so that only those pay for it who want it.
+        The number of messages that wait is always known. The rest is counted only after
+        `keep_statistics()`, so that it costs nothing unless it is wanted.
 
         Examples:
             >>> import pykka
@@ -520,7 +520,7 @@ class ActorRef(Generic[A_co]):
         return statistics_of(self._cell)
 
     def keep_statistics(self) -> None:
-        """Have the actor count its messages from now on; see `statistics()`.
+        """Let the actor count its messages from now on; see `statistics()`.
 
         It begins with the message after the one that it is handling now. It never stops.
         """
@@ -542,11 +542,11 @@ class ActorRef(Generic[A_co]):
         self, method: Callable[Concatenate[A_co, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[R]: ...
     def call(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Call a method of the actor, which is passed as the class has it.
+        """Call a method of the actor, given as an attribute of its class.
 
         So type checkers and editors know what the method takes and returns. It is the same as a
-        call through a proxy: a message that is handled in its turn. Overrides count, as with all
-        methods.
+        call through a proxy: a message that is handled in its turn. If the actor's class overrides
+        the method, the override is called.
 
         Args:
             method: A method of the actor's class, such as `Account.deposit`. Or any function that

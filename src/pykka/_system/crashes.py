@@ -48,7 +48,7 @@ PER_SECOND = 1.0
 
 
 class ActorCrash(NamedTuple):
-    """What `pykka.crash_hook` is called with: an exception has ended an actor."""
+    """The argument of `pykka.crash_hook`: an exception has ended an actor."""
 
     ref: ActorRef[Any]
     """The actor."""

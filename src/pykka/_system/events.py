@@ -111,9 +111,9 @@ class EventBus:
     def subscribe(
         self, event_class: type[E], subscriber: ActorRef[Any] | Callable[[E], object]
     ) -> None:
-        """Have a subscriber get the events of a class from now on.
+        """Deliver the events of a class to a subscriber from now on.
 
-        To subscribe again makes no difference. An actor that is dead, or dies, is forgotten.
+        Subscribing again makes no difference. An actor that is dead, or dies, is forgotten.
 
         Args:
             event_class: Any class.
@@ -135,7 +135,7 @@ class EventBus:
     def unsubscribe(
         self, subscriber: ActorRef[Any] | Callable[[Any], object], event_class: type | None = None
     ) -> bool:
-        """Have a subscriber get no more events.
+        """Deliver no more events to a subscriber.
 
         An event that is just being published may still reach it.
 
@@ -174,8 +174,8 @@ class EventBus:
         """Hand an event to all who have subscribed to its class, in the order in which they did.
 
         It never blocks, unless a subscriber does: a function that waits, or an actor whose inbox
-        is bounded and makes its senders wait. What a subscriber raises is logged, also that its
-        inbox is full; no other one is affected.
+        is bounded and makes its senders wait. An exception in a subscriber is logged, and so is a
+        full inbox; the others are not affected.
 
         Args:
             event: Any object. It is not copied.
@@ -211,7 +211,7 @@ class EventBus:
         return served
 
     def subscribers(self, event_class: type) -> list[Subscriber]:
-        """All who get an event of exactly this class, in the order in which they get it.
+        """All subscribers to an event of exactly this class, in the order in which they get it.
 
         Raises:
             TypeError: `event_class` is not a class.

@@ -94,7 +94,7 @@ class ActorFailed(LifecycleEvent):
 
 
 class SupervisorGaveUp(ActorFailed):
-    """A supervisor has failed, for its children have failed too often, or one cannot be replaced.
+    """A supervisor has failed: its children failed too often, or one cannot be replaced.
 
     Args:
         ref: The supervisor.

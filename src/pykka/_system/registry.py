@@ -137,8 +137,8 @@ class ActorRegistry(metaclass=_Face):
     def broadcast(cls, message: Any, target_class: str | type[Actor] | None = None) -> None:
         """Send a message to all running actors, or to those of a class.
 
-        An actor that dies meanwhile does not keep the others from getting the message. What it
-        did not take is reported as a dead letter.
+        An actor that dies meanwhile does not keep the others from getting the message. If it did
+        not take the message, that is reported as a dead letter.
 
         Args:
             message: The message.

@@ -41,11 +41,12 @@ class ActorScope:
     """Stops the actors that were started in an `async with` block when the block ends.
 
     They are stopped in the reverse order of their start, whichever runtime they have, and the
-    block is left when all of them have ended. That is so if it ends by itself, and also if an
-    exception ends it. Each handles what is in its inbox before it stops.
+    block is left when all of them have ended. That is also the case if an exception ends the
+    block. Each handles the messages in its inbox before it stops.
 
-    If the task is cancelled, the actors stop as well, and the cancellation goes on when they have.
-    Those that live in an event loop are cancelled too, so that nothing waits for what they await.
+    If the task is cancelled, the actors stop as well, and the cancellation continues when they
+    have. Those that live in an event loop are cancelled too, so that the block does not wait for
+    whatever they await.
 
     The idea is that of `asyncio.TaskGroup` and of the nurseries of trio.
 
@@ -101,7 +102,7 @@ class ActorScope:
         return ref
 
     def enter(self, ref: ActorRef[A]) -> ActorRef[A]:
-        """Have an actor that is started already end with the block.
+        """End an actor that is already running with the block.
 
         Args:
             ref: The ref of the actor.

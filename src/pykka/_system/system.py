@@ -93,14 +93,14 @@ def makes_pools(function: F) -> F:
 
 
 class ActorSystem:
-    """A world of actors of its own.
+    """A separate world of actors.
 
     Each has its own registry, dispatcher, clock, dead letters and events, so systems do not know
     of each other, and tests that each use one can run side by side. Actors of different systems
-    can send messages to each other all the same.
+    can still send messages to each other.
 
     Actors that you start with `Actor.start` belong to the system of the actor that starts them,
-    or to the default system, whose face is `ActorRegistry`. A system is ended with `shutdown()`,
+    or to the default system, the one of `ActorRegistry`. A system is ended with `shutdown()`,
     or by the end of its `with` or `async with` block. If the task of an `async with` block is
     cancelled, the actors stop as well, at once; those that live in an event loop are cancelled
     too, and the cancellation goes on when all have ended.
@@ -175,9 +175,9 @@ class ActorSystem:
 
     @staticmethod
     def default() -> ActorSystem:
-        """Return the default system, whose face is `ActorRegistry`.
+        """Return the default system, the one of `ActorRegistry`.
 
-        All actors belong to it that are started from outside, with nothing else said.
+        Actors that are started outside actors belong to it, unless another system is given.
         """
         return current.state.world.default_system(default_system)
 
@@ -320,7 +320,7 @@ class ActorSystem:
         return stop_each(self.get_all(), block=block, timeout=timeout)
 
     def statistics(self) -> SystemStatistics:
-        """Return how it stands with the actors of the system, all taken together.
+        """Return counts of all actors of the system together.
 
         How many messages wait is always known. What actors have handled is counted only after
         `keep_statistics()`, here or on a ref, so that only those pay for it who want it.
@@ -364,9 +364,9 @@ class ActorSystem:
     def shutdown(self, timeout: float | None = None) -> None:
         """End the system: stop all its actors, the one that was started last first.
 
-        From now on the system takes no new actor, so it ends however many others try to start one.
-        Its actors may still start children, which end with them. It waits until all have ended,
-        their last hooks included. The default system takes actors again after that.
+        From now on the system takes no new actors, so it ends even if other threads keep trying to
+        start some. Its actors may still start children, which end with them. It waits until all
+        have ended, including their last hooks. The default system takes actors again after that.
 
         Args:
             timeout: Seconds that the whole of it may take. In the last quarter of them, but for no

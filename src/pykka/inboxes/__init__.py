@@ -68,7 +68,7 @@ class Unbounded(InboxSpec):
 
 @dataclass(frozen=True, slots=True)
 class Bounded(InboxSpec):
-    """An inbox in which only so many messages can wait.
+    """An inbox in which only a limited number of messages can wait.
 
     The message that the actor is handling does not count. What happens to a message that comes
     when the inbox is full is one of these:
@@ -82,9 +82,9 @@ class Bounded(InboxSpec):
     - `"drop_newest"`: the message is dropped.
     - `"drop_oldest"`: the message that has waited longest is dropped to make room.
 
-    What a sender gets is raised by `ActorRef.tell`; with `ActorRef.ask` and calls through a proxy,
-    the future of the answer raises it. A tell that is dropped is a dead letter, with the reason;
-    an ask that is dropped is answered with `InboxFullError`. So nothing vanishes silently.
+    `ActorRef.tell` raises these errors; with `ActorRef.ask` and calls through a proxy, the future
+    of the answer raises them. A dropped tell becomes a dead letter, with the reason; a dropped ask
+    is answered with `InboxFullError`. So nothing vanishes silently.
 
     Args:
         capacity: How many messages can wait; 1 or more.

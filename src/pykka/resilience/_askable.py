@@ -86,7 +86,7 @@ ExceptionTypes: TypeAlias = "type[BaseException] | tuple[type[BaseException], ..
 
 
 class Askable(Protocol):
-    """What has the method `ask` of `ActorRef`: a ref, and every piece of `pykka.resilience`."""
+    """Anything with the method `ask` of `ActorRef`: a ref, or a wrapper of `pykka.resilience`."""
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """Send a message and get the answer, or a future of it; see `ActorRef.ask`."""

@@ -120,7 +120,7 @@ class _Passage(NamedTuple):
 
 
 class CircuitBreaker(AskWrapper[A]):
-    """Asks something that may fail, and no longer asks it while it keeps failing.
+    """Asks an actor that may fail, and stops asking while it keeps failing.
 
     While the target fails, waiting for it wastes time, and asking it may keep it from recovering.
     After some failures in a row the breaker *opens*: asks raise `CircuitOpenError` at once. When

@@ -85,10 +85,11 @@ class RateLimiterStatistics:
 
 
 class RateLimiter(AskWrapper[A]):
-    """Sends no more messages than so many a second.
+    """Sends no more than a given number of messages a second.
 
-    After a calm, `burst` messages may be sent at once, and `rate` each second in the long run.
-    What is too much waits for its turn, or is refused. The idea is that of the token bucket.
+    After a quiet time, `burst` messages may be sent at once, and in the long run `rate` each
+    second. Messages beyond that wait for their turn, or are refused. The idea is that of the token
+    bucket.
 
     An ask that blocks, with a `timeout`, raises `Timeout` at once if its turn would not come in
     time. One that does not block is sent later, in the order of the asks, by a thread of the

@@ -92,8 +92,8 @@ class RetryStatistics:
 class Retry(AskWrapper[A]):
     """Asks again, after a pause, if asking has failed.
 
-    What is asked again may have been done already. An actor that has let a timeout pass may still
-    handle the message, and then handles it twice. So retry only what may be done twice.
+    The request may already have been done when it is made again: after a timeout, the actor may
+    still handle the message, and then handles it twice. So retry only what may be done twice.
 
     With a `timeout`, the attempts and the pauses together take no longer than that. If the next
     attempt could not begin in time, the last exception is raised at once.

@@ -49,7 +49,7 @@ class ThreadingActor(Actor):
     """An actor that runs on a thread of its own.
 
     Code that must always run on the same thread (because of thread-locals, or a library that
-    insists on it) is right here: everything but `__init__()` runs on the actor's thread. It may
+    insists on it) belongs here: everything but `__init__()` runs on the actor's thread. It may
     block as long as it likes; that slows no other actor down.
 
     Examples:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SupervisionError(ActorError):
-    """A supervisor cannot go on, so it fails. The text says why."""
+    """A supervisor cannot continue, so it fails. The text says why."""
 
     _gives_up = True
 

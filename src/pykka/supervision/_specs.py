@@ -320,7 +320,7 @@ def require_one_of(who: str, name: str, value: object, values: tuple[str, ...]) 
 
 
 class ChildInfo(NamedTuple):
-    """How it stands with one child of a supervisor."""
+    """The state of one child of a supervisor."""
 
     id: Any
     """The `id` of its specification."""

@@ -291,16 +291,16 @@ class _BaseSupervisor(PooledActor):
 
 
 class Supervisor(_BaseSupervisor):
-    """An actor that starts others, and starts them again when they have failed.
+    """An actor that starts other actors, its children, and restarts them when they fail.
 
     It starts its children in order when it starts, each after the one before has started; and
     when it stops, it stops them in the reverse order. If one cannot be started, those before it
     are stopped, and the supervisor fails. `start()` waits for that, and raises then.
 
-    A child that fails is restarted *in place*: its ref, its name and its inbox go on with a new
-    instance. The message that it failed with is not tried again; those that wait are handled by
-    the new instance. A child that was stopped or killed, and that its `restart` brings back, is
-    started anew, and has a new ref.
+    A child that fails is restarted *in place*: a new instance takes over its ref, its name and its
+    inbox. The message on which it failed is not tried again; the new instance handles those that
+    wait. A child that was stopped or killed, and that its `restart` brings back, is started anew,
+    and has a new ref.
 
     If children have to be restarted more often than `max_restarts` times within `within` seconds,
     the supervisor stops all of them and fails, which is a matter for its own supervisor.
@@ -455,7 +455,7 @@ class Supervisor(_BaseSupervisor):
         return ref_at(cell)
 
     def which_children(self) -> list[ChildInfo]:
-        """Return how it stands with each child, in the order of their start."""
+        """Return the state of each child, in the order of their start."""
         return [_info(child) for child in self._pykka_restarter.table.values()]
 
     def add_child(self, spec: ChildSpec) -> ActorRef[Any]:
@@ -548,7 +548,7 @@ def _checked(hook: Callable[[Any], object]) -> Callable[[Supervisor], object]:
 
 
 class DynamicSupervisor(_BaseSupervisor):
-    """A supervisor of any number of children that are all alike, started on demand.
+    """A supervisor of any number of children of the same kind, started on demand.
 
     All have the same specification, to whose arguments `add_child()` adds. They are restarted one
     for one. A child that has ended for good is forgotten. When the supervisor ends, all children
@@ -644,7 +644,7 @@ class DynamicSupervisor(_BaseSupervisor):
         return False
 
     def which_children(self) -> list[ChildInfo]:
-        """Return how it stands with each child, in the order of their start."""
+        """Return the state of each child, in the order of their start."""
         return [_info(child) for child in self._pykka_restarter.table.values()]
 
 

@@ -133,8 +133,8 @@ def lengthy(alarm_class: C) -> C:
 class Clock(ABC):
     """Tells the time, and rings alarms.
 
-    Derive a class from it to have a system run on a time of your own. All methods may be called
-    by any thread, also in a signal handler, in `__del__`, and while an alarm rings.
+    Derive a class from it to run a system with another source of time. All methods may be called
+    by any thread, even in a signal handler, in `__del__`, and while an alarm rings.
 
     Examples:
         A clock that runs faster than the world's:
@@ -187,12 +187,12 @@ class Clock(ABC):
 
 
 class MonotonicClock(Clock):
-    """The time of the world, which no change of the wall clock moves; see `time.monotonic`.
+    """Real time, which no change of the wall clock moves; see `time.monotonic`.
 
     One thread, which all systems with this clock share, sees to the alarms. It is started with the
     first one, ends when there was nothing to do for some seconds, and does not keep the program
-    alive. What may block, or is not the library's own, is done on other threads: alarms that you
-    schedule ring one after the other, and hold up no timer. A child process made by `os.fork()`
+    alive. Whatever may block, or is not the library's own, is done on other threads: alarms that
+    you schedule ring one after the other, and delay no timer. A child process made by `os.fork()`
     begins without any alarms.
 
     Examples:

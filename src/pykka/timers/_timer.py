@@ -128,7 +128,7 @@ _BEGUN = "begun"
 
 @brief
 class Timer:
-    """A message that is sent later; `ActorRef.tell_after` and its sisters return it.
+    """A message that is sent later; `ActorRef.tell_after` and `ActorRef.tell_every` return it.
 
     Examples:
         >>> import pykka
@@ -212,7 +212,7 @@ class Timer:
 
     @property
     def missed(self) -> int:
-        """How many ticks were left out right before the one that was handled last."""
+        """How many ticks were skipped right before the one that was handled last."""
         return self._missed
 
     @property
@@ -221,7 +221,7 @@ class Timer:
         return max(0.0, self._due - self._clock.now()) if self.is_active else 0.0
 
     def cancel(self) -> bool:
-        """Have nothing delivered any more. It may be done at any time, from any thread.
+        """Deliver nothing any more. It may be called at any time, from any thread.
 
         Returns:
             `True`: it will never be delivered (again), not even if it is already on its way.

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class AsyncioActor(Actor):
     """An actor that lives in an event loop of asyncio.
 
-    Its methods and hooks may be `async def`, or plain `def`, as each of them likes. It handles one
-    message at a time, also while a handler awaits; the loop goes on with everything else. Others
-    reach it as they reach any actor, from any thread.
+    Each of its methods and hooks may be `async def` or plain `def`. It handles one message at a
+    time, even while a handler awaits; the loop runs everything else meanwhile. Others reach it as
+    they reach any actor, from any thread.
 
     It lives in the loop that is running where `start()` is called, unless `options(loop=…)` say
     another one. If none is, it lives in that of a parent or supervisor above it; or else in a loop
@@ -26,13 +26,14 @@ class AsyncioActor(Actor):
     code but `__init__()` runs in one task of its own, so `asyncio.timeout()` and the like work,
     and in a `contextvars` context of its own, which is empty at first.
 
-    It must not hold up the loop, so it must not block; in a coroutine of the same loop, a
-    blocking `ask()` is a `DeadlockError`. See the guide on asyncio.
+    It must not hold up the loop, so it must not block; in a coroutine of the same loop, a blocking
+    `ask()` raises `DeadlockError`. See the guide on asyncio.
 
     A kill cancels what it awaits. If its task is cancelled from outside, for instance because
     `asyncio.run()` ends, it stops in an orderly way: what it awaits is interrupted, and
-    `on_stop()` runs. An asker that waits for an answer gets `ActorDeadError`. What its own code
-    cancels and copes with, such as a `TaskGroup` of which a task fails, is no end.
+    `on_stop()` runs. An asker that waits for an answer gets `ActorDeadError`. A cancellation that
+    its own code causes and handles, such as that of a `TaskGroup` in which a task fails, does not
+    end it.
 
     Examples:
         >>> import asyncio

@@ -23,13 +23,13 @@ class PooledActor(Actor):
     """An actor that shares a few threads with many others.
 
     It does everything that a `ThreadingActor` does, and costs a fraction of its memory and of its
-    time to start; and a message between two of them takes no switch of threads. A million of them
-    are no problem. They may block: then the dispatcher adds threads, so that the others do
-    not have to wait.
+    time to start; and a message between two of them takes no thread switch. A million of them are
+    no problem. They may block: then the dispatcher adds threads, so that the others do not have to
+    wait.
 
-    What it does not have is a thread of its own. One message may be handled by this thread, the
-    next by another one; never two at a time. So code that depends on the thread it runs on
-    (thread-locals, libraries that insist on one thread) belongs into a `ThreadingActor`.
+    It does not have a thread of its own. One message may be handled on one thread and the next on
+    another, but never two at a time. So code that depends on the thread it runs on (thread-locals,
+    libraries that insist on one thread) belongs in a `ThreadingActor`.
 
     Examples:
         >>> import pykka

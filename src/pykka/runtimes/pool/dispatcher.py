@@ -24,12 +24,12 @@ _numbers = itertools.count(1)
 class Dispatcher:
     """Gives threads to pooled actors.
 
-    There is one that all pooled actors share unless they say otherwise, so you need this only to
-    keep actors apart: a class whose actors block for long gets a dispatcher of its own, and takes
-    no threads from others. (In shipbuilding and in Akka, that is a bulkhead.)
+    All pooled actors share one unless they say otherwise, so you need this only to keep actors
+    apart: a class whose actors block for a long time gets a dispatcher of its own, and takes no
+    threads from others. (In shipbuilding and in Akka, that is a bulkhead.)
 
-    Threads are started when they are needed, sent home when they are not, and last no longer than
-    the program. There is nothing to shut down.
+    Threads are started when they are needed, end when they are not, and last no longer than the
+    program. There is nothing to shut down.
 
     Args:
         name: What the names of its threads begin with.
@@ -113,7 +113,7 @@ class Dispatcher:
         return self._pool.caller_runs
 
     def statistics(self) -> DispatcherStatistics:
-        """Return how it stands with the threads and the run queues."""
+        """Return counts of the threads and of the run queues."""
         return pool_statistics(self._pool)
 
     def __repr__(self) -> str:

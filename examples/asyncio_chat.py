@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A chat server by asyncio's streams, with an actor for the room and one for each guest.
+"""A chat server on asyncio's streams, with an actor for the room and one for each guest.
 
     python examples/asyncio_chat.py           # a conversation among two clients, as a test of it
     python examples/asyncio_chat.py 8023      # a server; connect with: nc 127.0.0.1 8023
@@ -8,7 +8,7 @@ What to look at:
 
 - All actors live in the loop that runs the server. Nothing blocks, and there is no thread.
 - `Guest.on_start()` and `on_receive()` await the network. While they do, the guest handles no
-  other message, so lines never get mixed up; everybody else goes on.
+  other message, so lines never get mixed up; all others carry on.
 - A guest who reads nothing holds up itself alone: the room only *tells*.
 - `async with pykka.ActorScope()` ends a guest with its connection, and the room with the server.
 """

@@ -1,28 +1,29 @@
 #!/usr/bin/env python3
-"""A web service with an actor for each user's session, by FastAPI.
+"""A web service with an actor for each user's session, built on FastAPI.
 
     python examples/fastapi_sessions.py [PORT]
     curl 'http://127.0.0.1:8000/sessions/ada/search?query=tea'
     curl 'http://127.0.0.1:8000/metrics'
 
-Each user may search a catalogue that takes its time. His searches are limited, and what he has
-searched before is remembered. Three kinds of actors share the work:
+Each user may search a slow catalogue. The searches of a user are limited, and earlier answers are
+remembered. Three kinds of actors share the work:
 
-    request ─▶ Lobby ── who has which session ─▶ Session ── await ─▶ the catalogue
+    request ─▶ Lobby ── finds the session ─────▶ Session ── await ─▶ the catalogue
     request ─▶ Lobby                             Session ── tell ──▶ AuditLog ─▶ a file
 
 What to look at:
 
-- No locks. A session handles one search at a time, also while it awaits the catalogue. So a
+- No locks. A session handles one search at a time, even while it awaits the catalogue. So a
   search that is sent twice at once is made once, and answered from the cache the second time.
 - Sessions do not wait for each other, and the loop waits for none of them: while 200 searches
   are under way, `/health` answers at once.
 - The audit log writes to a file, which blocks. It is an actor on a thread of its own, and may.
 - An error is an answer like any other: `TooManySearchesError` goes from the session to the
-  request that asked, and to nobody else.
-- `/metrics` tells Prometheus how the actors stand: handled, failed, waiting and for how long,
-  restarts, dead letters.
-- When the server ends, the system stops everything in order. A session finishes what it is at.
+  request that asked, and to no other.
+- `/metrics` serves the metrics of the actors for Prometheus: messages that were handled, that
+  failed and that wait, and for how long; restarts; dead letters.
+- When the server ends, the system stops everything in order. A session finishes its current
+  search.
 
 It needs `fastapi`, `uvicorn` and `prometheus-client`, which `requirements/examples.txt` pins.
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What can be made of futures before their values are there: filter, join, map and reduce.
 
-Nothing is computed until somebody reads the new future, and then once.
+Nothing is computed until the new future is read, and then only once.
 """
 
 from __future__ import annotations

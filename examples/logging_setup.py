@@ -4,10 +4,10 @@
 Run it with a level, `DEBUG`, `INFO` or `WARNING`:
 
 - DEBUG also tells when actors start and stop.
-- INFO tells of exceptions that went to whoever asked. Show these while you develop.
-- WARNING is for production: only what nobody else was told of.
+- INFO tells of exceptions that went to an asker. Show these while you develop.
+- WARNING is for production: only problems that no asker was told of.
 
-Without a level, the library logs nothing that anybody sees.
+Without a level, nothing that the library logs is shown.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A plain actor: it handles every message in `on_receive()`.
 
-What `on_receive()` returns is the answer to those who asked. Those who told get none.
+The return value of `on_receive()` is the answer to an ask. A tell gets none.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""An exception in an actor: whoever asked gets it, and the actor lives on.
+"""An exception in an actor: the asker gets it, and the actor lives on.
 
-If nobody asked, there is nobody to get it. Then the exception ends the actor, and the hook
-`on_failure()` is called.
+If there is no asker, the exception ends the actor, and the hook `on_failure()` is called.
 """
 
 from __future__ import annotations

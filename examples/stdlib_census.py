@@ -8,7 +8,7 @@ where are the blocks nested most deeply, and which files do not parse at all? (T
 has some that must not: its tests need them.) Without a folder, it is the standard library of the
 Python that runs this. Ctrl-C ends the census early and shows what was found so far.
 
-Four kinds of actors share the work, and each minds its own business:
+Four kinds of actors share the work, and each has one task:
 
     main ──── starts them, waits for the tally ────┐
                                                    │
@@ -20,9 +20,9 @@ Four kinds of actors share the work, and each minds its own business:
 
 What to look at:
 
-- No locks. Each actor alone touches what it has, and hands out finished objects only.
-- A parser gets its next file when it has handed in the one before. So there is never a heap of
-  messages, and an interrupted census has only one file a parser left to wait for.
+- No locks. Each actor alone uses its own data, and hands out only finished objects.
+- A parser gets its next file when it has handed in the one before. So messages never pile up, and
+  an interrupted census waits for only one file per parser.
 - A broken file is a result like any other. A broken *parser* is started again by its supervisor,
   the foreman, and gets the same file once more. Some crash on purpose, to show it: `--crashes`.
   If that happens too often, the foreman gives up; and any other broken actor ends the census, too:

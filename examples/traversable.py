@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Attributes that a proxy goes into, instead of fetching them.
+"""Attributes whose own attributes a proxy can use, instead of fetching them.
 
 There are three ways to mark one. In each, `play()` runs in the actor, like the actor's own
 methods.

@@ -412,7 +412,7 @@ def test_a_child_that_hangs_holds_its_parent_up_until_that_is_abandoned(
         a, b = parent.ask(have("a", "b"))
         b.tell(gate)
         gate.wait_until_entered()
-        killed = parent.kill(deadline=1, block=False)
+        killed = parent.kill(abandon_after=1, block=False)
         wait_until(lambda: parent._cell.waiting is not None, "the parent waits")
         assert a.is_alive()
         clock.advance(1)

@@ -92,6 +92,9 @@ def test_what_is_not_there_is_an_error(offices: Offices) -> None:
     assert office.ref.child("b", block=False).get(timeout=PATIENCE) == wrong
     with pytest.raises(TypeError, match=r"takes the ref of a pykka\.supervision\.Supervisor, and"):
         wrong.child("x")
+    router: Any = pykka.routing.RoundRobin([office.ref])
+    with pytest.raises(TypeError, match="stands for several"):
+        router.child("b")
     office.ref.stop()
     with pytest.raises(pykka.ActorDeadError, match="not found"):
         office.ref.child("b")

@@ -235,7 +235,7 @@ def test_an_abandoned_actor_is_told_of_once(
     ref = system.start(agent)
     ref.tell(gate)
     gate.wait_until_entered()
-    killed = ref.kill(deadline=1, block=False)
+    killed = ref.kill(abandon_after=1, block=False)
     clock.advance(1)
     killed.get(timeout=PATIENCE)
     wait_until(lambda: recorder.of("ended"), "its end is told of")

@@ -16,12 +16,11 @@ from tests.leaks import PATIENCE, wait_until
 import pykka
 from pykka._cell.reasons import Abandoned, Failed, Killed, Stopped
 from pykka._util.gil import HAS_GIL
+from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
     from tests.conformance.agents import Diary
     from tests.conftest import Log, Runtime
-
-    from pykka.timers import ManualClock
 
 
 pytestmark = pytest.mark.usefixtures("witness")
@@ -163,7 +162,7 @@ def test_a_late_kill_does_not_change_the_reason(agent: Any) -> None:
     ref = agent.start()
     ref.tell(failing(ValueError("no")))
     assert isinstance(ref.when_terminated().get(timeout=PATIENCE), Failed)
-    ref.kill(deadline=0)
+    ref.kill(abandon_after=0)
     assert isinstance(ref.when_terminated().get(timeout=0), Failed)
 
 
@@ -186,7 +185,7 @@ def test_an_actor_can_kill_itself_without_waiting(agent: Any, diary: Diary) -> N
 def test_a_deadline_that_is_none_is_refused(agent: Any, wrong: float) -> None:
     ref = agent.start()
     with pytest.raises(ValueError):  # noqa: PT011
-        ref.kill(deadline=wrong)
+        ref.kill(abandon_after=wrong)
     assert ref.is_alive()
 
 
@@ -242,7 +241,7 @@ def test_a_deadline_that_is_not_needed_makes_no_difference(
     agent: Any, clock: ManualClock, system: pykka.ActorSystem
 ) -> None:
     ref = system.start(agent)
-    assert ref.kill(deadline=1) is True
+    assert ref.kill(abandon_after=1) is True
     clock.advance(10)
     assert ref.when_terminated().get(timeout=0) == Killed()
     assert clock.pending == 0
@@ -334,7 +333,7 @@ def test_a_handler_that_hangs_is_abandoned_and_what_it_does_later_is_dropped(
     gate.wait_until_entered()
     ref.tell("left behind")
     question = ref.ask("left behind, too", block=False)
-    killed = ref.kill(deadline=5, block=False)
+    killed = ref.kill(abandon_after=5, block=False)
     clock.advance(4.9)
     assert not killed.done()
     clock.advance(0.1)
@@ -377,7 +376,7 @@ def test_on_start_that_hangs_is_abandoned(
 ) -> None:
     stuck = Stuck(agent, gate, system, on_start=gate)
     gate.wait_until_entered()
-    killed = stuck.ref.kill(deadline=1, block=False)
+    killed = stuck.ref.kill(abandon_after=1, block=False)
     clock.advance(1)
     assert killed.get(timeout=PATIENCE)
     assert isinstance(stuck.terminated().reason, Abandoned)
@@ -396,7 +395,7 @@ def test_a_last_hook_that_hangs_is_abandoned(
     if way == "stop":
         stopped = stuck.ref.stop(block=False)
         gate.wait_until_entered()
-    killed = stuck.ref.kill(deadline=1, block=False)
+    killed = stuck.ref.kill(abandon_after=1, block=False)
     gate.wait_until_entered()
     clock.advance(1)
     assert killed.get(timeout=PATIENCE)
@@ -422,7 +421,7 @@ def test_other_actors_of_the_runtime_go_on(
         ref.tell(gate)
     for gate in gates:
         gate.wait_until_entered()
-    ends = [ref.kill(deadline=1, block=False) for ref in refs]
+    ends = [ref.kill(abandon_after=1, block=False) for ref in refs]
     others = [system.start(Counter) for _ in range(20)]
     clock.advance(1)
     assert [end.get(timeout=PATIENCE) for end in ends] == [True] * 5
@@ -457,7 +456,7 @@ def test_what_an_actor_in_a_loop_awaits_is_cancelled(
     ref = system.start(Hangs)
     asked = ref.ask("hang", block=False)
     assert news.get(timeout=PATIENCE) == "hangs"
-    killed = ref.kill(deadline=1, block=False)
+    killed = ref.kill(abandon_after=1, block=False)
     assert news.get(timeout=PATIENCE) == "cancelled"
     if swallows:
         clock.advance(1)
@@ -490,7 +489,7 @@ def test_a_message_of_the_users_with_a_reply_to_of_its_own_is_left_alone(
     ref = system.start(Answers)
     ref.tell(question)
     gate.wait_until_entered()
-    killed = ref.kill(deadline=0, block=False)
+    killed = ref.kill(abandon_after=0, block=False)
     clock.advance(0)
     assert killed.get(timeout=PATIENCE)
     gate.open()
@@ -514,7 +513,7 @@ def test_the_children_of_an_abandoned_actor_do_not_live_on(
     late: queue.SimpleQueue[str] = queue.SimpleQueue()
     parent.tell(hang_and_start)
     gate.wait_until_entered()
-    killed = parent.kill(deadline=1, block=False)
+    killed = parent.kill(abandon_after=1, block=False)
     clock.advance(1)
     assert killed.get(timeout=PATIENCE)
     for child in children:
@@ -522,3 +521,35 @@ def test_the_children_of_an_abandoned_actor_do_not_live_on(
     gate.open()
     assert late.get(timeout=PATIENCE) == "refused"
     wait_until(lambda: system.get_all() == [], "nobody is left")
+
+
+def test_what_hangs_is_abandoned_by_default(agent: Any, gate: Gate) -> None:
+    """No killer waits for ever, unless that is said."""
+    clock = ManualClock()
+    with pykka.ActorSystem(clock=clock, shutdown_timeout=PATIENCE) as system:
+        stuck, patient = system.start(agent), system.start(agent)
+        for ref in (stuck, patient):
+            ref.tell(gate)
+            gate.wait_until_entered()
+        killed, other = stuck.kill(block=False), patient.kill(abandon_after=None, block=False)
+        clock.advance(4.9)
+        assert not killed.done()
+        clock.advance(1.2)  # an end in an event loop is given a second more
+        assert killed.get(timeout=PATIENCE) is True
+        assert isinstance(stuck.when_terminated().get(timeout=PATIENCE), pykka.Abandoned)
+        clock.advance(1_000_000)
+        assert not other.done()
+        gate.open()
+        assert other.get(timeout=PATIENCE) is True
+
+
+def test_the_former_name_of_that_goes_on_to_work(agent: Any) -> None:
+    ref = agent.start()
+    with pytest.warns(DeprecationWarning, match=r"kill\(abandon_after=...\) now") as caught:
+        assert ref.kill(deadline=PATIENCE) is True
+    assert caught[0].filename == __file__
+    router = pykka.routing.RoundRobin([ref])
+    with pytest.warns(DeprecationWarning, match="abandon_after"):
+        assert router.kill(deadline=None) is False
+    with pytest.raises(ValueError, match="deadline has to be"):
+        ref.kill(deadline=-1)

@@ -127,7 +127,7 @@ def test_an_actor_that_is_abandoned(agent: Any, seen: Seen, gate: Gate, runtime:
     ref = seen.system.start(agent)
     ref.tell(gate)
     gate.wait_until_entered()
-    ref.kill(deadline=0)
+    ref.kill(abandon_after=0)
     _started, ended = seen.of(ref)
     assert isinstance(ended, pykka.ActorEnded)
     assert isinstance(ended.reason, pykka.Abandoned)

@@ -416,7 +416,7 @@ def test_an_actor_that_is_abandoned_answers_what_it_owes(
     reply = replies.take()
     ref.tell(gate)
     gate.wait_until_entered()
-    ref.kill(deadline=0)
+    ref.kill(abandon_after=0)
     with pytest.raises(pykka.ActorDeadError):
         question.get(timeout=PATIENCE)
     assert reply.set("too late") is False
@@ -433,7 +433,7 @@ def test_an_abandoned_handler_promises_what_is_refused(agent: Any, gate: Gate) -
     ref = agent.start()
     question = ref.ask(wait_and_promise, block=False)
     gate.wait_until_entered()
-    ref.kill(deadline=0)
+    ref.kill(abandon_after=0)
     with pytest.raises(pykka.ActorDeadError):
         question.get(timeout=PATIENCE)
     gate.open()

@@ -528,8 +528,8 @@ def test_routees_of_a_killed_pool_were_killed_whoever_ends_first(
     supervisor, routees = pool.supervisor, pool.routees
     kill = pykka.ActorRef.kill
 
-    def kill_slowly(ref: Any, *, deadline: float | None = None, block: bool = True) -> Any:
-        ended = kill(ref, deadline=deadline, block=False)
+    def kill_slowly(ref: Any, *, abandon_after: float | None, block: bool = True) -> Any:
+        ended = kill(ref, abandon_after=abandon_after, block=False)
         if (ref == supervisor) == (first == "supervisor"):
             ended.get(timeout=PATIENCE)
             if supervisor.is_alive():
@@ -552,7 +552,7 @@ def test_a_pool_whose_routees_hang_is_abandoned(
     hangs, other = pool.routees
     hangs.tell(gate)
     gate.wait_until_entered()
-    killed = pool.kill(deadline=2.0, block=False)
+    killed = pool.kill(abandon_after=2.0, block=False)
     assert other.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
     clock.advance(2.0)
     assert killed.get(timeout=PATIENCE) is True

@@ -688,7 +688,7 @@ def test_another_takes_the_place_of_an_abandoned_child_only_if_that_is_allowed(
     child = office.child("a")
     child.tell(gate)
     gate.wait_until_entered()
-    child.kill(deadline=1, block=False)
+    child.kill(abandon_after=1, block=False)
     clock.advance(1)
     if is_allowed:
         assert office.wait_for_new("a", child).ask(instance, timeout=PATIENCE) == 2
@@ -755,7 +755,7 @@ def test_the_children_of_an_abandoned_supervisor_end_too(
     a, b = office.child("a"), office.child("b")
     office.proxy.terminate_child("b")
     gate.wait_until_entered()
-    ended = office.ref.kill(deadline=1, block=False)
+    ended = office.ref.kill(abandon_after=1, block=False)
     clock.advance(1)
     ended.get(timeout=PATIENCE)
     assert isinstance(office.reason(), pykka.Abandoned)

@@ -123,7 +123,7 @@ def test_the_supervisor_ends_in_the_middle_of_a_plan(held: Held, how: str) -> No
 
 @blocking
 def test_the_supervisor_is_abandoned_in_the_middle_of_a_plan(held: Held) -> None:
-    held.office.ref.kill(deadline=1, block=False)
+    held.office.ref.kill(abandon_after=1, block=False)
     wait_until(lambda: held.office.ref._cell.stopped, "it is killed")
     held.clock.advance(1)
     held.clock.advance(ORPHANS)

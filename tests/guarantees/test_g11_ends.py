@@ -66,7 +66,7 @@ def test_a_kill_is_interrupted_everywhere(
         before = ref.when_terminated()
         functions: dict[str, Callable[[], object]] = {
             "kill": ref.kill,
-            "kill with a deadline": lambda: ref.kill(deadline=100),
+            "kill with a deadline": lambda: ref.kill(abandon_after=100),
             "kill without waiting": lambda: ref.kill(block=False),
         }
 

@@ -76,7 +76,7 @@ RUNTIMES = pytest.mark.parametrize("kind", [Threading, Pooled, Hooked, Looped])
 
 
 def kill_with_a_deadline(ref: pykka.ActorRef[Any]) -> None:
-    ref.kill(deadline=1000)
+    ref.kill(abandon_after=1000)
 
 
 def set_the_event(ref: pykka.ActorRef[Any]) -> None:

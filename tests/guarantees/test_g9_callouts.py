@@ -341,7 +341,7 @@ def test_a_message_that_raises_at_any_look_is_answered(
     if end == "kill":
         ref.kill(block=False)
     elif end == "abandon":
-        ref.kill(deadline=0)
+        ref.kill(abandon_after=0)
     may_go_on.set()
     for ask in asks:
         is_answered(ask)

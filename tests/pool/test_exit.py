@@ -378,7 +378,7 @@ WAYS = {
     "stop": lambda: echo.stop(),
     "stop with a timeout": lambda: echo.stop(timeout=PATIENCE),
     "kill": lambda: echo.kill(),
-    "kill with a deadline": lambda: echo.kill(deadline=PATIENCE),
+    "kill with a deadline": lambda: echo.kill(abandon_after=PATIENCE),
     "ask with a timeout": lambda: echo.ask(True, timeout=PATIENCE),
     "ask from an actor": lambda: echo.ask(
         lambda: others[0].ask(True, timeout=PATIENCE), timeout=PATIENCE

@@ -189,7 +189,7 @@ def test_a_last_hook_that_blocks_the_loop_is_abandoned_and_not_cancelled(
 
     with own_loop() as loop:
         ref = system.start(Blocks.options(loop=loop))
-        killed = ref.kill(deadline=1, block=False)
+        killed = ref.kill(abandon_after=1, block=False)
         gate.wait_until_entered()
         clock.advance(1)
         assert killed.get(timeout=PATIENCE) is True

@@ -70,7 +70,7 @@ def without_blocking(ref: Any) -> Any:
 
 
 def with_deadline(ref: Any) -> Any:
-    return ref.kill(deadline=PATIENCE)
+    return ref.kill(abandon_after=PATIENCE)
 
 
 def twice(ref: Any) -> Any:
@@ -176,7 +176,7 @@ def test_a_stop_hook_that_hangs_because_of_the_kill_is_cancelled_at_the_deadline
     ref = system.start(Hangs, notes, "on_receive", "on_stop")
     ref.tell("hang")
     reached(notes, "on_receive")
-    killed = ref.kill(deadline=1, block=False)
+    killed = ref.kill(abandon_after=1, block=False)
     reached(notes, "on_stop")
     clock.advance(1)
     assert killed.get(timeout=PATIENCE) is True
@@ -241,7 +241,7 @@ def test_a_handler_that_swallows_the_cancellation_is_abandoned_at_the_deadline(
     ref = system.start(Swallows, entered, go_on)
     asked = ref.ask("hang", block=False)
     assert entered.wait(PATIENCE)
-    killed = ref.kill(deadline=1, block=False)
+    killed = ref.kill(abandon_after=1, block=False)
     clock.advance(1)
     assert killed.get(timeout=PATIENCE) is True
     assert isinstance(ref.when_terminated().get(timeout=0), pykka.Abandoned)
@@ -300,7 +300,7 @@ def test_a_killed_parent_has_its_children_stop_and_interrupts_them_at_the_deadli
     parent = system.start(Parent, notes)
     reached(notes, "on_receive")
     [child] = parent.proxy().children().get(timeout=PATIENCE)
-    killed = parent.kill(deadline=1, block=False)
+    killed = parent.kill(abandon_after=1, block=False)
     wait_until(lambda: child._cell.termination_waiters, "the parent waits for its child")
     clock.advance(1)
     assert killed.get(timeout=PATIENCE) is True
@@ -324,7 +324,7 @@ def test_the_children_of_an_abandoned_parent_are_cancelled_when_their_time_is_ov
     reached(notes, "on_receive")
     parent.tell("hang")
     assert entered.wait(PATIENCE)
-    killed = parent.kill(deadline=1, block=False)
+    killed = parent.kill(abandon_after=1, block=False)
     clock.advance(1)
     assert killed.get(timeout=PATIENCE) is True
     clock.advance(ORPHANS)

@@ -121,7 +121,7 @@ def subscriber_to_dead_letters(hold: Hold) -> None:
     ref.tell("being handled")
     ref.tell("left behind")
     system.dead_letters.subscribe(hold)
-    ref.kill(deadline=0.001, block=False)
+    ref.kill(abandon_after=0.001, block=False)
     assert hold.arrived.wait(PATIENCE)
     system.dead_letters.unsubscribe(hold)
 
@@ -133,7 +133,7 @@ def log_handler(hold: Hold) -> None:
     ref = Silent.start(hold.may_go_on)
     ref.tell("being handled")
     logger.addHandler(handler)
-    ref.kill(deadline=0.001, block=False)
+    ref.kill(abandon_after=0.001, block=False)
     assert hold.arrived.wait(PATIENCE)
     logger.removeHandler(handler)
 

@@ -166,7 +166,7 @@ def test_in_the_child_the_ends_of_inherited_actors_are_over() -> None:
         assert freed() is not None
         assert system.everybody() == []
         assert inherited.kill() is False
-        assert inherited.kill(deadline=0) is False
+        assert inherited.kill(abandon_after=0) is False
         inherited.when_terminated().get(timeout={PATIENCE})
         watcher = Watcher.start()
         proxy = watcher.proxy()

@@ -33,7 +33,7 @@ def test_a_kill_kills_all(make: Any) -> None:
     assert [ref.when_terminated().get(timeout=PATIENCE) for ref in refs] == [pykka.Killed()] * 3
     assert router.kill(block=False).get(timeout=PATIENCE) is False
     with pytest.raises(ValueError, match="0 or more seconds"):
-        router.kill(deadline=-1)
+        router.kill(abandon_after=-1)
 
 
 def test_a_kill_abandons_those_who_hang(system: pykka.ActorSystem, clock: ManualClock) -> None:
@@ -46,7 +46,7 @@ def test_a_kill_abandons_those_who_hang(system: pykka.ActorSystem, clock: Manual
     ref = system.start(ThreadedWorker)
     ref.tell(hang)
     assert entered.wait(PATIENCE)
-    killed = routing.RoundRobin([ref]).kill(deadline=1.0, block=False)
+    killed = routing.RoundRobin([ref]).kill(abandon_after=1.0, block=False)
     clock.advance(1.0)
     assert killed.get(timeout=PATIENCE) is True
     assert isinstance(ref.when_terminated().get(timeout=PATIENCE), pykka.Abandoned)

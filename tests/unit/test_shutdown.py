@@ -187,7 +187,7 @@ def test_a_late_sender_does_not_take_what_wakes_the_thread_of_an_abandoned_actor
     ref = Waiting.start()
     cell = ref._cell
     assert stands_before_it.wait(PATIENCE)
-    assert ref.kill(deadline=0.001) is True
+    assert ref.kill(abandon_after=0.001) is True
     assert isinstance(ref.when_terminated().get(timeout=PATIENCE), Abandoned)
     # A sender comes now that looked whether the actor was alive before all this.
     cell.send(Envelope("late"))

@@ -206,7 +206,7 @@ def test_where_an_actor_hangs_that_is_not_to_be_found_out(
     office = Supervisor.start([ChildSpec("a", Sleeper)], max_restarts=5)
     child = office.proxy().get_child("a").get(timeout=PATIENCE)
     child.tell(gate)
-    child.kill(deadline=0)
+    child.kill(abandon_after=0)
     reason = office.when_terminated().get(timeout=PATIENCE)
     gate.set()
     assert isinstance(reason.exception, SupervisionError)

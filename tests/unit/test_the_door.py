@@ -98,6 +98,7 @@ FUTURES = {
 """What waits for a future, whose own `get()` is behind the door."""
 
 REASONS = dict.fromkeys(FUTURES, FUTURE) | {
+    ("_deadlock/wait_graph.py", "_tell_and_acquire", "acquire(*args)"): "called by the door",
     ("_cell/cell.py", "StoppedEvent._wait", "lock.acquire()"): "the lock is new and free",
     ("_futures/awaiting.py", "_suspend", "future.get"): "run on a thread of the loop's executor",
     ("_futures/awaiting.py", "_suspend", "waiter.wait()"): "it is awaited",

@@ -224,6 +224,7 @@ WRONG: dict[str, list[Any]] = {
     "event": ANYTHING,
     "block": ANYTHING,
     "timeout": SECONDS,
+    "abandon_after": SECONDS,
     "deadline": SECONDS,
     "clock": CLOCK,
     "name": NAME,

@@ -83,6 +83,7 @@ WAITS: dict[str, Callable[[Setting, Any], object]] = {
     "ActorRef.ask": lambda s, x: s.ref.ask(1, timeout=x),
     "ActorRef.child": lambda s, x: s.ref.child("id", timeout=x),
     "ActorRef.stop": lambda s, x: s.ref.stop(timeout=x),
+    "ActorRef.child": lambda s, x: s.ref.child("x", timeout=x),
     "RoundRobin.ask": lambda s, x: s.router.ask(1, timeout=x),
     "RoundRobin.stop": lambda s, x: s.router.stop(timeout=x),
     "ThreadingFuture.get": lambda s, x: s.future.get(timeout=x),
@@ -102,8 +103,8 @@ WAITS: dict[str, Callable[[Setting, Any], object]] = {
 }
 
 SECONDS: dict[tuple[str, str], Callable[[Setting, Any], object]] = {
-    ("ActorRef.kill", "deadline"): lambda s, x: s.ref.kill(deadline=x),
-    ("RoundRobin.kill", "deadline"): lambda s, x: s.router.kill(deadline=x),
+    ("ActorRef.kill", "abandon_after"): lambda s, x: s.ref.kill(abandon_after=x),
+    ("RoundRobin.kill", "abandon_after"): lambda s, x: s.router.kill(abandon_after=x),
     ("ActorRef.tell_after", "delay"): lambda s, x: s.ref.tell_after(x, 1),
     ("ActorRef.tell_every", "interval"): lambda s, x: s.ref.tell_every(x, 1, first=0),
     ("ActorRef.tell_every", "first"): lambda s, x: s.ref.tell_every(1, 1, first=x),
@@ -181,7 +182,7 @@ def test_a_point_in_time_that_is_none(bad: Any) -> None:
 
 TIMES = {
     "timeout",
-    "deadline",
+    "abandon_after",
     "delay",
     "interval",
     "first",
@@ -195,7 +196,6 @@ TIMES = {
     "maximum",
     "rate",
     "when",
-    "abandon_after",
 }
 
 ELSEWHERE = {

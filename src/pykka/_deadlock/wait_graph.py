@@ -67,6 +67,7 @@ import math
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from threading import TIMEOUT_MAX, get_ident
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -310,16 +311,17 @@ def block(
         DeadlockError: The wait has no limit, and closes a circle.
         PoolExhaustedError: The actor that has to bring it cannot get a thread.
     """
+    world = state.world
+    if world.waits:
+        return world.wait(future, acquire, timeout)  # type: ignore[no-any-return]
     if (
         "asyncio.events" in _modules
         and _running_loop() is not None
         and timeout != 0
         and when_loop_blocks is not None
     ):
-        when_loop_blocks()
-    world = state.world
-    if world.waits:
-        return world.wait(future, acquire, timeout)  # type: ignore[no-any-return]
+        # Not before it is clear that this wait is no deadlock.
+        acquire = partial(_tell_and_acquire, acquire)
     worker = state.worker
     try:
         if timeout is not None:
@@ -338,6 +340,13 @@ def block(
         arrived(acquire)
         if worker is not None:
             worker.goes_on()
+
+
+def _tell_and_acquire(acquire: Callable[..., R], *args: Any) -> R:
+    """Block a thread that runs an event loop, which is told first."""
+    if when_loop_blocks is not None:
+        when_loop_blocks()
+    return acquire(*args)
 
 
 def acquire_for_actor(

@@ -11,12 +11,13 @@ finds that the actor has ended, and is dropped.
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.reasons import Abandoned
 from pykka._futures.threading_future import ThreadingFuture
-from pykka._util.checks import shorten
+from pykka._util.checks import check_seconds, shorten
 from pykka._util.for_each import call, for_each
 from pykka._util.log import logger
 from pykka.timers._clock import lengthy
@@ -37,6 +38,38 @@ def end_of(cell: Cell, answer: object = None) -> ThreadingFuture[Any]:
     ended._answered_by = cell
     cell.answer_when_ended(ended, answer=answer)
     return ended
+
+
+UNSAID: Any = object()
+"""Stands for an argument that was not given, where `None` means something."""
+
+ABANDON_AFTER = 5.0
+"""The seconds after which a killed actor that does not come back is abandoned, if the killer has
+not said how many. So no killer waits for ever for what hangs."""
+
+
+def seconds_of_kill(abandon_after: Any, deadline: Any) -> float | None:
+    """The seconds after which a killed actor is abandoned; `None` for never.
+
+    Args:
+        abandon_after: What the killer has said.
+        deadline: The same, by its former name.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is negative or infinite.
+    """
+    is_former = deadline is not UNSAID
+    name, seconds = ("deadline", deadline) if is_former else ("abandon_after", abandon_after)
+    if seconds is not None:
+        check_seconds(name, seconds, or_none=True)
+    if is_former:
+        warnings.warn(
+            "kill(deadline=...) is called kill(abandon_after=...) now",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+    return seconds  # type: ignore[no-any-return]
 
 
 GRACE = 1.0

@@ -14,9 +14,9 @@ from pykka._futures.ask import Ask, CallAsk, make_ask
 from pykka._futures.deadline import check_timeout
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._futures.unhandled.expiry import expiring
-from pykka._lifecycle.kill import Abandonment, end_of
+from pykka._lifecycle.kill import ABANDON_AFTER, UNSAID, Abandonment, end_of, seconds_of_kill
 from pykka._ref.calls import find_path, known_path, message_for
-from pykka._ref.proxy import ActorProxy
+from pykka._ref.proxy import ActorProxy, require_single
 from pykka._util.checks import check_seconds, is_defined
 from pykka.messages import FunctionCall, ProxyCall, _ActorStop
 from pykka.timers._timer import Timer, tell_later
@@ -371,14 +371,36 @@ class ActorRef(Generic[A_co]):
         return future
 
     @overload
-    def kill(self, *, deadline: float | None = None, block: Literal[True] = True) -> bool: ...
-    @overload
-    def kill(self, *, deadline: float | None = None, block: Literal[False]) -> Future[bool]: ...
+    def kill(
+        self,
+        *,
+        abandon_after: float | None = ABANDON_AFTER,
+        block: Literal[True] = True,
+        deadline: float | None = UNSAID,
+    ) -> bool: ...
     @overload
     def kill(
-        self, *, deadline: float | None = None, block: bool = True
+        self,
+        *,
+        abandon_after: float | None = ABANDON_AFTER,
+        block: Literal[False],
+        deadline: float | None = UNSAID,
+    ) -> Future[bool]: ...
+    @overload
+    def kill(
+        self,
+        *,
+        abandon_after: float | None = ABANDON_AFTER,
+        block: bool = True,
+        deadline: float | None = UNSAID,
     ) -> bool | Future[bool]: ...
-    def kill(self, *, deadline: float | None = None, block: bool = True) -> bool | Future[bool]:
+    def kill(
+        self,
+        *,
+        abandon_after: float | None = ABANDON_AFTER,
+        block: bool = True,
+        deadline: float | None = UNSAID,
+    ) -> bool | Future[bool]:
         """End the actor right after the message that it is handling.
 
         Unlike `stop()`, it does not wait for its turn in the inbox. Asks that are left there are
@@ -388,15 +410,16 @@ class ActorRef(Generic[A_co]):
         once, and the asker gets `ActorDeadError`.
 
         Python cannot end any other handler that does not return, nor one that suppresses the
-        cancellation. With a `deadline`, the actor is *abandoned* when that has passed: from then
-        on it counts as dead, its watchers get the reason `Abandoned`, and whatever its code does
-        later makes no difference. (If it is the `on_stop()` of an `AsyncioActor` that takes so
+        cancellation. Such an actor is *abandoned* when its time is over: from then on it counts
+        as dead, its watchers get the reason `Abandoned`, and whatever its code does later makes
+        no difference. (If it is the `on_stop()` of an `AsyncioActor` that takes so
         long, that is cancelled first, and has a second to end.)
 
         Args:
-            deadline: Seconds, by the clock of the actor's system, after which the actor is
+            abandon_after: Seconds, by the clock of the actor's system, after which the actor is
                 abandoned; `None` waits for the handler to return.
             block: Whether to wait until the actor has ended.
+            deadline: The former name of `abandon_after`; deprecated.
 
         Returns:
             `True` if the actor has ended because of this, or was ending; `False` if it was dead
@@ -404,16 +427,15 @@ class ActorRef(Generic[A_co]):
 
         Raises:
             DeadlockError: An actor kills itself, or one that waits for it, and waits for that.
-            TypeError: `deadline` is no number.
-            ValueError: `deadline` is negative or infinite. Nothing has been killed.
+            TypeError: `abandon_after` is no number.
+            ValueError: `abandon_after` is negative or infinite. Nothing has been killed.
         """
-        if deadline is not None:
-            check_seconds("deadline", deadline, or_none=True)
+        seconds = seconds_of_kill(abandon_after, deadline)
         cell = self._cell
         ended = end_of(cell, answer=cell.actor is not None)
         cell.kill()
-        if deadline is not None:
-            ended.add_done_callback(Abandonment(cell, deadline).cancel)
+        if seconds is not None and not ended.done():
+            ended.add_done_callback(Abandonment(cell, seconds).cancel)
         return ended.get() if block else ended
 
     def when_terminated(self) -> Future[Reason]:
@@ -765,6 +787,7 @@ class ActorRef(Generic[A_co]):
         """
         if timeout is not None and block:
             check_timeout(timeout)
+        require_single(self, "child()")
         cell = self._cell
         if not is_defined(cell.actor_class, "_pykka_ref_of_child"):
             msg = f"child() takes the ref of a pykka.supervision.Supervisor, and {cell} is none"

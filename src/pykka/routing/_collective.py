@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from pykka._cell.reasons import Stopped
 from pykka._exceptions import Timeout
 from pykka._futures.deadline import check_timeout
+from pykka._lifecycle.kill import ABANDON_AFTER, UNSAID, seconds_of_kill
 from pykka._statistics import ActorStatistics
 from pykka._util.checks import check_seconds
 from pykka.routing._answers import derive, late
@@ -80,15 +81,22 @@ class Collective(Routees[A]):
         else:
             return any_stopped
 
-    def kill(self, *, deadline: float | None = None, block: bool = True) -> Any:
+    def kill(
+        self,
+        *,
+        abandon_after: float | None = ABANDON_AFTER,
+        block: bool = True,
+        deadline: float | None = UNSAID,
+    ) -> Any:
         """Have all routees end right after the messages that they are handling.
 
         See `ActorRef.kill`. A pool ends with that.
 
         Args:
-            deadline: Seconds after which those that have not ended are abandoned; `None` waits for
-                their handlers to return.
+            abandon_after: Seconds after which those that have not ended are abandoned; `None`
+                waits for their handlers to return.
             block: Whether to wait until all have ended.
+            deadline: The former name of `abandon_after`; deprecated.
 
         Returns:
             `True` if any of them has ended because of this; `False` if all were dead already.
@@ -96,15 +104,16 @@ class Collective(Routees[A]):
 
         Raises:
             DeadlockError: A routee calls this and waits for itself. All have been killed.
-            TypeError: `deadline` is no number.
-            ValueError: `deadline` is negative or infinite. Nothing has been killed.
+            TypeError: `abandon_after` is no number.
+            ValueError: `abandon_after` is negative or infinite. Nothing has been killed.
         """
-        if deadline is not None:
-            check_seconds("deadline", deadline, or_none=True)
+        seconds = seconds_of_kill(abandon_after, deadline)
         if self._pool is not None:
-            ended = self._pool.kill(self, deadline)
+            ended = self._pool.kill(self, seconds)
             return self._pool.wait(self, ended) if block else ended
-        ended = derive(any, [each.kill(deadline=deadline, block=False) for each in self._routees])
+        ended = derive(
+            any, [each.kill(abandon_after=seconds, block=False) for each in self._routees]
+        )
         return ended.get() if block else ended
 
     def when_terminated(self) -> Future[Reason]:

@@ -184,7 +184,7 @@ class RouteePool:
         children: list[Any] = list(supervisor._pykka_restarter.table.copy().values())
         return [child.cell for child in children if child.state == "starting"]
 
-    def kill(self, router: Routees[Any], deadline: float | None) -> Future[bool]:
+    def kill(self, router: Routees[Any], seconds: float | None) -> Future[bool]:
         """Have all routees end at once, and the supervisor with them.
 
         Invariant: a routee that was there ends because it is killed. The supervisor, which ends on
@@ -192,22 +192,22 @@ class RouteePool:
         that, the supervisor is told to replace none of them.
         """
         try:
-            return self._kill(router, deadline)
+            return self._kill(router, seconds)
         except BaseException:
-            self._kill(router, deadline)  # a signal handler raised, we do not know where
+            self._kill(router, seconds)  # a signal handler raised, we do not know where
             raise
 
-    def _kill(self, router: Routees[Any], deadline: float | None) -> Future[bool]:
+    def _kill(self, router: Routees[Any], seconds: float | None) -> Future[bool]:
         self.close(router)
         supervisor: Any = self.supervisor._actor
         if supervisor is not None:
             supervisor._pykka_restarter.is_condemned = True
         extension = self.supervisor._cell.need_extension()
         for cell in extension.children.copy():
-            ref_at(cell).kill(deadline=deadline, block=False)
+            ref_at(cell).kill(abandon_after=seconds, block=False)
         # The supervisor waits for them, and needs some time more.
-        supervisors = None if deadline is None else deadline + GRACE
-        ended = self.supervisor.kill(deadline=supervisors, block=False)
+        supervisors = None if seconds is None else seconds + GRACE
+        ended = self.supervisor.kill(abandon_after=supervisors, block=False)
         return derive(all, [ended])
 
     def dead_error(self, whose: Routees[Any]) -> ActorDeadError:

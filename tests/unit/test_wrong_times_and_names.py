@@ -83,7 +83,6 @@ WAITS: dict[str, Callable[[Setting, Any], object]] = {
     "ActorRef.ask": lambda s, x: s.ref.ask(1, timeout=x),
     "ActorRef.child": lambda s, x: s.ref.child("id", timeout=x),
     "ActorRef.stop": lambda s, x: s.ref.stop(timeout=x),
-    "ActorRef.child": lambda s, x: s.ref.child("x", timeout=x),
     "RoundRobin.ask": lambda s, x: s.router.ask(1, timeout=x),
     "RoundRobin.stop": lambda s, x: s.router.stop(timeout=x),
     "ThreadingFuture.get": lambda s, x: s.future.get(timeout=x),

@@ -160,7 +160,7 @@ def test_a_stop_comes_through_while_the_supervisors_own_supervisor_restarts_it(
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_a_child_is_killed_by_others_in_the_middle_of_a_plan(held: Held, name: str) -> None:
     ref = held.office.child(name)
-    ref.kill(block=False)
+    ref.kill(abandon_after=None, block=False)
     wait_until(lambda: not ref.is_alive(), "it is killed")
     held.release()
     ref.when_terminated().get(timeout=PATIENCE)
@@ -359,7 +359,7 @@ def test_a_child_that_waits_to_be_started_anew_is_not_stopped(
     offices: Offices, clock: ManualClock, system: pykka.ActorSystem
 ) -> None:
     office = offices.start(offices.spec("a", backoff=PAUSE), system=system)
-    office.child("a").kill(block=False)
+    office.child("a").kill(abandon_after=None, block=False)
     wait_until(lambda: clock.pending == 1, "it waits")
     assert office.states() == {"a": "restarting"}
     with pytest.raises(RuntimeError, match="is restarting; terminate it first"):
@@ -399,7 +399,7 @@ def test_the_supervisor_stops_while_a_function_fails_for_ever(
         return offices.worker("a", offices.diary)
 
     office = offices.start(ChildSpec("a", make), max_restarts=10**9)
-    office.child("a").kill(block=False)
+    office.child("a").kill(abandon_after=None, block=False)
     wait_until(lambda: office.info()["a"].restarts > 20, "it has failed many times")
     assert office.ref.stop(timeout=PATIENCE) is True
 
@@ -532,7 +532,7 @@ def test_children_are_ended_by_many_threads_in_all_ways_and_come_back(
                 continue
             try:
                 if step % 5 == 4:
-                    ref.kill(block=False)
+                    ref.kill(abandon_after=None, block=False)
                 elif step % 5 == 3:
                     ref.stop(block=False)
                 else:

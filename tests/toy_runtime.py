@@ -32,7 +32,7 @@ belongs_to_a_runtime(__name__)
 
 
 class BurstInbox:
-    """An inbox that has a thread started when something comes in."""
+    """An inbox that starts a thread when a message comes in."""
 
     def __init__(self, queue: Any, cell: Any) -> None:
         self.queue = queue
@@ -49,7 +49,7 @@ class BurstInbox:
             put(letter)
             self.cell.wake_up()
         except BaseException:
-            self.cell.wake_up()  # a signal handler may have raised: in doubt, once too often
+            self.cell.wake_up()  # a signal handler may have raised: better once too often
             raise
 
     def get(self) -> Any:
@@ -97,7 +97,7 @@ class BurstCell(RuntimeCell):
 
 
 def run(cell: BurstCell) -> None:
-    """Do what there is to be done for an actor; the thread has its turn."""
+    """Handle what there is to handle for an actor; the thread has its turn."""
     cell.is_woken = False
     if not cell.context.run(step, cell, handle_all, cell):
         cell.turn.append(None)
@@ -106,7 +106,7 @@ def run(cell: BurstCell) -> None:
 
 
 def handle_all(cell: BurstCell) -> bool:
-    """Handle what there is; True if the actor has ended, and the turn is not given back."""
+    """Handle all messages; True if the actor has ended, and the turn is not given back."""
     try:
         if not cell.has_begun:
             if not cell.claim_life():

@@ -152,6 +152,9 @@ class Decider:
 
     came_up = went_down = ended = _ignore
 
+    def in_words(self) -> str:
+        return ""
+
 
 def fail() -> None:
     raise ValueError("on purpose")

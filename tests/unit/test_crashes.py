@@ -424,9 +424,10 @@ OTHERS = {
     "routing/_pool.py": ["dead_error"],
     "routing/_routees.py": ["_dead_error"],
     "supervision/_child_monitor.py": ["_tell"],
+    "supervision/_supervisor.py": ["_pykka_ref_of_child"],
 }
 """Those that make one of a router, which is no actor, and name what is known; and one of an actor
-that has not failed."""
+that has not failed, or of a child that is not running, of which its supervisor knows no more."""
 
 
 def made_in(source: str) -> list[str]:

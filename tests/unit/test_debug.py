@@ -713,6 +713,7 @@ def test_each_line_is_shown_once(recwarn: pytest.WarningsRecorder) -> None:
     assert len({each.lineno for each in recwarn}) == len(recwarn) == 2
 
 
+@pytest.mark.filterwarnings("error::pykka.BlockingWarning")
 def test_one_that_is_made_an_exception_is_raised_before_the_wait() -> None:
     async def main() -> None:
         gate = threading.Event()

@@ -99,7 +99,7 @@ class Clock:
 
 
 class CellExtension:
-    meter = None
+    meter = tracing = None
 
     def __init__(self) -> None:
         self.timers: dict[Any, None] = {}

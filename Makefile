@@ -31,8 +31,14 @@ export PYTHONDONTWRITEBYTECODE = 1
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/ready-demo ## run the main job: parse Python's own standard library with a pool of actors
+demo: $(VENV)/ready-$(if $(OBSERVE),examples,demo) ## run the main job: parse Python's own standard library with a pool of actors; OBSERVE=1 to see them at it
+ifdef OBSERVE
+	@out=$$(mktemp) && trap 'rm -f "$$out"' EXIT && \
+	{ $(BIN)/python -m pykka run --allow restart,trace examples/stdlib_census.py $(FOLDER) >"$$out" 2>&1 & } && pid=$$!; \
+	$(BIN)/python -m pykka observe --wait 20 $$pid; echo "The census goes on to its end …"; wait $$pid; cat "$$out"
+else
 	@$(BIN)/python examples/stdlib_census.py $(FOLDER)
+endif
 
 test: $(VENV)/ready-examples ## run the quick tests, in about two minutes; on another Python: make test PYTHON=…
 	@echo "The quick tests, on $$($(BIN)/python --version), take about two minutes on two cores …"

@@ -633,17 +633,17 @@ def test_a_program_is_run_and_observed(
         assert program.stdout.readline() == "['--an', 'option'] __main__\n"
         status, text, _ = call(capsys, "observe", "--list")
         assert (status, text.split()) == (0, [str(program.pid), "shop"])
-        status, text, _ = call(capsys, "observe", "shop")
+        status, text, _ = call(capsys, "observe", "shop", "--once")
         assert status == 0
         assert f"shop ({program.pid})" in text
         assert "a worker  idle" in text
-        status, text, error = call(capsys, "observe", "nothing")
+        status, text, error = call(capsys, "observe", "nothing", "--once")
         assert (status, text) == (1, "")
         assert error.startswith("No program 'nothing' can be observed. There are: ")
         program.communicate()
     assert program.returncode == 0
     assert call(capsys, "observe", "--list")[1] == ""
-    assert "Run it with PYKKA_OBSERVER=1" in call(capsys, "observe")[2]
+    assert "Run it with PYKKA_OBSERVER=1" in call(capsys, "observe", "--once")[2]
     assert list(_addresses.folder().iterdir()) == []
 
 
@@ -653,7 +653,7 @@ def test_a_file_that_is_not_there_is_said_so(capsys: pytest.CaptureFixture[str])
 
 
 def test_the_command_line_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["run", "--allow", "fly", "x.py"],):
+    for arguments in (["run", "--allow", "fly", "x.py"], ["observe", "--every", "0"]):
         with pytest.raises(SystemExit):
             _commands.main(arguments)
         assert "it takes" in capsys.readouterr().err

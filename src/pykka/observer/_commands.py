@@ -6,6 +6,7 @@ import argparse
 import os
 import runpy
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from pykka import observer
@@ -16,7 +17,7 @@ from pykka.observer._server import PERMISSIONS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-OK, FAILED = 0, 1
+OK, FAILED, MISSING = 0, 1, 3
 
 DESCRIPTION = """\
 Run a program of actors so that it can be observed, and observe it.
@@ -63,12 +64,29 @@ def _parser() -> argparse.ArgumentParser:
     looking = commands.add_parser(
         "observe",
         help="see what a program does",
-        description="Print what a live program does.",
+        description="See what a live program does, in the terminal.",
     )
     looking.add_argument(
         "program", nargs="?", metavar="PID|NAME", help="which one (default: the only one)"
     )
+    looking.add_argument(
+        "--once", action="store_true", help="print how it stands as plain text, and end"
+    )
     looking.add_argument("--list", action="store_true", help="list the programs, and end")
+    looking.add_argument(
+        "--every",
+        type=_seconds,
+        default=0.5,
+        metavar="SECONDS",
+        help="how often to look (default: %(default)s)",
+    )
+    looking.add_argument(
+        "--wait",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long to wait for the program, if it is just being started",
+    )
     return parser
 
 
@@ -78,6 +96,14 @@ def _permissions(text: str) -> tuple[str, ...]:
         msg = f"it takes {', '.join(PERMISSIONS)}, separated by commas"
         raise argparse.ArgumentTypeError(msg)
     return found
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.1 <= seconds <= 3600:  # noqa: PLR2004 (it is what the next line says)
+        msg = "it takes a number of seconds from 0.1 to 3600"
+        raise argparse.ArgumentTypeError(msg)
+    return seconds
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -104,6 +130,33 @@ def _observe(options: argparse.Namespace) -> int:
                 said = client.program
                 print(f"{said['pid']:>8}  {said['name']}")  # noqa: T201
         return OK
-    with _client.connect(options.program) as client:
-        print(_text.as_text(client))  # noqa: T201
+    # It is found before the screen is taken, so that what is wrong is said on the terminal.
+    client = _connect(options.program, time.monotonic() + options.wait)
+    with client:
+        if options.once:
+            print(_text.as_text(client))  # noqa: T201
+            return OK
+    try:
+        from pykka.observer._app import ObserverApp  # noqa: PLC0415 (it needs the extra)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in {"textual", "rich"}:
+            raise
+        print(  # noqa: T201
+            "To observe in the terminal needs textual, which is missing: "
+            "pip install 'pykka[observer]'. "
+            "With --once, it is printed without.",
+            file=sys.stderr,
+        )
+        return MISSING
+    ObserverApp(lambda: _client.connect(options.program), every=options.every).run()
     return OK
+
+
+def _connect(wanted: str | None, until: float) -> _client.Client:
+    while True:
+        try:
+            return _client.connect(wanted)
+        except ObserverError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(0.1)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from pykka import debug
 from pykka._cell.metering import statistics_of
+from pykka._cell.tracing import message_in_words
 from pykka._ref.ref import ref_at
 from pykka._system.life_events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from pykka._system.system import all_systems
@@ -368,7 +369,7 @@ def describe_actor(cell: Cell, key: int) -> dict[str, Any]:
     """Say all of one actor that can be said without asking it."""
     extension: Any = cell.extension
     counts = statistics_of(cell)
-    message = cell.handled_message
+    letter: Any = cell.handling
     place = cell.find_place()
     timers = 0 if extension is None else len(extension.timers)
     supervision = None if extension is None else extension.supervision
@@ -381,7 +382,7 @@ def describe_actor(cell: Cell, key: int) -> dict[str, Any]:
         "state": state_of(cell),
         "runtime": _runtime_of(cell),
         "handles": _what_it_handles(cell.actor_class),
-        "handling": None if message is None else shorten(message),
+        "handling": None if letter is None else message_in_words(letter),
         "place": None if place is None else str(place),
         "statistics": {
             "waiting": counts.waiting,

@@ -69,10 +69,10 @@ def summary(program: dict[str, Any], look: dict[str, Any]) -> list[str]:
     letters = sum(system["dead_letters"] for system in look["systems"])
     first = f"{program['name']} ({program['pid']}), Pykka {program['pykka']}, "
     first += f"Python {program['python']}"
-    second = f"{number(look['actors'])} actors, {number(look['busy'])} busy, "
-    second += f"{number(look['waiting'])} messages wait"
-    third = f"{number(look['restarts'])} restarts, {number(letters)} dead letters, "
-    third += f"{number(look['timers'])} timers, {look['threads']} threads"
+    second = f"{so_many(look['actors'], 'actor')}, {number(look['busy'])} busy, "
+    second += f"{so_many(look['waiting'], 'message')} waiting"
+    third = f"{so_many(look['restarts'], 'restart')}, {so_many(letters, 'dead letter')}, "
+    third += f"{so_many(look['timers'], 'timer')}, {so_many(look['threads'], 'thread')}"
     if look["memory"] is not None:
         third += f", {look['memory'] / 2**20:.0f} MiB"
     lines = [first, second, third]
@@ -84,8 +84,11 @@ def summary(program: dict[str, Any], look: dict[str, Any]) -> list[str]:
 
 def dispatcher(each: dict[str, Any]) -> str:
     """One dispatcher in a line."""
-    text = f"{each['name']}: {each['threads']} threads of {each['max_threads']} at most, "
-    return f"{text}{each['idle']} idle, {each['blocked']} blocked, {each['ready']} actors ready"
+    text = (
+        f"{each['name']}: {so_many(each['threads'], 'thread')} of at most {each['max_threads']}, "
+    )
+    text += f"{each['idle']} idle, {each['blocked']} blocked; "
+    return f"{text}{so_many(each['ready'], 'actor')} ready"
 
 
 def lines_of_waits(edges: Iterable[dict[str, Any]]) -> list[str]:
@@ -158,6 +161,11 @@ def cell(row: dict[str, Any], column: str) -> str:
 def number(value: int | None) -> str:
     """A number, with its thousands apart."""
     return "" if value is None else f"{value:,}"
+
+
+def so_many(value: int, what: str) -> str:
+    """So many of something."""
+    return f"{number(value)} {what}{'' if value == 1 else 's'}"
 
 
 def seconds(value: float) -> str:

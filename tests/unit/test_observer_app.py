@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -316,13 +319,18 @@ def test_in_a_terminal(observer: pykka.observer.Observer) -> None:
             sys.executable, [sys.executable, "-m", "pykka", "observe", "tested"]
         )
     said = b""
-    while b"Worker" not in said:
-        said += os.read(terminal, 10_000)
-    os.write(terminal, b"q")
-    try:
-        while os.read(terminal, 10_000):
-            pass
-    except OSError:  # it has ended
-        pass
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        # A key may come before the program listens to keys, so it is pressed again.
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                said += os.read(terminal, 10_000)
+            except OSError:  # it has ended
+                break
+        elif b"Worker" in said:
+            os.write(terminal, b"q")
+    else:
+        os.kill(process, signal.SIGKILL)
+    assert b"Worker" in said
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
     os.close(terminal)

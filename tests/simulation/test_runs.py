@@ -307,7 +307,7 @@ def uses_threads_locks_and_queues() -> None:
         thread.start()
     assert all(thread.is_alive() for thread in threads)
     there.set()
-    assert sorted(results.get(timeout=10) for _ in threads) == ["a", "b", "c"]
+    assert sorted(results.get() for _ in threads) == ["a", "b", "c"]
     for thread in threads:
         thread.join()
     assert not any(thread.is_alive() for thread in threads)
@@ -403,7 +403,7 @@ def supervises() -> None:
 
 
 def ends_a_system() -> None:
-    with pykka.ActorSystem("inner") as system:
+    with pykka.ActorSystem("inner", shutdown_timeout=None) as system:
         node = system.start(Node)
         assert node.ask("?") == 1
     assert not node.is_alive()

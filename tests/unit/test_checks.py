@@ -21,6 +21,8 @@ INHERIT: {ROOT}/mkdocs.yml
 docs_dir: pages
 site_dir: site
 nav: [SystemServices: index.md]
+theme: {{custom_dir: {ROOT}/docs/.site}}
+hooks: [{ROOT}/docs/.site/hooks.py]
 """
 PAGE = "# A page\n\nSee [`Timer`][pykka.{}].\n\n::: pykka.Timer\n"
 

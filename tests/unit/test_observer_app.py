@@ -312,11 +312,12 @@ def test_in_a_terminal(observer: pykka.observer.Observer) -> None:
     import pty  # noqa: PLC0415 (not on each system)
 
     Worker.start()
+    program = str(os.getpid())  # the name is that of other programs, too, that run these tests
     process, terminal = pty.fork()
     if process == 0:  # pragma: no cover
         os.environ.update(TERM="xterm-256color", COLUMNS="100", LINES="24")
         os.execv(  # noqa: S606
-            sys.executable, [sys.executable, "-m", "pykka", "observe", "tested"]
+            sys.executable, [sys.executable, "-m", "pykka", "observe", program]
         )
     said = b""
     deadline = time.monotonic() + PATIENCE

@@ -63,6 +63,9 @@ SHARE_FOR_LOOKS = 0.015
 LONGEST_QUESTION = 16_384
 MOST_VIEWERS = 16
 MOST_ERRANDS = 4
+LONGEST_PATIENCE = 3600.0
+"""Seconds that the thread sleeps at most; to wait for very long is an error of the system's."""
+
 GIVE_UP_AFTER = 8.0
 """Seconds after which an errand has hung, or a viewer that has not said the first word is sent
 away."""
@@ -236,7 +239,7 @@ class Server:
         due += [one.since + GIVE_UP_AFTER for one in self._viewers.values() if not one.is_known]
         if self._delayed:
             due.append(self._next_look)
-        return max(0.0, min(due) - now) if due else None
+        return min(max(0.0, min(due) - now), LONGEST_PATIENCE) if due else None
 
     def _hear_bell(self) -> None:
         try:

@@ -7,6 +7,7 @@ the same process if there are several (`pytest -n`).
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,19 @@ from tests import tiers
 from tests.extras import EXTRAS, MISSING
 from tests.leaks import LeakCheck
 
+_LOGGERS = [logging.getLogger(name) for name in (None, "pykka")]
+
 
 def _begin(namespace: dict[str, Any]) -> None:
     namespace["_leak_check"] = LeakCheck()
+    namespace["_logging"] = [(each.level, each.handlers.copy()) for each in _LOGGERS]
 
 
 def _end(namespace: dict[str, Any]) -> None:
+    # A page that sets up logging would have later tests log more, which keeps exceptions alive.
+    for logger, (level, handlers) in zip(_LOGGERS, namespace["_logging"], strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
     namespace["_leak_check"].finish()
 
 

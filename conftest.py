@@ -26,12 +26,12 @@ _LOGGERS = [logging.getLogger(name) for name in (None, "pykka")]
 
 def _begin(namespace: dict[str, Any]) -> None:
     namespace["_leak_check"] = LeakCheck()
-    namespace["_logging"] = [(each.level, each.handlers.copy()) for each in _LOGGERS]
+    namespace["_loggers_before"] = [(each.level, each.handlers.copy()) for each in _LOGGERS]
 
 
 def _end(namespace: dict[str, Any]) -> None:
     # A page that sets up logging would have later tests log more, which keeps exceptions alive.
-    for logger, (level, handlers) in zip(_LOGGERS, namespace["_logging"], strict=True):
+    for logger, (level, handlers) in zip(_LOGGERS, namespace["_loggers_before"], strict=True):
         logger.setLevel(level)
         logger.handlers[:] = handlers
     namespace["_leak_check"].finish()

@@ -14,10 +14,10 @@ Invariants
 from __future__ import annotations
 
 import functools
-import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pykka._exceptions import AskCancelledError
+from pykka._futures.awaiting import running_loop
 from pykka._util.checks import check_callable, shorten
 from pykka._util.log import call_out, is_for_the_program, traceback_of
 
@@ -197,7 +197,7 @@ def pipe_to(
         raise TypeError(msg)
     call_back = functools.partial(_send_done, ref, transform)
     loop = source.get_loop() if hasattr(source, "get_loop") else None
-    if loop is None or loop is _running_loop():
+    if loop is None or loop is running_loop():
         source.add_done_callback(call_back)
     else:
         loop.call_soon_threadsafe(source.add_done_callback, call_back)
@@ -218,7 +218,7 @@ def _pipe_coroutine(
     ref: Recipient,
     transform: Callable[[PipedOutcome[Any]], object] | None,
 ) -> None:
-    loop = _running_loop()
+    loop = running_loop()
     try:
         check_pipe(ref, transform)
     except BaseException:
@@ -240,8 +240,3 @@ def _pipe_coroutine(
 
 def _forget_task(task: object) -> None:
     _tasks.pop(task, None)
-
-
-def _running_loop() -> Any:
-    asyncio = sys.modules.get("asyncio.events")
-    return None if asyncio is None else asyncio._get_running_loop()

@@ -28,15 +28,17 @@ from pykka._exceptions import Timeout
 from pykka._futures.awaiting import running_loop
 from pykka._futures.deadline import Deadline
 from pykka._system.shutdown import Shutdown
-from pykka._system.system import ActorSystem
+from pykka._system.system import require_system
 from pykka._util.cancellation import is_cancellation
-from pykka._util.checks import check_callable, shorten, type_of
+from pykka._util.checks import check_callable, type_of
 from pykka._util.log import is_a, logger
 from pykka._util.thread_state import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from types import FrameType
+
+    from pykka._system.system import ActorSystem
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
@@ -120,16 +122,8 @@ def run(
     """
     check_callable("main", main, "the arguments that follow it")
     Deadline(timeout)  # refuses what is no number of seconds
-    return _Program(_require_system(system), timeout).run(main, args)
-
-
-def _require_system(system: Any) -> ActorSystem:
-    if system is None:
-        return ActorSystem.default()
-    if not isinstance(system, ActorSystem):
-        msg = f"system is {shorten(system)}, which is no pykka.ActorSystem"
-        raise TypeError(msg)
-    return system
+    given = require_system(system, "system is {}, which is no pykka.ActorSystem")
+    return _Program(given, timeout).run(main, args)
 
 
 class _Program:

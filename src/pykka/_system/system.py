@@ -667,6 +667,23 @@ def join_parent(cell: Cell) -> None:
         raise parent.dead_error("is ending, and can have no more children")
 
 
+def require_system(given: Any, refusal: str) -> ActorSystem:
+    """The system that is given, or the default one for `None`.
+
+    Args:
+        given: The system, perhaps.
+        refusal: What is said of something else, with `{}` in its place.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if given is None:
+        return ActorSystem.default()
+    if not isinstance(given, ActorSystem):
+        raise TypeError(refusal.format(shorten(given)))
+    return given
+
+
 def require_actor_class(given: Any) -> None:
     """Refuse what is no class of actors.
 

@@ -10,8 +10,6 @@ from pykka._ref.proxy import require_single
 from pykka._util.checks import check_count
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from pykka._ref.ref import ActorRef
 
 
@@ -87,12 +85,7 @@ class Trace:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.stop()
 
     def __str__(self) -> str:

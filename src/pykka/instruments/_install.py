@@ -9,29 +9,32 @@ Invariants
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pykka._envelope import Envelope
 from pykka._system.life_events import ActorEnded, ActorRestarted, ActorStarted
-from pykka._system.system import ActorSystem
+from pykka._system.system import require_system
 from pykka._util.checks import shorten
 from pykka.instruments._probe import METHODS, Installed, Panel, let_go, put_on, take_off
 from pykka.messages import system_handler
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
     from pykka._cell.cell import Cell
     from pykka._envelope import Letter
     from pykka._system.dead_letters import DeadLetter
+    from pykka._system.system import ActorSystem
     from pykka.instruments._instrument import Instrument
+
+
+REFUSAL = "an instrument is installed in a pykka.ActorSystem, not in {}"
 
 
 class Installation:
     """An instrument in a system; as a `with` block, it is taken out at the end."""
 
-    def __init__(self, instrument: Instrument, system: ActorSystem) -> None:
+    def __init__(self, instrument: Instrument, system: ActorSystem | None) -> None:
         missing = [name for name in METHODS if not callable(getattr(instrument, name, None))]
         if isinstance(instrument, type) or missing:
             msg = (
@@ -39,9 +42,9 @@ class Installation:
                 "pykka.instruments.Instrument, and give an instance"
             )
             raise TypeError(msg)
-        self._system = require_system(system)
+        self._system = require_system(system, REFUSAL)
         self._installed = Installed(instrument)
-        self._panel: Panel = vars(system).setdefault("_instruments", Panel())
+        self._panel: Panel = vars(self._system).setdefault("_instruments", Panel())
         try:
             self._install()
         except BaseException:
@@ -105,12 +108,7 @@ class Installation:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.remove()
 
     def __repr__(self) -> str:
@@ -137,21 +135,7 @@ def install(instrument: Instrument, system: ActorSystem | None = None) -> Instal
     Raises:
         TypeError: `instrument` is no instrument, or `system` no system.
     """
-    return Installation(instrument, require_system(system))
-
-
-def require_system(system: Any) -> ActorSystem:
-    """The system that is given, or the default one.
-
-    Raises:
-        TypeError: It is no system.
-    """
-    if system is None:
-        return ActorSystem.default()
-    if not isinstance(system, ActorSystem):
-        msg = f"an instrument is installed in a pykka.ActorSystem, not in {shorten(system)}"
-        raise TypeError(msg)
-    return system
+    return Installation(instrument, system)
 
 
 class _Look(NamedTuple):

@@ -16,7 +16,6 @@ from pykka.observer._server import PERMISSIONS, Server, program_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
 __all__ = ["Observer", "ObserverError", "serve"]
@@ -55,12 +54,7 @@ class Observer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

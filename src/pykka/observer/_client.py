@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pykka.observer import _addresses
 from pykka.observer._addresses import VERSION, Address, ObserverError
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 TIMEOUT = 12.0
 """Seconds to wait for an answer: longer than a program waits for its own errands."""
@@ -74,12 +71,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import metrics, trace
 
+from pykka._system.system import require_system
 from pykka._util.checks import check_flag
 from pykka._version import __version__
 from pykka.instruments import Installation, install
-from pykka.instruments._install import require_system
+from pykka.instruments._install import REFUSAL
 from pykka.opentelemetry._metrics import Metrics
 from pykka.opentelemetry._tracing import SpanMaker
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
     from opentelemetry.metrics import MeterProvider
@@ -48,12 +48,7 @@ class Instrumentation:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.remove()
 
 
@@ -106,7 +101,7 @@ def instrument(
         ['ask Shop', 'process Shop']
     """
     check_flag("propagate", propagate)
-    system = require_system(system)
+    system = require_system(system, REFUSAL)
     tracer = trace.get_tracer("pykka", __version__, tracer_provider)
     meter = metrics.get_meter("pykka", __version__, meter_provider)
     tracing = SpanMaker(tracer, propagate=propagate)

@@ -26,18 +26,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from pykka._system.life_events import ActorEnded, ActorRestarted, ActorStarted
-from pykka._system.system import ActorSystem
-from pykka._util.checks import check_flag, shorten
+from pykka._system.system import require_system
+from pykka._util.checks import check_flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
     from typing import Self
 
     from prometheus_client import Metric
 
     from pykka._ref.ref import ActorRef
     from pykka._statistics import ActorStatistics
+    from pykka._system.system import ActorSystem
 
 
 class _Counted(NamedTuple):
@@ -106,12 +106,10 @@ class Collector:
     """
 
     def __init__(self, system: ActorSystem | None = None, *, keep_statistics: bool = True) -> None:
-        given: Any = ActorSystem.default() if system is None else system
-        if not isinstance(given, ActorSystem):
-            msg = f"a Collector looks at a pykka.ActorSystem, not at {shorten(given)}"
-            raise TypeError(msg)
+        self._system = require_system(
+            system, "a Collector looks at a pykka.ActorSystem, not at {}"
+        )
         check_flag("keep_statistics", keep_statistics)
-        self._system = given
         self._living: dict[ActorRef[Any], None] = {}
         self._notes: deque[tuple[_Counted, int]] = deque()
         self._said: dict[_Counted, int] = {}
@@ -143,12 +141,7 @@ class Collector:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
     def _started(self, event: ActorStarted) -> None:

@@ -188,6 +188,30 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture
+def import_without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Import a package afresh, as where a module that it needs is not installed."""
+
+    def import_it(package: str, missing: str) -> None:
+        for name in [name for name in sys.modules if name.startswith(package)]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, missing, None)
+        __import__(package)
+
+    return import_it
+
+
+@pytest.fixture
+def runtime_folder(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of its own in which programs that are observed have their sockets."""
+    folder = tmp_path_factory.mktemp("o", numbered=True)
+    if len(str(folder)) > 60:
+        pytest.skip("the folder of the tests has too long a name for a socket")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+
+
+@pytest.fixture
 def clock() -> ManualClock:
     """A clock that stands still until the test advances it."""
     return ManualClock()

@@ -163,6 +163,34 @@ def fate(future: Any) -> Hashable:
     return type(outcome[1][0]).__name__
 
 
+class SteppedLog(list[Any]):
+    """The log of a future, or of what decides about one; what is done with it is a step.
+
+    Args:
+        shown: What can be said of an entry in each run alike.
+    """
+
+    def __init__(self, shown: Callable[[Any], Hashable]) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def append(self, entry: Any) -> None:
+        step(("append", self._shown(entry)))
+        super().append(entry)
+
+    def copy(self) -> list[Any]:
+        step("copy")
+        entries = list(self)
+        saw(tuple(map(self._shown, entries)))
+        return entries
+
+    def __getitem__(self, index: Any) -> Any:
+        step("look at one")
+        entry = super().__getitem__(index)
+        saw(self._shown(entry))
+        return entry
+
+
 @dataclass
 class Scenario:
     """What to explore; made anew for each run."""

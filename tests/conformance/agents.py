@@ -98,6 +98,29 @@ def make_agent_class(runtime: Runtime) -> Any:
     return Agent
 
 
+def make_shop_class(runtime: Runtime) -> Any:
+    """Make an actor class whose actors set messages aside until they are told to open."""
+
+    class Shop(runtime.actor_class):  # type: ignore[name-defined, misc]
+        stash_capacity = 10
+        is_open = False
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.handled: list[object] = []
+
+        def on_receive(self, message: Any) -> Any:
+            if message == "open":
+                self.is_open = True
+                self.unstash_all()
+            elif not self.is_open:
+                self.stash()
+            self.handled.append(message)
+            return message
+
+    return Shop
+
+
 def failing(error: BaseException) -> Callable[[object], None]:
     """A message that makes an agent raise."""
 

@@ -33,6 +33,14 @@ def agent(runtime: Runtime) -> Any:
 
 
 @pytest.fixture
+def ref(agent: Any) -> Iterator[Any]:
+    """An actor that does what it is told."""
+    ref = agent.start()
+    yield ref
+    ref.stop()
+
+
+@pytest.fixture
 def offices(runtime: Runtime, diary: Diary) -> Offices:
     """Starts supervisors of workers of this runtime."""
     return Offices(make_worker_class(runtime), diary)

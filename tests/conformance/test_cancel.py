@@ -9,7 +9,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conformance.agents import Freed, needs
+from tests.conformance.agents import Freed, make_shop_class, needs
 from tests.leaks import PATIENCE
 
 import pykka
@@ -17,17 +17,10 @@ from pykka import inboxes
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.conformance.agents import Diary, Gate
     from tests.conftest import Log, Runtime
-
-
-@pytest.fixture
-def ref(agent: Any) -> Iterator[Any]:
-    ref = agent.start()
-    yield ref
-    ref.stop()
 
 
 @pytest.fixture
@@ -222,28 +215,13 @@ def test_cancelling_leaves_nothing_behind(agent: Any, gate: Gate) -> None:
 
 
 def test_a_message_that_is_set_aside_can_be_cancelled(runtime: Runtime) -> None:
-    handled: list[object] = []
-
-    class Shop(runtime.actor_class):  # type: ignore[name-defined, misc]
-        stash_capacity = 10
-        is_open = False
-
-        def on_receive(self, message: Any) -> Any:
-            if message == "open":
-                self.is_open = True
-                self.unstash_all()
-            elif not self.is_open:
-                self.stash()
-            handled.append(message)
-            return message
-
-    shop = Shop.start()
+    shop = make_shop_class(runtime).start()
     questions = [shop.ask(name, block=False) for name in ("Ada", "Bob", "Cid")]
     shop.call(lambda _shop: None).get(timeout=PATIENCE)  # all of them are set aside by now
     assert questions[1].cancel()
     assert shop.ask("open") == "open"
     assert questions[2].get(timeout=PATIENCE) == "Cid"
-    assert handled == ["open", "Ada", "Cid"]
+    assert shop.proxy().handled.get(timeout=PATIENCE) == ["open", "Ada", "Cid"]
     shop.stop()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.conformance.agents import make_shop_class
 from tests.leaks import PATIENCE
 
 import pykka
@@ -40,28 +42,30 @@ def note() -> Noted:
     return Noted()
 
 
-@pytest.fixture
-def ref(agent: Any, gate: Gate) -> Iterator[Any]:
-    """An actor that is busy until the gate is opened."""
-    ref = agent.start()
+@contextlib.contextmanager
+def busy(actor_class: Any, gate: Gate) -> Iterator[Any]:
+    """An actor that counts its messages, and is at one until the gate is opened."""
+    ref = actor_class.start()
     ref.keep_statistics()
     ref.tell(gate)
     gate.wait_until_entered()
     yield ref
     gate.open()
     ref.stop()
+
+
+@pytest.fixture
+def ref(agent: Any, gate: Gate) -> Iterator[Any]:
+    """An actor that is busy until the gate is opened."""
+    with busy(agent, gate) as ref:
+        yield ref
 
 
 @pytest.fixture
 def impatient(agent: Any, gate: Gate) -> Iterator[Any]:
     """The same, of a class for which all questions expire."""
-    ref = pykka.expire_asks(type("Impatient", (agent,), {})).start()
-    ref.keep_statistics()
-    ref.tell(gate)
-    gate.wait_until_entered()
-    yield ref
-    gate.open()
-    ref.stop()
+    with busy(pykka.expire_asks(type("Impatient", (agent,), {})), gate) as ref:
+        yield ref
 
 
 def make_late(question: Any) -> None:
@@ -159,19 +163,7 @@ def test_one_that_expires_can_be_cancelled(ref: Any, gate: Gate, note: Noted) ->
 
 
 def test_a_message_that_was_set_aside_expires(runtime: Runtime) -> None:
-    class Shop(runtime.actor_class):  # type: ignore[name-defined, misc]
-        stash_capacity = 10
-        is_open = False
-
-        def on_receive(self, message: Any) -> Any:
-            if message == "open":
-                self.is_open = True
-                self.unstash_all()
-            elif not self.is_open:
-                self.stash()
-            return message
-
-    shop = Shop.start()
+    shop = make_shop_class(runtime).start()
     question = shop.ask("Ada", block=False, timeout=LONG, expire=True)
     other = shop.ask("Bob", block=False, timeout=LONG, expire=True)
     shop.call(lambda _shop: None).get(timeout=PATIENCE)

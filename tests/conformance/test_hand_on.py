@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def ref(agent: Any) -> Iterator[Any]:
-    ref = agent.start()
-    yield ref
-    ref.stop()
-
-
-@pytest.fixture
 def other(agent: Any) -> Iterator[Any]:
     other = agent.start()
     yield other

@@ -14,25 +14,13 @@ from tests.leaks import PATIENCE, wait_until
 import pykka
 from pykka import debug
 from pykka.resilience import Backoff
-from pykka.timers import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conformance.agents import Gate
     from tests.conformance.supervised import Offices
     from tests.conftest import Runtime
 
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def system(clock: ManualClock) -> Iterator[pykka.ActorSystem]:
-    with pykka.ActorSystem(clock=clock, shutdown_timeout=PATIENCE) as system:
-        yield system
+    from pykka.timers import ManualClock
 
 
 @pytest.fixture

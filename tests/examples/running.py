@@ -110,9 +110,13 @@ class Terminal:
         """Give the terminal another size, in letters."""
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
-    def press_ctrl_c(self) -> None:
+    def press(self, key: str) -> None:
         """Do what the keyboard does."""
-        os.write(self._fd, b"\x03")
+        os.write(self._fd, key.encode())
+
+    def press_ctrl_c(self) -> None:
+        """Have the terminal interrupt the program."""
+        self.press("\x03")
 
     def _read(self) -> bool:
         try:

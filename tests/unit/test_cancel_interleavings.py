@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.interleave import Scenario, explore, saw, step
+from tests.interleave import Scenario, SteppedLog, explore, saw, step
 
 import pykka
 from pykka._futures import ask as asks
@@ -17,26 +17,6 @@ from pykka._lifecycle.invoke import SetAside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
-
-
-class Log(list[Any]):
-    """A log; what is done with it is a step."""
-
-    def append(self, entry: Any) -> None:
-        step(("append", shown(entry)))
-        super().append(entry)
-
-    def copy(self) -> list[Any]:
-        step("copy")
-        entries = list(self)
-        saw(tuple(map(shown, entries)))
-        return entries
-
-    def __getitem__(self, index: Any) -> Any:
-        step("look at one")
-        entry = super().__getitem__(index)
-        saw(shown(entry))
-        return entry
 
 
 def shown(value: Any) -> Hashable:
@@ -55,7 +35,7 @@ class Recall(recalls.Recall):
 
     def __init__(self, whose: object) -> None:
         super().__init__(whose)
-        self._log = Log()
+        self._log = SteppedLog(shown)
 
 
 def shared(name: str) -> Any:
@@ -111,7 +91,7 @@ class World:
         self.cell.handling = None
         self.ask: Any = kind()
         self.ask._answered_by = self.cell
-        self.ask._log = Log()
+        self.ask._log = SteppedLog(shown)
         if kind is Call:
             self.ask.attr_path, self.ask.args, self.ask.kwargs = ("method",), (), None
         else:

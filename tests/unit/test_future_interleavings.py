@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.futures import waiters_of
-from tests.interleave import Scenario, explore, saw, step
+from tests.interleave import Scenario, SteppedLog, explore, saw, step
 
 import pykka
 from pykka._futures import threading_future
@@ -18,28 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 
-class Log(list[Any]):
-    """A log; what is done with it is a step."""
+class Log(SteppedLog):
+    """A log from which entries are taken as well."""
 
-    def append(self, entry: Any) -> None:
-        step("append")
-        super().append(entry)
-
-    def copy(self) -> list[Any]:
-        step("copy")
-        entries = list(self)
-        saw(tuple(map(name_of, entries)))
-        return entries
+    def __init__(self) -> None:
+        super().__init__(name_of)
 
     def remove(self, entry: Any) -> None:
         step("remove")
         super().remove(entry)
-
-    def __getitem__(self, index: Any) -> Any:
-        step("look at one")
-        entry = super().__getitem__(index)
-        saw(name_of(entry))
-        return entry
 
     def __bool__(self) -> bool:
         step("look whether any are there")

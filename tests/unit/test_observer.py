@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 needs_unix = pytest.mark.skipif(not _addresses.HAS_UNIX, reason="there are no Unix sockets")
 
+pytestmark = pytest.mark.usefixtures("runtime_folder")
+
 
 class Echo(pykka.PooledActor):
     def on_receive(self, message: Any) -> Any:
@@ -74,14 +76,6 @@ class Office(Supervisor):
     max_restarts = 9
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path_factory.mktemp("o", numbered=True)
-    if len(str(folder)) > 60:
-        pytest.skip("the folder of the tests has too long a name for a socket")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-
-
 def join(server: _server.Server) -> None:
     server.close()
     server._thread.join(PATIENCE)
@@ -89,7 +83,7 @@ def join(server: _server.Server) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[_server.Server]:
+def server(runtime_folder: None) -> Iterator[_server.Server]:
     observer = pykka.observer.serve(name="tested")
     yield observer._server
     join(observer._server)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
-import signal
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +26,8 @@ if TYPE_CHECKING:
 
     from textual.pilot import Pilot
 
+pytestmark = pytest.mark.usefixtures("runtime_folder")
+
 
 class Worker(pykka.PooledActor):
     def __init__(self) -> None:
@@ -47,16 +46,8 @@ class Office(Supervisor):
     max_restarts = 100
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path_factory.mktemp("o", numbered=True)
-    if len(str(folder)) > 60:
-        pytest.skip("the folder of the tests has too long a name for a socket")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-
-
 @pytest.fixture
-def observer() -> Iterator[pykka.observer.Observer]:
+def observer(runtime_folder: None) -> Iterator[pykka.observer.Observer]:
     with pykka.observer.serve(name="tested", allow=["stop", "restart", "trace"]) as found:
         yield found
     found._server._thread.join(PATIENCE)
@@ -307,31 +298,12 @@ def test_it_is_said_that_the_program_has_ended(observer: pykka.observer.Observer
     drive(observer, play)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_in_a_terminal(observer: pykka.observer.Observer) -> None:
-    import pty  # noqa: PLC0415 (not on each system)
-
+@pytest.mark.usefixtures("observer")
+def test_in_a_terminal() -> None:
+    running = pytest.importorskip("tests.examples.running", reason="there are no pseudo-terminals")
     Worker.start()
     program = str(os.getpid())  # the name is that of other programs, too, that run these tests
-    process, terminal = pty.fork()
-    if process == 0:  # pragma: no cover
-        os.environ.update(TERM="xterm-256color", COLUMNS="100", LINES="24")
-        os.execv(  # noqa: S606
-            sys.executable, [sys.executable, "-m", "pykka", "observe", program]
-        )
-    said = b""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        # A key may come before the program listens to keys, so it is pressed again.
-        if select.select([terminal], [], [], 0.2)[0]:
-            try:
-                said += os.read(terminal, 10_000)
-            except OSError:  # it has ended
-                break
-        elif b"tested" in said:
-            os.write(terminal, b"q")
-    else:
-        os.kill(process, signal.SIGKILL)
-    assert b"tested" in said  # the head; the table may begin with pools of other tests
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
-    os.close(terminal)
+    with running.on_terminal([sys.executable, "-m", "pykka", "observe", program]) as terminal:
+        terminal.read_until("tested")  # the head; the table may begin with pools of other tests
+        terminal.press("q")
+        assert terminal.read_to_end() == 0

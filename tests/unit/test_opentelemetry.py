@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,7 +25,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from pykka.opentelemetry import instrument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from opentelemetry.sdk.trace import ReadableSpan
     from tests.conftest import Log
@@ -289,9 +288,6 @@ def test_wrong_arguments() -> None:
         instrument("office")  # type: ignore[arg-type]
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("pykka.opentelemetry")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
+def test_a_missing_extra_is_named(import_without: Callable[[str, str], None]) -> None:
     with pytest.raises(ImportError, match=r"pip install 'pykka\[opentelemetry\]'"):
-        __import__("pykka.opentelemetry")
+        import_without("pykka.opentelemetry", "opentelemetry.trace")

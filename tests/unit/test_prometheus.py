@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ client = pytest.importorskip("prometheus_client")
 from pykka.prometheus import Collector, _collector  # noqa: E402 (it may not be there)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class Clerk(pykka.ThreadingActor):
@@ -181,9 +180,6 @@ def test_wrong_arguments() -> None:
         Collector(pykka.ActorSystem(), keep_statistics="yes")  # type: ignore[arg-type]
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("pykka.prometheus")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+def test_a_missing_extra_is_named(import_without: Callable[[str, str], None]) -> None:
     with pytest.raises(ImportError, match=r"pip install 'pykka\[prometheus\]'"):
-        __import__("pykka.prometheus")
+        import_without("pykka.prometheus", "prometheus_client")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.interleave import Scenario, explore, fate, saw, step
+from tests.interleave import Scenario, SteppedLog, explore, fate, saw, step
 
 import pykka
 from pykka._futures import ask as asks
@@ -17,26 +17,6 @@ from pykka._lifecycle.later import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
-
-
-class Log(list[Any]):
-    """A log; what is done with it is a step."""
-
-    def append(self, entry: Any) -> None:
-        step(("append", shown(entry)))
-        super().append(entry)
-
-    def copy(self) -> list[Any]:
-        step("copy")
-        entries = list(self)
-        saw(tuple(map(shown, entries)))
-        return entries
-
-    def __getitem__(self, index: Any) -> Any:
-        step("look at one")
-        entry = super().__getitem__(index)
-        saw(shown(entry))
-        return entry
 
 
 class Owed(dict[Any, None]):
@@ -70,7 +50,7 @@ class Question(Ask):
         super().__init__()
         self.message = "message"
         self._answered_by = None
-        self._log = Log()
+        self._log = SteppedLog(shown)
 
 
 class Cell:
@@ -125,7 +105,7 @@ class World:
         self.cell = Cell()
         self.ask = Question()
         self.promise = Promise(self.cell, self.ask)
-        self.promise._answers = Log()
+        self.promise._answers = SteppedLog(shown)
         self.entered = entered
         if entered:
             self.promise.enter()

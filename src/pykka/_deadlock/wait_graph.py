@@ -77,6 +77,7 @@ from pykka._deadlock.stacks import current_frames, running_codes
 from pykka._exceptions import DeadlockError, PoolExhaustedError
 from pykka._util.checks import shorten
 from pykka._util.gil import HAS_GIL, arrived
+from pykka._util.imported import imported
 from pykka._util.locks import held
 
 if TYPE_CHECKING:
@@ -175,10 +176,10 @@ def _find_running_loop() -> object:
     asyncio's own function.
     """
     global _running_loop  # noqa: PLW0603
-    found = getattr(_modules["asyncio.events"], "_get_running_loop", None)
-    if found is None:
+    events = imported("asyncio.events")
+    if events is None:
         return None  # another thread is loading it
-    _running_loop = found
+    _running_loop = events._get_running_loop
     return _running_loop()
 
 
@@ -497,7 +498,8 @@ def _will_block_in_loop(wait: Await, worker: PoolWorker) -> None:
 
 def root_task() -> Any:
     """The task that the code beneath runs a loop of asyncio for; `None` if it is unknown."""
-    asyncio: Any = sys.modules["asyncio"]
+    import asyncio  # its loop runs  # noqa: PLC0415
+
     names = {
         asyncio.base_events.BaseEventLoop.run_until_complete.__code__: "future",
         asyncio.Runner.run.__code__: "task",
@@ -664,7 +666,7 @@ def has_deadline(task: Any) -> bool:
 
 def _deadline_of(owner: Any) -> float:
     """When a block ends, if it is one, and is one that has begun and not ended."""
-    asyncio, anyio = sys.modules.get("asyncio"), sys.modules.get("anyio")
+    asyncio, anyio = imported("asyncio"), imported("anyio")
     deadline = None
     if asyncio is not None and issubclass(type(owner), asyncio.Timeout):
         if "[active]" in repr(owner) or "[expiring]" in repr(owner):

@@ -41,13 +41,14 @@ run on top of a loop that sleeps, and then the loop has to be woken.
 from __future__ import annotations
 
 import math
-import sys
 from contextlib import contextmanager, nullcontext
+from sys import modules
 from typing import TYPE_CHECKING, Any
 
 from pykka._deadlock.wait_graph import begin_await, end_await, has_deadline, lies_beneath_await
 from pykka._futures.derived import Derivation
 from pykka._util.gil import HAS_GIL, arrivals, arrived
+from pykka._util.imported import imported, running_loop
 from pykka._util.log import logger
 from pykka._util.thread_state import current
 
@@ -57,8 +58,6 @@ if TYPE_CHECKING:
 
     from pykka._futures.future import Future
     from pykka._util.thread_state import PoolWorker
-
-modules = sys.modules
 
 
 @lies_beneath_await
@@ -71,13 +70,11 @@ def suspend_task(future: Future[Any]) -> Generator[Any, Any, Any]:
         Exception: Whatever the future ended with.
     """
     try:
-        trio = modules.get("trio")
-        if trio is not None and trio.lowlevel.in_trio_task():
+        if "trio" in modules and (trio := imported("trio")) and trio.lowlevel.in_trio_task():
             return (yield from _suspend(future, _TrioWaiter(trio)))
-        asyncio = modules.get("asyncio")
-        loop = asyncio and asyncio._get_running_loop()
+        loop = running_loop()
         if loop is not None:
-            return (yield from _suspend(future, _AsyncioWaiter(asyncio, loop)))
+            return (yield from _suspend(future, _AsyncioWaiter(modules["asyncio"], loop)))
         _refuse_unknown_framework()
         return future.get()
     finally:
@@ -272,20 +269,14 @@ def resume_soon(asyncio: Any, loop: Any, function: Callable[[], object]) -> None
         loop.call_soon_threadsafe(function)
 
 
-def running_loop() -> Any:
-    """The event loop of asyncio that runs on this thread; None if there is none."""
-    asyncio = modules.get("asyncio.events")
-    return None if asyncio is None else asyncio._get_running_loop()
-
-
 def runs_event_loop() -> bool:
     """Tell whether this thread runs an event loop, of asyncio or trio, which must not block."""
-    trio = modules.get("trio")
+    trio = imported("trio")
     return running_loop() is not None or (trio is not None and trio.lowlevel.in_trio_run())
 
 
 def _refuse_unknown_framework() -> None:
-    sniffio = modules.get("sniffio")
+    sniffio = imported("sniffio")
     if sniffio is None:
         return
     try:

@@ -6,9 +6,9 @@ Neither module is imported here. If it is that module's exception, the program h
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING
 
+from pykka._util.imported import imported
 from pykka._util.log import is_a
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def is_cancellation(error: BaseException) -> bool:
     """Tell whether an exception means that the task which it is raised in is cancelled."""
-    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
+    asyncio, trio = imported("asyncio"), imported("trio")
     return (asyncio is not None and is_a(error, asyncio.CancelledError)) or (
         trio is not None and is_a(error, trio.Cancelled)
     )
@@ -26,7 +26,7 @@ def is_cancellation(error: BaseException) -> bool:
 
 def shield() -> AbstractContextManager[object]:
     """Keep trio from raising its `Cancelled` again and again; asyncio raises its own once."""
-    trio = sys.modules.get("trio")
+    trio = imported("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
         scope: AbstractContextManager[object] = trio.CancelScope(shield=True)
         return scope

@@ -32,6 +32,7 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pykka._util.imported import imported
 from pykka._util.locks import held
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def is_failure(error: BaseException) -> bool:
     if is_a(error, Exception) or is_a(error, GeneratorExit):
         return True
     # If it is asyncio's exception, then the program has imported asyncio.
-    asyncio = sys.modules.get("asyncio")
+    asyncio = imported("asyncio")
     return asyncio is not None and is_a(error, asyncio.CancelledError)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 import threading
 from collections import deque
 from functools import partial
@@ -26,6 +25,7 @@ from pykka._ref.ref import ref_at
 from pykka._system.life_events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from pykka._system.system import all_systems
 from pykka._util.checks import class_dict, in_seconds, shorten
+from pykka._util.imported import imported
 from pykka._util.log import safe_str
 from pykka.debug import _wait_graph
 from pykka.observer import _scan
@@ -305,7 +305,7 @@ def _sum(numbers: Iterable[int | None]) -> int | None:
 
 def _dispatchers() -> list[dict[str, Any]]:
     """The dispatchers of pooled actors, if the program has any."""
-    module: Any = sys.modules.get("pykka.runtimes.pool.dispatcher")
+    module: Any = imported("pykka.runtimes.pool.dispatcher")
     if module is None:
         return []
     found: list[dict[str, Any]] = []

@@ -8,9 +8,9 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 from pykka._exceptions import ActorDeadError
-from pykka._futures.awaiting import running_loop
 from pykka._ref.ref import ActorRef, ref_at
 from pykka._util.checks import check_flag, check_iterable, list_some, shorten, type_of
+from pykka._util.imported import running_loop
 from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.dispatcher import Dispatcher
 from pykka.supervision import _starting

@@ -17,8 +17,8 @@ import functools
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pykka._exceptions import AskCancelledError
-from pykka._futures.awaiting import running_loop
 from pykka._util.checks import check_callable, shorten
+from pykka._util.imported import running_loop
 from pykka._util.log import call_out, is_for_the_program, traceback_of
 
 if TYPE_CHECKING:

@@ -47,9 +47,9 @@ from typing import TYPE_CHECKING, Any
 from pykka._deadlock.stacks import runs_actor
 from pykka._deadlock.wait_graph import await_of
 from pykka._futures.ask import Ask, CallAsk, answers_an_asker
-from pykka._futures.awaiting import running_loop
 from pykka._lifecycle.invoke import end_of_message, handle
 from pykka._util.gil import give_way
+from pykka._util.imported import running_loop
 from pykka._util.log import is_a, traceback_of
 from pykka._util.thread_state import count_frames, current
 from pykka.messages import is_privileged

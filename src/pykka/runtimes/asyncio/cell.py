@@ -38,8 +38,9 @@ from pykka._deadlock.wait_graph import Await, place_of
 from pykka._envelope import Envelope
 from pykka._exceptions import DeadlockError, LoopClosedError
 from pykka._futures.ask import Ask, CallAsk
-from pykka._futures.awaiting import resume_soon, running_loop
+from pykka._futures.awaiting import resume_soon
 from pykka._lifecycle.termination import claim_and_end, close_cell
+from pykka._util.imported import running_loop
 from pykka.messages import _WakeUp
 from pykka.runtimes._contract import RuntimeCell
 from pykka.runtimes.asyncio.awaiter_runs import answer_in_task

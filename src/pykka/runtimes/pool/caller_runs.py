@@ -48,6 +48,7 @@ from pykka._futures.ask import Ask, CallAsk
 from pykka._lifecycle.invoke import handle, handle_call
 from pykka._lifecycle.termination import stop_without_hook
 from pykka._util.gil import FENCE, NOTHING
+from pykka._util.imported import running_loop
 from pykka._util.log import traceback_of
 from pykka._util.thread_state import count_frames, get_frame
 from pykka.messages import _ActorStop
@@ -78,7 +79,7 @@ def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call cos
     if (
         not turn
         or not ((there.direct_call_ok and there.extension is None) or may_run(there, state))
-        or ("asyncio.events" in modules and in_event_loop())
+        or ("asyncio.events" in modules and running_loop() is not None)
     ):
         return False
     depth = state.depth
@@ -242,8 +243,3 @@ def may_lend(cell: PooledCell, state: WaitingState) -> bool:
         and pool.caller_runs
         and not (pool.is_bounded and state.accepts is not pool)
     )
-
-
-def in_event_loop() -> bool:
-    """Tell whether an event loop of asyncio runs on this thread."""
-    return modules["asyncio.events"]._get_running_loop() is not None

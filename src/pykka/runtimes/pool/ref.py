@@ -27,10 +27,11 @@ from pykka._lifecycle.invoke import NONE, end_of_message
 from pykka._lifecycle.termination import crash, ends_all_the_same, stop_everything
 from pykka._ref.ref import ActorRef
 from pykka._util.gil import FENCE, NOTHING
+from pykka._util.imported import running_loop
 from pykka._util.log import is_a
 from pykka._util.thread_state import count_frames, get_frame, quick
 from pykka.messages import ProxyCall
-from pykka.runtimes.pool.caller_runs import DESPITE_TIMEOUT, in_event_loop
+from pykka.runtimes.pool.caller_runs import DESPITE_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +115,7 @@ class PooledRef(ActorRef[A]):
             )
             and there.direct_call_ok
             and type(message) not in _enveloped
-            and not ("asyncio.events" in modules and in_event_loop())
+            and not ("asyncio.events" in modules and running_loop() is not None)
         ):
             try:
                 state: ActorState = quick.state

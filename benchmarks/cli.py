@@ -31,6 +31,7 @@ FREE_THREADED = RESULTS.with_name("free-threaded.json")
 EXTRAS = RESULTS.with_name("extras.json")
 """And of timers and routers."""
 PAGE = ROOT / "docs" / "performance.md"
+README = ROOT / "README.md"
 IMAGES = ROOT / "docs" / "images"
 
 
@@ -110,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
     page.add_argument("--free-threaded", type=Path, default=FREE_THREADED)
     page.add_argument("--extras", type=Path, default=EXTRAS)
     page.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
+    page.add_argument("--readme", type=Path, default=README, help="whose figures are replaced")
     page.add_argument("--images", type=Path, default=IMAGES, help="where the charts go")
 
     compare = commands.add_parser("compare", help="tell what got faster or slower")
@@ -257,6 +259,7 @@ def _page(options: argparse.Namespace) -> int:
     charts.draw_all(run, options.images)
     extras = Run.load(options.extras) if options.extras.exists() else None
     page.refresh(run, options.page, free_threaded.load(options.free_threaded), extras)
+    page.refresh_readme(run, options.readme)
     return 0
 
 

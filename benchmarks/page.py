@@ -38,6 +38,15 @@ def refresh(
     page.write_text(replaced(page.read_text(), blocks(run, free, extras)))
 
 
+def refresh_readme(run: Run, readme: Path) -> None:
+    """Replace the figures in the README, which are the first that the page has.
+
+    Raises:
+        ValueError: It has no marker, or others.
+    """
+    readme.write_text(replaced(readme.read_text(), {"answer": report.answer(run).as_markdown()}))
+
+
 def replaced(text: str, made: dict[str, str]) -> str:
     """A text with other blocks; all that were made must have their place in it, once."""
     names = BEGIN.findall(text)
@@ -61,6 +70,7 @@ def blocks(
 ) -> dict[str, str]:
     """All blocks, by name."""
     make: dict[str, Callable[[Run], str]] = {
+        "answer": lambda run: report.answer(run).as_markdown(),
         "machine": lambda run: _listed(report.describe(run)),
         "targets": lambda run: report.targets(run).as_markdown(),
         "standings": lambda run: report.standings(run).as_markdown(),

@@ -142,6 +142,34 @@ def _side_by_side(
     return table
 
 
+ANSWER = ("ask", "tell", "proxied call", "thread ring", "a million actors, all of them")
+"""The rows that a reader who reads only five shall see."""
+
+
+def answer(run: Run) -> Table:
+    """The figures of our pool in a few rows: medians, and medians of ratios, without the spread."""
+    others = [name for name in run.pooled_against if was_measured(run, name)]
+    if not was_measured(run, run.pooled):
+        return Table(["not measured"], [])
+    head = ["", title_of(run, run.pooled).removeprefix("ours, ")]
+    table = Table([*head, *(f"against {title_of(run, name)}" for name in others)], [])
+    known = {row.title: row for group in EVERYTHING for row in rows(run, group)}
+    for title in ANSWER:
+        if row := known.get(title):
+            cells = [f"{title}, {_unit(row)}", figure(row, run.pooled, with_spread=False)]
+            table.rows.append([*cells, *(_in_words(row, run.pooled, name) for name in others)])
+    return table
+
+
+def _in_words(row: Row, ours: str, other: str) -> str:
+    """How much faster or slower ours is, in words."""
+    found = row.advantage(ours, other)
+    if found is None:
+        return NOTHING
+    times = found.median
+    return f"{ratio(times)} faster" if times >= 1 else f"{ratio(1 / times)} slower"
+
+
 def everybody(
     run: Run, groups: Sequence[str], *, but: Sequence[str] = (), with_spread: bool = False
 ) -> Table:
@@ -314,10 +342,10 @@ def standings(run: Run, groups: Sequence[str] = ("feel", "savina"), *, ours: str
 
 
 def losses(run: Run, groups: Sequence[str] = ("feel", "savina"), *, ours: str = "") -> Table:
-    """Where each of the others is better than ours, the worst for us first."""
+    """Where each of the others is better than ours, the worst for us first; ours come last."""
     reference = ours or run.reference
     table = Table(["is better than ours", "in (how many times better)"], [])
-    for name in run.adapters:
+    for name in sorted(run.adapters, key=lambda name: "ours" in title_of(run, name)):
         found = [
             (other.median, row.title)
             for row, advantage in _advantages(run, reference, name, groups)

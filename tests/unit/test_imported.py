@@ -10,7 +10,6 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.sources import SOURCES, name_of, nodes_of
 
 from pykka._util import imported as door
@@ -19,6 +18,8 @@ from pykka._util.imported import imported, running_loop
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pytest
 
 REASONS = {
     "_util.imported": "the door itself",

@@ -3,9 +3,9 @@
 Whether asyncio or trio runs on a thread matters only in programs that have imported it. So the
 library looks into `sys.modules`, and does not pay for the import in all other programs.
 
-A module is in `sys.modules` from the moment at which its import *begins*. Another thread that looks
-meanwhile finds one that is half empty: `import asyncio` takes some 50 ms on the main thread, while
-actors on other threads handle messages, ask and fail. So whatever looks for a module asks
+A module is in `sys.modules` from the moment at which its import *begins*. Another thread that
+looks meanwhile finds one that is half empty: `import asyncio` takes some 50 ms on the main thread,
+while actors on other threads handle messages, ask and fail. So whatever looks for a module asks
 `imported()`, which knows only whole ones (`tests/unit/test_imported.py` finds every place).
 
 Invariant: what `imported()` returns has run to its end, hence has all its names.

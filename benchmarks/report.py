@@ -147,7 +147,7 @@ ANSWER = ("ask", "tell", "proxied call", "thread ring", "a million actors, all o
 
 
 def answer(run: Run) -> Table:
-    """The figures of our pool in a few rows: medians, and medians of ratios, without the spread."""
+    """The figures of our pool in a few rows: medians, without the spread."""
     others = [name for name in run.pooled_against if was_measured(run, name)]
     if not was_measured(run, run.pooled):
         return Table(["not measured"], [])

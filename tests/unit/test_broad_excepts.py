@@ -116,7 +116,7 @@ REASONS = {
     "_lifecycle.termination.end_in_any_case": USERS,
     "_lifecycle.termination.ends_all_the_same": USERS,
     "_system.events._receivers": USERS,
-    "_util.frameless._attempt": "a class that cannot be copied is described instead",
+    "_cell.frameless._attempt": "a class that cannot be copied is described instead",
     "_lifecycle.invoke._out_of_group": USERS,
     "_cell.metering.Meter.now": USERS,
     "_cell.tracing.now": USERS,

@@ -11,7 +11,7 @@ import pytest
 from tests.leaks import PATIENCE
 
 import pykka
-from pykka._util.frameless import copy_without_frames
+from pykka._cell.frameless import copy_without_frames
 
 if TYPE_CHECKING:
     from tests.conftest import Runtime

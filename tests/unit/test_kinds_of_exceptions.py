@@ -40,7 +40,7 @@ REASONS = {
     ("inboxes._bounded", "spot, BaseException"): ALWAYS,
     ("resilience._circuit_breaker", "passage, CircuitOpenError"): OURS,
     ("_lifecycle.invoke", "type(error), BaseExceptionGroup"): TYPES,
-    ("_util.frameless", "kind, BaseException"): COPIES,
+    ("_cell.frameless", "kind, BaseException"): COPIES,
     ("_util.checks", "each, BaseException"): WRONG,
     ("routing._pool", "reason, Failed"): REASON,
     ("supervision._child_monitor", "reason, Failed"): REASON,

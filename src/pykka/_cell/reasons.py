@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka._util.frameless import copy_without_frames
+from pykka._cell.frameless import copy_without_frames
 from pykka._util.log import safe_repr
 
 if TYPE_CHECKING:

@@ -34,6 +34,7 @@ from itertools import count, filterfalse
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.extension import loop_of_family
+from pykka._cell.frameless import copy_without_frames
 from pykka._cell.reasons import Failed
 from pykka._cell.spawn_options import current
 from pykka._deadlock.loop_watch import blocks_by_design
@@ -49,7 +50,6 @@ from pykka._util.checks import (
     check_span,
     shorten,
 )
-from pykka._util.frameless import copy_without_frames
 from pykka._util.log import is_a
 from pykka.messages import ProxyCall
 from pykka.routing._answers import derive, late

@@ -91,7 +91,7 @@ def proxy_field(field: Any) -> Any:
         field: The field of the actor class, or a property.
 
     Returns:
-        The same field, to a checker a future of it.
+        The same field, which is a future of it for a type checker.
     """
     return field
 
@@ -109,7 +109,7 @@ def proxy_method(field: Callable[Concatenate[Any, P], Any]) -> Method[P, Future[
         field: The method of the actor class; it may be `async def`.
 
     Returns:
-        The same method, to a checker one that returns a future.
+        The same method, which returns a future for a type checker.
     """
     return field  # type: ignore[return-value]
 

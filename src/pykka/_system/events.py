@@ -67,16 +67,15 @@ class _Class:
 
 
 class EventBus:
-    """Hands events to all who have subscribed to their class.
+    """Hands each event to all subscribers to its class.
 
     An event is any object. A subscriber to a class gets the events of its subclasses too, so
-    a subscriber to `object` gets all of them. What counts is the class statement: virtual
-    subclasses, such as those of `collections.abc`, are none. The idea is that of Akka's event
-    stream.
+    a subscriber to `object` gets all of them. Virtual subclasses, such as those of
+    `collections.abc`, do not count. The idea is that of Akka's event stream.
 
-    Subscribers are refs of actors, which get the event as a message, and functions, which are
-    called with it in the thread that publishes. Functions should be quick. All methods may be
-    called by any thread, and by a subscriber in the middle of an event.
+    A subscriber is the ref of an actor, which gets the event as a message, or a function, which is
+    called with it on the thread that publishes. Functions should be quick. All methods may be
+    called on any thread, and by a subscriber in the middle of an event.
 
     Examples:
         >>> import pykka
@@ -117,12 +116,12 @@ class EventBus:
 
         Args:
             event_class: Any class.
-            subscriber: The ref of an actor, or a function that takes the event. It has to be
+            subscriber: The ref of an actor, or a function that takes the event. It must be
                 hashable; functions and methods are.
 
         Raises:
-            TypeError: `event_class` is not a class, or one of those that others belong to without
-                being derived from it; or `subscriber` can take no events.
+            TypeError: `event_class` is not a class, or is one that others belong to without being
+                derived from it; or `subscriber` cannot take events.
         """
         _require_own_class(event_class)
         _require_subscriber(subscriber)
@@ -141,14 +140,14 @@ class EventBus:
 
         Args:
             subscriber: The subscriber.
-            event_class: The class it subscribed to; `None` for all of them. To leave a class does
-                not mean to leave its subclasses, nor those that it is a subclass of.
+            event_class: The class it subscribed to; `None` for all of them. Subscriptions to
+                subclasses and base classes of this class stay.
 
         Returns:
             Whether it was subscribed.
 
         Raises:
-            TypeError: `event_class` is not a class, or `subscriber` can take no events.
+            TypeError: `event_class` is not a class, or `subscriber` cannot take events.
         """
         _require_subscriber(subscriber)
         if event_class is not None:
@@ -171,11 +170,11 @@ class EventBus:
         self.unsubscribe(ref_at(cell))
 
     def publish(self, event: object) -> int:
-        """Hand an event to all who have subscribed to its class, in the order in which they did.
+        """Hand an event to all subscribers to its class, in the order in which they have subscribed.
 
-        It never blocks, unless a subscriber does: a function that waits, or an actor whose inbox
-        is bounded and makes its senders wait. An exception in a subscriber is logged, and so is a
-        full inbox; the others are not affected.
+        This blocks only if a subscriber does: a function that waits, or an actor whose bounded
+        inbox makes its senders wait. An exception in a subscriber is logged, and so is a full
+        inbox; the other subscribers are not affected.
 
         Args:
             event: Any object. It is not copied.
@@ -184,8 +183,8 @@ class EventBus:
             How many subscribers got it.
 
         Raises:
-            BaseException: What means the program (Ctrl-C on the main thread) and struck in the
-                middle of a function; all others have been served by then.
+            BaseException: An exception that is meant for the program, such as `KeyboardInterrupt`,
+                was raised in a subscriber. All others have got the event by then.
         """
         by_class = self._by_class
         if not by_class:
@@ -211,7 +210,7 @@ class EventBus:
         return served
 
     def subscribers(self, event_class: type) -> list[Subscriber]:
-        """All subscribers to an event of exactly this class, in the order in which they get it.
+        """Return all subscribers to events of exactly this class, in the order in which they get them.
 
         Raises:
             TypeError: `event_class` is not a class.
@@ -220,9 +219,9 @@ class EventBus:
         return list(_receivers(self._by_class, event_class))
 
     def has_subscribers(self, event_class: type) -> bool:
-        """Tell whether a subscriber gets an event of exactly this class.
+        """Return whether there are subscribers to events of exactly this class.
 
-        It is cheap, so that an event without subscribers need not be made.
+        This is cheap. Use it to avoid making an event that has no subscribers.
 
         Raises:
             TypeError: `event_class` is not a class.

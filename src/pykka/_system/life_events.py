@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class LifecycleEvent(Record):
     """An event in the life of an actor; subscribe to this class to get them all.
 
-    They can be compared, and matched: `case pykka.ActorEnded(ref, pykka.Failed(exception))`.
+    Events can be compared, and matched: `case pykka.ActorEnded(ref, pykka.Failed(exception))`.
 
     Args:
         ref: The actor.
@@ -53,7 +53,7 @@ class LifecycleEvent(Record):
 
 
 class ActorStarted(LifecycleEvent):
-    """An actor is about to live: it was made, and its `on_start()` comes next."""
+    """An actor was made; its `on_start()` comes next."""
 
     __slots__ = ()
 
@@ -63,7 +63,7 @@ class ActorRestarted(LifecycleEvent):
 
     Args:
         ref: The actor; the same ref as before.
-        reason: Why the former instance had to go.
+        reason: Why the former instance was replaced.
     """
 
     __slots__ = ("reason",)
@@ -75,14 +75,14 @@ class ActorRestarted(LifecycleEvent):
 
 
 class ActorFailed(LifecycleEvent):
-    """An actor, or an instance of one that is supervised, has failed.
+    """An actor has failed; or, if it is supervised, one of its instances.
 
-    What comes next is `ActorRestarted` or `ActorEnded`.
+    The next event of the actor is `ActorRestarted` or `ActorEnded`.
 
     Args:
         ref: The actor.
-        exception: What it raised, with its traceback. A subscriber that keeps it keeps alive what
-            the instance had.
+        exception: The exception that it raised, with its traceback. It keeps alive what the
+            instance had, so do not store it for long.
     """
 
     __slots__ = ("exception",)
@@ -98,14 +98,14 @@ class SupervisorGaveUp(ActorFailed):
 
     Args:
         ref: The supervisor.
-        exception: A `SupervisionError`, which names the child that was the last straw.
+        exception: A `SupervisionError`, which names the child that failed last.
     """
 
     __slots__ = ()
 
 
 class ActorEnded(LifecycleEvent):
-    """An actor has ended; nothing of it comes after this.
+    """An actor has ended; this is its last event.
 
     Args:
         ref: The actor.

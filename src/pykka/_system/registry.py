@@ -102,7 +102,7 @@ class ActorRegistry(metaclass=_Face):
         """Return all running actors of a class and of its subclasses.
 
         Args:
-            actor_class: Any class, also a mixin that is no actor class itself, or a tuple of
+            actor_class: Any class, even a mixin that is not an actor class itself, or a tuple of
                 classes.
 
         Raises:
@@ -112,7 +112,7 @@ class ActorRegistry(metaclass=_Face):
 
     @classmethod
     def get_by_class_name(cls, actor_class_name: str) -> list[ActorRef[Any]]:
-        """Return all running actors of a class that is given by its bare name.
+        """Return all running actors of the class with this name, without its module.
 
         Raises:
             TypeError: `actor_class_name` is not a string.
@@ -137,12 +137,12 @@ class ActorRegistry(metaclass=_Face):
     def broadcast(cls, message: Any, target_class: str | type[Actor] | None = None) -> None:
         """Send a message to all running actors, or to those of a class.
 
-        An actor that dies meanwhile does not keep the others from getting the message. If it did
-        not take the message, that is reported as a dead letter.
+        If an actor dies meanwhile, the others still get the message. A message that it did not
+        accept becomes a dead letter.
 
         Args:
             message: The message.
-            target_class: A class, or the bare name of one.
+            target_class: A class, or the name of one, without its module.
 
         Raises:
             TypeError: `target_class` is something else.
@@ -169,10 +169,10 @@ class ActorRegistry(metaclass=_Face):
     def stop_all(
         cls, *, block: bool = True, timeout: float | None = None
     ) -> list[bool] | list[Future[bool]]:
-        """Stop all running actors, the one that was started last first.
+        """Stop all running actors, in the reverse order of their start.
 
-        With `block=True`, each has stopped before the next is asked to. An actor that calls this
-        stops the others in that way, and itself last, without waiting for that. Children (see
+        With `block=True`, each has stopped before the next one is asked to. An actor that calls
+        this stops the others in this way, and itself last, without waiting for that. Children (see
         `Actor.start_child`) are stopped by their parents.
 
         Args:

@@ -40,13 +40,13 @@ P = ParamSpec("P")
 class ActorScope:
     """Stops the actors that were started in an `async with` block when the block ends.
 
-    They are stopped in the reverse order of their start, whichever runtime they have, and the
-    block is left when all of them have ended. That is also the case if an exception ends the
-    block. Each handles the messages in its inbox before it stops.
+    The actors may have any runtime. They are stopped in the reverse order of their start, even if
+    an exception ends the block, and the block is left when all of them have ended. Each handles
+    the messages in its inbox before it stops.
 
-    If the task is cancelled, the actors stop as well, and the cancellation continues when they
-    have. Those that live in an event loop are cancelled too, so that the block does not wait for
-    whatever they await.
+    If the task is cancelled, the actors are stopped as well, and the cancellation continues when
+    all have ended. Actors that run in an event loop are cancelled too, so the block does not wait
+    for what they await.
 
     The idea is that of `asyncio.TaskGroup` and of the nurseries of trio.
 
@@ -102,7 +102,7 @@ class ActorScope:
         return ref
 
     def enter(self, ref: ActorRef[A]) -> ActorRef[A]:
-        """End an actor that is already running with the block.
+        """Let an actor that is already running end with the block.
 
         Args:
             ref: The ref of the actor.

@@ -95,25 +95,25 @@ def makes_pools(function: F) -> F:
 class ActorSystem:
     """A separate world of actors.
 
-    Each has its own registry, dispatcher, clock, dead letters and events, so systems do not know
-    of each other, and tests that each use one can run side by side. Actors of different systems
-    can still send messages to each other.
+    Each system has its own registry, dispatcher, clock, dead letters and events. So systems do not
+    affect each other, and tests that each use their own can run side by side. Actors of different
+    systems can still send messages to each other.
 
     Actors that you start with `Actor.start` belong to the system of the actor that starts them,
-    or to the default system, the one of `ActorRegistry`. A system is ended with `shutdown()`,
-    or by the end of its `with` or `async with` block. If the task of an `async with` block is
-    cancelled, the actors stop as well, at once; those that live in an event loop are cancelled
-    too, and the cancellation goes on when all have ended.
+    or else to the default system, which is that of `ActorRegistry`. A system ends with
+    `shutdown()`, or with its `with` or `async with` block. If the task of an `async with` block is
+    cancelled, the actors are stopped at once, and those that run in an event loop are cancelled.
+    The cancellation continues when all have ended.
 
     Args:
         name: A name, for the log and for threads.
-        dispatcher: What gives threads to its pooled actors, unless their class says otherwise;
-            `None` for one of its own.
-        clock: What its timers, idle time-outs and supervisors go by, such as a `ManualClock` in
-            tests; `None` for the computer's monotonic clock.
+        dispatcher: The dispatcher of its pooled actors, unless their class says another one;
+            `None` for a dispatcher of its own.
+        clock: The clock of its timers, idle time-outs and supervisors, for example a `ManualClock`
+            in tests; `None` for the computer's monotonic clock.
         keep_statistics: Whether all its actors count their messages; see `keep_statistics()`.
         shutdown_timeout: Seconds that the end of a `with` or `async with` block may take, as for
-            `shutdown()`; `None` for all that the actors take.
+            `shutdown()`; `None` for no limit.
 
     Examples:
         >>> import pykka
@@ -188,7 +188,7 @@ class ActorSystem:
 
     @property
     def dispatcher(self) -> Any:
-        """What gives threads to the system's pooled actors."""
+        """The dispatcher, which gives threads to the system's pooled actors."""
         self.need_pool()
         return self._dispatcher
 
@@ -245,7 +245,7 @@ class ActorSystem:
         """Return all running actors of a class and of its subclasses.
 
         Args:
-            actor_class: Any class, also a mixin that is no actor class itself, or a tuple of
+            actor_class: Any class, even a mixin that is not an actor class itself, or a tuple of
                 classes.
 
         Raises:
@@ -255,7 +255,7 @@ class ActorSystem:
         return [ref for ref in self.get_all() if issubclass(ref.actor_class, actor_class)]
 
     def get_by_class_name(self, actor_class_name: str) -> list[ActorRef[Any]]:
-        """Return all running actors of a class that is given by its bare name.
+        """Return all running actors of the class with this name, without its module.
 
         Raises:
             TypeError: `actor_class_name` is not a string.
@@ -272,12 +272,12 @@ class ActorSystem:
     def broadcast(self, message: Any, target_class: str | type[Actor] | None = None) -> None:
         """Send a message to all running actors, or to those of a class.
 
-        An actor that dies meanwhile does not keep the others from getting the message. What it
-        did not take is reported as a dead letter.
+        If an actor dies meanwhile, the others still get the message. A message that it did not
+        accept becomes a dead letter.
 
         Args:
             message: The message.
-            target_class: A class, or the bare name of one.
+            target_class: A class, or the name of one, without its module.
 
         Raises:
             TypeError: `target_class` is something else.
@@ -300,11 +300,11 @@ class ActorSystem:
     def stop_all(
         self, *, block: bool = True, timeout: float | None = None
     ) -> list[bool] | list[Future[bool]]:
-        """Stop all running actors, the one that was started last first.
+        """Stop all running actors, in the reverse order of their start.
 
-        With `block=True`, each has stopped before the next is asked to. An actor that calls this
-        stops the others in that way, and itself last, without waiting for that. Children are
-        stopped by their parents. The system takes new actors all the same; see `shutdown`.
+        With `block=True`, each has stopped before the next one is asked to. An actor that calls
+        this stops the others in this way, and itself last, without waiting for that. Children are
+        stopped by their parents. The system still accepts new actors; see `shutdown`.
 
         Args:
             block: Whether to wait.
@@ -320,10 +320,10 @@ class ActorSystem:
         return stop_each(self.get_all(), block=block, timeout=timeout)
 
     def statistics(self) -> SystemStatistics:
-        """Return counts of all actors of the system together.
+        """Return the counts of all actors of the system together.
 
-        How many messages wait is always known. What actors have handled is counted only after
-        `keep_statistics()`, here or on a ref, so that only those pay for it who want it.
+        How many messages wait is always known. The messages that actors have handled are counted
+        only after `keep_statistics()`, here or on a ref, because counting takes time.
 
         Examples:
             >>> import pykka
@@ -353,31 +353,31 @@ class ActorSystem:
         )
 
     def keep_statistics(self) -> None:
-        """Have all actors of the system count their messages, those that are still to come too.
+        """Let all actors of the system count their messages, including actors started later.
 
-        It costs each message a microsecond or less, and never stops.
+        This costs a microsecond or less for each message, and cannot be switched off.
         """
         self._keeps_statistics = True
         for ref in self.get_all():  # in this order: who is not here yet sees the mark
             ref.keep_statistics()
 
     def shutdown(self, timeout: float | None = None) -> None:
-        """End the system: stop all its actors, the one that was started last first.
+        """End the system: stop all its actors, in the reverse order of their start.
 
-        From now on the system takes no new actors, so it ends even if other threads keep trying to
-        start some. Its actors may still start children, which end with them. It waits until all
-        have ended, including their last hooks. The default system takes actors again after that.
+        From now on the system accepts no new actors, so it ends even if other threads keep trying
+        to start some. Its actors may still start children, which end with them. This method waits
+        until all have ended, including their last hooks. After that, the default system accepts
+        actors again.
 
         Args:
-            timeout: Seconds that the whole of it may take. In the last quarter of them, but for no
-                longer than a second, those that are left are killed instead of asked; and when
-                the time is over, those that hang in their code are abandoned; see
-                `ActorRef.kill`. `None` gives them all the time that they take.
+            timeout: Seconds that all this may take. In the last quarter of that time, but for at
+                most a second, actors that have not stopped are killed. When the time is up, those
+                whose code hangs are abandoned; see `ActorRef.kill`. `None` for no limit.
 
         Raises:
-            Timeout: Some had to be killed. The text says which ones, up to ten of them, and where
-                they hung. The system has ended all the same. Where very many had to be killed,
-                the last of them may still be ending when this returns.
+            Timeout: Some had to be killed. The text says which, up to ten of them, and where they
+                hung. The system has ended nevertheless. If very many had to be killed, the last of
+                them may still be ending when this returns.
             DeadlockError: An actor calls this that belongs to the system itself. All have been
                 asked to stop.
         """
@@ -584,7 +584,7 @@ class Directory(Protocol):
         ...
 
     def get_by_class_name(self, actor_class_name: str) -> list[ActorRef[Any]]:
-        """Return all running actors of a class that is given by its bare name."""
+        """Return all running actors of the class with this name, without its module."""
         ...
 
 

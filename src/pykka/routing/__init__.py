@@ -1,23 +1,23 @@
 """Routers: refs that pass each message on to one of several actors, or to all of them.
 
-A router is a ref, and stands for its *routees*: it has `tell`, `ask`, `proxy` and `stop` like any
-other ref. It is no actor. Routing happens in the sender's thread, and a message lies in no inbox
-but a routee's, so it arrives as soon as if it had been sent there.
+A router is a ref that stands for its *routees*: it has `tell`, `ask`, `proxy` and `stop` like any
+other ref. It is not an actor. Routing happens on the sender's thread, and a message is in no inbox
+but a routee's, so it arrives as soon as if it had been sent to the routee.
 
-| Router | who gets a message |
+| Router | Who gets a message |
 |---|---|
 | `RoundRobin` | one routee after the other, in turn |
-| `Random` | one that is drawn by lot |
+| `Random` | one chosen at random |
 | `SmallestInbox` | the one with the least to do |
-| `ConsistentHashing` | the one that its key belongs to |
+| `ConsistentHashing` | the one that the message's key belongs to |
 | `Broadcast` | all; an answer is the list of their answers |
 | `ScatterGather` | all; the first answer counts |
-| `TailChopping` | one, and after a while another, until there is an answer |
+| `TailChopping` | one, and after a pause another one, until there is an answer |
 
-The routees are given by the maker of the router, and may come and go while it is in use. One that
-is found to be dead is dropped, and the message goes to another one. Or the router is a *pool*,
-which starts its routees itself, supervises them, and can be resized while it is in use:
-`RoundRobin.pool(Worker, 8)`, and so for each kind.
+You pass the routees to the router, and may add and remove some while it is in use. A routee that
+turns out to be dead is dropped, and the message goes to another one. A *pool* is a router that
+starts its routees itself, supervises them, and can be resized while it is in use:
+`RoundRobin.pool(Worker, 8)`, and likewise for each kind of router.
 
 The patterns and their names are those of Akka.
 

@@ -48,8 +48,8 @@ class Collective(Routees[A]):
         """Ask all routees to stop, each when it has handled what is in its inbox now.
 
         The routees of a group are all asked at once. The router itself does not end: routees that
-        are added later get messages like those before them. A pool ends: it takes no message from
-        now on, and its supervisor stops one routee after the other.
+        are added later get messages as before. A pool ends: it accepts no more messages, and its
+        supervisor stops one routee after the other.
 
         Args:
             block: Whether to wait until all of them have stopped.
@@ -128,9 +128,9 @@ class Collective(Routees[A]):
         return derive(_worst, [routee.when_terminated() for routee in self._routees])
 
     def statistics(self) -> ActorStatistics:
-        """Return how it stands with the routees, all taken together.
+        """Return the statistics of all routees together.
 
-        What was handled by routees that are there no more does not count.
+        What routees have handled that have left the router does not count.
         """
         each = [routee.statistics() for routee in self._routees]
         return ActorStatistics(
@@ -172,9 +172,9 @@ class Collective(Routees[A]):
     def tell_every(self, interval: float, message: Any, *, first: float | None = None) -> Timer:
         """Send a message again and again. It is routed each time that it is due.
 
-        If one of those who got the last one has not yet begun to handle it when the next is due,
-        that one is left out, and counted in `Timer.missed`. When no routee is alive any more, it
-        becomes a dead letter, and the timer ends.
+        If a message is due while a routee has not yet begun to handle the one before, it is left
+        out, and counted in `Timer.missed`. If no routee is alive, the message becomes a dead
+        letter, and the timer ends.
 
         Args:
             interval: Seconds from one to the next, by the clock of the router's `system`.

@@ -71,22 +71,23 @@ if TYPE_CHECKING:
 class RouterRef(Collective[A]):
     """A ref that stands for several actors, its routees.
 
-    This is the base of all routers, and is not used on its own. What a router does with a message
-    is said by its class. The rest is the same for all of them:
+    This is the base class of all routers, and is not used on its own. The class of a router says
+    which routees get a message. The rest is the same for all of them:
 
-    - Routees may be of any runtime and of different classes, and may be routers in turn. Each is
-      in a router once.
-    - A routee that is found to be dead when a message is to be sent to it is dropped, and the
-      message goes to another one. If there is none left, that is an `ActorDeadError`.
-    - What else a send to a routee raises, because its inbox is full for instance, the sender gets.
+    - Routees may have any runtime and different classes, and may be routers themselves. Each is
+      in a router only once.
+    - A routee that turns out to be dead when a message is sent to it is dropped, and the message
+      goes to another one. If none is left, `ActorDeadError` is raised.
+    - If a routee refuses a message for another reason, for example because its inbox is full, the
+      sender gets that exception.
     - A proxy of a router looks at the class of the first routee. Its calls are routed like other
       messages, and so are reads and writes of attributes.
     - Two routers are never equal, even if they have the same routees.
-    - A router is no single actor. So it has no URN, no inbox and no stopped event, and it can be
-      neither registered nor watched.
+    - A router is not an actor. So it has no URN, no inbox and no stopped event, and can be neither
+      registered nor watched.
 
-    A router over given refs is a *group*. `pool()` makes one that starts its routees itself, and
-    supervises them.
+    A router of refs that you pass to it is a *group*. `pool()` makes a router that starts its
+    routees itself, and supervises them.
 
     Examples:
         >>> import pykka
@@ -131,18 +132,18 @@ class RouterRef(Collective[A]):
     ) -> Self:
         """Start a pool: a router, and routees that it owns.
 
-        The routees are children of a supervisor (see `pykka.supervision`), which restarts each of
-        them that fails. It goes on in place: its inbox waits for the new instance. One that was
+        The routees are children of a supervisor (see `pykka.supervision`). A routee that fails is
+        restarted in place: the messages in its inbox wait for the new instance. One that was
         stopped or killed is replaced by a new one; meanwhile, messages go to the others.
 
-        A pool lives until it is stopped, as any actor does, also if nothing holds the router any
-        more. Started by an actor, it is a child of that, and ends with it; unless `system` is
-        given. An actor starts its pools in `on_start()`, because its starter runs its
-        `__init__()`. This waits until all routees have started; where an event loop must not wait,
-        use `asyncio.to_thread()`, and for `resize()` as well.
+        Like any actor, a pool lives until it is stopped, even if nothing refers to the router any
+        more. A pool that an actor starts is a child of that actor, and ends with it, unless
+        `system` is given. An actor should start its pools in `on_start()`, because its
+        `__init__()` is run by the code that starts it. This method waits until all routees have
+        started. If an event loop must not wait, use `asyncio.to_thread()`, for `resize()` as well.
 
-        When the routees have to be restarted too often, the supervisor stops all of them and
-        fails. The pool has ended then, and to send to it is an `ActorDeadError` that says why.
+        If the routees have to be restarted too often, the supervisor stops all of them and fails.
+        Then the pool has ended, and sending to it raises an `ActorDeadError` that says why.
 
         Args:
             actor: What the routees are: an actor class, what its `options()` returned, a function
@@ -151,25 +152,25 @@ class RouterRef(Collective[A]):
             size: How many routees there are.
             args: Arguments for the class or the function.
             kwargs: Keyword arguments for the class or the function.
-            restart: When a routee is started again, as in `ChildSpec`.
-            shutdown: How long a routee may take to stop, as in `ChildSpec`. As long as it takes,
-                if nothing is said, because it has to handle what is in its inbox.
+            restart: When a routee is restarted, as in `ChildSpec`.
+            shutdown: How long a routee may take to stop, as in `ChildSpec`. By default there is no
+                limit, because the routee has to handle what is in its inbox.
             backoff: How long to wait before a restart, as in `ChildSpec`.
             replace_abandoned: Whether a new routee may take the place of one whose code hangs, as
                 in `ChildSpec`.
-            max_restarts: So many restarts within `restarts_within` seconds are borne; `None` for
-                ten times the size of the pool.
-            restarts_within: Seconds.
+            max_restarts: How many restarts are allowed within `restarts_within` seconds; `None`
+                for ten times the size of the pool.
+            restarts_within: Seconds; see `max_restarts`.
             name: The name of the supervisor, and of the pool.
             system: The system that the pool belongs to; `None` for that of the actor that starts
                 it, or else the default system.
-            **options: What else this kind of router takes.
+            **options: Further arguments of this kind of router.
 
         Raises:
             ChildStartError: A routee could not be started. There is no pool.
             NameTakenError: A living actor of the system has that name.
-            TypeError: Something of that is of the wrong kind.
-            ValueError: Something of that is impossible.
+            TypeError: An argument has the wrong type.
+            ValueError: An argument has an impossible value.
 
         Examples:
             >>> import pykka
@@ -208,7 +209,7 @@ class RouterRef(Collective[A]):
 
     @property
     def size(self) -> int:
-        """How many routees there are; in a pool, those included that are being started anew."""
+        """How many routees there are; in a pool, including those that are being restarted."""
         return len(self._roster) if self._pool is None else self._pool.size
 
     @property
@@ -216,7 +217,7 @@ class RouterRef(Collective[A]):
         """The supervisor of a pool: a `pykka.supervision.DynamicSupervisor`.
 
         Raises:
-            AttributeError: The router is no pool.
+            AttributeError: The router is not a pool.
         """
         if self._pool is None:
             msg = f"{self} has no supervisor; {type(self).__name__}.pool() makes one that has"
@@ -226,21 +227,22 @@ class RouterRef(Collective[A]):
     def resize(self, size: int, *, timeout: float | None = None) -> None:
         """Change how many routees a pool has, while it is in use.
 
-        New ones are started, and take part when they have started. Or the ones that joined last
-        are let go: they get no more messages, and are stopped when they have handled what is in
-        their inboxes. Whatever is still there when one has ended goes to another routee.
+        If the pool grows, new routees are started, and get messages once they have started. If it
+        shrinks, the routees that joined last are removed: they get no more messages, and are
+        stopped when they have handled those in their inboxes. A message that is still there when
+        one has ended goes to another routee.
 
         Args:
-            size: How many there are to be, at least 1.
-            timeout: Seconds to wait until those have ended that are let go, and until new ones
-                have started; `None` waits for ever.
+            size: The new number of routees, at least 1.
+            timeout: Seconds to wait until the removed routees have ended and the new ones have
+                started; `None` waits for ever.
 
         Raises:
             ActorDeadError: The pool has ended.
             ChildStartError: A routee could not be started. Those before it stay.
-            DeadlockError: A routee calls this and waits for itself. It has been let go.
-            Timeout: The time was over. What was asked for goes on.
-            TypeError: The router is no pool, or `size` is no whole number.
+            DeadlockError: A routee calls this and waits for itself. It has been removed.
+            Timeout: The time is up. The change still goes on.
+            TypeError: The router is not a pool, or `size` is not a whole number.
             ValueError: `size` is less than 1, or `timeout` is negative.
         """
         if self._pool is None:
@@ -333,11 +335,11 @@ class RouterRef(Collective[A]):
         timeout: float | None = None,
         expire: bool = False,
     ) -> Any | Future[Any]:
-        """Send a message, and get what this kind of router makes of the answers.
+        """Send a message, and return what this kind of router makes of the answers.
 
         Args:
             message: Any object. It is not copied.
-            block: Whether to wait for the answer, or to get a future of it at once.
+            block: Whether to wait for the answer; if not, a future of it is returned at once.
             timeout: Seconds to wait for the answer, if blocking; `None` waits for ever.
             expire: Whether the message is not to be handled after that time; see `ActorRef.ask`.
 
@@ -347,8 +349,8 @@ class RouterRef(Collective[A]):
         Raises:
             ActorDeadError: No routee is alive. Without blocking, the future raises it.
             Timeout: There is no answer after `timeout` seconds. The message stays sent.
-            DeadlockError: As for `ActorRef.ask`. Those who wait for the first of several answers
-                are not looked at.
+            DeadlockError: As for `ActorRef.ask`, except that waits for the first of several
+                answers are not examined.
             TypeError: `expire` is neither true nor false; the time is `timeout`.
             ValueError: `timeout` is negative.
             Exception: What the actor raised while it handled the message.

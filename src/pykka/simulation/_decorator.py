@@ -29,10 +29,11 @@ def test(
     patience: float = PATIENCE,
     carrier: Literal["greenlet", "thread"] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., None]]:
-    """Have a test run many times, each time in another order; see `explore()` for the arguments.
+    """Decorate a test to run many times, each time in another order.
 
-    The test may take arguments, such as fixtures of pytest. They are made once, outside of the
-    runs. A parameter `sim` is the `Simulation` of each run.
+    The arguments are those of `explore()`. The test may have parameters, for example for fixtures
+    of pytest, which are set up once, outside the runs. A parameter `sim` gets the `Simulation` of
+    each run.
 
     Returns:
         A decorator. The function that it makes raises `SimulationFailedError`, with a report, if a

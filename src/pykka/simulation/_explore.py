@@ -22,9 +22,7 @@ RUNS = 1000
 
 
 class Exploration:
-    """What has come of many runs.
-
-    It is made by `simulation.explore()`.
+    """The result of many runs, as `simulation.explore()` returns it.
     """
 
     def __init__(self, name: str, wanted: int) -> None:
@@ -56,12 +54,12 @@ class Exploration:
 
     @property
     def behaviours(self) -> int:
-        """How many behaviours were seen: what each actor has received, in order."""
+        """How many behaviours were seen. A behaviour is what each actor has received, in order."""
         return len(self._behaviours)
 
     @property
     def never(self) -> list[str]:
-        """What was never the case; see `Simulation.sometimes`."""
+        """What has never happened, of all that was passed to `Simulation.sometimes`."""
         return [text for text, was in self._wanted.items() if not was]
 
     def __repr__(self) -> str:
@@ -69,11 +67,12 @@ class Exploration:
         return f"<simulation.Exploration of {self.name}: {self.runs} runs, {said}>"
 
     def check(self) -> None:
-        """Raise if a run has failed, or if something was never the case that sometimes should.
+        """Raise an exception if a run has failed.
 
         Raises:
-            SimulationFailedError: That is so, or an exhaustive exploration has not come to its
-                end. The text is the `report()`.
+            SimulationFailedError: A run has failed; or something that was passed to
+                `Simulation.sometimes` has never happened; or an exhaustive exploration has not
+                come to its end. The text is the `report()`.
         """
         if self.failure is not None:
             raise SimulationFailedError(self.report()) from self.failure.findings[0].error
@@ -81,7 +80,7 @@ class Exploration:
             raise SimulationFailedError(self.report())
 
     def report(self) -> str:
-        """Say what was found, what has happened, and how to make the failing run again."""
+        """Return a text: what was found, what has happened, and how to repeat the failing run."""
         seen = (
             f"  behaviours seen in {self.runs} runs: {self.behaviours}, "
             f"none new since run {self.last_new}"
@@ -137,17 +136,18 @@ def explore(
 ) -> Exploration:
     """Make many runs of a program of actors, each in another order, until one finds something.
 
-    That one is made as usual as can be. The first run is made twice, and what differs is a
-    finding: then the program depends on something that is not simulated.
+    The run that fails is shrunk: unusual choices that the failure does not need are removed. The
+    first run is made twice. If the two differ, that is a finding, because the program then depends
+    on something that is not simulated.
 
     Args:
         main: As for `run()`.
-        runs: How many runs, at most.
+        runs: The largest number of runs.
         seed: The seed of the first run; the others have the numbers that follow.
-        quiet: After so many runs without a new behaviour it is enough; `None` for all `runs`.
-        exhaustive: Whether to make, instead, every run that differs from all others in what any
-            actor gets to know: for small programs. Then time passes only when nothing else can
-            happen, and each message is a place where another strand may come first.
+        quiet: Stop after this many runs without a new behaviour; `None` to make all `runs`.
+        exhaustive: Whether to try all behaviours, each about once, instead of random orders. This
+            is for small programs. Time then passes only when nothing else can happen, and at each
+            message, another actor or thread may come first.
         allow: As for `run()`.
         teardown: As for `run()`.
         preemption: As for `run()`.
@@ -157,14 +157,14 @@ def explore(
         carrier: As for `run()`.
 
     Returns:
-        What has come of it. Nothing is raised; `Exploration.check()` does that.
+        The result. A failure is not raised here, but by `Exploration.check()`.
 
     Raises:
-        TypeError: As for `run()`; or a number is none.
-        ValueError: As for `run()`; or a number is less than 1; or something is said of chance
-            for an exhaustive exploration.
+        TypeError: As for `run()`; or one of the numbers is not a number.
+        ValueError: As for `run()`; or a number is less than 1; or an argument that is about chance
+            is given for an exhaustive exploration.
         NotSimulatedError: As for `run()`.
-        RuntimeError: It is called inside of a run.
+        RuntimeError: It is called inside a run.
 
     Examples:
         >>> import pykka

@@ -39,7 +39,7 @@ PATIENCE = 10.0
 
 
 class Simulation:
-    """The run that a simulated program is part of: a parameter `sim` of its `main()` gets it.
+    """The run that a simulated program is part of. The parameter `sim` of its `main()` gets it.
 
     Examples:
         >>> import pykka
@@ -64,34 +64,35 @@ class Simulation:
 
     @property
     def now(self) -> float:
-        """The seconds since the run has begun."""
+        """The simulated seconds since the run began."""
         return self._scheduler.now
 
     def advance(self, seconds: float) -> None:
         """Let time pass, as `time.sleep()` does.
 
         Args:
-            seconds: How much.
+            seconds: How many simulated seconds.
         """
         self._scheduler.sleep(seconds)
 
     def settle(self) -> None:
-        """Wait until nothing happens any more.
+        """Wait until nothing more can happen.
 
-        That is when no actor has anything to do, and those have gone on that wait for a limited
-        time by then. Timers that are set do not count.
+        That is, until no actor has anything left to do, and waits with a timeout have ended.
+        Timers that are set do not count.
         """
         self._scheduler.settle()
 
     def always(self, holds: Callable[[], object]) -> None:
-        """Have something looked at after each step, from now on.
+        """Check a condition after each step, from now on.
 
         Args:
-            holds: Returns whether all is well. What it raises, such as an `AssertionError`, says
-                that it is not. It may look at anything, but not ask an actor and wait.
+            holds: A function that returns whether the condition holds, or raises an exception,
+                such as an `AssertionError`, if it does not. It may look at anything, but must not
+                ask an actor and wait.
 
         Raises:
-            TypeError: It cannot be called.
+            TypeError: `holds` is not callable.
         """
         check_callable("an invariant", holds, "nothing")
         scheduler = self._scheduler
@@ -110,14 +111,14 @@ class Simulation:
         scheduler.invariants.append(look)
 
     def sometimes(self, happens: Callable[[], object], text: str) -> None:
-        """Say what is to be the case after some step, in at least one of all runs.
+        """Require that something happens after some step, in at least one of all runs.
 
         Args:
-            happens: Returns whether it is.
-            text: What it is, for people.
+            happens: A function that returns whether it has happened.
+            text: What it is, for the report.
 
         Raises:
-            TypeError: It cannot be called.
+            TypeError: `happens` is not callable.
         """
         check_callable("what is sometimes the case", happens, "nothing")
         self._wanted.setdefault(text, False)
@@ -130,28 +131,29 @@ class Simulation:
         scheduler.invariants.append(look)
 
     def crash(self, ref: ActorRef[Any]) -> None:
-        """Have an actor fail with `simulation.Crash`, after its current message.
+        """Make an actor fail with `simulation.Crash`, after its current message.
 
-        Its supervisor restarts it, or it ends, as if its code had raised that. What it fails with
-        is no finding.
+        Its supervisor restarts it, or it ends, as if its code had raised the exception. The crash
+        is not a finding.
 
         Args:
             ref: The actor.
 
         Raises:
-            TypeError: It is not the ref of a simulated actor.
+            TypeError: `ref` is not the ref of a simulated actor.
         """
         self._cell_of(ref).signal(Envelope(FunctionCall(_crash, (), {})))
 
     def slow(self, ref: ActorRef[Any], seconds: float) -> None:
-        """Have an actor take longer for each message, from now on.
+        """Make an actor take longer for each message, from now on.
 
         Args:
             ref: The actor.
-            seconds: How much longer; 0 for as long as before.
+            seconds: How many seconds longer; 0 to end this.
 
         Raises:
-            TypeError: It is not the ref of a simulated actor; or that is an `AsyncioActor`.
+            TypeError: `ref` is not the ref of a simulated actor, or it is that of an
+                `AsyncioActor`.
         """
         cell = self._cell_of(ref)
         if not isinstance(cell, SimulatedCell):
@@ -173,7 +175,7 @@ def _crash(_actor: object) -> None:
 
 
 class Result:
-    """What has come of one run."""
+    """The result of one run."""
 
     def __init__(self, scheduler: Scheduler, seed: int | None, chance: int) -> None:
         self.seed = seed
@@ -204,16 +206,16 @@ class Result:
         return f"<simulation.Result {self.replay!r}: {said}>"
 
     def check(self) -> None:
-        """Raise if something is wrong.
+        """Raise an exception if the run has failed.
 
         Raises:
-            SimulationFailedError: It is. The text says what, and how to make the run again.
+            SimulationFailedError: It has. The text is the `report()`.
         """
         if self.findings:
             raise SimulationFailedError(self.report()) from self.findings[0].error
 
     def report(self) -> str:
-        """Say what was found, what has happened, and how to make the run again."""
+        """Return a text: what was found, what has happened, and how to repeat the run."""
         lines = [f"  {each}" for each in self.findings]
         lines += [str(each) for each in self.trace]
         lines.append(f"  again:  replay={self.replay!r}")
@@ -235,33 +237,33 @@ def run(
 ) -> Result:
     """Make one run of a program of actors, in an order that follows from a seed.
 
-    Nothing of the program has to be changed. It runs in a world of its own: with a default system
-    that is fresh, in a time that stands still while anything goes on, and one thing at a time.
+    The program need not be changed. It runs in a world of its own, with a fresh default system.
+    Only one thing happens at a time, and time stands still while anything can happen.
 
     Args:
         main: The program. If it has a parameter `sim`, it gets the `Simulation`.
-        seed: What the order follows from.
-        replay: What a failure has printed, such as `"3z-1"`, to make that run again instead.
-        allow: What is not wrong: kinds of findings (`"dead letters"`), and exceptions that
+        seed: The number that determines the order.
+        replay: The text that a failure has printed, such as `"3z-1"`, to repeat that run.
+        allow: What is no failure: kinds of findings (`"dead letters"`), and exceptions that
             actors may fail with.
-        teardown: Whether all actors are stopped at the end, which is part of the run then.
-        preemption: How probable it is, from 0 to 1, that another strand comes first where a
-            message is sent; `None` to have that follow from the seed, too.
-        haste: How probable it is that time passes early; likewise.
-        max_steps: After so many steps it is found that the program does not come to an end.
-        patience: After so many real seconds in which it has done nothing, the run is given up.
-        carrier: What the stacks are that the program runs on, which makes no difference but for
-            the time it takes: greenlets, or threads. `None` for greenlets where that is possible.
+        teardown: Whether all actors are stopped at the end, as a part of the run.
+        preemption: The probability, from 0 to 1, that another actor or thread comes first when a
+            message is sent; `None` to let the seed determine it.
+        haste: The probability that time passes early; `None` to let the seed determine it.
+        max_steps: The number of steps after which a run that has not ended is a livelock.
+        patience: The number of real seconds without a step after which the run is given up.
+        carrier: What the simulated actors and threads run on: `"greenlet"` or `"thread"`. The two
+            differ only in speed. `None` for greenlets if they are installed.
 
     Returns:
-        What has come of it. Nothing is raised; `Result.check()` does that.
+        The result. A failure is not raised here, but by `Result.check()`.
 
     Raises:
-        TypeError: `main` cannot be called, or `allow` has something else in it.
-        ValueError: `replay` is not what a failure has printed; or `allow` has a kind of finding
-            in it that does not exist.
+        TypeError: `main` is not callable, or `allow` has something else in it.
+        ValueError: `replay` is not a text that a failure has printed; or `allow` has a kind of
+            finding in it that does not exist.
         NotSimulatedError: `carrier` is `"greenlet"`, and that is not possible here.
-        RuntimeError: It is called inside of a run.
+        RuntimeError: It is called inside a run.
 
     Examples:
         >>> import pykka

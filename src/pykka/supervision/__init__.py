@@ -1,4 +1,4 @@
-"""Supervision: actors that start others, and start them again when they have failed.
+"""Supervision: actors that start other actors, and restart them when they fail.
 
 Start with `Supervisor` and `ChildSpec`. The tutorial "Let it crash" builds a small service with
 them.

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 class ChildSpec:
     """How a supervisor starts, restarts and stops one of its children.
 
-    It is the child specification of Erlang/OTP, with the same words.
+    It is the child specification of Erlang/OTP, with the same terms.
 
     Args:
         id: The child's name within its supervisor.
@@ -70,24 +70,23 @@ class ChildSpec:
             each instance, and must not start the actor.
         args: Arguments for the class or the function.
         kwargs: Keyword arguments for the class or the function.
-        restart: When the child is started again after it has ended by itself: `"permanent"`:
-            always; `"transient"`: if it has failed or was killed, but not if it was stopped;
-            `"temporary"`: never, and it is forgotten.
-        shutdown: How long it may take to stop, before it is killed: so many seconds;
-            `"infinity"`; or `"kill"`, if it is to be killed at once. `None` stands for 5 seconds,
-            or for `"infinity"` if it is a supervisor.
-        type: `"worker"` or `"supervisor"`; `None` finds out.
-        significant: Whether its end counts for `Supervisor.auto_shutdown`. Not for a permanent
-            child.
-        backoff: How long to wait before a restart; `None` for no time at all. See
+        restart: Whether the child is restarted after it has ended by itself. `"permanent"`: always.
+            `"transient"`: if it has failed or was killed, but not if it was stopped.
+            `"temporary"`: never, and the supervisor forgets it.
+        shutdown: The seconds that it may take to stop before it is killed; or `"infinity"`; or
+            `"kill"`, to kill it at once. `None` stands for 5 seconds, or for `"infinity"` if it is
+            a supervisor.
+        type: `"worker"` or `"supervisor"`; `None` to find out from the class.
+        significant: Whether its end counts for `Supervisor.auto_shutdown`. A permanent child
+            cannot be significant.
+        backoff: How long to wait before a restart; `None` to restart at once. See
             `pykka.resilience.Backoff`.
         replace_abandoned: Whether another actor may take its place while its code is still
-            running, because it hung in a handler when it was to be stopped. If not, the supervisor
-            fails then.
+            running, because it hung when it was asked to stop. If not, the supervisor fails then.
 
     Raises:
-        ValueError: One of them has no such value, or two of them do not go together.
-        TypeError: One of them is of the wrong kind.
+        ValueError: An argument has an impossible value, or two of them contradict each other.
+        TypeError: An argument has the wrong type.
 
     Examples:
         >>> import pykka

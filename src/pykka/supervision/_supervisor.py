@@ -293,35 +293,36 @@ class _BaseSupervisor(PooledActor):
 class Supervisor(_BaseSupervisor):
     """An actor that starts other actors, its children, and restarts them when they fail.
 
-    It starts its children in order when it starts, each after the one before has started; and
-    when it stops, it stops them in the reverse order. If one cannot be started, those before it
-    are stopped, and the supervisor fails. `start()` waits for that, and raises then.
+    When it starts, it starts its children in order, each after the one before has started. When
+    it stops, it stops them in the reverse order. If a child cannot be started, those before it are
+    stopped, and the supervisor fails. `start()` waits for all this, and raises in that case.
 
     A child that fails is restarted *in place*: a new instance takes over its ref, its name and its
-    inbox. The message on which it failed is not tried again; the new instance handles those that
-    wait. A child that was stopped or killed, and that its `restart` brings back, is started anew,
-    and has a new ref.
+    inbox. The message on which it failed is not handled again; the new instance goes on with those
+    that wait. If a child was stopped or killed, and its `restart` says that it is restarted, a new
+    actor is started, with a new ref.
 
-    If children have to be restarted more often than `max_restarts` times within `within` seconds,
-    the supervisor stops all of them and fails, which is a matter for its own supervisor.
+    If children have to be restarted more than `max_restarts` times within `within` seconds, the
+    supervisor stops all of them and fails. Its own supervisor, if it has one, then decides.
 
-    Children are ordinary actors of any runtime; and may be supervisors, which makes a tree. Those
-    that are `AsyncioActor`s live in the event loop that ran where the supervisor was started, now
-    and when they are started anew; or in the one that `options(loop=…)` say.
+    Children are ordinary actors of any runtime. They may be supervisors themselves, which makes a
+    tree. An `AsyncioActor` runs in the event loop in which the supervisor was started, now and
+    after each restart, unless `options(loop=…)` say another one.
 
-    What it does is described either by a class, or by arguments. See `ChildSpec`.
+    You can describe a supervisor either by a class or by arguments. See `ChildSpec`.
 
     Args:
         child_specs: The children; `None` for those of the class.
-        strategy: Who is restarted when a child has failed; `None` for that of the class.
-        max_restarts: As the class attribute; `None` for that.
-        within: As the class attribute; `None` for that.
-        auto_shutdown: As the class attribute; `None` for that.
-        wait: Whether `start()` waits until the children are up.
+        strategy: Which children are restarted when one has failed; `None` for that of the class.
+        max_restarts: Like the class attribute; `None` to use that.
+        within: Like the class attribute; `None` to use that.
+        auto_shutdown: Like the class attribute; `None` to use that.
+        wait: Whether `start()` waits until the children have started.
 
     Raises:
-        TypeError: Something of that is of the wrong kind.
-        ValueError: Something of that is impossible, such as two children with the same `id`.
+        TypeError: An argument has the wrong type.
+        ValueError: An argument has an impossible value; for example, two children have the same
+            `id`.
 
     Examples:
         >>> import pykka
@@ -346,18 +347,18 @@ class Supervisor(_BaseSupervisor):
         >>> office.stop()
         True
 
-    The ideas, the words and the semantics are those of Erlang/OTP's supervisors.
+    The ideas, the terms and the semantics are those of Erlang/OTP's supervisors.
     """
 
     child_specs: ClassVar[Sequence[ChildSpec]] = ()
     """The children, in the order of their start."""
 
     strategy: ClassVar[Strategy] = "one_for_one"
-    """Who is restarted when a child has failed.
+    """Which children are restarted when one has failed.
 
     `"one_for_one"`: that child. `"one_for_all"`: all children. `"rest_for_one"`: that child, and
-    those that were started after it. Those that did not fail themselves are stopped first, in the
-    reverse order; then all are started again in order.
+    those that were started after it. Children that did not fail are first stopped, in the reverse
+    order; then all are started in order.
     """
 
     auto_shutdown: ClassVar[AutoShutdown] = "never"
@@ -411,7 +412,7 @@ class Supervisor(_BaseSupervisor):
             setattr(cls, "on_start", _checked(hook))  # noqa: B010
 
     def on_start(self) -> None:
-        """Start the children. A class that overrides it has to call this."""
+        """Start the children. If you override this method, call it with `super()`."""
         for spec in self._pykka_specs.values():
             if self._pykka_cell.stopped:
                 break  # it was killed, so what it has started is about to end
@@ -421,7 +422,7 @@ class Supervisor(_BaseSupervisor):
     on_start._pykka_is_checked = True  # type: ignore[attr-defined]
 
     def get_child(self, id: Any) -> ActorRef[Any] | None:  # noqa: A002 (OTP's word)
-        """Return the ref of a child; `None` if it does not run now.
+        """Return the ref of a child; `None` if it is not running at the moment.
 
         Raises:
             LookupError: There is no such child.
@@ -459,7 +460,7 @@ class Supervisor(_BaseSupervisor):
         return [_info(child) for child in self._pykka_restarter.table.values()]
 
     def add_child(self, spec: ChildSpec) -> ActorRef[Any]:
-        """Start a further child, and wait until it has started.
+        """Start another child, and wait until it has started.
 
         Raises:
             ChildStartError: It could not be started.
@@ -471,7 +472,7 @@ class Supervisor(_BaseSupervisor):
         return ref_at(child.cell)  # type: ignore[arg-type]
 
     def terminate_child(self, id: Any) -> None:  # noqa: A002 (OTP's word)
-        """Stop a child, and wait until it has ended; its specification stays.
+        """Stop a child, and wait until it has ended. Its specification is kept.
 
         A temporary child is forgotten.
 
@@ -550,18 +551,18 @@ def _checked(hook: Callable[[Any], object]) -> Callable[[Supervisor], object]:
 class DynamicSupervisor(_BaseSupervisor):
     """A supervisor of any number of children of the same kind, started on demand.
 
-    All have the same specification, to whose arguments `add_child()` adds. They are restarted one
-    for one. A child that has ended for good is forgotten. When the supervisor ends, all children
-    are asked to stop at the same time. OTP calls this `simple_one_for_one`.
+    All children have the same specification; `add_child()` adds arguments to it. The strategy is
+    one for one. A child that has ended for good is forgotten. When the supervisor ends, all
+    children are asked to stop at the same time. OTP calls this `simple_one_for_one`.
 
     Args:
         template: The specification; `None` for that of the class.
-        max_restarts: As the class attribute; `None` for that.
-        within: As the class attribute; `None` for that.
-        wait: Whether `start()` waits until `on_start()` is through.
+        max_restarts: Like the class attribute; `None` to use that.
+        within: Like the class attribute; `None` to use that.
+        wait: Whether `start()` waits until `on_start()` has ended.
 
     Raises:
-        TypeError: There is no template, or something of that is of the wrong kind.
+        TypeError: There is no template, or an argument has the wrong type.
         ValueError: The template is significant.
 
     Examples:
@@ -609,8 +610,8 @@ class DynamicSupervisor(_BaseSupervisor):
         """Start a child, and wait until it has started.
 
         Args:
-            *args: Arguments for its class, after those of the template.
-            **kwargs: Keyword arguments for its class, besides those of the template.
+            *args: Arguments for the class, after those of the template.
+            **kwargs: Keyword arguments for the class, in addition to those of the template.
 
         Raises:
             ChildStartError: It could not be started.

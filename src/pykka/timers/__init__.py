@@ -1,4 +1,4 @@
-"""Clocks: what an actor system takes its time from, so that a test can hold it.
+"""Clocks: where an actor system gets the time from. A test can control it.
 
 Examples:
     >>> from pykka.timers import ManualClock

@@ -134,10 +134,10 @@ class Clock(ABC):
     """Tells the time, and rings alarms.
 
     Derive a class from it to run a system with another source of time. All methods may be called
-    by any thread, even in a signal handler, in `__del__`, and while an alarm rings.
+    on any thread, even in a signal handler, in `__del__`, and while an alarm rings.
 
     Examples:
-        A clock that runs faster than the world's:
+        A clock that runs faster than real time:
 
         >>> from pykka.timers import Clock, MonotonicClock
         >>> class FastClock(Clock):
@@ -166,34 +166,34 @@ class Clock(ABC):
 
         Args:
             when: Seconds, counted like those of `now`.
-            alarm: Has a method `ring()`, which is called without arguments unless the attribute
-                `is_cancelled` is true by then. It may be called by any thread. Alarms of your own
-                are short, and do not block. Some of the library's may block, or call code of the
-                user's: a clock that has a thread of its own, and is to be on time, leaves the
-                ringing to a `MonotonicClock`, as in the example. What it raises is logged and
-                harms no other alarm.
+            alarm: Its method `ring()` is called without arguments, on any thread, unless its
+                attribute `is_cancelled` is true by then. Your own alarms must be short and must
+                not block. Some of the library's alarms may block, or call the user's code. So a
+                clock with a thread of its own should leave the ringing to a `MonotonicClock`, as
+                in the example, or it may be late. An exception in `ring()` is logged and does not
+                affect other alarms.
 
         Raises:
-            ValueError: `when` is no point in time, but infinite or not a number (NaN).
+            ValueError: `when` is infinite or not a number (NaN).
         """
         raise NotImplementedError
 
     def forget(self, alarm: Alarm) -> None:  # noqa: B027 (a clock may do nothing)
-        """Be told that an alarm was cancelled, so that its memory can be freed some time.
+        """Take note that an alarm was cancelled, so that its memory can be freed at some time.
 
         Args:
-            alarm: Its attribute `is_cancelled` is true.
+            alarm: The alarm. Its attribute `is_cancelled` is true.
         """
 
 
 class MonotonicClock(Clock):
     """Real time, which no change of the wall clock moves; see `time.monotonic`.
 
-    One thread, which all systems with this clock share, sees to the alarms. It is started with the
-    first one, ends when there was nothing to do for some seconds, and does not keep the program
-    alive. Whatever may block, or is not the library's own, is done on other threads: alarms that
-    you schedule ring one after the other, and delay no timer. A child process made by `os.fork()`
-    begins without any alarms.
+    One thread, which all systems with this clock share, takes care of the alarms. It is started
+    with the first alarm, ends after some seconds without work, and does not keep the program
+    alive. Alarms that may block, or that are not the library's own, ring on other threads: those
+    that you schedule ring one after the other, and delay no timer. A child process made by
+    `os.fork()` begins without any alarms.
 
     Examples:
         >>> import threading
@@ -239,7 +239,7 @@ class MonotonicClock(Clock):
         return monotonic()
 
     def schedule(self, when: float, alarm: Alarm) -> None:
-        """Ring an alarm at a point in time; see `Clock.schedule`. It takes a microsecond."""
+        """Ring an alarm at a point in time; see `Clock.schedule`. This takes a microsecond."""
         when = point_in_time(when)
         incoming = self._incoming
         try:

@@ -74,13 +74,13 @@ class ManualClock(Clock):
         """How many alarms were cancelled since the heap was last gone through."""
 
     def now(self) -> float:
-        """Return the seconds by which the clock was advanced, up to the alarm that just rings."""
+        """Return the seconds by which the clock was advanced; in an alarm, the time of that alarm."""
         return self._now
 
     def schedule(self, when: float, alarm: Alarm) -> None:
         """Ring an alarm when the clock is advanced; see `Clock.schedule`.
 
-        What is due already rings at the next `advance`, or in the one that is under way.
+        An alarm that is already due rings at the next `advance`, or during the current one.
         """
         when = point_in_time(when)
         lock = self._lock
@@ -119,17 +119,17 @@ class ManualClock(Clock):
         return heap
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and ring all alarms that come due, in the order of their times.
+        """Let time pass, and ring all alarms that become due, in the order of their times.
 
-        Alarms for the same time ring in the order in which they were scheduled. While one rings,
-        the clock stands at its time. Those that are scheduled meanwhile ring too, if they come
-        due.
+        Alarms for the same time ring in the order in which they were scheduled. While an alarm
+        rings, the clock shows its time. Alarms that are scheduled meanwhile ring too, if they
+        become due.
 
         Args:
-            seconds: How much time passes; 0 rings only what is due.
+            seconds: How much time passes; 0 rings only the alarms that are already due.
 
         Raises:
-            TypeError: `seconds` is no number.
+            TypeError: `seconds` is not a number.
             ValueError: `seconds` is negative, infinite, or not a number (NaN).
         """
         given: Any = seconds

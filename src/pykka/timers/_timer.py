@@ -197,12 +197,12 @@ class Timer:
 
     @property
     def is_active(self) -> bool:
-        """Whether something may still be delivered."""
+        """Whether the timer may still deliver something."""
         return not (self.is_cancelled or self._is_done)
 
     @property
     def interval(self) -> float | None:
-        """Seconds between two ticks; `None` if it is sent once."""
+        """Seconds between two ticks; `None` if the message is sent only once."""
         return self._interval
 
     @property
@@ -212,7 +212,7 @@ class Timer:
 
     @property
     def missed(self) -> int:
-        """How many ticks were skipped right before the one that was handled last."""
+        """How many ticks were left out right before the one that was handled last."""
         return self._missed
 
     @property
@@ -221,12 +221,12 @@ class Timer:
         return max(0.0, self._due - self._clock.now()) if self.is_active else 0.0
 
     def cancel(self) -> bool:
-        """Deliver nothing any more. It may be called at any time, from any thread.
+        """Deliver nothing more. This may be called at any time, on any thread.
 
         Returns:
-            `True`: it will never be delivered (again), not even if it is already on its way.
-            `False`: its handler has begun. For a periodic timer, `False` means that the handler of
-            a tick is running right now; no other one will. The actor itself always gets `True`.
+            `True` if the message will not be delivered (again), even if it was already in the
+            inbox. `False` if its handler has begun; for a periodic timer, if the handler of a tick
+            is running right now, which is then the last. The actor itself always gets `True`.
         """
         cell = self._cell
         self.is_cancelled = True

@@ -32,11 +32,12 @@ class Broadcast(RouterRef[A]):
     if several are, the first of them. So if a routee ends before it has answered, the answer is
     `ActorDeadError`.
 
-    A call through a proxy is a call of each routee, and returns a future of a list. To read an
-    attribute gives a future of the list of its values. To set it sets it in all routees.
+    A call through a proxy calls each routee, and returns a future of the list of their answers.
+    Reading an attribute returns a future of the list of its values. Setting one sets it in all
+    routees.
 
-    If a routee does not take the message because its inbox is full, say, the others get it all the
-    same, and then the sender gets the exception.
+    If a routee refuses the message, for example because its inbox is full, the others still get
+    it, and then the sender gets the exception.
 
     Args:
         refs: The routees.

@@ -80,29 +80,30 @@ class _Plan(NamedTuple):
 class ConsistentHashing(UnicastRouter[A]):
     """Sends messages with equal keys to the same routee.
 
-    When a routee joins or leaves a router of n routees, about one key in n gets another routee;
-    all others stay. So the routees may keep what belongs to their keys: caches, accounts,
-    sessions.
+    When a routee joins or leaves a router of n routees, about one key in n moves to another
+    routee; all others stay. So the routees may keep data that belongs to their keys: caches,
+    accounts, sessions.
 
-    Which key belongs to which routee depends on the key, the order in which the routees joined
-    and `virtual_nodes`, and is the same in each run of a program. A routee that joins after
-    another has left, or died, takes the place of that one and gets its keys. So does one
-    that a pool starts anew; and a pool of n routees always has the places 0 to n - 1.
+    Which key belongs to which routee depends on the key, the order in which the routees joined,
+    and `virtual_nodes`. It is the same in each run of a program. A routee that joins after another
+    one has left or died takes the place of that one, and gets its keys. So does a routee that a
+    pool starts in place of one that has ended. A pool of n routees always has the places 0 to
+    n - 1.
 
-    What is sent through a proxy is routed by a `ProxyCall`, `ProxyGetAttr` or `ProxySetAttr`; see
-    the example.
+    Messages that are sent through a proxy are `ProxyCall`, `ProxyGetAttr` and `ProxySetAttr`
+    objects, and `key` is called with these; see the example.
 
     Args:
         refs: The routees.
         key: Takes a message and returns its key: a `str`, `bytes`, an `int`, or a tuple of these
-            and of such tuples. It is called by the sender's thread, and the sender gets what it
-            raises.
-        virtual_nodes: Into how many parts the keys of each routee are scattered. More of them
-            make the shares more even, and changes of the routees slower.
+            and of such tuples. It is called on the sender's thread, and the sender gets any
+            exception that it raises.
+        virtual_nodes: The number of parts into which the keys of each routee are divided. With
+            more of them, the routees get more equal shares, and adding or removing one is slower.
 
     Raises:
-        TypeError: One of `refs` is not a ref, or `key` no function; from a send, the key is of
-            another type.
+        TypeError: One of `refs` is not a ref, or `key` is not a function. When a message is sent:
+            its key has another type.
         ValueError: `virtual_nodes` is less than 1.
 
     Examples:
@@ -165,10 +166,10 @@ class ConsistentHashing(UnicastRouter[A]):
         """Return the routee that a key belongs to, or `None` if there are no routees.
 
         Args:
-            key: As returned by the function that the router was made with.
+            key: A key, as the router's `key` function returns it.
 
         Raises:
-            TypeError: The key is of another type.
+            TypeError: The key has another type.
         """
         return self._plan.ring.owner(_hash(as_bytes(key)))
 

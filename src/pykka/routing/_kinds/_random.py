@@ -31,19 +31,19 @@ B = TypeVar("B", bound="Actor")
 
 
 class Random(TurnsRouter[A]):
-    """Sends each message to one of its routees that is drawn by lot, each equally likely.
+    """Sends each message to one of its routees, chosen at random, each equally likely.
 
-    Unlike `RoundRobin`, it does not fall into step with senders that are regular themselves.
+    Unlike `RoundRobin`, it cannot fall into step with senders that send in a regular pattern.
 
-    An attribute that is set through a proxy is set in one routee, which is drawn by lot.
+    An attribute that is set through a proxy is set in one routee, chosen at random.
 
     Args:
         refs: The routees.
-        random: Draws the lots; with a seeded one, a program that sends in the same order makes
-            the same choices each time. Without it, the router gets one of its own.
+        random: The random number generator. With a seeded one, a program that sends in the same
+            order makes the same choices each time. `None` for one of the router's own.
 
     Raises:
-        TypeError: One of `refs` is not a ref, or `random` draws no numbers.
+        TypeError: One of `refs` is not a ref, or `random` is not a random number generator.
 
     Examples:
         >>> import random

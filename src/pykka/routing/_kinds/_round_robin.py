@@ -31,11 +31,10 @@ B = TypeVar("B", bound="Actor")
 class RoundRobin(TurnsRouter[A]):
     """Sends each message to the next of its routees, in turn.
 
-    All who send through the router share the turns. They begin with the first routee, and do so
-    again when a routee joins or leaves. Without the GIL, two threads that send at the same time
-    may get the same turn.
+    All senders share the turns. They begin with the first routee, and begin again when a routee
+    joins or leaves. Without the GIL, two threads that send at the same time may get the same turn.
 
-    An attribute that is set through a proxy is set in one routee, whose turn it is.
+    An attribute that is set through a proxy is set in only one routee, the one whose turn it is.
 
     Args:
         refs: The routees.

@@ -32,28 +32,28 @@ B = TypeVar("B", bound="Actor")
 
 
 class ScatterGather(RouterRef[A]):
-    """Asks all routees, and gives the first answer that is no exception.
+    """Asks all routees, and takes the first answer that is not an exception.
 
-    It trades work for time: the answer is there as soon as the fastest routee has it. If all of
-    them fail, the last exception to arrive is raised. Answers that come later are dropped
-    without a word. A `tell` goes to all routees.
+    This trades work for time: the answer is there as soon as the fastest routee has it. If all of
+    them fail, the last exception to arrive is raised. Answers that come later are silently
+    dropped. A `tell` goes to all routees.
 
-    An attribute that is set through a proxy is set in all routees; the first one is waited for.
+    An attribute that is set through a proxy is set in all routees; the sender waits for the first.
 
-    An actor that waits for the answer is not seen by the detection of deadlocks, since there are
-    several who could give it. So have it wait with a timeout, or state `within`.
+    Deadlock detection does not see an actor that waits for the answer, because several routees
+    could give it. So let the actor wait with a timeout, or pass `within`.
 
     The name is that of Akka's "scatter-gather first completed".
 
     Args:
         refs: The routees.
         within: Seconds after which the answer is `Timeout`; `None` for no limit.
-        clock: Counts these seconds, such as a `pykka.timers.ManualClock` in tests; `None` for the
-            clock of the first routee's system.
+        clock: The clock that counts these seconds, such as a `pykka.timers.ManualClock` in tests;
+            `None` for the clock of the first routee's system.
 
     Raises:
-        TypeError: One of `refs` is not a ref; from `ask`, an actor class makes futures of its own
-            which cannot tell when they are done.
+        TypeError: One of `refs` is not a ref. From `ask`: an actor class makes futures of its own
+            that cannot tell when they are done.
         ValueError: `within` is negative or infinite.
 
     Examples:

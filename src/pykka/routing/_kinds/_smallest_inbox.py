@@ -25,19 +25,19 @@ B = TypeVar("B", bound="Actor")
 class SmallestInbox(UnicastRouter[A]):
     """Sends each message to the routee that has the fewest messages to handle.
 
-    What counts is what is in the inbox, and one more if the routee is just handling a message, or
-    has answered it a moment ago, or is just being restarted.
+    That is the number of messages in the inbox, and one more if the routee is handling a message,
+    has answered one a moment ago, or is being restarted.
 
-    Routees that have the same number take turns. So it suits messages that take different times,
-    where in turn some routees would idle and others fall behind.
+    Routees with the same number take turns. Use it for messages that take different times: with
+    `RoundRobin`, some routees would be idle while others fall behind.
 
-    The inboxes are looked at one by one, up to the first routee that is idle. Other senders may do
-    the same at that moment, so now and then two of them choose the same routee.
+    The sender looks at the inboxes one by one, up to the first routee that is idle. Other senders
+    may do the same at that moment, so sometimes two of them choose the same routee.
 
     An attribute that is set through a proxy is set in one routee.
 
     Args:
-        refs: The routees. A router among them has as many messages as its routees together.
+        refs: The routees. For a router among them, the messages of all its routees count.
 
     Raises:
         TypeError: One of `refs` is not a ref.

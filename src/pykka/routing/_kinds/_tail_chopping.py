@@ -53,29 +53,29 @@ B = TypeVar("B", bound="Actor")
 class TailChopping(TurnsRouter[A]):
     """Asks one routee, and one more after each interval without an answer.
 
-    The order is drawn by lot for each question. The first answer that is no exception counts. A
-    routee that fails is not waited for: the next one is asked at once. If all of them fail, the
-    last exception to arrive is raised. Answers that come later are dropped without a word.
+    The order is random, and new for each question. The first answer that is not an exception
+    counts. When a routee fails, the next one is asked at once. If all of them fail, the last
+    exception to arrive is raised. Answers that come later are silently dropped.
 
-    So it suits questions that may be asked twice: those that change nothing, or nothing more when
-    they are repeated. A `tell` goes to one routee, which is drawn by lot.
+    Use it only for questions that may be handled twice: those that change nothing, or change
+    nothing more when they are repeated. A `tell` goes to one routee, chosen at random.
 
     An attribute that is set through a proxy is set in one routee, or in several.
 
-    An actor that waits for the answer is not seen by the detection of deadlocks, since there are
-    several who could give it. So have it wait with a timeout, or state `within`.
+    Deadlock detection does not see an actor that waits for the answer, because several routees
+    could give it. So let the actor wait with a timeout, or pass `within`.
 
     Args:
         refs: The routees.
         interval: Seconds to wait for an answer before the next routee is asked, too.
         within: Seconds after which the answer is `Timeout`; `None` for no limit.
-        clock: Counts these seconds, such as a `pykka.timers.ManualClock` in tests; `None` for the
-            clock of the first routee's system.
-        random: Draws the lots. Without it, the router gets one of its own.
+        clock: The clock that counts these seconds, such as a `pykka.timers.ManualClock` in tests;
+            `None` for the clock of the first routee's system.
+        random: The random number generator; `None` for one of the router's own.
 
     Raises:
-        TypeError: One of `refs` is not a ref; from `ask`, an actor class makes futures of its own
-            which cannot tell when they are done.
+        TypeError: One of `refs` is not a ref. From `ask`: an actor class makes futures of its own
+            that cannot tell when they are done.
         ValueError: `interval` is not more than 0, `within` is negative, or one is infinite.
 
     Examples:

@@ -318,6 +318,7 @@ def __getattr__(name: str) -> object:
         found = {each: getattr(_load(f"pykka.{home}"), each) for each, home in _FIRST.items()}
         if name in _LATER:
             found[name] = getattr(_load(f"pykka.{_LATER[name]}"), name)
+        _load("pykka._util.signatures").show_plainly(found, found)
         for each, value in found.items():
             names.setdefault(each, value)  # a program may have put a `crash_hook` here before
     return names[name]

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from pykka._system.dead_letters import DeadLetter, DeadLetterStatistics
 from pykka._system.system import ActorSystem as _ActorSystem
+from pykka._util.signatures import show_plainly as _show_plainly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ def subscribe(subscriber: Callable[[DeadLetter], object]) -> None:
         subscriber: Takes a `DeadLetter`.
 
     Raises:
-        TypeError: It is no function.
+        TypeError: It is not a function.
     """
     _ActorSystem.default().dead_letters.subscribe(subscriber)
 
@@ -71,7 +72,9 @@ def unsubscribe(subscriber: Callable[[DeadLetter], object]) -> None:
     """Do not call the function any more.
 
     Raises:
-        TypeError: It is no function.
+        TypeError: It is not a function.
         ValueError: The function is no subscriber.
     """
     _ActorSystem.default().dead_letters.unsubscribe(subscriber)
+
+_show_plainly(__all__, globals())

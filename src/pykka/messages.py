@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from pykka._util.checks import is_the_same_again
+from pykka._util.signatures import show_plainly as _show_plainly
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -198,3 +199,5 @@ for _message_class in (
 ):
     # The body of a NamedTuple cannot hold an __init_subclass__, so it is put on afterwards.
     setattr(_message_class, "__init_subclass__", classmethod(_enter_subclass))  # noqa: B010
+
+_show_plainly(__all__, globals())

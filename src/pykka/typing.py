@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from pykka._actor.actor import Actor
+from pykka._util.signatures import show_plainly as _show_plainly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -129,3 +130,5 @@ class ActorMemberMixin:
         [type[BaseException] | None, BaseException | None, TracebackType | None], Future[None]
     ] = _any(Actor.on_failure)
     on_receive = proxy_method(Actor.on_receive)
+
+_show_plainly(__all__, globals())

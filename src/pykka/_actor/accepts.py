@@ -166,7 +166,7 @@ def handles(kind: type[Any], /, *more: type[Any]) -> Any:
         What marks the method, and returns it.
 
     Raises:
-        TypeError: One of them is no class; or when the actor class is made, it does not accept
+        TypeError: One of them is not a class; or when the actor class is made, it does not accept
             them, or has two methods for the same.
     """
     kinds = (kind, *more)

@@ -445,7 +445,7 @@ class Actor:
 
         Raises:
             ValueError: It is this actor itself.
-            TypeError: It is no ref; or `urgent` is neither true nor false.
+            TypeError: It is not a ref; or `urgent` is neither true nor false.
 
         Examples:
             >>> import queue
@@ -496,7 +496,7 @@ class Actor:
 
         Raises:
             ValueError: It is not more than 0, or infinite.
-            TypeError: It is no number.
+            TypeError: It is not a number.
 
         Examples:
             >>> import pykka

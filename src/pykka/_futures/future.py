@@ -364,7 +364,7 @@ class Future(Generic[T]):
                 has failed, the message is a `PipedOutcome` with that exception.
 
         Raises:
-            TypeError: `ref` is no ref, `transform` no function; or the future is of a class that
+            TypeError: `ref` is not a ref, `transform` no function; or the future is of a class that
                 cannot tell when it is done.
 
         Examples:

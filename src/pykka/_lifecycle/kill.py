@@ -56,7 +56,7 @@ def seconds_of_kill(abandon_after: Any, deadline: Any) -> float | None:
         deadline: The same, by its former name.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: It is not a number.
         ValueError: It is negative or infinite.
     """
     is_former = deadline is not UNSAID

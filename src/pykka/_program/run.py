@@ -102,7 +102,7 @@ def run(
         SystemExit: A signal has ended the program.
         Timeout: Some actors did not stop in time, and were killed.
         RuntimeError: `main` is `async def`, and an event loop runs on this thread already.
-        TypeError: `main` cannot be called, `system` is none, or `timeout` is no number.
+        TypeError: `main` cannot be called, `system` is none, or `timeout` is not a number.
         ValueError: `timeout` is negative.
         BaseException: What `main` raises.
 

@@ -137,7 +137,7 @@ def find_path(
         The name, as a path; `None` if it is a function that belongs to no class.
 
     Raises:
-        TypeError: It is no function, it belongs to another class, or it does not take the
+        TypeError: It is not a function, it belongs to another class, or it does not take the
             arguments.
     """
     call = _Call(ref, actor_class, args, kwargs)

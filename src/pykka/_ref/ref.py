@@ -427,7 +427,7 @@ class ActorRef(Generic[A_co]):
 
         Raises:
             DeadlockError: An actor kills itself, or one that waits for it, and waits for that.
-            TypeError: `abandon_after` is no number.
+            TypeError: `abandon_after` is not a number.
             ValueError: `abandon_after` is negative or infinite. Nothing has been killed.
         """
         seconds = seconds_of_kill(abandon_after, deadline)
@@ -468,7 +468,7 @@ class ActorRef(Generic[A_co]):
 
         Raises:
             ActorDeadError: The actor is dead.
-            TypeError: `delay` is no number.
+            TypeError: `delay` is not a number.
             ValueError: `delay` is negative or infinite.
         """
         return tell_later(self._cell, message, delay)
@@ -489,7 +489,7 @@ class ActorRef(Generic[A_co]):
 
         Raises:
             ActorDeadError: The actor is dead.
-            TypeError: One of the times is no number.
+            TypeError: One of the times is not a number.
             ValueError: `interval` is not more than 0, `first` is negative, or one is infinite.
 
         Examples:
@@ -671,7 +671,7 @@ class ActorRef(Generic[A_co]):
 
         Raises:
             ActorDeadError: The actor is dead.
-            TypeError: As for `call()`; or `delay` is no number.
+            TypeError: As for `call()`; or `delay` is not a number.
             ValueError: `delay` is negative or infinite.
         """
         path = self._find_path(method, args, kwargs)
@@ -698,7 +698,7 @@ class ActorRef(Generic[A_co]):
 
         Raises:
             ActorDeadError: The actor is dead.
-            TypeError: As for `call()`; or `interval` is no number.
+            TypeError: As for `call()`; or `interval` is not a number.
             ValueError: `interval` is not more than 0, or infinite.
         """
         path = self._find_path(method, args, kwargs)

@@ -232,7 +232,7 @@ class DeadLetters:
         """Have a function called with each dead letter, by the thread that finds it.
 
         Raises:
-            TypeError: It is no function.
+            TypeError: It is not a function.
         """
         _require_subscriber(subscriber)
         self._subscribers.enter(subscriber)
@@ -241,7 +241,7 @@ class DeadLetters:
         """Do not call the function any more.
 
         Raises:
-            TypeError: It is no function.
+            TypeError: It is not a function.
             ValueError: The function is no subscriber.
         """
         _require_subscriber(subscriber)

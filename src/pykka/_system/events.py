@@ -354,7 +354,7 @@ def _require_own_class(event_class: Any) -> None:
     """Refuse a class that others belong to without being derived from it.
 
     Raises:
-        TypeError: That is so; or it is no class.
+        TypeError: That is so; or it is not a class.
     """
     _require_class(event_class)
     if event_class.__module__ in ("collections.abc", "_collections_abc", "numbers", "typing") or (

@@ -102,7 +102,7 @@ def check_seconds(
         or_none: Whether the caller also takes `None`, for the text.
 
     Raises:
-        TypeError: It is no number; a truth value is none, either.
+        TypeError: It is not a number; a truth value is none, either.
         ValueError: It is negative, infinite, not a number at all (NaN), or larger than any float.
     """
     none = " or None" if or_none else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from pykka._deadlock import loop_watch, stacks
 from pykka._util import checks
 from pykka._util.log import logger
+from pykka._util.signatures import show_plainly as _show_plainly
 from pykka.debug import _state, _wait_graph
 from pykka.debug._trace import Trace, TracedMessage
 from pykka.debug._wait_graph import WaitGraph, WaitingActor
@@ -180,7 +181,7 @@ def get_state(
     Raises:
         ActorDeadError: The actor is dead. Without blocking, the future raises it.
         Timeout: The actor has not come to it in time. It says what the actor is doing.
-        TypeError: `ref` is no ref of a single actor. Of a router, look at its routees.
+        TypeError: `ref` is not the ref of a single actor. Of a router, look at its routees.
         ValueError: `timeout` is negative.
 
     Examples:
@@ -221,7 +222,7 @@ def trace(ref: ActorRef[Any], *, last: int = 100) -> Trace:
 
     Raises:
         ActorDeadError: The actor is dead.
-        TypeError: `ref` is no ref of a single actor, or `last` is no whole number.
+        TypeError: `ref` is not the ref of a single actor, or `last` is no whole number.
         ValueError: `last` is less than 1.
 
     Examples:
@@ -279,3 +280,5 @@ def warn_about_blocking(*, enabled: bool = True) -> None:
     """
     checks.check_flag("enabled", enabled)
     loop_watch.watch_loops(enabled=enabled)
+
+_show_plainly(__all__, globals())

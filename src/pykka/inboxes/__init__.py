@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
 from pykka._futures import deadline
+from pykka._util.signatures import show_plainly as _show_plainly
 from pykka.inboxes import _bounded as _policy_inbox
 from pykka.inboxes import _priority
 
@@ -198,3 +199,5 @@ def _check_policy(when_full: Any, timeout: Any) -> None:
     if when_full != "block":
         msg = f"nobody waits if when_full is {when_full!r}, so there can be no timeout"
         raise ValueError(msg)
+
+_show_plainly(__all__, globals())

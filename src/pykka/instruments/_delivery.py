@@ -44,7 +44,7 @@ class Delivery:
     def operation(self) -> str:
         """How it was sent: `"tell"`, `"ask"`, `"call"`, `"defer"`, or, by a timer, `"tick"`.
 
-        What a proxy sends is a call; it is a defer if no answer is wanted.
+        What a proxy sends is a call, or a defer if no answer is wanted.
         """
         return self._operation
 
@@ -55,16 +55,16 @@ class Delivery:
 
     @property
     def message(self) -> Any:
-        """The message; a call is a `pykka.messages.ProxyCall`, or one of its sisters.
+        """The message. For a call, it is a `ProxyCall` or another class of `pykka.messages`.
 
-        A question lets go of its message when it has been answered; then it is `None`.
+        It is `None` for a question that has been answered, because the message was released then.
         """
         message = message_of(self._letter)
         return message.message if type(message) is Tick else message
 
     @property
     def method(self) -> str | None:
-        """The method or attribute that a call is for; `None` if it is no call by name."""
+        """The method or attribute that a call names; `None` if it names none."""
         if self._operation not in _CALLS:
             return None
         message = self.message

@@ -32,7 +32,7 @@ REFUSAL = "an instrument is installed in a pykka.ActorSystem, not in {}"
 
 
 class Installation:
-    """An instrument in a system; as a `with` block, it is taken out at the end."""
+    """An instrument in a system. In a `with` statement, it is removed at the end of the block."""
 
     def __init__(self, instrument: Instrument, system: ActorSystem | None) -> None:
         missing = [name for name in METHODS if not callable(getattr(instrument, name, None))]
@@ -58,7 +58,7 @@ class Installation:
 
     @property
     def system(self) -> ActorSystem:
-        """The system whose actors it is told of."""
+        """The system whose actors the instrument is told of."""
         return self._system
 
     def _install(self) -> None:
@@ -71,10 +71,10 @@ class Installation:
         self._ask_all_to_look()
 
     def remove(self) -> None:
-        """Take it out: it is told of nothing any more. To do so twice does no harm.
+        """Remove the instrument, so that it is told of nothing more. Doing so twice does no harm.
 
-        A message that is being handled meanwhile is still told of to its end. Actors go on
-        counting, as after `keep_statistics()`.
+        It is still told of the end of a message that is being handled. Actors go on counting
+        their messages, as after `keep_statistics()`.
         """
         system, events = self._system, self._system.events
         was_there = self._panel.leave(self._installed)
@@ -116,14 +116,14 @@ class Installation:
 
 
 def install(instrument: Instrument, system: ActorSystem | None = None) -> Installation:
-    """Have an instrument told of the messages and the lives of all actors of a system.
+    """Install an instrument, which is told of the messages and the lives of all actors of a system.
 
-    Actors that live already are told of from their next message on. As long as an instrument is
-    installed, all actors of the system count their messages, too; see `keep_statistics()`.
+    It is told of living actors from their next message on. While it is installed, all actors of
+    the system count their messages, too; see `keep_statistics()`.
 
-    A program without instruments runs the code that it would run if there were no such thing.
-    With one, a message costs some microseconds more, and the instrument's own time; and idle
-    pooled actors are not run the short way.
+    A program without instruments runs exactly the code that it would run if there were no such
+    thing. With one, a message takes a few microseconds longer, plus the instrument's own time, and
+    an idle pooled actor is no longer run by its asker.
 
     Args:
         instrument: An instance of a class that is derived from `Instrument`.
@@ -133,7 +133,7 @@ def install(instrument: Instrument, system: ActorSystem | None = None) -> Instal
         The installation, which can be removed.
 
     Raises:
-        TypeError: `instrument` is no instrument, or `system` no system.
+        TypeError: `instrument` is not an instrument, or `system` is not a system.
     """
     return Installation(instrument, system)
 

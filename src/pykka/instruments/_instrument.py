@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 class Instrument(Protocol):
     """Is told of each message, and of what becomes of actors; derive your own from it.
 
-    Each method does nothing unless you override it. They are called on the threads on which
-    things happen, in the middle of sends and right before and after handlers, so they have to be
-    quick and thread-safe. What one of them raises is logged, the first time for each method, and
-    makes no difference to the program. What they send themselves is not reported to instruments.
+    Each method does nothing unless you override it. Methods are called on the threads of senders
+    and actors, in the middle of sending and right before and after handling, so they must be quick
+    and thread-safe. An exception in one of them is logged, once for each method, and makes no
+    difference to the program. Messages that they send are not reported to instruments.
 
     The idea is that of behaviour interceptors in Akka Typed, and of the instrumentations of
     OpenTelemetry.
@@ -59,59 +59,59 @@ class Instrument(Protocol):
         Args:
             delivery: The message.
             context: What `sending()` has returned.
-            seconds: How long that took; an inbox with a bound may make its senders wait.
-            error: Why it could not be put in, such as an `InboxFullError`; `None` if it was.
+            seconds: How long that took; a bounded inbox may make its senders wait.
+            error: The exception if it was refused, such as an `InboxFullError`; otherwise `None`.
         """
         del delivery, context, seconds, error
 
     def handling(self, delivery: Delivery, context: Any) -> object:
-        """Be told that an actor begins to handle a message, where its handler is about to run.
+        """Be told that an actor begins to handle a message; its handler runs right after this.
 
         Args:
             delivery: The message.
             context: What `sending()` has returned; `None` if it was not called.
 
         Returns:
-            Anything; it is given to the method that is called at the end.
+            Any object. The method that is called at the end gets it as `state`.
         """
         del delivery, context
         return None
 
     def handled(self, delivery: Delivery, state: Any, seconds: float) -> None:
-        """Be told that a handler has ended. The asker has the answer by then.
+        """Be told that a handler has ended. The asker already has the answer.
 
         Args:
             delivery: The message.
             state: What `handling()` has returned.
-            seconds: How long the handler took, with all that it awaited.
+            seconds: How long the handler took, including what it awaited.
         """
         del delivery, state, seconds
 
     def failed(self, delivery: Delivery, state: Any, seconds: float, error: BaseException) -> None:
-        """Be told that a handler has raised; called in the place of `handled()`.
+        """Be told that a handler has raised an exception; called instead of `handled()`.
 
         Args:
             delivery: The message.
             state: As for `handled()`.
             seconds: As for `handled()`.
-            error: What it has raised. If there is an asker, that was the answer; if there is none,
-                the actor has failed.
+            error: The exception. If there is an asker, it gets this as its answer; if there is
+                none, the actor has failed.
         """
         del delivery, state, seconds, error
 
     def passed_over(self, delivery: Delivery, state: Any, why: str) -> None:
-        """Be told that a message was not handled after all; in the place of `handled()`.
+        """Be told that a message was not handled after all; called instead of `handled()`.
 
         Args:
             delivery: The message.
             state: As for `handled()`.
-            why: `"set aside"` by `stash()`, and it may come again; `"cancelled"` or `"expired"`;
-                `"ended"` if the actor was killed or abandoned in the middle of it.
+            why: `"set aside"` by `stash()`, after which it may be handled later; `"cancelled"`;
+                `"expired"`; or `"ended"`, if the actor was killed or abandoned meanwhile.
         """
         del delivery, state, why
 
     def started(self, ref: ActorRef[Any]) -> None:
-        """Be told that an actor is about to live, on the thread that starts it."""
+        """Be told that an actor is about to start; called on the thread that starts it."""
         del ref
 
     def restarted(self, ref: ActorRef[Any], reason: Reason) -> None:
@@ -119,7 +119,7 @@ class Instrument(Protocol):
         del ref, reason
 
     def ended(self, ref: ActorRef[Any], reason: Reason) -> None:
-        """Be told that an actor has ended; nothing of it comes after this."""
+        """Be told that an actor has ended; no other call for this actor comes after this."""
         del ref, reason
 
     def dead_letter(self, letter: DeadLetter) -> None:

@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from pykka._util.checks import check_name, shorten
+from pykka._util.signatures import show_plainly as _show_plainly
 from pykka._util.world import at_exit
 from pykka.observer._addresses import HAS_UNIX, ObserverError
 from pykka.observer._server import PERMISSIONS, Server, program_name
@@ -22,19 +23,19 @@ __all__ = ["Observer", "ObserverError", "serve"]
 
 
 class Observer:
-    """What `serve()` returns: that the program can be observed. It ends with the program."""
+    """The return value of `serve()`: while it is open, the program can be observed."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
     @property
     def name(self) -> str:
-        """By which name `python -m pykka observe` finds the program."""
+        """The name by which `python -m pykka observe` finds the program."""
         return self._server.name
 
     @property
     def path(self) -> Path:
-        """The Unix socket that it listens on; or the file that says port and token."""
+        """The Unix socket that the program listens on; or the file that contains port and token."""
         return self._server.path
 
     @property
@@ -48,7 +49,7 @@ class Observer:
         return self._server.is_open
 
     def close(self) -> None:
-        """End it. To close it twice does no harm."""
+        """Stop being observable. Closing twice does no harm."""
         self._server.close()
 
     def __enter__(self) -> Self:
@@ -70,30 +71,30 @@ def serve(*, name: str | None = None, allow: Iterable[str] = ()) -> Observer:
     """Let this program be observed by its user: `python -m pykka observe`.
 
     A thread listens on a Unix socket that only the user who runs the program can open, and
-    sleeps until a viewer looks. While one does, that takes at most about a fiftieth of one
-    processor, however many actors there are. Viewers can look and nothing else, unless they are
-    allowed more.
+    sleeps until a viewer looks. While one does, the thread uses at most about two percent of one
+    core, however many actors there are. Viewers can only look, unless they are allowed more.
 
-    A program that serves already goes on, with this name and these permissions. To serve is ended
-    by `close()`, the `with` block, or the end of the program. A child process is not observed
-    because its parent is.
+    If the program can be observed already, it gets this name and these permissions. It can be
+    observed until `close()`, the end of the `with` block, or the end of the program. A forked
+    child process cannot be observed, even if its parent can.
 
-    The same is done by the environment variable `PYKKA_OBSERVER=1`, and by `python -m pykka run
-    program.py`. The idea is that of Erlang's Observer.
+    The environment variable `PYKKA_OBSERVER=1` and `python -m pykka run program.py` do the same.
+    The idea is that of Erlang's Observer.
 
     Args:
-        name: By which name the program is found; that of its main file if `None`.
+        name: The name by which viewers find the program; `None` for that of its main file.
         allow: What viewers may do besides looking: `"stop"` actors; `"restart"` those that have a
             supervisor, which counts as a failure; `"trace"` their messages.
 
     Returns:
-        What ends it.
+        An object that ends this.
 
     Raises:
-        ObserverError: The program cannot listen, since the folder for the socket cannot be used
-            for instance.
-        TypeError: `name` is no text, or `allow` is a text and no collection of texts.
-        ValueError: There is no such thing to allow.
+        ObserverError: The program cannot listen; for example, because the folder for the socket
+            cannot be used.
+        TypeError: `name` is not a string, or `allow` is a string instead of a collection of
+            strings.
+        ValueError: `allow` has something else in it.
 
     Examples:
         >>> import pykka.observer
@@ -167,3 +168,5 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+_show_plainly(__all__, globals())

@@ -2,8 +2,8 @@
 
     pip install 'pykka[opentelemetry]'
 
-That is the API of OpenTelemetry only. What becomes of spans and measurements is up to the program,
-which sets up the SDK, or whatever stands behind the providers.
+The extra installs only the API of OpenTelemetry. Your program sets up the SDK, or another provider,
+and so decides what becomes of spans and measurements.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ except ImportError as error:
         "pip install 'pykka[opentelemetry]'"
     ) from error
 
+from pykka._util.signatures import show_plainly as _show_plainly
 from pykka.opentelemetry._instrument import Instrumentation, instrument
 
 __all__ = ["Instrumentation", "instrument"]
 
 del _trace
+
+_show_plainly(__all__, globals())

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class Instrumentation:
-    """That a system is traced and measured; `instrument()` returns it.
+    """The return value of `instrument()`: until it is removed, a system is traced and measured.
 
-    As a `with` block, it is removed at the end.
+    In a `with` statement, it is removed at the end of the block.
     """
 
     def __init__(self, tracing: SpanMaker, metrics: Metrics, system: ActorSystem) -> None:
@@ -40,7 +40,7 @@ class Instrumentation:
             raise
 
     def remove(self) -> None:
-        """Leave off. To do so twice does no harm."""
+        """Stop tracing and measuring. Doing so twice does no harm."""
         self._metrics.is_on = False
         for installation in self._installed:
             installation.remove()
@@ -59,28 +59,30 @@ def instrument(
     meter_provider: MeterProvider | None = None,
     propagate: bool = True,
 ) -> Instrumentation:
-    """Trace and measure the messages of all actors of a system, by OpenTelemetry.
+    """Trace and measure the messages of all actors of a system with OpenTelemetry.
 
-    A send is a span `tell Shop`, `ask Shop`, `call Shop`, `defer Shop` or `tick Shop`, and what
-    the actor does is `process Shop`. Of a question, the second is a child of the first; of
-    anything else it begins a trace, and has a link to the first.
+    Sending is a span `tell Shop`, `ask Shop`, `call Shop`, `defer Shop` or `tick Shop`. Handling is
+    a span `process Shop`. For a question, the second is a child of the first. For any other
+    message, it begins a new trace, and has a link to the first.
 
-    The conventions are those of OpenTelemetry for messaging, version 1.38, which may still change.
+    The names follow OpenTelemetry's conventions for messaging, version 1.38, which may still
+    change.
 
     Args:
         system: The system; `None` for the default one.
-        tracer_provider: What makes the tracer; `None` for the one that the program has set.
-        meter_provider: What makes the meter; `None` for the one that the program has set.
-        propagate: Whether the sender's context of OpenTelemetry, that is its span and its baggage,
-            goes with a message, so that the handler runs in it. If not, what handlers do begins
-            traces of its own, also for questions, and the spans are linked only. Other
-            `contextvars` never go along.
+        tracer_provider: Where the tracer comes from; `None` for the provider that the program has
+            set.
+        meter_provider: Where the meter comes from; `None` for the provider that the program has
+            set.
+        propagate: Whether a handler runs in the sender's OpenTelemetry context, that is, with its
+            span and its baggage. If not, the span of each handler begins a new trace, even for
+            questions, with a link to the sender's span. Other `contextvars` are never passed on.
 
     Returns:
         The instrumentation, which can be removed.
 
     Raises:
-        TypeError: `system` is no system, or `propagate` neither true nor false.
+        TypeError: `system` is not a system, or `propagate` is neither true nor false.
 
     Examples:
         >>> import pykka

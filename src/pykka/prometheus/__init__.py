@@ -2,7 +2,7 @@
 
     pip install 'pykka[prometheus]'
 
-Nothing is on the way of a message but what `keep_statistics()` counts there.
+It reads the counts of `keep_statistics()`, and adds nothing else to the cost of a message.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ except ImportError as error:
         "pip install 'pykka[prometheus]'"
     ) from error
 
+from pykka._util.signatures import show_plainly as _show_plainly
 from pykka.prometheus._collector import Collector
 
 __all__ = ["Collector"]
 
 del _client
+
+_show_plainly(__all__, globals())

@@ -51,42 +51,43 @@ _TOO_MANY = 1000
 """So many notes are folded although no scraper has come."""
 
 _COUNTERS = {
-    "pykka_actors_started": "Actors that have begun to live.",
+    "pykka_actors_started": "Actors that were started.",
     "pykka_actors_ended": "Actors that have ended, for whatever reason.",
     "pykka_actors_failed": "Actors that have ended because of an exception.",
-    "pykka_actor_restarts": "Instances of supervised actors that took the place of another.",
-    "pykka_messages_handled": "Messages that actors have taken up, and not set aside.",
-    "pykka_messages_failed": "Those of them whose handlers have raised.",
-    "pykka_messages_cancelled": "Questions that were not handled: their askers took them back.",
-    "pykka_messages_expired": "Questions that were not handled: their askers had given up.",
+    "pykka_actor_restarts": "Restarts of actors by their supervisors.",
+    "pykka_messages_handled": "Messages that actors have begun to handle, and not set aside.",
+    "pykka_messages_failed": "Messages whose handlers have raised an exception.",
+    "pykka_messages_cancelled": "Questions not handled because their askers had cancelled them.",
+    "pykka_messages_expired": "Questions not handled because their askers had given up.",
 }
 
 _GAUGES = {
     "pykka_actors": "Actors that are alive.",
-    "pykka_messages_waiting": "Messages that actors have still to take up.",
+    "pykka_messages_waiting": "Messages that wait in inboxes.",
     "pykka_messages_stashed": "Messages that actors have set aside.",
-    "pykka_oldest_message_seconds": "How long the first message of an inbox has been waiting; "
-    "that of the actor where it is longest. 0 if none waits.",
+    "pykka_oldest_message_seconds": "How long the oldest message in an inbox has been waiting; "
+    "0 if none waits.",
 }
 
 
 class Collector:
-    """Has Prometheus see the actors of a system, by class: register it, and that is all.
+    """Shows the actors of a system to Prometheus, by class. All you have to do is register it.
 
-    All names begin with `pykka_`; labels are `system` and `class`, the name of the actor's class
-    without its module, and never a single actor. What is not of a class, such as dead letters and
-    threads of the dispatcher, has the label `system` only.
+    All names begin with `pykka_`. The labels are `system` and `class`, which is the name of the
+    actor's class without its module. A single actor is never a label. Metrics that belong to no
+    class, such as dead letters and threads of the dispatcher, have only the label `system`.
 
-    A scrape asks each living actor for its statistics: that takes some microseconds for each.
+    A scrape asks each living actor for its statistics, which takes a few microseconds for each.
 
     Args:
         system: The system; `None` for the default one.
-        keep_statistics: Whether the actors count what they handle, which costs each message up to
-            a microsecond; see `ActorSystem.keep_statistics`. If not, there is nothing of handled
-            and failed messages, nor of how long they have been waiting, unless that is on already.
+        keep_statistics: Whether the actors count what they handle, which costs up to a microsecond
+            for each message; see `ActorSystem.keep_statistics`. If not, and unless they count
+            already, there are no metrics of handled and failed messages, nor of how long messages
+            have been waiting.
 
     Raises:
-        TypeError: `system` is no system, or `keep_statistics` neither true nor false.
+        TypeError: `system` is not a system, or `keep_statistics` is neither true nor false.
 
     Examples:
         >>> import prometheus_client
@@ -133,7 +134,7 @@ class Collector:
                 self._living.pop(ref, None)
 
     def close(self) -> None:
-        """Look at nothing any more. To do so twice does no harm."""
+        """Stop looking at the system. Doing so twice does no harm."""
         for subscriber in (self._started, self._restarted, self._ended):
             self._system.events.unsubscribe(subscriber)
         self._living.clear()
@@ -180,7 +181,7 @@ class Collector:
         return sums
 
     def collect(self) -> Iterator[Metric]:
-        """Tell how it stands; the registry calls this for each scrape."""
+        """Return the metrics; the registry calls this for each scrape."""
         counts = self._fold()
         gauges: Counter[_Counted] = Counter()
         for ref in self._living.copy():
@@ -220,7 +221,7 @@ class Collector:
         letters.add_metric([system.name], system.dead_letters.statistics().total)
         yield letters
         timers = GaugeMetricFamily(
-            "pykka_timers", "Timers that have something left to deliver.", labels=["system"]
+            "pykka_timers", "Timers that still have something to deliver.", labels=["system"]
         )
         timers.add_metric([system.name], sum(len(ref.timers()) for ref in self._living.copy()))
         yield timers
@@ -230,7 +231,7 @@ class Collector:
         statistics = dispatcher.statistics()
         for name, text, value in (
             ("threads", "Threads of the dispatcher.", statistics.threads),
-            ("blocked_threads", "Those of them that wait for an answer.", statistics.blocked),
+            ("blocked_threads", "Threads of the dispatcher that are blocked.", statistics.blocked),
             ("ready_actors", "Actors that wait for a thread.", statistics.ready),
         ):
             gauge = GaugeMetricFamily(f"pykka_dispatcher_{name}", text, labels=["system"])

@@ -22,7 +22,7 @@ So they are stacked in any order, and the code that asks need not know of them:
     >>> robust.ask("Rome", block=False).get(timeout=20)
     'sunny in Rome'
 
-A method is called with a message that says so, as `ActorRef.ask` does it:
+To call a method, send the message that stands for the call, as with `ActorRef.ask`:
 
     >>> from pykka.messages import ProxyCall
     >>> robust.ask(ProxyCall(["forecast"], ["Oslo"], {"days": 2}), timeout=20)
@@ -33,13 +33,14 @@ A method is called with a message that says so, as `ActorRef.ask` does it:
 The order matters. `Retry(CircuitBreaker(ref))` counts each attempt, and does not ask while the
 circuit is open. `CircuitBreaker(Retry(ref))` counts what has failed in spite of the retries.
 
-A breaker or a limit holds for all who ask through the same object; any number of threads may. Only
-asks go through a piece: a `tell` has no answer to be counted, and nothing to be retried for.
+A breaker or a limit applies to all askers that use the same object, on any number of threads. Only
+asks go through a piece: a `tell` has no answer that could be counted or retried.
 """
 
 from __future__ import annotations
 
 from pykka._exceptions import CircuitOpenError, RateLimitExceededError
+from pykka._util.signatures import show_plainly as _show_plainly
 from pykka.resilience._askable import Askable
 from pykka.resilience._backoff import Backoff
 from pykka.resilience._circuit_breaker import (
@@ -63,3 +64,5 @@ __all__ = [
     "Retry",
     "RetryStatistics",
 ]
+
+_show_plainly(__all__, globals())

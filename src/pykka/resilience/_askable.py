@@ -109,10 +109,10 @@ class AskWrapper(Generic[A]):
 
     Args:
         target: What to ask.
-        clock: What to take the time from; `None` for the time of the world.
+        clock: Where to take the time from; `None` for real time.
 
     Raises:
-        TypeError: `target` cannot be asked, or `clock` is no clock.
+        TypeError: `target` cannot be asked, or `clock` is not a clock.
     """
 
     def __init__(self, target: Any, clock: Clock | None) -> None:

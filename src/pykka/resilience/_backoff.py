@@ -22,12 +22,12 @@ class Backoff:
 
     Args:
         minimum: Seconds before the first retry.
-        maximum: Seconds that no pause is longer than.
+        maximum: The length of the longest pause, in seconds.
         factor: How many times longer each pause is than the one before; 1 for equal pauses.
-        jitter: The fraction of itself, from 0 to 1, by which a pause may be longer or shorter.
+        jitter: By which fraction of its length, from 0 to 1, a pause may be longer or shorter.
             Every length in between is equally likely.
-        reset_after: Seconds of calm after which the counter of attempts begins again with the
-            first, or `None` if never. It makes no difference to `delay`.
+        reset_after: Seconds without a failure after which the attempts are counted from the first
+            again; `None` for never. It makes no difference to `delay`.
 
     Raises:
         TypeError: One of them is not a number.
@@ -69,7 +69,7 @@ class Backoff:
             Seconds, from 0 to `maximum`.
 
         Raises:
-            TypeError: `attempt` is no whole number, or `random` no function.
+            TypeError: `attempt` is not a whole number, or `random` no function.
             ValueError: `attempt` is less than 1.
         """
         check_count("attempt", attempt)

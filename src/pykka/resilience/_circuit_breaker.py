@@ -131,21 +131,21 @@ class CircuitBreaker(AskWrapper[A]):
 
     Args:
         target: The ref of an actor, or another piece of this module.
-        max_failures: So many failures in a row open the breaker.
-        reset_after: Seconds from then to the trial. A trial that has no result after so many
-            seconds is followed by another one.
-        half_open_successes: So many trials in a row have to succeed to close the breaker.
-        call_timeout: Seconds after which an ask that has no answer ends with `Timeout`, which
-            counts as a failure, whatever `counts_as_failure` says; `None` for no limit. Without
-            one, an ask that does not block and is never answered counts for nothing, unless
-            it is an attempt of a `Retry` around the breaker, which is given up after some time.
-        counts_as_failure: What the target raises that counts as a failure; an exception class or
-            a tuple of them. Anything else is an answer, and counts as a success; but for a
-            question that its asker has cancelled, which counts as interrupted.
+        max_failures: The number of failures in a row that opens the breaker.
+        reset_after: Seconds from the opening to the trial. If a trial has no result after as many
+            seconds, there is another one.
+        half_open_successes: The number of trials in a row that must succeed to close the breaker.
+        call_timeout: Seconds after which an ask without an answer ends with `Timeout`, which
+            counts as a failure, whatever `counts_as_failure` says; `None` for no limit. Without a
+            limit, an ask with `block=False` that is never answered is not counted, unless it is
+            an attempt of a `Retry` around the breaker, which gives it up at some time.
+        counts_as_failure: The exceptions of the target that count as failures: an exception class
+            or a tuple of them. Any other outcome is an answer, and counts as a success, except
+            that a question cancelled by its asker counts as interrupted.
         on_state_change: A function, or several, called with a `CircuitStateChange` after each
-            change, by the thread that made it. What it raises is logged. The method `publish` of
-            an event bus is one.
-        clock: What to take the time from; `None` for the time of the world.
+            change, on the thread that made it. An exception in it is logged. You can pass the
+            method `publish` of an event bus.
+        clock: Where to take the time from; `None` for real time.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -274,7 +274,8 @@ class CircuitBreaker(AskWrapper[A]):
     def state(self) -> CircuitState:
         """`"closed"`, `"open"` or `"half_open"`.
 
-        It stays open until it is asked: the first to do so late enough makes it half-open.
+        An open breaker changes its state only when it is asked: the first ask after `reset_after`
+        seconds makes it half-open.
         """
         return self._state
 

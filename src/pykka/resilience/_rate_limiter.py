@@ -87,21 +87,21 @@ class RateLimiterStatistics:
 class RateLimiter(AskWrapper[A]):
     """Sends no more than a given number of messages a second.
 
-    After a quiet time, `burst` messages may be sent at once, and in the long run `rate` each
-    second. Messages beyond that wait for their turn, or are refused. The idea is that of the token
+    After a quiet time, `burst` messages may be sent at once; in the long run, `rate` messages each
+    second. Further messages wait for their turn, or are refused. The idea is that of the token
     bucket.
 
-    An ask that blocks, with a `timeout`, raises `Timeout` at once if its turn would not come in
-    time. One that does not block is sent later, in the order of the asks, by a thread of the
-    library's. If the target makes its senders wait, as a full inbox may, that thread waits, and so
-    do those asks that come after it, but nothing else.
+    A blocking ask with a `timeout` raises `Timeout` at once if its turn would not come in time. An
+    ask that does not block is sent later by a thread of the library, in the order of the asks. If
+    the target makes its senders wait, as a full inbox may, that thread waits, and so do the asks
+    that come later, but nothing else.
 
     Args:
         target: The ref of an actor, or another piece of this module.
         rate: Messages a second.
-        burst: How many may be sent at once after a calm.
+        burst: How many messages may be sent at once after a quiet time.
         when_exceeded: `"wait"`, or `"raise"` for a `RateLimitExceededError`.
-        clock: What to take the time from; `None` for the time of the world.
+        clock: Where to take the time from; `None` for real time.
 
     Raises:
         TypeError: An argument is of the wrong type.

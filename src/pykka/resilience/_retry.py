@@ -100,16 +100,16 @@ class Retry(AskWrapper[A]):
 
     Args:
         target: The ref of an actor, or another piece of this module.
-        attempts: How often to ask at most, the first time included.
+        attempts: How often to ask at most, including the first time.
         backoff: How long to wait in between; `None` for `Backoff()`.
-        retry_on: What the target raises that is retried; an exception class or a tuple of them. By
-            default `Timeout`, `ActorDeadError`, `CircuitOpenError` and `RateLimitExceededError`.
-            Anything else is the answer.
-        timeout_per_attempt: Seconds after which an attempt has failed with `Timeout`; `None` for
-            no limit. The target is told if it is another piece: a `CircuitBreaker` counts a
-            failure. If it does not block, an answer that comes later still counts, unless
-            another one was faster.
-        clock: What to take the time from; `None` for the time of the world.
+        retry_on: The exceptions after which to ask again: an exception class or a tuple of them.
+            By default `Timeout`, `ActorDeadError`, `CircuitOpenError` and
+            `RateLimitExceededError`. Any other exception is the answer.
+        timeout_per_attempt: Seconds after which an attempt fails with `Timeout`; `None` for no
+            limit. If the target is another piece, it is told: a `CircuitBreaker` counts a failure.
+            With `block=False`, an answer that comes later still counts, unless that of another
+            attempt was faster.
+        clock: Where to take the time from; `None` for real time.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -37,6 +37,7 @@ Examples:
     True
 """
 
+from pykka._util.signatures import show_plainly as _show_plainly
 from pykka.routing._kinds._broadcast import Broadcast
 from pykka.routing._kinds._consistent_hashing import ConsistentHashing
 from pykka.routing._kinds._random import Random
@@ -56,3 +57,5 @@ __all__ = [
     "SmallestInbox",
     "TailChopping",
 ]
+
+_show_plainly(__all__, globals())

@@ -104,7 +104,7 @@ class Collective(Routees[A]):
 
         Raises:
             DeadlockError: A routee calls this and waits for itself. All have been killed.
-            TypeError: `abandon_after` is no number.
+            TypeError: `abandon_after` is not a number.
             ValueError: `abandon_after` is negative or infinite. Nothing has been killed.
         """
         seconds = seconds_of_kill(abandon_after, deadline)
@@ -164,7 +164,7 @@ class Collective(Routees[A]):
 
         Raises:
             ActorDeadError: No routee is alive now.
-            TypeError: `delay` is no number.
+            TypeError: `delay` is not a number.
             ValueError: `delay` is negative or infinite.
         """
         return self._set_timer(message, delay, None, "delay")
@@ -186,7 +186,7 @@ class Collective(Routees[A]):
 
         Raises:
             ActorDeadError: No routee is alive now.
-            TypeError: One of the times is no number.
+            TypeError: One of the times is not a number.
             ValueError: `interval` is not more than 0, `first` is negative, or one is infinite.
         """
         check_seconds("interval", interval, more_than_zero=True)

@@ -433,7 +433,7 @@ def require_size(size: Any) -> None:
     """Refuse what cannot be the size of a pool.
 
     Raises:
-        TypeError: It is no whole number.
+        TypeError: It is not a whole number.
         ValueError: It is less than 1.
     """
     if isinstance(size, bool) or not isinstance(size, int):

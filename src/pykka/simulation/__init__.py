@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pykka._util.signatures import show_plainly as _show_plainly
 from pykka.simulation._decorator import test
 from pykka.simulation._engine._errors import Crash, NotSimulatedError, SimulationFailedError
 from pykka.simulation._engine._scheduler import Finding, TraceLine
@@ -21,3 +22,5 @@ __all__ = [
     "run",
     "test",
 ]
+
+_show_plainly(__all__, globals())

@@ -16,6 +16,7 @@ Examples:
     True
 """
 
+from pykka._util.signatures import show_plainly as _show_plainly
 from pykka.supervision._errors import ChildStartError, RestartLimitError, SupervisionError
 from pykka.supervision._specs import ChildCounts, ChildInfo, ChildSpec
 from pykka.supervision._supervisor import DynamicSupervisor, Supervisor
@@ -30,3 +31,5 @@ __all__ = [
     "SupervisionError",
     "Supervisor",
 ]
+
+_show_plainly(__all__, globals())

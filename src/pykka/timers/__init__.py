@@ -10,7 +10,10 @@ Examples:
 
 from __future__ import annotations
 
+from pykka._util.signatures import show_plainly as _show_plainly
 from pykka.timers._clock import Clock, MonotonicClock
 from pykka.timers._manual_clock import ManualClock
 
 __all__ = ["Clock", "ManualClock", "MonotonicClock"]
+
+_show_plainly(__all__, globals())

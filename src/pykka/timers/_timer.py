@@ -399,7 +399,7 @@ def tell_later(
 
     Raises:
         ActorDeadError: The actor is dead.
-        TypeError: A time is no number.
+        TypeError: A time is not a number.
         ValueError: A time is negative or infinite, or the interval is 0.
         Exception: What the key function of the inbox raises, if it has priorities.
     """

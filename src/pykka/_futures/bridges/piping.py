@@ -161,7 +161,7 @@ def pipe_to(
             was cancelled, the exception is `AskCancelledError`.
 
     Raises:
-        TypeError: `source` is nothing of that, `ref` is no ref, or `transform` no function.
+        TypeError: `source` is nothing of that, `ref` is not a ref, or `transform` no function.
         RuntimeError: `source` is a coroutine, and no event loop runs on this thread. It is closed.
 
     Examples:

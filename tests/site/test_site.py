@@ -1,22 +1,26 @@
-"""The site, in headless Chromium: the search finds the words that people type.
+"""The site: the search finds the words that people type, the reference shows what is public and
+nothing else, and no page is wider than a telephone.
 
 It needs Playwright, which the development environment has, and Chromium, which is a package of the
-operating system; without them it is skipped.
+operating system; without them, the tests that look at pages are skipped.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import subprocess
 import sys
 import threading
+import zlib
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.unit.test_doors import EXPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,12 +81,9 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the site, which is built and served."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the site, which is built."""
     pytest.importorskip("mkdocs")
-    pytest.importorskip("playwright")
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     subprocess.run(
@@ -92,6 +93,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         check=True,
         capture_output=True,
     )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
+    """The address of the site, which is served."""
+    pytest.importorskip("playwright")
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -136,3 +146,74 @@ def test_the_search_answers_the_words_that_people_type(page: Any) -> None:
     assert {
         query: answers[query] for query, one in EXPECTED.items() if one not in answers[query]
     } == {}
+
+
+# --- on a telephone -----------------------------------------------------------------------------
+
+TOO_WIDE = """() => [...document.querySelectorAll('.md-content *')]
+    .filter(each => each.getBoundingClientRect().right > window.innerWidth + 1)
+    .filter(each => {
+        for (let one = each.parentElement; one; one = one.parentElement)
+            if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(one).overflowX)) return false
+        return true
+    })
+    .map(each => each.tagName + '.' + each.className + ': ' + each.textContent.trim().slice(0, 60))
+    .slice(0, 3)"""
+"""What sticks out of the window, unless it is in something that scrolls by itself."""
+
+
+def test_no_page_is_wider_than_a_telephone(page: Any, site: str, folder: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    wide = {}
+    for file in sorted(folder.rglob("index.html")):
+        address = file.parent.relative_to(folder).as_posix()
+        page.goto(f"{site}/{address}/", wait_until="domcontentloaded")
+        if found := page.evaluate(TOO_WIDE):
+            wide[address] = found
+    assert wide == {}
+
+
+# --- the reference ------------------------------------------------------------------------------
+
+INTERNAL = {
+}
+"""Members of public classes that have no underscore and are the library's own, by class."""
+
+
+def names_shown(folder: Path) -> set[str]:
+    """The names that have a place on a page, as other sites find them to link there."""
+    inventory = (folder / "objects.inv").read_bytes()
+    lines = zlib.decompress(inventory.split(b"\n", 4)[4]).decode().splitlines()
+    return {name for name, domain, *_rest in (line.split(" ") for line in lines) if "py:" in domain}
+
+
+def members_of(found: type) -> set[str]:
+    """The public members that a class defines itself."""
+    return {
+        name
+        for name, member in vars(found).items()
+        if not name.startswith("_")
+        and (
+            inspect.isfunction(member)
+            or isinstance(member, (classmethod, staticmethod, property))
+        )
+    }
+
+
+def test_the_reference_shows_every_public_name_and_no_internal_one(folder: Path) -> None:
+    shown = names_shown(folder)
+    missing = {f"{door}.{name}" for door, name, _value in EXPORTS} - shown
+    assert missing == set()
+
+    hidden = {}
+    for door, name, value in EXPORTS:
+        if inspect.isclass(value):
+            left_out = {each for each in members_of(value) if f"{door}.{name}.{each}" not in shown}
+            if left_out:
+                hidden[f"{door}.{name}"] = left_out
+    assert hidden == INTERNAL
+
+    public = {f"{door}.{name}" for door, name, _value in EXPORTS} | {door for door, *_ in EXPORTS}
+    below = tuple(f"{name}." for name in public)
+    private = {name for name in shown if any(part.startswith("_") for part in name.split("."))}
+    assert {name for name in shown - private - public if not name.startswith(below)} == set()

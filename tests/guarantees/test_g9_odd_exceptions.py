@@ -14,7 +14,7 @@ import pytest
 
 import pykka
 from pykka import inboxes, routing
-from pykka._util.cancellation import await_through_cancellation, is_cancellation
+from pykka._lifecycle.cancellation import await_through_cancellation, is_cancellation
 from pykka._util.log import is_a
 from pykka.resilience import Backoff, CircuitBreaker, RateLimiter, Retry
 from pykka.supervision import ChildSpec, Supervisor

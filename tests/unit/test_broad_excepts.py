@@ -60,7 +60,7 @@ REASONS = {
     "runtimes.pool.ref.PooledRef.ask": USERS,
     "resilience._askable.begin_ask": USERS,
     "resilience._circuit_breaker.CircuitBreaker._begin": USERS,
-    "_util.cancellation.await_through_cancellation": USERS,
+    "_lifecycle.cancellation.await_through_cancellation": USERS,
     "_lifecycle.children._end_awaiting": USERS,
     "timers._clock.is_cancelled": USERS,
     "_lifecycle.termination._run_hook": USERS,

@@ -128,7 +128,7 @@ def test_each_question_about_an_exception_is_asked_at_the_door_or_has_its_reason
             "isinstance(raised[0], retry._retry_on)",
         ),
         (
-            "_util/cancellation.py",
+            "_lifecycle/cancellation.py",
             "is_a(error, asyncio.CancelledError)",
             "issubclass(error.__class__, asyncio.CancelledError)",
         ),

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from pykka._envelope import Envelope
 from pykka._exceptions import ActorError, DeadlockError
 from pykka._futures.reply import as_exc_info
+from pykka._lifecycle.cancellation import is_cancellation
 from pykka._lifecycle.kill import Abandonment, abandon, end_of
-from pykka._util.cancellation import is_cancellation
 from pykka._util.log import call_out, logger
 from pykka.messages import _ActorStop
 from pykka.timers._clock import MonotonicClock

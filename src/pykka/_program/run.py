@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack, overload
 
 from pykka._exceptions import Timeout
 from pykka._futures.deadline import Deadline
+from pykka._lifecycle.cancellation import is_cancellation
 from pykka._system.shutdown import Shutdown
 from pykka._system.system import require_system
-from pykka._util.cancellation import is_cancellation
 from pykka._util.checks import check_callable, type_of
 from pykka._util.imported import running_loop
 from pykka._util.log import is_a, logger

@@ -19,10 +19,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from pykka._exceptions import ActorError
+from pykka._lifecycle.cancellation import await_through_cancellation, is_cancellation
 from pykka._lifecycle.kill import end_of
 from pykka._ref.proxy import require_single
 from pykka._system.system import require_actor_class
-from pykka._util.cancellation import await_through_cancellation, is_cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,9 +27,9 @@ from pykka._deadlock.wait_graph import places_of_actors
 from pykka._exceptions import Timeout
 from pykka._futures.ask import make_ask
 from pykka._futures.deadline import Deadline
+from pykka._lifecycle.cancellation import await_through_cancellation, is_cancellation
 from pykka._lifecycle.children import ask_to_stop
 from pykka._lifecycle.kill import GRACE, abandon, end_of
-from pykka._util.cancellation import await_through_cancellation, is_cancellation
 from pykka._util.gil import HAS_GIL
 from pykka._util.thread_state import current
 from pykka.messages import _ActorStop

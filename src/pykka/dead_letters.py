@@ -77,4 +77,5 @@ def unsubscribe(subscriber: Callable[[DeadLetter], object]) -> None:
     """
     _ActorSystem.default().dead_letters.unsubscribe(subscriber)
 
+
 _show_plainly(__all__, globals())

@@ -131,4 +131,5 @@ class ActorMemberMixin:
     ] = _any(Actor.on_failure)
     on_receive = proxy_method(Actor.on_receive)
 
+
 _show_plainly(__all__, globals())

@@ -1,5 +1,4 @@
-"""The site: the search finds the words that people type, the reference shows what is public and
-nothing else, and no page is wider than a telephone.
+"""The site: what its search finds, what its reference shows, and how it looks on a telephone.
 
 It needs Playwright, which the development environment has, and Chromium, which is a package of the
 operating system; without them, the tests that look at pages are skipped.
@@ -153,8 +152,10 @@ def test_the_search_answers_the_words_that_people_type(page: Any) -> None:
 TOO_WIDE = """() => [...document.querySelectorAll('.md-content *')]
     .filter(each => each.getBoundingClientRect().right > window.innerWidth + 1)
     .filter(each => {
+        const kinds = ['auto', 'scroll', 'hidden']
+        const scrolls = one => kinds.includes(getComputedStyle(one).overflowX)
         for (let one = each.parentElement; one; one = one.parentElement)
-            if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(one).overflowX)) return false
+            if (scrolls(one)) return false
         return true
     })
     .map(each => each.tagName + '.' + each.className + ': ' + each.textContent.trim().slice(0, 60))
@@ -175,8 +176,7 @@ def test_no_page_is_wider_than_a_telephone(page: Any, site: str, folder: Path) -
 
 # --- the reference ------------------------------------------------------------------------------
 
-INTERNAL = {
-}
+INTERNAL = {}
 """Members of public classes that have no underscore and are the library's own, by class."""
 
 
@@ -184,7 +184,9 @@ def names_shown(folder: Path) -> set[str]:
     """The names that have a place on a page, as other sites find them to link there."""
     inventory = (folder / "objects.inv").read_bytes()
     lines = zlib.decompress(inventory.split(b"\n", 4)[4]).decode().splitlines()
-    return {name for name, domain, *_rest in (line.split(" ") for line in lines) if "py:" in domain}
+    return {
+        name for name, domain, *_rest in (line.split(" ") for line in lines) if "py:" in domain
+    }
 
 
 def members_of(found: type) -> set[str]:
@@ -194,8 +196,7 @@ def members_of(found: type) -> set[str]:
         for name, member in vars(found).items()
         if not name.startswith("_")
         and (
-            inspect.isfunction(member)
-            or isinstance(member, (classmethod, staticmethod, property))
+            inspect.isfunction(member) or isinstance(member, (classmethod, staticmethod, property))
         )
     }
 

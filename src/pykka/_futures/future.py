@@ -364,8 +364,8 @@ class Future(Generic[T]):
                 has failed, the message is a `PipedOutcome` with that exception.
 
         Raises:
-            TypeError: `ref` is not a ref, `transform` no function; or the future is of a class that
-                cannot tell when it is done.
+            TypeError: `ref` is not a ref, or `transform` is not a function; or the class of the
+                future cannot tell when it is done.
 
         Examples:
             >>> import pykka

@@ -170,7 +170,7 @@ class EventBus:
         self.unsubscribe(ref_at(cell))
 
     def publish(self, event: object) -> int:
-        """Hand an event to all subscribers to its class, in the order in which they have subscribed.
+        """Hand an event to all subscribers to its class, in the order of their subscriptions.
 
         This blocks only if a subscriber does: a function that waits, or an actor whose bounded
         inbox makes its senders wait. An exception in a subscriber is logged, and so is a full
@@ -210,7 +210,7 @@ class EventBus:
         return served
 
     def subscribers(self, event_class: type) -> list[Subscriber]:
-        """Return all subscribers to events of exactly this class, in the order in which they get them.
+        """Return all subscribers to events of exactly this class, in the order of delivery.
 
         Raises:
             TypeError: `event_class` is not a class.

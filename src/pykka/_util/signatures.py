@@ -9,8 +9,8 @@ Problem
 Remedy
     Each annotation of a public function is replaced by a string that is equal to it, and whose
     `repr()` is its text. What evaluates annotations, such as `typing.get_type_hints()`, finds a
-    string as before. That is done when a public module has been loaded. For what all actors need,
-    it takes about 0.1 ms, a two-hundredth of the time that it takes to load that.
+    string as before. That is done when a public module has been loaded. It makes the loading of
+    what all actors need longer by one to two hundredths.
 
 Tried and rejected: to do it when it is needed, which costs a program that looks at no signature
 nothing. Nothing of ours is called then: `inspect.signature()` reads a function, and a function has
@@ -73,18 +73,24 @@ def show_plainly(names: Iterable[str], module: dict[str, Any]) -> None:
 
 def _go_through(found: type) -> None:
     for name, member in found.__dict__.items():
-        if name[0] == "_" and name[:2] != "__":
-            continue
         kind = type(member)
         if kind is FunctionType:
-            _unquote(member)
+            function = member
         elif kind is classmethod or kind is staticmethod:
-            _unquote(member.__func__)
+            function = member.__func__
+        else:
+            continue
+        if name[0] != "_" or name[1] == "_":
+            _unquote(function)
 
 
 def _unquote(function: Any) -> None:
     """Replace the annotations in place; the keys stay, so that it may be read meanwhile."""
-    annotations = getattr(function, "__annotations__", None)
-    for name in annotations or ():
-        if type(annotations[name]) is str:
-            annotations[name] = _unquoted_of[annotations[name]]
+    annotations = getattr(function, "__annotations__", None) or {}
+    for name, annotation in annotations.items():
+        kind = type(annotation)
+        if kind is str:
+            annotations[name] = _unquoted_of[annotation]
+        elif kind is not Unquoted and hasattr(annotation, "__forward_arg__"):
+            # The constructor of a named tuple, in whose module a text cannot be evaluated anyhow.
+            annotations[name] = _unquoted_of[annotation.__forward_arg__]

@@ -281,4 +281,5 @@ def warn_about_blocking(*, enabled: bool = True) -> None:
     checks.check_flag("enabled", enabled)
     loop_watch.watch_loops(enabled=enabled)
 
+
 _show_plainly(__all__, globals())

@@ -200,4 +200,5 @@ def _check_policy(when_full: Any, timeout: Any) -> None:
         msg = f"nobody waits if when_full is {when_full!r}, so there can be no timeout"
         raise ValueError(msg)
 
+
 _show_plainly(__all__, globals())

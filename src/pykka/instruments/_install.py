@@ -116,7 +116,7 @@ class Installation:
 
 
 def install(instrument: Instrument, system: ActorSystem | None = None) -> Installation:
-    """Install an instrument, which is told of the messages and the lives of all actors of a system.
+    """Let an instrument be told of the messages and the lives of all actors of a system.
 
     It is told of living actors from their next message on. While it is installed, all actors of
     the system count their messages, too; see `keep_statistics()`.

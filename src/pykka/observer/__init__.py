@@ -35,7 +35,7 @@ class Observer:
 
     @property
     def path(self) -> Path:
-        """The Unix socket that the program listens on; or the file that contains port and token."""
+        """The Unix socket that the program listens on; or the file with the port and the token."""
         return self._server.path
 
     @property

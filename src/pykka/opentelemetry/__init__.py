@@ -2,8 +2,8 @@
 
     pip install 'pykka[opentelemetry]'
 
-The extra installs only the API of OpenTelemetry. Your program sets up the SDK, or another provider,
-and so decides what becomes of spans and measurements.
+The extra installs only the API of OpenTelemetry. Your program sets up the SDK, or another
+provider, and so decides what becomes of spans and measurements.
 """
 
 from __future__ import annotations

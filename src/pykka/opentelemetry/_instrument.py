@@ -61,8 +61,8 @@ def instrument(
 ) -> Instrumentation:
     """Trace and measure the messages of all actors of a system with OpenTelemetry.
 
-    Sending is a span `tell Shop`, `ask Shop`, `call Shop`, `defer Shop` or `tick Shop`. Handling is
-    a span `process Shop`. For a question, the second is a child of the first. For any other
+    Sending is a span `tell Shop`, `ask Shop`, `call Shop`, `defer Shop` or `tick Shop`. Handling
+    is a span `process Shop`. For a question, the second is a child of the first. For any other
     message, it begins a new trace, and has a link to the first.
 
     The names follow OpenTelemetry's conventions for messaging, version 1.38, which may still

@@ -22,8 +22,7 @@ RUNS = 1000
 
 
 class Exploration:
-    """The result of many runs, as `simulation.explore()` returns it.
-    """
+    """The result of many runs, as `simulation.explore()` returns it."""
 
     def __init__(self, name: str, wanted: int) -> None:
         self.name = name

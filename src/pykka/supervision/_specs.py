@@ -70,8 +70,8 @@ class ChildSpec:
             each instance, and must not start the actor.
         args: Arguments for the class or the function.
         kwargs: Keyword arguments for the class or the function.
-        restart: Whether the child is restarted after it has ended by itself. `"permanent"`: always.
-            `"transient"`: if it has failed or was killed, but not if it was stopped.
+        restart: Whether the child is restarted after it has ended by itself. `"permanent"`:
+            always. `"transient"`: if it has failed or was killed, but not if it was stopped.
             `"temporary"`: never, and the supervisor forgets it.
         shutdown: The seconds that it may take to stop before it is killed; or `"infinity"`; or
             `"kill"`, to kill it at once. `None` stands for 5 seconds, or for `"infinity"` if it is

@@ -74,7 +74,7 @@ class ManualClock(Clock):
         """How many alarms were cancelled since the heap was last gone through."""
 
     def now(self) -> float:
-        """Return the seconds by which the clock was advanced; in an alarm, the time of that alarm."""
+        """Return the seconds by which the clock was advanced; in an alarm, the alarm's time."""
         return self._now
 
     def schedule(self, when: float, alarm: Alarm) -> None:

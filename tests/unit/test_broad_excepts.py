@@ -54,6 +54,7 @@ REASONS = {
     "simulation._engine._stdlib.SimulatedThread.run": "it is a finding",
     "simulation._run.Simulation.always.look": "it is a finding",
     "simulation._run._Play.run": "it is a finding",
+    "simulation._run._Play._tear_down": "it is a finding",
     "resilience._askable._read": USERS,
     "_futures.bridges.piping.send_outcome": USERS,
     "_futures.threading_future.ThreadingFuture._outcome_when_done": USERS,

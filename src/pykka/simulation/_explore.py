@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from pykka._util.checks import check_count, check_flag
-from pykka.simulation._engine._choices import AtRandom, FromTape, decode, encode
+from pykka.simulation._engine._choices import AtRandom, FromTape, decode
 from pykka.simulation._engine._errors import SimulationFailedError
 from pykka.simulation._engine._scheduler import Finding
 from pykka.simulation._exhaustive import Walker
@@ -288,7 +288,7 @@ class _Explorer:
             shrinker.shrink()
             exploration.shrinking = shrinker.runs
             failure, _followed = self._make(shrinker.tape, shrinker.chance, keeps_trace=True)
-            failure.replay = encode(shrinker.tape, shrinker.chance)
+            failure._made_of = shrinker.tape, shrinker.chance
             result = failure
         exploration.failure = result
 

@@ -7,10 +7,8 @@ import random
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
-from pykka._cell.spawn_options import current
 from pykka._deadlock.wait_graph import Place, is_ours
 from pykka._envelope import Envelope
-from pykka._system.system import ActorSystem
 from pykka._util.checks import check_callable, check_flag, shorten
 from pykka._util.log import traceback_of
 from pykka.messages import FunctionCall
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
     from pykka._ref.ref import ActorRef
     from pykka.simulation._engine._cells import Simulated
-    from pykka.simulation._engine._choices import Chooser
+    from pykka.simulation._engine._choices import Chooser, Guide
     from pykka.simulation._engine._scheduler import Finding, TraceLine
 
 MAX_STEPS = 20_000
@@ -180,8 +178,7 @@ class Result:
     def __init__(self, scheduler: Scheduler, seed: int | None, chance: int) -> None:
         self.seed = seed
         """The seed of the run; `None` if it was a replay."""
-        self.replay = encode(scheduler.tape, chance)
-        """What makes the same run again, as the argument `replay` of `run()`."""
+        self._made_of = scheduler.tape, chance
         self.findings: list[Finding] = list(scheduler.findings)
         """What is wrong, in the order in which it was found."""
         self.trace: list[TraceLine] = scheduler.trace or []
@@ -200,6 +197,11 @@ class Result:
         """Whether it was left as it was about to become like a run that was made already."""
         self.wanted: dict[str, bool] = {}
         """What is sometimes the case, and whether it was; see `Simulation.sometimes`."""
+
+    @property
+    def replay(self) -> str:
+        """What makes the same run again, as the argument `replay` of `run()`."""
+        return encode(*self._made_of)
 
     def __repr__(self) -> str:
         said = "; ".join(str(each) for each in self.findings) or "nothing found"
@@ -402,7 +404,7 @@ class Stage:
     def run(
         self,
         program: Program,
-        chooser: Chooser,
+        chooser: Chooser | Guide,
         chance: int,
         *,
         seed: int | None,
@@ -421,7 +423,8 @@ class Stage:
             self._crew, chooser, max_steps=program.max_steps, keeps_trace=keeps_trace
         )
         scheduler.tells = program.tells
-        scheduler.world = SimulatedWorld(scheduler, chance)
+        scheduler.world = SimulatedWorld(chance)
+        scheduler.world.found(scheduler)
         simulation = Simulation(scheduler)
         random.seed(chance)
         play = _Play(program, scheduler, simulation)
@@ -429,12 +432,15 @@ class Stage:
         if not has_come_back:
             self._crew = Crew()  # the other one waits for what does not come
         if scheduler.touched is not None:
-            chooser.note(scheduler.touched)
+            guide: Any = chooser
+            guide.note(scheduler.touched)
         result = Result(scheduler, seed, chance)
         result.findings = [each for each in result.findings if program.is_wrong(each)]
         result.value = play.value
         result.has_come_back = has_come_back
         result.wanted = simulation._wanted
+        if has_come_back:
+            scheduler.let_go()
         return result
 
 
@@ -468,26 +474,44 @@ class _Play:
         """Do it, from the start to the end."""
         scheduler = self._scheduler
         try:
-            system = current.state.world.system = ActorSystem("simulation")  # type: ignore[attr-defined]
-            scheduler.know(system)
             program = self._program
             arguments = {"sim": self._simulation} if program.takes_sim else {}
             self.value = program.main(**arguments)
             if inspect.iscoroutine(self.value):
                 self.value = self._await(self.value)
             scheduler.main_is_done = not program.teardown
-            scheduler.settle()
-            scheduler.check_what_is_left()
-            if program.teardown:
-                for each in reversed(scheduler.systems()):
-                    each.shutdown()
+            scheduler.when_settled(self._finish)
         except RunIsOver:
             raise
         except BaseException as error:
-            scheduler.find("exception in the program", _say_what_is_raised(error), error)
-        finally:
-            scheduler.main_is_done = True
-            scheduler.is_over = True
+            self._fail(error)
+
+    def _finish(self) -> None:
+        """Go on when all has settled that came of `main()`."""
+        scheduler = self._scheduler
+        scheduler.log("all has settled")
+        scheduler.check_what_is_left()
+        if self._program.teardown:
+            scheduler.start_job(self._tear_down, "main")
+        else:
+            scheduler.end()
+
+    def _tear_down(self) -> None:
+        """Stop all that is left."""
+        scheduler = self._scheduler
+        try:
+            for each in reversed(scheduler.systems()):
+                each.shutdown()
+        except RunIsOver:
+            raise
+        except BaseException as error:
+            self._fail(error)
+        scheduler.end()
+
+    def _fail(self, error: BaseException) -> None:
+        """End the run because of what the program has raised."""
+        self._scheduler.find("exception in the program", _say_what_is_raised(error), error)
+        self._scheduler.end()
 
 
 def _say_what_is_raised(error: BaseException) -> str:

@@ -9,9 +9,13 @@ Rejected: to run the rest of the program on top of the handler that waits. A han
 another one cannot go on before that, so a program without a deadlock would be accused of one.
 
 A carrier is a thread, or a greenlet (`_greenlets`). They belong to a `Crew`, which outlives a run,
-since threads are costly to start and free to keep. Invariant: of all carriers of a crew and the
-*root*, the thread that makes the runs, exactly one is not in the middle of `acquire()` of its own
-lock, but for those that were given up (`ThreadCarrier.is_lost`) because they do not come back.
+since threads are costly to start and free to keep. The same goes for what lies on their stacks: a
+carrier with nothing of the program's on it stands at the bottom of its loop, and takes up whatever
+is next when it gets the baton, of this run or of a later one. Those are `Crew.free`.
+
+Invariant: of all carriers of a crew and the *root*, the thread that makes the runs, exactly one is
+not in the middle of `acquire()` of its own lock, but for those that were given up
+(`ThreadCarrier.is_lost`) because they do not come back.
 """
 
 from __future__ import annotations
@@ -24,7 +28,6 @@ from pykka._cell.spawn_options import current
 from pykka._util.world import REAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Self
 
     from pykka._util.world import World
@@ -45,23 +48,16 @@ class ThreadCarrier:
         crew: Those it belongs to.
     """
 
-    __slots__ = ("_baton", "_crew", "_work", "_world", "ident", "is_lost")
+    __slots__ = ("_baton", "_crew", "ident", "is_lost")
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._baton = allocate_lock()
         self._baton.acquire()
-        self._work: Callable[[ThreadCarrier], object] | None = None
-        self._world: World = REAL
         self.ident = get_ident()
         """The thread."""
         self.is_lost = False
         """Whether nothing waits for it any more: it hangs where it cannot be interrupted."""
-
-    def take_on(self, work: Callable[[ThreadCarrier], object], world: World) -> None:
-        """Say what it does when it gets the baton, which ends by giving the root the baton."""
-        self._work = work
-        self._world = world
 
     def start(self) -> None:
         """Start the thread, which is one of the real world."""
@@ -87,25 +83,20 @@ class ThreadCarrier:
 
     def _main(self) -> None:
         state = current.state
+        crew = self._crew
         self.ident = get_ident()
-        while True:
-            self._baton.acquire()
-            work = self._work
-            if work is None:
-                return
-            state.world = self._world
+        self._baton.acquire()
+        while crew.run is not None:
+            state.world = crew.run.world
             try:
-                work(self)
+                next_one = crew.run.work(self)
             except RunIsOver:
-                pass
-            finally:
-                state.world, state.cell, state.spawn_options = REAL, None, None
-                self._work, self._world = None, REAL
-                del work
+                next_one = crew.root
+            state.world, state.cell, state.spawn_options = REAL, None, None
             if self.is_lost:
                 return
-            self._crew.free.append(self)
-            self._crew.root.resume()
+            crew.free.append(self)
+            self.switch(next_one)
 
 
 class Run(Protocol):
@@ -117,6 +108,13 @@ class Run(Protocol):
     def world(self) -> World:
         """The world that it happens in."""
         ...
+
+    def work(self, carrier: Any) -> Any:
+        """Work on a carrier until another one goes on, and return that one."""
+        ...
+
+    def end(self) -> None:
+        """Have it be over."""
 
     def carriers_left(self) -> list[Any]:
         """The carriers that are in the middle of something."""
@@ -140,13 +138,15 @@ class Crew:
         self.root: Any = ThreadCarrier(self)
         """Stands for the thread that makes the runs."""
         self.free: list[Any] = []
-        """Those that do nothing."""
+        """Those that have nothing on their stacks."""
+        self.plain: set[type] = set()
+        """The classes of actors of which was found that they can be simulated."""
+        self.run: Run | None = None
+        """What they work on; without one, a carrier that gets the baton ends."""
 
-    def hire(self, work: Callable[[Any], object], world: World) -> Any:
-        """Return a carrier that does something when it gets the baton."""
-        carrier = self.free.pop() if self.free else self.make()
-        carrier.take_on(work, world)
-        return carrier
+    def hire(self) -> Any:
+        """Return a carrier that has nothing on its stack, and is not free any more."""
+        return self.free.pop() if self.free else self.make()
 
     def make(self) -> Any:
         """Make a carrier."""
@@ -154,44 +154,52 @@ class Crew:
         carrier.start()
         return carrier
 
-    def set_off(self, carrier: Any, run: Run, patience: float) -> bool:
+    def set_off(self, run: Run, patience: float) -> bool:
         """Give a carrier the baton, and wait until it comes back.
 
         Args:
-            carrier: The carrier.
             run: What it does.
             patience: After so many seconds without progress, it is given up.
 
         Returns:
             Whether it has come back.
         """
-        carrier.resume()
+        self.run = run
+        self.hire().resume()
         seen = -1
         try:
             while not self.root.wait(patience / 2):
                 now = run.count_progress()
                 if now == seen:
                     run.give_up(None, patience)
+                    self.dismiss()
                     return False
                 seen = now
         except BaseException:  # Ctrl-C
-            run.is_over = True
+            run.end()
             if self.root.wait(patience):
                 self.unwind(run.carriers_left(), run.world)
             else:
                 run.give_up(None, patience)
+                self.dismiss()
             raise
         return True
 
     def unwind(self, carriers: list[Any], world: World) -> None:
-        """Take what is left on carriers off them."""
+        """Take what is left on carriers off them, at the end of the run."""
         del world
         for carrier in carriers:
             self.root.switch(carrier)
+        self.run = None
+
+    def dismiss(self) -> None:
+        """Have those end that do nothing."""
+        self.run = None
+        while self.free:
+            self.free.pop().resume()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        while self.free:
-            self.free.pop().resume()  # with nothing to do, it ends
+        self.dismiss()

@@ -8,16 +8,18 @@ when it is run.
 
 Invariant: an actor that has something to do is among those that are ready, or is running, or
 waits. So whatever gives it something to do calls `wake()` afterwards, and so does the end of a
-step.
+step. One that is *asleep* is none of these: the next message makes it ready, without another look,
+unless there is a mark that something else is to be seen to first.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from contextvars import Context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pykka._cell.cell import ENDED, NOTHING, Cell
+from pykka._cell.cell import DOWN, ENDED, NOTHING, Cell
 from pykka._cell.inbox import put_without_waiting, take_all
 from pykka._cell.metering import MeteredInbox
 from pykka._cell.reasons import Failed
@@ -32,6 +34,7 @@ from pykka.runtimes.pool.actor import PooledActor
 from pykka.runtimes.pool.caller_runs import has_inherited
 from pykka.runtimes.pool.cell import new_inbox
 from pykka.runtimes.threading import ThreadingActor
+from pykka.simulation._engine._choices import GOT
 from pykka.simulation._engine._errors import NotSimulatedError
 
 if TYPE_CHECKING:
@@ -45,8 +48,11 @@ if TYPE_CHECKING:
 
 RUNTIMES: tuple[type[Actor], ...] = (ThreadingActor, PooledActor, AsyncioActor)
 
-HOW_IT_RUNS = ("_start_actor_loop", "_actor_loop")
-"""What a class that says itself how its actors run has overridden."""
+USUAL = {
+    name: tuple(getattr(runtime, name) for runtime in RUNTIMES)
+    for name in ("_start_actor_loop", "_actor_loop")
+}
+"""What a class that says itself how its actors run has overridden, and what that is for others."""
 
 
 class SimulatedInbox:
@@ -68,11 +74,23 @@ class SimulatedInbox:
         cell = self._cell
         scheduler = cell.scheduler
         scheduler.give_others_a_turn()
-        self.queue.put(envelope)
-        scheduler.note_send(cell, envelope)
-        if type(self.queue) is not SimpleQueue:
+        queue = self.queue
+        queue.put(envelope)
+        tag = scheduler.note_send(cell, envelope)
+        if type(queue) is SimpleQueue:
+            cell.tags.append(tag)
+        else:
+            scheduler.tags[id(envelope)] = tag
             scheduler.touch(("inbox", cell.name))
-        cell.wake()
+        if cell.is_asleep:
+            if cell.has_system_messages:
+                cell.wake()
+            else:
+                # This is wake(), to save three calls.
+                cell.is_asleep = False
+                cell.is_ready = True
+                scheduler.picky += cell.is_picky
+                scheduler.ready.append(cell)
 
     def get(self) -> Any:
         """Take the first envelope; there is one."""
@@ -83,6 +101,23 @@ class SimulatedInbox:
         return bool(self.queue.empty())
 
 
+class InboxLeft:
+    """The inbox of an actor whose run is over; the actors of all runs share one.
+
+    What is put in there by code that comes too late is taken out by that code, for the actor is
+    closed.
+    """
+
+    def __init__(self) -> None:
+        self.queue: Any = SimpleQueue()
+        self.put = self.queue.put
+        self.get = self.queue.get
+        self.empty = self.queue.empty
+
+
+INBOX_LEFT = InboxLeft()
+
+
 class Simulated(RuntimeCell):
     """What simulated actors have in common: a name, and that it is noted what they fail with."""
 
@@ -91,6 +126,29 @@ class Simulated(RuntimeCell):
     name: str
     scheduler: Scheduler
 
+    received: Any
+    """Of whom it has received messages, and the how manyth of the sender's each of them was: a
+    list, or `None` for nothing so far. Each class of cells has a slot for it."""
+
+    sent: int
+    """How many messages it has sent."""
+
+    def note_receipt(self, tag: tuple[str, int]) -> None:
+        """Note that a message is about to be handled."""
+        received = self.received
+        if received is None:
+            self.received = [tag]
+        else:
+            received.append(tag)
+        if self.scheduler.touched is not None:
+            self.scheduler.touch((GOT, *tag))
+
+    def note_receipt_of(self, letter: Any) -> None:
+        """Do the same with one of which the scheduler knows the sender."""
+        tag = self.scheduler.tags.pop(id(letter), None)
+        if tag is not None:
+            self.note_receipt(tag)
+
     def note_if_failed(self) -> None:
         """Note what the actor has failed with, as it ends."""
         failure = self.failure
@@ -98,6 +156,16 @@ class Simulated(RuntimeCell):
         if failure is not None and not is_down and failure is not self.scheduler.last_failure:
             self.scheduler.last_failure = failure
             self.scheduler.note_failure(self, failure.exception)
+
+    def leave(self) -> None:
+        """Be dead, at the end of the run, to code that still has the ref.
+
+        What the actor and its cell have of each other, and of the run, is let go of. So all of it
+        is freed at once, and not by the garbage collector, which would take as long as the run.
+        """
+        self.declare_dead(keeps_actor=False)
+        self.inbox = INBOX_LEFT
+        self.handling = self.waiting = None
 
     def kill(self) -> None:
         self.scheduler.give_others_a_turn()
@@ -129,14 +197,17 @@ class SimulatedCell(Simulated):
     __slots__ = (
         "_context",
         "_has_begun",
-        "_is_started",
         "bound",
+        "is_asleep",
+        "is_picky",
         "is_ready",
-        "is_running",
         "last_parked",
         "name",
+        "received",
         "scheduler",
         "seconds_each",
+        "sent",
+        "tags",
     )
 
     ref_class: ClassVar[type | None] = None
@@ -144,32 +215,46 @@ class SimulatedCell(Simulated):
     inbox: Any
 
     def __init__(self, actor: Any, services: ActorSystem) -> None:
-        _require_plain(actor)
+        self.scheduler = scheduler = _scheduler_here()
+        its_class: Any = type(actor)  # pyright: ignore[reportUnknownVariableType]
+        if its_class not in scheduler.plain:
+            _require_plain(its_class, scheduler)
         super().__init__(actor, services)
-        self.scheduler = _scheduler_here()
-        self.name = self.scheduler.enter(self)
+        self.name = scheduler.enter_cell(self)
         is_ours = actor._create_actor_inbox is new_inbox
         self.inbox = SimulatedInbox(SimpleQueue() if is_ours else self.inbox, self)
+        self.tags: deque[tuple[str, int]] = deque()
+        """Who has sent what lies in the inbox, if that is the library's."""
         self.bound = None if not isinstance(actor, PooledActor) else _bound_of(actor, services)
         """The pool whose threads it needs, if that has a bound that its class has said."""
+        self.is_picky = self.bound is not None
         self.is_ready = False
         """Whether it is among those that are ready."""
-        self.is_running = False
-        """Whether it is in the middle of a step; it may wait there."""
+        self.is_asleep = False
+        """Whether it has begun, and has nothing to do."""
         self.last_parked: Parked | None = None
         """Where it waits, or has waited last."""
         self.seconds_each = 0.0
         """How much longer it takes for each message, as `Simulation.slow` has said."""
-        self._is_started = False
+        self.received = None
+        self.sent = 0
         self._has_begun = False
         self._context = Context()
 
     # --- what the runtimes' actors say ----------------------------------------------------------
 
-    def begin(self, **_said: object) -> None:
-        """Let the actor live: from now on it can be run."""
+    def begin(self, *, has_begun: bool | None = None, **_said: object) -> None:
+        """Let the actor live: from now on it can be run.
+
+        Args:
+            has_begun: Whether there is no start hook to run; `None` if that was not looked up.
+        """
         self.scheduler.give_others_a_turn()
-        self._is_started = True
+        if has_begun is None:
+            has_begun = has_inherited(self.actor, "on_start")
+        if has_begun and self.extension is None:  # to start need not be a step
+            self._has_begun = self.claim_life()
+        self.is_asleep = True
         self.wake()
 
     def adopt(self, spawn_options: SpawnOptions | None) -> None:
@@ -177,6 +262,12 @@ class SimulatedCell(Simulated):
         if spawn_options is not None and spawn_options.dispatcher is not None:
             pool = spawn_options.dispatcher._pool
             self.bound = pool if pool.is_bounded else None
+            self.is_picky = self.bound is not None
+
+    def claim_life(self) -> bool:
+        is_first = not self._claimed  # one strand runs at a time, so it takes no lock
+        self._claimed = True
+        return is_first
 
     # --- the inbox ------------------------------------------------------------------------------
 
@@ -197,8 +288,15 @@ class SimulatedCell(Simulated):
         finally:
             self.wake()
 
+    def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
+        letter = super().take(block, timeout)
+        if self.tags:
+            self.tags.popleft()
+        return letter
+
     def take_all(self, into: list[Any]) -> None:
         take_all(self.inbox.queue, into)
+        self.tags.clear()
 
     def wake_up(self) -> None:
         self.scheduler.touch(("life", self.name))
@@ -208,13 +306,13 @@ class SimulatedCell(Simulated):
 
     def wake(self) -> None:
         """Be among those that are ready, if there is something to do."""
-        if not self.is_ready and not self.is_running and self.has_something_to_do():
-            self.is_ready = True
-            self.scheduler.ready.append(self)
+        if self.is_asleep and self.has_something_to_do():
+            self.is_asleep = False
+            self.scheduler.enter(self)
 
     def has_something_to_do(self) -> bool:
         """Tell whether a step would do anything."""
-        if not self._is_started or self.closed:
+        if self.closed:
             return False
         if not self._has_begun:
             return True
@@ -226,16 +324,7 @@ class SimulatedCell(Simulated):
                 and not extension.system_queue
                 and not self.stopped
             )
-        return not self.inbox.empty()
-
-    def begins_with_nothing(self) -> bool:
-        """Tell whether its next step is its start, in which it does nothing."""
-        return (
-            not self._has_begun
-            and self.extension is None
-            and self.bound is None
-            and has_inherited(self.actor, "on_start")
-        )
+        return not self.inbox.queue.empty()
 
     def may_go_on(self) -> bool:
         """Tell whether it can be run now: its pool may have no thread for it."""
@@ -244,58 +333,63 @@ class SimulatedCell(Simulated):
 
     def run(self) -> None:
         """Do a step."""
-        self.is_ready = False
-        if not self.has_something_to_do():
-            return
-        self.scheduler.touch(("life", self.name))
-        if type(self.inbox.queue) is not SimpleQueue:
-            self.scheduler.touch(("inbox", self.name))
-        occupied, bound = self.scheduler.occupied, self.bound
+        scheduler = self.scheduler
+        if scheduler.touched is not None:
+            scheduler.touch(("life", self.name))
+            if type(self.inbox.queue) is not SimpleQueue:
+                scheduler.touch(("inbox", self.name))
+        bound = self.bound
         if bound is not None:
-            occupied[bound] = occupied.get(bound, 0) + 1
+            scheduler.occupied[bound] = scheduler.occupied.get(bound, 0) + 1
         state = current.state
         state.owes = None
         state.cell = self
-        self.is_running = True
         try:
             self._context.run(self._step)
         finally:
             state.cell = None
-            self.is_running = False
+            self.is_asleep = True
             if bound is not None:
-                occupied[bound] -= 1
-        self.wake()
+                scheduler.occupied[bound] -= 1
+        if self.has_system_messages or self.is_picky:
+            self.wake()
+        elif not self.inbox.queue.empty():  # pyright: ignore[reportUnknownMemberType]
+            # This is wake(), to save three calls.
+            self.is_asleep = False
+            self.is_ready = True
+            scheduler.ready.append(self)
 
-    def _step(self) -> None:
+    def _step(self) -> None:  # noqa: C901 (one function, because a call costs)
         try:
             if not self._has_begun:
-                self._has_begun = True
-                if self.claim_life():
-                    begin(self, self.actor)  # type: ignore[arg-type]
+                if not self.closed:
+                    self._has_begun = True
+                    if self.claim_life():
+                        begin(self, self.actor)  # type: ignore[arg-type]
                 return
             letter = NOTHING
             if self.has_system_messages:
                 letter = next_system_message(self)
-            if letter is ENDED:
+            if letter is NOTHING:
+                queue = self.inbox.queue
+                if queue.empty():
+                    return
+                letter = queue.get()
+                if type(queue) is SimpleQueue:
+                    self.note_receipt(self.tags.popleft())
+                else:
+                    self.note_receipt_of(letter)
+            elif letter is ENDED:
                 end_in_any_case(self)
-            elif letter is NOTHING:
-                if not self.inbox.empty():
-                    self._handle(self.inbox.get())
-            elif self.has_letter(letter):
-                self._handle(letter)
+                return
+            elif letter is DOWN:
+                return
+            if self.seconds_each:
+                self.scheduler.sleep(self.seconds_each)
+            handle(self, letter)
         except BaseException as error:  # the user's inbox failed
             self.scheduler.require_going_on()
             fall(self, error)
-
-    def has_letter(self, letter: object) -> bool:
-        """Tell whether what comes before the inbox is a letter, and not that the actor is down."""
-        return hasattr(letter, "message")
-
-    def _handle(self, letter: Any) -> None:
-        self.scheduler.note_receipt(self, letter)
-        if self.seconds_each:
-            self.scheduler.sleep(self.seconds_each)
-        handle(self, letter)
 
     def label(self) -> str:
         """Say what it is about to do."""
@@ -338,7 +432,7 @@ class SimulatedLoopInbox(LoopInbox):
         cell: Any = self._cell
         cell.scheduler.give_others_a_turn()
         super().put(envelope)
-        cell.scheduler.note_send(cell, envelope)
+        cell.scheduler.tags[id(envelope)] = cell.scheduler.note_send(cell, envelope)
 
 
 class SimulatedLoopCell(Simulated, AsyncioCell):
@@ -351,13 +445,17 @@ class SimulatedLoopCell(Simulated, AsyncioCell):
         services: As for `Cell`.
     """
 
-    __slots__ = ("name", "scheduler")
+    __slots__ = ("name", "received", "scheduler", "sent")
 
     def __init__(self, actor: Any, services: ActorSystem) -> None:
-        _require_plain(actor)
+        self.scheduler = scheduler = _scheduler_here()
+        its_class: Any = type(actor)  # pyright: ignore[reportUnknownVariableType]
+        if its_class not in scheduler.plain:
+            _require_plain(its_class, scheduler)
         super().__init__(actor, services)
-        self.scheduler = _scheduler_here()
-        self.name = self.scheduler.enter(self)
+        self.name = self.scheduler.enter_cell(self)
+        self.received = None
+        self.sent = 0
         self.inbox = SimulatedLoopInbox(self.inbox.queue, self)
 
     def use_inbox(self, inbox: Any) -> None:
@@ -380,7 +478,7 @@ class SimulatedLoopCell(Simulated, AsyncioCell):
     def handling(self, letter: Any) -> None:
         _handling.__set__(self, letter)
         if letter is not None and not self.scheduler.is_over:
-            self.scheduler.note_receipt(self, letter)
+            self.note_receipt_of(letter)
             self.scheduler.log(f"    {self.name} handles {self.scheduler.describe(letter)}")
 
     @property
@@ -412,18 +510,18 @@ def _bound_of(actor: PooledActor, services: Any) -> Any:
     return pool if pool is not None and pool.is_bounded else None
 
 
-def _require_plain(actor: Any) -> None:
+def _require_plain(its_class: type[Any], scheduler: Scheduler) -> None:
     """Refuse an actor whose class says itself how its actors run.
 
     Raises:
         NotSimulatedError: It does.
     """
-    for name in HOW_IT_RUNS:
-        usual = [getattr(runtime, name) for runtime in RUNTIMES]
-        if getattr(type(actor), name) not in usual:  # pyright: ignore[reportUnknownArgumentType]
+    for name, usual in USUAL.items():
+        if getattr(its_class, name) not in usual:
             msg = (
-                f"{type(actor).__name__} cannot be simulated: it overrides {name}(), so it says "
+                f"{its_class.__name__} cannot be simulated: it overrides {name}(), so it says "
                 "itself how its actors run, which is what the simulator decides. Simulate a class "
                 "without that"
             )
             raise NotSimulatedError(msg)
+    scheduler.plain.add(its_class)

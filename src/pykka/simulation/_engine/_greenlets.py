@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ from pykka._util.world import REAL
 from pykka.simulation._engine._carriers import Crew, RunIsOver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
     from typing import Self
 
@@ -63,29 +61,25 @@ class GreenletCarrier:
         stack: The greenlet; `None` for a new one.
     """
 
-    __slots__ = ("_crew", "_stack", "_work", "is_lost")
+    __slots__ = ("_crew", "_stack")
 
     def __init__(self, crew: GreenletCrew, stack: Any = None) -> None:
         self._crew = crew
         self._stack = greenlet.greenlet(self._main, crew.stack) if stack is None else stack
-        self._work: Callable[[Any], object] | None = None
-        self.is_lost = False
-
-    def take_on(self, work: Callable[[Any], object], _world: World) -> None:
-        """Say what it does when it gets the baton, which ends by giving the root the baton."""
-        self._work = work
 
     def switch(self, other: Any) -> None:
         """Pass the baton on, and wait until it comes back."""
         other._stack.switch()
 
     def _main(self) -> None:
-        while self._work is not None:
-            with suppress(RunIsOver):
-                self._work(self)
-            self._work = None
-            self._crew.free.append(self)
-            self._crew.stack.switch()
+        crew = self._crew
+        while crew.run is not None:
+            try:
+                next_one = crew.run.work(self)
+            except RunIsOver:
+                next_one = crew.root
+            crew.free.append(self)
+            next_one._stack.switch()
 
 
 class GreenletCrew(Crew):
@@ -96,7 +90,7 @@ class GreenletCrew(Crew):
         self.stack: Any = greenlet.getcurrent()
         self.root: Any = GreenletCarrier(self, self.stack)
         self._run: Run | None = None
-        """The run that is under way."""
+        """The run that is under way, and may be interrupted."""
         self._patience = 0.0
         self._is_interrupted = False
         self._watcher: threading.Thread | None = None
@@ -107,7 +101,7 @@ class GreenletCrew(Crew):
         """Make a carrier."""
         return GreenletCarrier(self)
 
-    def set_off(self, carrier: Any, run: Run, patience: float) -> bool:
+    def set_off(self, run: Run, patience: float) -> bool:
         """Give a carrier the baton, and wait until it comes back; see `Crew`."""
         state = current.state
         self._patience = patience
@@ -115,9 +109,10 @@ class GreenletCrew(Crew):
             name = "pykka-simulation-watch"
             self._watcher = threading.Thread(target=self._watch, name=name, daemon=True)
             self._watcher.start()
-        state.world, self._run = run.world, run
+        state.world = run.world
+        self.run = self._run = run
         try:
-            self.root.switch(carrier)
+            self.root.switch(self.hire())
         finally:
             self._run = None
             state.world, state.cell, state.spawn_options = REAL, None, None
@@ -131,10 +126,17 @@ class GreenletCrew(Crew):
             for carrier in carriers:
                 self.root.switch(carrier)
         finally:
+            self.run = None
             state.world, state.cell, state.spawn_options = REAL, None, None
         if self._is_interrupted:
             self._is_interrupted = False
             raise KeyboardInterrupt
+
+    def dismiss(self) -> None:
+        """Have those end that do nothing."""
+        self.run = None
+        while self.free:
+            self.root.switch(self.free.pop())
 
     def _watch(self) -> None:
         """What the thread does that watches."""
@@ -155,7 +157,7 @@ class GreenletCrew(Crew):
         if self._run is None:
             signal.default_int_handler(number, frame)
         else:
-            self._run.is_over = True
+            self._run.end()
         self._is_interrupted = True
         raise RunIsOver
 
@@ -173,5 +175,4 @@ class GreenletCrew(Crew):
             self._watcher.join()
         while self._former:
             signal.signal(*self._former.pop())
-        while self.free:
-            self.root.switch(self.free.pop())  # with nothing to do, it ends
+        self.dismiss()

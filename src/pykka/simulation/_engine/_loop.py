@@ -65,6 +65,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             like.
     """
 
+    is_picky = True
+
     def __init__(self, scheduler: Scheduler, name: str | None = None, *, runs: bool) -> None:
         self._scheduler = scheduler
         self.name = scheduler.number("loop") if name is None else name
@@ -78,6 +80,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._handler: Any = None
         self._debug = False
         self.is_ready = False
+        self.sent = 0
         self.is_busy = False
         """Whether a callback runs, or waits in the middle."""
         self.last_parked: Parked | None = None
@@ -93,8 +96,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def _wake(self) -> None:
         if self._handles and self._runs and not self.is_ready and not self.is_busy:
-            self.is_ready = True
-            self._scheduler.ready.append(self)
+            self._scheduler.enter(self)
 
     def may_go_on(self) -> bool:
         """See `Ready`."""
@@ -102,7 +104,6 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def run(self) -> None:
         """See `Ready`: run one callback."""
-        self.is_ready = False
         if not self._handles:
             return
         handle = self._handles.popleft()

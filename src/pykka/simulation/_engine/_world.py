@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pykka._cell.spawn_options import current
 from pykka._deadlock.wait_graph import acquire_for_actor
 from pykka._exceptions import DeadlockError
-from pykka._util.world import World
+from pykka._system.system import ActorSystem
+from pykka._util.world import REAL, World
 from pykka.runtimes.asyncio.cell import AsyncioCell
 from pykka.runtimes.pool.cell import PooledCell
 from pykka.runtimes.threading import ThreadingCell
@@ -32,19 +33,23 @@ class SimulatedClock(Clock):
     """The clock of simulated systems.
 
     Args:
-        scheduler: What decides when time passes.
+        world: Where the scheduler is found that decides when time passes.
     """
 
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
+    __slots__ = ("_world",)
+
+    def __init__(self, world: SimulatedWorld) -> None:
+        self._world = world
 
     def now(self) -> float:
         """See `Clock.now`."""
-        return self._scheduler.now
+        return self._world.monotonic()
 
     def schedule(self, when: float, alarm: Alarm) -> None:
         """See `Clock.schedule`."""
-        self._scheduler.ring_at(point_in_time(when), alarm)
+        scheduler = self._world.scheduler
+        if scheduler is not None:  # else the run is over, and no time passes there
+            scheduler.ring_at(point_in_time(when), alarm)
 
 
 class NotedQueue:
@@ -73,25 +78,51 @@ class SimulatedWorld(World):
     """The world on the threads of one run.
 
     Args:
-        scheduler: That of the run.
         chance: The seed of what the program draws.
     """
 
-    __slots__ = ("_chance", "_clock", "_entropy", "scheduler", "system")
+    __slots__ = ("_chance", "_entropy", "_now", "_seed", "scheduler", "system")
 
     waits = True
 
-    def __init__(self, scheduler: Scheduler, chance: int) -> None:
-        self.scheduler = scheduler
-        self.system: Any = None
-        """The default system."""
-        self._clock = SimulatedClock(scheduler)
-        self._chance = random.Random(chance)  # noqa: S311 (no secrets)
+    scheduler: Any
+    """That of the run, while that is under way; `None` before and after."""
+
+    system: Any
+    """The default system."""
+
+    def __init__(self, chance: int) -> None:
+        self._seed = chance
+        self._chance: random.Random | None = None
+        """What the seeds follow from of all that draws lots; made when it is first needed."""
         self._entropy = 0
+        self._now = 0.0
+        self.scheduler = self.system = None
+
+    def found(self, scheduler: Scheduler) -> None:
+        """Begin a run, on the thread that makes the runs.
+
+        The default system is made before there is a scheduler. For its locks are like those of
+        the modules, held for a few steps that nothing comes between.
+        """
+        state = current.state
+        state.world = self
+        try:
+            self.system = ActorSystem("simulation")
+        finally:
+            state.world = REAL
+        self.scheduler = scheduler
+        scheduler.know(self.system)
+
+    def leave(self) -> None:
+        """Let go of the run, when it is over."""
+        self._now = self.scheduler.now
+        self.scheduler = self.system = None
 
     def monotonic(self) -> float:
         """See `World`."""
-        return self.scheduler.now
+        now: float = self._now if self.scheduler is None else self.scheduler.now
+        return now
 
     def strand(self) -> object:
         """See `World`."""
@@ -110,6 +141,8 @@ class SimulatedWorld(World):
     def new_random(self) -> random.Random:
         """See `World`."""
         self.scheduler.touch("chance")
+        if self._chance is None:
+            self._chance = random.Random(self._seed)  # noqa: S311 (no secrets)
         return random.Random(self._chance.getrandbits(32))  # noqa: S311 (no secrets)
 
     def wait(self, future: Any, acquire: Callable[..., Any], timeout: float | None) -> Any:
@@ -118,7 +151,7 @@ class SimulatedWorld(World):
         Raises:
             NotSimulatedError: An actor has to bring it that lives outside of the run.
         """
-        state = current.state
+        state: Any = current.state
         target: Any = future._answered_by
         if target is not None and not isinstance(target, Simulated):
             msg = (
@@ -126,10 +159,10 @@ class SimulatedWorld(World):
                 "for it; start it in the run, and not before, nor in a fixture of pytest"
             )
             raise NotSimulatedError(msg)
-        wait = partial(self.scheduler.wait, acquire, timeout)
-        if timeout is not None or state.cell is None:
-            return wait()
-        me: Any = state.cell
+        scheduler, me = self.scheduler, state.cell
+        if timeout is not None or me is None:
+            return scheduler.wait(acquire, timeout)
+        wait = partial(scheduler.wait, acquire, None)
         self.scheduler.touch(("edge", me.name), ("edge", getattr(target, "name", None)))
         try:
             return acquire_for_actor(me, future, wait, state)
@@ -162,8 +195,9 @@ class SimulatedWorld(World):
     def clock(self, usual: Any) -> Any:
         """See `World`."""
         del usual
-        return self._clock
+        return SimulatedClock(self)
 
     def default_system(self, usual: Any) -> Any:
         """See `World`."""
-        return usual if self.system is None else self.system
+        del usual
+        return self.system

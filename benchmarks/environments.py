@@ -55,7 +55,7 @@ ENVIRONMENTS: dict[str, Environment] = {
     environment.name: environment
     for environment in (
         Environment("bare"),
-        Environment("ours", distribution="pykka", source_tree=True),
+        Environment("ours", "pykka", "bench-ours.txt", source_tree=True),
         Environment("pykka-4.0.2", "pykka", "bench-pykka-4.0.2.txt"),
         Environment("pykka-newest", "pykka", "bench-pykka-newest.txt"),
         Environment(

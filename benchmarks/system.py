@@ -96,6 +96,23 @@ class Clock(ABC):
             raise FailedError(msg)
 
 
+class Program(ABC):
+    """A small program of actors."""
+
+    @abstractmethod
+    def simulated(self, runs: int, *, stops: bool) -> float:
+        """Have the simulator run it so often; returns the seconds.
+
+        Args:
+            runs: How often.
+            stops: Whether all actors are stopped at the end of each run.
+        """
+
+    @abstractmethod
+    def real(self, runs: int, *, stops: bool) -> float:
+        """Run it so often; returns the seconds, without those for stops if `stops` is false."""
+
+
 LATER, SOON = 100_000.0, 0.001
 """Seconds after which timers are due that are not meant to ring, and those that are."""
 
@@ -265,6 +282,11 @@ class System(ABC):
         """Which routee each key has: at first, when one has joined, when one has left instead."""
         del keys, routees
         unsupported("it has no routers")
+
+    def program(self, name: str) -> Program:
+        """A small program, `"tells"` or `"asks"`, that can be simulated."""
+        del name
+        unsupported("it has no simulator")
 
     # --- implementations that cannot run a Behaviour ---------------------------------------------
 

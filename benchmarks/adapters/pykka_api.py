@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pykka
-from benchmarks.adapters.pykka_extras import PykkaClock, PykkaRouted, routees_of
+from benchmarks.adapters.pykka_extras import PykkaClock, PykkaProgram, PykkaRouted, routees_of
 from benchmarks.behaviour import embody
 from benchmarks.system import FailedError, System, most_threads, unsupported
 from benchmarks.workload import PATIENCE
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.behaviour import Behaviour
-    from benchmarks.system import Clock
+    from benchmarks.system import Clock, Program
 
 
 MANY_IN_A_LOOP = 200_000
@@ -184,6 +184,10 @@ class PykkaSystem(System):
     def routees_of(self, keys: Sequence[Any], routees: int) -> Iterator[list[Any]]:
         """Consistent hashing of `pykka.routing`."""
         return routees_of(self._base, keys, routees)
+
+    def program(self, name: str) -> Program:
+        """A program of `pykka.simulation`."""
+        return PykkaProgram(self._base, name, blocks_others=self.blocks_others)
 
 
 def _host(base: Any, system: PykkaSystem) -> Any:

@@ -1,11 +1,13 @@
-"""What this library has besides actors, and Pykka has not: timers and routers."""
+"""What this library has besides actors, and Pykka has not: timers, routers, and the simulator."""
 
 from __future__ import annotations
 
+import importlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import pykka
-from benchmarks.system import Clock, unsupported
+from benchmarks.system import Clock, FailedError, Program, unsupported
 from benchmarks.workload import PATIENCE
 
 if TYPE_CHECKING:
@@ -136,3 +138,95 @@ def routees_of(base: Any, keys: Sequence[Any], routees: int) -> Iterator[list[An
     router.remove(joining)
     router.remove(refs[0])
     yield [router.routee_of(key) for key in keys]
+
+
+class PykkaProgram(Program):
+    """A program for the simulator.
+
+    Args:
+        base: The class of actors.
+        name: `"tells"` or `"asks"`.
+        blocks_others: Whether an actor that waits keeps the others from running.
+    """
+
+    def __init__(self, base: Any, name: str, *, blocks_others: bool) -> None:
+        try:
+            self._simulation: Any = importlib.import_module("pykka.simulation")
+        except ImportError:
+            unsupported("it has no simulator")
+        if name == "asks" and blocks_others:
+            unsupported("an actor that waits keeps the others from running")
+        self._main = {"tells": _telling, "asks": _asking}[name](base)
+
+    def simulated(self, runs: int, *, stops: bool) -> float:
+        """Explore."""
+        before = time.perf_counter()
+        found = self._simulation.explore(self._main, runs=runs, teardown=stops)
+        seconds = time.perf_counter() - before
+        if found.failure is not None:
+            raise FailedError(found.report())
+        return seconds
+
+    def real(self, runs: int, *, stops: bool) -> float:
+        """Call it."""
+        now, seconds = time.perf_counter, 0.0
+        for _ in range(runs):
+            before = now()
+            self._main()
+            if not stops:
+                seconds += now() - before
+            pykka.ActorRegistry.stop_all()
+            if stops:
+                seconds += now() - before
+        return seconds
+
+
+def _telling(base: Any) -> Callable[[], object]:
+    class Node(base):  # type: ignore[misc]
+        """Counts what it is told, and tells another one with one hop less."""
+
+        def __init__(self, other: Any = None) -> None:
+            super().__init__()
+            self.other, self.count = other, 0
+
+        def on_receive(self, hops: int) -> int:
+            self.count += 1
+            if hops and self.other is not None:
+                self.other.tell(hops - 1)
+            return self.count
+
+    def main() -> object:
+        last = Node.start()
+        middle = Node.start(last)
+        first = Node.start(middle)
+        for ref, hops in ((first, 2), (middle, 1), (first, 2), (first, 0)):
+            ref.tell(hops)
+        return first.ask(0)
+
+    return main
+
+
+def _asking(base: Any) -> Callable[[], object]:
+    class Node(base):  # type: ignore[misc]
+        """Answers with a number, after having asked another one with one hop less."""
+
+        def __init__(self, other: Any = None) -> None:
+            super().__init__()
+            self.other, self.count = other, 0
+
+        def on_receive(self, hops: int) -> int:
+            self.count += 1
+            if hops and self.other is not None:
+                answer: int = self.other.ask(hops - 1)
+                return answer + 1
+            return self.count
+
+    def main() -> object:
+        last = Node.start()
+        middle = Node.start(last)
+        first = Node.start(middle)
+        asked = ((first, 2), (middle, 1), (first, 2))
+        answers = pykka.get_all([ref.ask(hops, block=False) for ref, hops in asked])
+        return answers, first.ask(0), middle.ask(0)
+
+    return main

@@ -24,6 +24,7 @@ from benchmarks.workloads.message_size import MessageSize
 from benchmarks.workloads.philosophers import Philosophers
 from benchmarks.workloads.ping_pong import PingPong
 from benchmarks.workloads.route import Route, RouteKeys
+from benchmarks.workloads.simulated import Simulated
 from benchmarks.workloads.sleepers import Sleepers
 from benchmarks.workloads.start import Million, Start, StartAndTell
 from benchmarks.workloads.start_stop import IdleMemory, StartStop
@@ -94,5 +95,7 @@ WORKLOADS: dict[str, Workload] = {
         Route("consistent-hashing"),
         Route("consistent-hashing", "pool"),
         RouteKeys(),
+        Simulated("tells", "three actors, nine tells and an ask"),
+        Simulated("asks", "three actors and asks that block, nested in each other"),
     )
 }

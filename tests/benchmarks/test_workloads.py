@@ -26,8 +26,8 @@ TINY = {
     "creatures": 3, "hops": 7, "imports": 1, "increments": 10, "items": 4, "meals": 3,
     "keys": 50, "meetings": 5, "messages": 10, "milliseconds": 5, "n": 4, "nodes": 3, "pairs": 1,
     "philosophers": 3, "pieces": 5, "pings": 5, "producers": 2, "proxies": 3, "reads": 3,
-    "routees": 2, "senders": 3, "series": 2, "size": 2, "steps": 100, "terms": 4, "timers": 20,
-    "transactions": 5, "workers": 3,
+    "routees": 2, "runs": 2, "senders": 3, "series": 2, "size": 2, "steps": 100, "terms": 4,
+    "timers": 20, "transactions": 5, "workers": 3,
 }  # fmt: skip
 WORKLOADS_WITH_ACTORS = [w.name for w in WORKLOADS.values() if isinstance(w, ActorWorkload)]
 

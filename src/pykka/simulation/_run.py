@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import random
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -426,7 +425,7 @@ class Stage:
         scheduler.world = SimulatedWorld(chance)
         scheduler.world.found(scheduler)
         simulation = Simulation(scheduler)
-        random.seed(chance)
+        _stdlib.seed_chance(chance)
         play = _Play(program, scheduler, simulation)
         has_come_back = scheduler.run(play.run, program.patience)
         if not has_come_back:

@@ -168,11 +168,13 @@ class Simulated(RuntimeCell):
         self.handling = self.waiting = None
 
     def kill(self) -> None:
-        self.scheduler.give_others_a_turn()
+        if not self.closed:
+            self.scheduler.give_others_a_turn()
         super().kill()
 
     def signal(self, letter: Letter) -> None:
-        self.scheduler.give_others_a_turn()
+        if not self.closed:
+            self.scheduler.give_others_a_turn()
         super().signal(letter)
 
     def mark_down(self, reason: Reason) -> None:
@@ -354,7 +356,7 @@ class SimulatedCell(Simulated):
             self.is_ready = True
             scheduler.ready.append(self)
 
-    def _step(self) -> None:  # noqa: C901 (one function, because a call costs)
+    def _step(self) -> None:  # noqa: C901, PLR0912 (one function, because a call costs)
         try:
             if not self._has_begun:
                 if not self.closed:
@@ -370,10 +372,12 @@ class SimulatedCell(Simulated):
                 if queue.empty():
                     return
                 letter = queue.get()
-                if type(queue) is SimpleQueue:
+                if type(queue) is not SimpleQueue:
+                    self.note_receipt_of(letter)
+                elif self.received is None or self.scheduler.touched is not None:
                     self.note_receipt(self.tags.popleft())
                 else:
-                    self.note_receipt_of(letter)
+                    self.received.append(self.tags.popleft())
             elif letter is ENDED:
                 end_in_any_case(self)
                 return

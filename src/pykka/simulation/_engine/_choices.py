@@ -26,6 +26,7 @@ import sys
 from array import array
 from bisect import bisect_right
 from functools import lru_cache
+from itertools import chain, count
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ BITS = 16
 WHOLE = 1 << BITS
 """What a probability of 1 is, among the numbers that are drawn."""
 
-BLOCK = 256
-"""So many bytes of chance are made at a time."""
+BLOCK = 160
+"""So many bytes of chance are made at a time; a few more would take twice as long."""
 
 FAR = 1000
 """So many choices at most come out as usual before the chooser is asked again."""
@@ -68,19 +69,19 @@ class Chooser(Protocol):
         """Say how often from now on a sender goes on as usual, before `interrupt` is asked."""
         ...
 
-    def interrupt(self, count: int, *, may_pass: bool) -> int:
+    def interrupt(self, number: int, *, may_pass: bool) -> int:
         """Choose whether another strand comes before one that is in the middle of something.
 
         Args:
-            count: How many can go on; number 0 is the one that is in the middle of something.
+            number: How many can go on; the first is the one in the middle of something.
             may_pass: Whether time may pass instead.
 
         Returns:
-            The number of the one that goes on; or `count` to have time pass.
+            The number of the one that goes on; or `number` to have time pass.
         """
         ...
 
-    def pick(self, count: int, *, may_pass: bool) -> int:
+    def pick(self, number: int, *, may_pass: bool) -> int:
         """Choose who goes on, where none is in the middle of something; likewise."""
         ...
 
@@ -108,18 +109,28 @@ class Guide(Protocol):
 
 def draws_of(seed: int) -> Iterator[int]:
     """Return numbers of `BITS` bits that follow from a seed, without end."""
-    block = 0
-    while True:
-        drawn = array("H", hashlib.shake_128(b"%d %d" % (seed, block)).digest(BLOCK))
-        if sys.byteorder == "big":  # pragma: no cover (the machines of the tests are little)
-            drawn.byteswap()
-        yield from drawn
-        block += 1
+    return chain(_block(seed, 0), _later_blocks(seed))  # most runs need no more than the first
+
+
+def _block(seed: int, number: int) -> array[int]:
+    drawn = array("H", hashlib.shake_128(b"%d %d" % (seed, number)).digest(BLOCK))
+    if sys.byteorder == "big":  # pragma: no cover (the machines of the tests are little)
+        drawn.byteswap()
+    return drawn
+
+
+def _later_blocks(seed: int) -> Iterator[int]:
+    for number in count(1):
+        yield from _block(seed, number)
 
 
 def probability(of_one: float) -> int:
     """A probability, among the numbers that are drawn."""
     return int(of_one * WHOLE)
+
+
+CHANCES_OF_PREEMPTION = [probability(each) for each in PREEMPTION]
+CHANCES_OF_HASTE = [probability(each) for each in HASTE]
 
 
 @lru_cache(maxsize=64)
@@ -160,9 +171,9 @@ class AtRandom:
         self, seed: int, *, preemption: float | None = None, haste: float | None = None
     ) -> None:
         self._draw = draw = draws_of(seed).__next__
-        drawn = PREEMPTION[draw() & 3], HASTE[draw() & 3]
-        self._preemption = probability(drawn[0] if preemption is None else preemption)
-        self._haste = probability(drawn[1] if haste is None else haste)
+        drawn, drawn_haste = CHANCES_OF_PREEMPTION[draw() & 3], CHANCES_OF_HASTE[draw() & 3]
+        self._preemption = drawn if preemption is None else probability(preemption)
+        self._haste = drawn_haste if haste is None else probability(haste)
         neither = (WHOLE - self._preemption) * (WHOLE - self._haste) >> BITS
         self._unusual = WHOLE - neither
         """The probability that a sender is overtaken, or time passes early, or both."""
@@ -178,23 +189,23 @@ class AtRandom:
         self._is_due = distance < len(ahead)
         return distance
 
-    def interrupt(self, count: int, *, may_pass: bool) -> int:
+    def interrupt(self, number: int, *, may_pass: bool) -> int:
         """See `Chooser`."""
         if not self._is_due:
             return 0
         draw = self._draw
         if self._haste and draw() * self._unusual < self._haste << BITS:
             if may_pass:
-                return count
+                return number
             if draw() >= self._preemption:
                 return 0
-        return 1 + (draw() * (count - 1) >> BITS) if count > 1 else 0
+        return 1 + (draw() * (number - 1) >> BITS) if number > 1 else 0
 
-    def pick(self, count: int, *, may_pass: bool) -> int:
+    def pick(self, number: int, *, may_pass: bool) -> int:
         """See `Chooser`."""
         if may_pass and self._haste and self._draw() < self._haste:
-            return count
-        return self._draw() * count >> BITS if count > 1 else 0
+            return number
+        return self._draw() * number >> BITS if number > 1 else 0
 
 
 class FromTape:
@@ -215,10 +226,10 @@ class FromTape:
         """See `Chooser`. Where a sender goes on is not told apart from other choices on a tape."""
         return 0
 
-    def interrupt(self, count: int, *, may_pass: bool) -> int:
+    def interrupt(self, number: int, *, may_pass: bool) -> int:
         """See `Chooser`."""
         said = next(self._tape, 0)
-        return said if said < count + may_pass else 0
+        return said if said < number + may_pass else 0
 
     pick = interrupt
 

@@ -412,14 +412,16 @@ class Scheduler:
         try:
             has_come_back = self._crew.set_off(self, patience)
         finally:
-            self.end()
+            if not self.is_over:
+                self.end()
             if self.waits or self.ready or self.loops or not has_come_back:
                 self._forget_what_is_left()
             try:
                 if has_come_back:
                     self._crew.unwind(self.carriers_left(), self.world)
             finally:
-                self._drop_tasks()
+                if self.loops:
+                    self._drop_tasks()
                 self._bury()
         return has_come_back
 
@@ -454,8 +456,6 @@ class Scheduler:
                 log.insert(0, _DROPPED)
 
     def _drop_tasks(self) -> None:
-        if not self.loops:
-            return
         state = current.state
         state.world = self.world
         try:
@@ -488,15 +488,9 @@ class Scheduler:
                 system.dead_letters.unsubscribe(self._note_dead_letter)
         self.world.leave()
         self.strand = self._settling = None
-        for left in (
-            self._known,
-            self.cells,
-            self.invariants,
-            self.ready,
-            self.waits,
-            self._timers,
-        ):
-            left.clear()
+        nothing: Any = ()
+        self._known = self.cells = self.ready = self.waits = self._timers = nothing
+        self.invariants = self.loops = nothing
 
     def give_up(self, frame: Any, patience: float) -> None:
         """Leave a program alone that does not come back.
@@ -543,12 +537,14 @@ class Scheduler:
             may_pass = bool(self._timers) and self._may_pass()
             if self.touched is not None or self.picky:
                 ready = self._choose_among_some(may_pass=may_pass)
+                if ready is None:
+                    return None
+            elif not entries:
+                return None
             elif len(entries) == 1 and not may_pass:
                 ready = entries.pop()
-            elif entries:
+            else:
                 ready = self._choose(entries, may_pass=may_pass)
-            if ready is None:
-                return None
             if ready is TIME:
                 self._pass_time(is_early=True)
                 ready = None
@@ -571,9 +567,11 @@ class Scheduler:
         if chosen == len(entries):
             return TIME
         # Number 0 is the one that ran last, if it is there, and the others follow in their order.
-        first = self._place_of_last(entries)
-        if first and chosen <= first:
-            chosen = chosen - 1 if chosen else first
+        last = self.strand
+        if last is not None and (last.is_ready or last.last_parked is not None):
+            first = self._place_of_last(entries)
+            if chosen <= first:
+                chosen = chosen - 1 if chosen else first
         return entries.pop(chosen)
 
     def _choose_among_some(self, *, may_pass: bool) -> Any:
@@ -652,7 +650,9 @@ class Scheduler:
     def see_what_is_left(self) -> None:
         """Go on where nothing is ready: let time pass, or find that all is over."""
         if self._settling is not None:
-            if self._settles_after is None:
+            if self._settles_after is None and not self._timers:
+                self._settles_after = []
+            elif self._settles_after is None:
                 alarms = [entry[2] for entry in sorted(self._timers, key=_place_of_alarm)]
                 self._settles_after = [each for each in alarms if type(each) in OF_STRANDS]
             if all(each.is_cancelled for each in self._settles_after):
@@ -711,21 +711,24 @@ class Scheduler:
 
     def _offer_a_turn(self) -> None:
         """Do the rest of that, where it is not said already that nothing unusual comes."""
-        self.require_going_on()
+        if self.is_over:
+            raise RunIsOver
         ready = self.ready
         if not ready and self.touched is None:
             return
         may_pass = bool(self._timers) and self._may_pass()
-        others = self._find_candidates()
+        # The one that ran last is the one that asks, so it is not among them.
+        others = self._find_candidates() if self.picky else ready
         count = 1 + len(others)
         if self.touched is not None:
             chosen = self._ask_guide([self.strand, *others], goes_on=True)
+            if self.is_over:
+                raise RunIsOver
         else:
             chosen = self._chooser.interrupt(count, may_pass=may_pass)
             self.left = self._chooser.skip()
         if ready:
             self.tape.append(chosen)
-        self.require_going_on()
         if chosen == 0:
             return
         self._mark = chosen
@@ -734,12 +737,14 @@ class Scheduler:
             return
         self._next = self._take(others[chosen - 1])
         parked = Parked(self, None)
-        self.enter(parked)
+        parked.is_ready = True
+        ready.append(parked)
         self._park(parked)
 
     def wait(self, acquire: Callable[..., Any], timeout: float | None) -> Any:
         """Wait for something; see `World.wait`."""
-        self.require_going_on()
+        if self.is_over:
+            raise RunIsOver
         if self.atomic:
             msg = (
                 "what a simulation calls between two steps (an invariant, an alarm) waits for "
@@ -809,7 +814,8 @@ class Scheduler:
                 mine.switch(ready.carrier)
             else:
                 self.handed = ready
-                mine.switch(self._crew.hire())
+                free = self._crew.free
+                mine.switch(free.pop() if free else self._crew.make())
             self.carrier = mine
         parked.frame = None
         if running is not None:
@@ -818,7 +824,8 @@ class Scheduler:
                 asyncio.tasks._enter_task(running, task)
         state.cell, state.spawn_options = parked.cell, born
         parked.strand.last_parked = None
-        self.require_going_on()
+        if self.is_over:
+            raise RunIsOver
 
     def work(self, carrier: Any) -> Any:
         """Work on a carrier, at the bottom of its stack, until another carrier goes on.
@@ -947,10 +954,13 @@ class Scheduler:
 
     def enter_cell(self, cell: Simulated) -> str:
         """Take note of an actor, and give it a name."""
-        self.touch(("class", cell.actor_class.__name__))
+        name = cell.actor_class.__name__
+        if self.touched is not None:
+            self.touch(("class", name))
         self.cells.append(cell)
-        self.know(cell.services)
-        return self.number(cell.actor_class.__name__)
+        if cell.services not in self._known:
+            self.know(cell.services)
+        return self.number(name)
 
     def know(self, system: Any) -> None:
         """Take note of a system, and of its dead letters."""

@@ -254,6 +254,17 @@ def _is_alive(thread: threading.Thread) -> bool:
     return _real_is_alive(thread) if simulated is None else simulated.end.locked()
 
 
+def seed_chance(seed: int) -> None:
+    """Do what `random.seed()` does with a whole number, in half the time."""
+    _seed(seed)
+    _generator.gauss_next = None
+
+
+_generator: Any = random._inst
+"""That of the functions of `random`."""
+_seed: Any = super(random.Random, _generator).seed  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+
+
 def _urandom(size: int) -> bytes:
     scheduler = scheduler_here()
     return _real_urandom(size) if scheduler is None else scheduler.world.entropy(size)

@@ -163,14 +163,16 @@ class SimulatedWorld(World):
         if timeout is not None or me is None:
             return scheduler.wait(acquire, timeout)
         wait = partial(scheduler.wait, acquire, None)
-        self.scheduler.touch(("edge", me.name), ("edge", getattr(target, "name", None)))
+        if scheduler.touched is not None:
+            scheduler.touch(("edge", me.name), ("edge", getattr(target, "name", None)))
         try:
             return acquire_for_actor(me, future, wait, state)
         except DeadlockError as error:
             self.scheduler.find("deadlock", str(error), error)
             raise
         finally:
-            self.scheduler.touch(("edge", me.name))
+            if scheduler.touched is not None:
+                scheduler.touch(("edge", me.name))
 
     def start_thread(self, function: Callable[[], object]) -> None:
         """See `World`."""

@@ -36,7 +36,7 @@ MAINS: list[Callable[[], Any]] = [
 @needs_greenlet
 @pytest.mark.parametrize("main", MAINS)
 def test_both_kinds_make_the_same_runs(main: Callable[[], Any]) -> None:
-    for seed in range(repetitions(15)):
+    for seed in range(repetitions(38)):
         one = simulation.run(main, seed=seed, carrier="greenlet")
         other = simulation.run(main, seed=seed, carrier="thread")
         assert one.trace == other.trace

@@ -234,11 +234,9 @@ class Walker:
         node = path[first]
         if node.covers(first_ones):
             return
-        if plan[0] in node.names:
-            node.todo[plan[0]] = plan[1:]
-        else:
-            for name in node.names:
-                node.todo.setdefault(name, [])
+        # The first of them could go on there already; if not, something was not noted.
+        for name in plan[:1] if plan[0] in node.names else node.names:
+            node.todo.setdefault(name, plan[1:])
 
 
 def concerns_letter(touched: Any, what: str) -> TypeGuard[tuple[Any, ...]]:

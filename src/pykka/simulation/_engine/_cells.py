@@ -92,14 +92,6 @@ class SimulatedInbox:
                 scheduler.picky += cell.is_picky
                 scheduler.ready.append(cell)
 
-    def get(self) -> Any:
-        """Take the first envelope; there is one."""
-        return self.queue.get()
-
-    def empty(self) -> bool:
-        """Tell whether there is nothing in it."""
-        return bool(self.queue.empty())
-
 
 class InboxLeft:
     """The inbox of an actor whose run is over; the actors of all runs share one.
@@ -111,8 +103,6 @@ class InboxLeft:
     def __init__(self) -> None:
         self.queue: Any = SimpleQueue()
         self.put = self.queue.put
-        self.get = self.queue.get
-        self.empty = self.queue.empty
 
 
 INBOX_LEFT = InboxLeft()
@@ -387,7 +377,8 @@ class SimulatedCell(Simulated):
                 self.scheduler.sleep(self.seconds_each)
             handle(self, letter)
         except BaseException as error:  # the user's inbox failed
-            self.scheduler.require_going_on()
+            if self.scheduler.is_over:
+                raise
             fall(self, error)
 
     def label(self) -> str:

@@ -527,9 +527,7 @@ class Scheduler:
         ready = self._next
         self._next = None
         entries = self.ready
-        while ready is None:
-            if self.is_over:
-                return None
+        while ready is None and not self.is_over:
             for parked in self.waits:
                 if not parked.blocks():
                     self._free()
@@ -548,6 +546,8 @@ class Scheduler:
             if ready is TIME:
                 self._pass_time(is_early=True)
                 ready = None
+        if ready is None:
+            return None
         ready.is_ready = False
         self.steps += 1
         if self.steps > self._max_steps:
@@ -683,15 +683,6 @@ class Scheduler:
         ]
 
     # --- what running code calls ----------------------------------------------------------------
-
-    def require_going_on(self) -> None:
-        """Raise if the run is over.
-
-        Raises:
-            RunIsOver: It is.
-        """
-        if self.is_over:
-            raise RunIsOver
 
     def give_others_a_turn(self) -> None:
         """Let another strand come first, if that is chosen."""

@@ -22,11 +22,12 @@ SOURCES = {
 REAL_WORLD = {
     path: text
     for path, text in SOURCES.items()
-    if not path.startswith(("simulation/", "observer/", "__main__"))
+    if not path.startswith(("simulation/", "testing/", "observer/", "__main__"))
 }
 """What may be on the way of a message of a program at work: all but the simulator, which brings a
-world of its own, and waits, and takes time and chance, in the place of what does so here; and the
-observer, which looks on from threads of its own, on which no actor runs."""
+world of its own, and waits, and takes time and chance, in the place of what does so here; the test
+kit, which waits on the thread of a test; and the observer, which looks on from threads of its own,
+on which no actor runs."""
 
 
 @cache

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pykka import routing as routing
     from pykka import simulation as simulation
     from pykka import supervision as supervision
+    from pykka import testing as testing
     from pykka import timers as timers
     from pykka import typing as typing
     from pykka._actor.accepts import Accepts, Request, handles
@@ -230,6 +231,7 @@ _MODULES = frozenset(
         "routing",
         "simulation",
         "supervision",
+        "testing",
         "timers",
         "typing",
     }

@@ -98,6 +98,14 @@ NOT_COUNTED = {
         ],
         "is part of a simulation, and of no program at work",
     ),
+    **dict.fromkeys(
+        [
+            *(f"Probe.{name}" for name in ("__init__", "expect", "expect_none", "expect_type")),
+            *(f"Probe.{name}" for name in ("expect_terminated", "fish", "forward_to", "ref")),
+            *("Probe.reply", "SystemUnderTest.settle", "settle"),
+        ],
+        "is part of a test, and of no program at work",
+    ),
 }
 """What needs no case, and why."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+import socket
 import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.simulation import programs
+from tests.simulation.same import digest
 from tests.tiers import repetitions
 
 import pykka
@@ -54,22 +56,11 @@ def test_the_same_seed_makes_the_same_run_and_so_does_its_replay(name: str) -> N
         assert again.behaviour == once.behaviour
 
 
-def digest(seeds: int) -> str:
-    said = hashlib.sha256()
-    for main in programs.ACCUSED.values():
-        for seed in range(seeds):
-            result = simulation.run(main, seed=seed)
-            lines = [*map(str, result.trace), *(each.kind for each in result.findings)]
-            said.update("\n".join(lines).encode())
-    return said.hexdigest()
-
-
 def test_each_process_makes_the_same_runs() -> None:
     seeds = repetitions(5)
-    code = f"from tests.simulation.test_runs import digest; print(digest({seeds}))"
     for hash_seed in ("1", "2")[: repetitions(1)]:
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-m", "tests.simulation.same", str(seeds)],
             cwd=ROOT,
             env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
             capture_output=True,
@@ -460,6 +451,75 @@ def test_it_is_simulated(main: Callable[[], None], teardown: bool) -> None:
     found.check()
 
 
+# --- pools with a bound -------------------------------------------------------------------------
+
+
+def asks_along_a_line(length: int, *, caller_runs: bool, threads: int = 2) -> Any:
+    dispatcher = pykka.Dispatcher(max_threads=threads)
+
+    class Link(pykka.PooledActor):
+        next: Any = None
+
+        def follow(self, ref: Any) -> None:
+            self.next = ref
+
+        def call(self) -> int:
+            return 1 if self.next is None else int(self.next.proxy().call().get()) + 1
+
+    Link.caller_runs = caller_runs
+    links = [Link.options(dispatcher=dispatcher).start() for _ in range(length)]
+    for one, other in pairwise(links):
+        one.proxy().follow(other).get()
+    return links[0].proxy().call().get()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_pool_whose_threads_all_wait_says_so(threads: int) -> None:
+    """As in the real world; and not that it hangs."""
+
+    def main() -> None:
+        with pytest.raises(pykka.PoolExhaustedError, match=f"maximum of {threads} threads"):
+            asks_along_a_line(threads + 2, caller_runs=False, threads=threads)
+        assert asks_along_a_line(threads, caller_runs=False, threads=threads) == threads
+
+    main()
+    simulation.explore(main, runs=repetitions(40)).check()
+    pykka.ActorRegistry.stop_all()
+
+
+def test_an_actor_that_waits_for_another_of_its_pool_runs_it() -> None:
+    def main() -> None:
+        assert asks_along_a_line(5, caller_runs=True) == 5
+
+    main()
+    simulation.explore(main, runs=repetitions(40)).check()
+    pykka.ActorRegistry.stop_all()
+
+
+def test_who_is_outside_of_an_exhausted_pool_is_told_as_well() -> None:
+    def main() -> None:
+        dispatcher = pykka.Dispatcher(max_threads=1)
+
+        class Inside(pykka.PooledActor):
+            caller_runs = False
+
+            def on_receive(self, message: Any) -> Any:
+                return message.ask(self.actor_ref)
+
+        class Outside(pykka.ThreadingActor):
+            def on_receive(self, message: Any) -> Any:
+                return other.ask("?")
+
+        options = Inside.options(dispatcher=dispatcher)
+        inside, other, outside = options.start(), options.start(), Outside.start()
+        with pytest.raises(pykka.PoolExhaustedError):
+            inside.ask(outside)
+
+    main()
+    simulation.explore(main, runs=repetitions(40)).check()
+    pykka.ActorRegistry.stop_all()
+
+
 # --- faults and invariants ----------------------------------------------------------------------
 
 
@@ -541,6 +601,21 @@ def test_there_is_no_run_inside_of_a_run() -> None:
     assert "inside of a run" in result.findings[0].text
 
 
+def test_a_read_from_a_socket_is_given_up_where_it_cannot_be_interrupted() -> None:
+    class Receives(pykka.ThreadingActor):
+        def on_receive(self, message: socket.socket) -> bytes:
+            return message.recv(1)
+
+    one, other = socket.socketpair()
+    with one, other:
+        result = simulation.run(lambda: Receives.start().ask(one), patience=0.2, carrier="thread")
+        other.send(b"!")  # so that its thread ends
+    assert kinds(result) == ["real wait"]
+    assert "Receives-0" in result.findings[0].text
+    assert "in on_receive" in result.findings[0].text
+    assert not result.has_come_back
+
+
 def test_a_real_wait_is_given_up_and_named() -> None:
     lock = threading.Lock()
     lock.acquire()
@@ -616,3 +691,26 @@ def test_other_threads_are_in_the_real_world() -> None:
     other.join()
     assert seen[0] is not real_lock
     assert seen[1] is real_lock
+
+
+# --- typed messages -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("runtime", [pykka.ThreadingActor, pykka.PooledActor, pykka.AsyncioActor])
+def test_actors_that_accept_some_messages_only_are_simulated(runtime: Any) -> None:
+    class Adds(pykka.Accepts[int], runtime):  # type: ignore[misc]
+        total = 0
+
+        @pykka.handles(int)
+        def add(self, number: int) -> int:
+            self.total += number
+            return self.total
+
+    def main() -> None:
+        ref = Adds.start()
+        ref.tell(1)
+        assert ref.ask(2) == 3
+        with pytest.raises(TypeError, match="does not accept"):
+            ref.tell("three")
+
+    simulation.explore(main, runs=10).check()

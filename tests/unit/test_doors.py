@@ -37,14 +37,14 @@ DOORS = [
     "pykka.resilience",
     "pykka.routing",
     "pykka.simulation",
+    "pykka.testing",
     "pykka.observer",
     *(module for module in EXTRAS if not is_missing(module)),
 ]
 """The modules that a user imports from."""
 
-INTERNAL = ["pykka.runtimes", "pykka.simulation.plugin"]
-"""What has no underscore and is no door: `pykka` re-exports what is in the one, and pytest loads
-the other."""
+INTERNAL = ["pykka.runtimes"]
+"""What has no underscore and is no door: `pykka` re-exports what is in it."""
 
 
 def public_names(module: ModuleType) -> list[str]:
@@ -231,6 +231,7 @@ def test_the_doors_offer_these_names_and_no_others() -> None:
             "run",
             "test",
         ],
+        "pykka.testing": ["Probe", "SystemUnderTest", "settle"],
         "pykka.observer": ["Observer", "ObserverError", "serve"],
     }
 
@@ -259,6 +260,7 @@ def test_the_doors_of_extras_offer_these_names_and_no_others() -> None:
         "pykka.resilience",
         "pykka.routing",
         "pykka.simulation",
+        "pykka.testing",
     ],
 )
 def test_all_is_sorted_and_complete(door: str) -> None:

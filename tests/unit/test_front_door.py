@@ -89,6 +89,7 @@ def test_a_first_actor_loads_what_it_needs() -> None:
         "runtimes.pool",
         "simulation",
         "supervision",
+        "testing",
         "typing",
     )
     assert [

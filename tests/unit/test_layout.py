@@ -166,7 +166,7 @@ FILES = {
     file.relative_to(PROJECT).as_posix()
     for folder in OURS
     for file in (PROJECT / folder).rglob("*.py")
-}
+} | {"src/pytest_pykka.py"}
 
 GONE = {"pykka._types"}
 """What a text says of as having been."""
@@ -329,10 +329,12 @@ def test_a_name_that_leads_somewhere_is_not(text: str) -> None:
 _SIZE = "a size or a time that one file alone knows"
 SHARED = {
     **dict.fromkeys(("BATCH", "BITS", "CALM", "FEW", "KEEP_ALIVE", "LONGEST", "MANY"), _SIZE),
+    "Probe": "of messages, for instruments; of a test: the name in each field",
     "NOTHING": "stands for nothing, in each of its files for another one",
     "crash_hook": "what a program may put another one in the place of, and the one that is there",
     "logger": "of dead letters, which a program may silence alone",
     "run": "of an actor in a pool, of a program, and of a simulated one: the name in each field",
+    "settle": "of a question, and of all that goes on in a test: the name in each field",
     "renew_locks": "what each module that has locks does in a child process",
 }
 """Names that mean something in several modules, and why each may."""

@@ -16,6 +16,9 @@ import pykka
 ROOT = Path(__file__).parents[2]
 
 
+FILES = ("METADATA", "WHEEL", "RECORD", "entry_points.txt")
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, as pip builds it."""
@@ -39,8 +42,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         if path.suffix == ".py" or path.name == "py.typed"
     }
     assert "pykka/py.typed" in sources
+    sources.add("pytest_pykka.py")
     info = f"pykka-{pykka.__version__}.dist-info"
-    extra = {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "licenses/LICENSE")}
+    extra = {f"{info}/{name}" for name in (*FILES, "licenses/LICENSE")}
     assert names == sources | extra
 
 

@@ -79,9 +79,7 @@ def test_what_there_is_no_time_for_is_left_to_a_sweeper_that_kills_it(
         system.shutdown(0)
     assert str(caught.value).count("(killed, and not ended yet)") == _shutdown.NAMED
     for ref in refs:
-        cell = ref._cell
-        # The sweeper may not have come to it, which then has no extension.
-        wait_until(lambda cell=cell: cell.extension and cell.extension.killed, "all are killed")  # type: ignore[misc]
+        wait_until(lambda ref=ref: ref._cell.extension.killed, "all are killed")  # type: ignore[misc]
     gate.open()
     assert [ref.when_terminated().get(timeout=PATIENCE) for ref in refs] == [Killed()] * len(refs)
     assert len(sweeps) == 1

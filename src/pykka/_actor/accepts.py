@@ -306,6 +306,16 @@ def _cell_class_of(cls: type[Any]) -> type[Cell] | None:
     return None
 
 
+def like(usual: type[Any], other: type[Any]) -> type[Any]:
+    """A kind of cell, or its variant whose refs refuse what is not accepted.
+
+    Args:
+        usual: The variant is meant if this is one.
+        other: The kind of cell.
+    """
+    return _variant(other) if usual in _variants.values() else other
+
+
 def _variant(cell_class: type[Cell]) -> type[Cell]:
     """The same kind of cell, whose refs refuse what is not accepted."""
     found = _variants.get(cell_class)

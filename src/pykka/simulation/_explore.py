@@ -10,7 +10,7 @@ from pykka.simulation._engine._errors import SimulationFailedError
 from pykka.simulation._engine._scheduler import Finding
 from pykka.simulation._exhaustive import Walker
 from pykka.simulation._run import MAX_STEPS, PATIENCE, Program, Stage
-from pykka.simulation._shrink import Shrinker
+from pykka.simulation._shrink import Shrinker, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -48,6 +48,8 @@ class Exploration:
         self.cut_short = 0
         """How many runs of an exhaustive exploration were left, as they were about to become like
         one that was made already. They are not among `runs`."""
+        self.again = "simulation.run({name}, replay={replay!r})"
+        """How the run that has failed is made again, for the report."""
         self._behaviours: set[Any] = set()
         self._wanted: dict[str, bool] = {}
 
@@ -104,7 +106,7 @@ class Exploration:
                 *(f"  {each}" for each in failure.findings),
                 *(str(line) for line in failure.trace),
                 seen,
-                f"  again:  simulation.run({self.name}, replay={failure.replay!r})",
+                f"  again:  {self.again.format(name=self.name, replay=failure.replay)}",
             ]
         )
 
@@ -207,6 +209,44 @@ def explore(
     return explorer.exploration
 
 
+def explore_test(main: Callable[..., Any], *, runs: int, replay: str | None = None) -> Exploration:
+    """Make many runs of a test that was not written to be simulated.
+
+    First, one is made in which all is as usual. What is found there, although the test comes to
+    its end and raises nothing, is meant, and is no mistake in the other runs either.
+
+    Args:
+        main: The test.
+        runs: How many runs are made after that.
+        replay: Makes the run that a failure has printed, instead of those.
+
+    Returns:
+        What has come of it.
+    """
+    program = Program(
+        main,
+        allow={"dead letters", "differences"},
+        teardown=False,
+        max_steps=MAX_STEPS,
+        patience=PATIENCE,
+        tells=True,
+        is_patient=True,
+    )
+    with Stage() as stage:
+        explorer = _Explorer(stage, program, runs)
+        usual = stage.run(program, FromTape([]), 0, seed=None, keeps_trace=True)
+        if usual.has_ended and usual.has_come_back:
+            program.meant = {kind_of(each) for each in usual.findings}
+            if replay is None:
+                explorer.explore(range(runs), None, preemption=None, haste=None)
+            else:
+                explorer.replay(replay)
+        else:
+            explorer.exploration.note(usual)
+            explorer.exploration.failure = usual
+    return explorer.exploration
+
+
 class _Explorer:
     """Makes the runs of one exploration.
 
@@ -240,6 +280,14 @@ class _Explorer:
             if quiet is not None and exploration.runs - exploration.last_new >= quiet:
                 return
 
+    def replay(self, replay: str) -> None:
+        """Make one run again."""
+        tape, chance = decode(replay)
+        result, _followed = self._make(tape, chance, keeps_trace=True)
+        self.exploration.note(result)
+        if result.findings:
+            self.exploration.failure = result
+
     def walk(self, runs: int) -> None:
         """Make every run that differs from the others, until one fails."""
         exploration = self.exploration
@@ -263,6 +311,8 @@ class _Explorer:
 
     def _compare(self, first: Result) -> None:
         """Make the first run once more, and find what differs."""
+        if not self._program.is_wrong(Finding("not deterministic", "")):
+            return
         second, _followed = self._make(*decode(first.replay), keeps_trace=True)
         for once, twice in zip(first.trace, second.trace, strict=False):
             if once[:3] != twice[:3]:

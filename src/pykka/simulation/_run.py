@@ -18,6 +18,7 @@ from pykka.simulation._engine._choices import AtRandom, FromTape, decode, encode
 from pykka.simulation._engine._errors import Crash, NotSimulatedError, SimulationFailedError
 from pykka.simulation._engine._scheduler import Scheduler
 from pykka.simulation._engine._world import SimulatedWorld
+from pykka.simulation._shrink import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -196,6 +197,8 @@ class Result:
         """Whether it was left as it was about to become like a run that was made already."""
         self.wanted: dict[str, bool] = {}
         """What is sometimes the case, and whether it was; see `Simulation.sometimes`."""
+        self.has_ended = False
+        """Whether `main()` has come to its end, and has raised nothing."""
 
     @property
     def replay(self) -> str:
@@ -293,6 +296,7 @@ def run(
 KINDS = {
     "dead letters": "dead letter",
     "deadlocks": "deadlock",
+    "differences": "not deterministic",
     "hangs": "hang",
     "stashed messages": "left in the stash",
     "unhandled exceptions": "unhandled exception",
@@ -312,6 +316,7 @@ class Program:
         max_steps: int,
         patience: float,
         tells: bool = False,
+        is_patient: bool = False,
     ) -> None:
         check_callable("main", main, "the Simulation, if it has a parameter sim")
         main = getattr(main, "_pykka_original", main)  # of `simulation.test()`
@@ -323,10 +328,16 @@ class Program:
         self.patience = patience
         self.tells = tells
         """Whether its log, and its crashes, are seen."""
+        self.is_patient = is_patient
+        """Whether its time-outs that are outside of actors are never over early."""
         self.takes_sim = takes_sim(main)
+        self.meant: set[tuple[str, str]] = set()
+        """What else is no mistake: the kinds of what is found in the usual run, too."""
 
     def is_wrong(self, finding: Finding) -> bool:
         """Tell whether a finding is not allowed."""
+        if self.meant and kind_of(finding) in self.meant:
+            return False
         for each in self.allowed:
             if isinstance(each, str):
                 if KINDS[each] == finding.kind:
@@ -422,6 +433,7 @@ class Stage:
             self._crew, chooser, max_steps=program.max_steps, keeps_trace=keeps_trace
         )
         scheduler.tells = program.tells
+        scheduler.is_patient = program.is_patient
         scheduler.world = SimulatedWorld(chance)
         scheduler.world.found(scheduler)
         simulation = Simulation(scheduler)
@@ -436,6 +448,7 @@ class Stage:
         result = Result(scheduler, seed, chance)
         result.findings = [each for each in result.findings if program.is_wrong(each)]
         result.value = play.value
+        result.has_ended = play.has_ended
         result.has_come_back = has_come_back
         result.wanted = simulation._wanted
         if has_come_back:
@@ -457,17 +470,7 @@ class _Play:
         self._scheduler = scheduler
         self._simulation = simulation
         self.value: Any = None
-
-    def _await(self, coroutine: Any) -> Any:
-        """Have a coroutine run in a loop that goes on until the end of the run."""
-        scheduler = self._scheduler
-        loop = scheduler.new_loop("main", runs=True)
-        scheduler.main_task = task = loop.create_task(coroutine)
-        done = scheduler.new_lock()
-        done.acquire()
-        task.add_done_callback(lambda _task: done.release())
-        done.acquire()
-        return task.result()
+        self.has_ended = False
 
     def run(self) -> None:
         """Do it, from the start to the end."""
@@ -477,7 +480,8 @@ class _Play:
             arguments = {"sim": self._simulation} if program.takes_sim else {}
             self.value = program.main(**arguments)
             if inspect.iscoroutine(self.value):
-                self.value = self._await(self.value)
+                self.value = await_in_loop(scheduler, self.value)
+            self.has_ended = True
             scheduler.main_is_done = not program.teardown
             scheduler.when_settled(self._finish)
         except RunIsOver:
@@ -511,6 +515,17 @@ class _Play:
         """End the run because of what the program has raised."""
         self._scheduler.find("exception in the program", _say_what_is_raised(error), error)
         self._scheduler.end()
+
+
+def await_in_loop(scheduler: Scheduler, coroutine: Any) -> Any:
+    """Have a coroutine run in a loop that goes on until the end of the run."""
+    loop = scheduler.new_loop("main", runs=True)
+    scheduler.main_task = task = loop.create_task(coroutine)
+    done = scheduler.new_lock()
+    done.acquire()
+    task.add_done_callback(lambda _task: done.release())
+    done.acquire()
+    return task.result()
 
 
 def _say_what_is_raised(error: BaseException) -> str:

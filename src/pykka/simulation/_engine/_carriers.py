@@ -26,10 +26,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pykka._cell.spawn_options import current
 from pykka._util.world import REAL
+from pykka.simulation._engine._errors import NotSimulatedError
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from pykka._util.thread_state import ThreadState
     from pykka._util.world import World
 
 
@@ -39,6 +41,50 @@ class RunIsOver(GeneratorExit):
     It is no `Exception`, so that handlers of a simulated program do not take it for one of theirs.
     To the library, a `GeneratorExit` is about the call, and does not mean the whole program.
     """
+
+
+class Elsewhere:
+    """Stands for the depth of a stack of a run, which is no place for actors of the real world.
+
+    A thread that asks a `PooledActor` and waits may run it, on its own stack, if there is room. It
+    looks first how deep that is. So here it is refused.
+
+    A task that awaits an `AsyncioActor` in its own loop may run it as well, which is right. There
+    the frames are counted, and that puts a number in the place of this; a simulated loop puts it
+    back at the end of each callback (`stay`). Until then the loop runs, and no thread in which one
+    does runs a `PooledActor`.
+    """
+
+    def __add__(self, number: int) -> int:
+        """Return what no stack is as deep as, so that the frames are counted."""
+        return (1 << 30) + number
+
+    def __index__(self) -> int:
+        """Refuse."""
+        msg = (
+            "a PooledActor is asked here that lives outside of this simulated run, and nothing of "
+            "the run can wait for it; start it in the run, and not before"
+        )
+        raise NotSimulatedError(msg)
+
+
+_elsewhere: Any = Elsewhere()
+
+
+def enter(state: ThreadState[Any, Any], world: World) -> None:
+    """Have a thread be one of a run."""
+    state.world, state.depth = world, _elsewhere
+
+
+def stay(state: ThreadState[Any, Any]) -> None:
+    """See to it that a thread is still no place for actors of the real world."""
+    state.depth = _elsewhere
+
+
+def leave(state: ThreadState[Any, Any]) -> None:
+    """Have a thread be one of the real world again."""
+    state.world, state.depth = REAL, 0
+    state.cell = state.spawn_options = None
 
 
 class ThreadCarrier:
@@ -87,12 +133,12 @@ class ThreadCarrier:
         self.ident = get_ident()
         self._baton.acquire()
         while crew.run is not None:
-            state.world = crew.run.world
+            enter(state, crew.run.world)
             try:
                 next_one = crew.run.work(self)
             except RunIsOver:
                 next_one = crew.root
-            state.world, state.cell, state.spawn_options = REAL, None, None
+            leave(state)
             if self.is_lost:
                 return
             crew.free.append(self)

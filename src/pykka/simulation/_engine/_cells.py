@@ -24,7 +24,7 @@ from pykka._cell.inbox import put_without_waiting, take_all
 from pykka._cell.metering import MeteredInbox
 from pykka._cell.reasons import Failed
 from pykka._cell.spawn_options import current
-from pykka._deadlock.wait_graph import Await
+from pykka._deadlock.wait_graph import Await, waits_only_for
 from pykka._lifecycle.invoke import begin, handle, next_system_message
 from pykka._lifecycle.termination import end_in_any_case, fall
 from pykka.runtimes._contract import RuntimeCell
@@ -191,6 +191,7 @@ class SimulatedCell(Simulated):
         "_has_begun",
         "bound",
         "is_asleep",
+        "is_lent",
         "is_picky",
         "is_ready",
         "last_parked",
@@ -220,6 +221,8 @@ class SimulatedCell(Simulated):
         self.bound = None if not isinstance(actor, PooledActor) else _bound_of(actor, services)
         """The pool whose threads it needs, if that has a bound that its class has said."""
         self.is_picky = self.bound is not None
+        self.is_lent = False
+        """Whether it runs on the thread of an actor of the same pool that waits for it."""
         self.is_ready = False
         """Whether it is among those that are ready."""
         self.is_asleep = False
@@ -255,6 +258,11 @@ class SimulatedCell(Simulated):
             pool = spawn_options.dispatcher._pool
             self.bound = pool if pool.is_bounded else None
             self.is_picky = self.bound is not None
+
+    def claim_life(self) -> bool:
+        is_first = not self._claimed  # one strand runs at a time, so it takes no lock
+        self._claimed = True
+        return is_first
 
     # --- the inbox ------------------------------------------------------------------------------
 
@@ -316,7 +324,54 @@ class SimulatedCell(Simulated):
     def may_go_on(self) -> bool:
         """Tell whether it can be run now: its pool may have no thread for it."""
         bound = self.bound
-        return bound is None or self.scheduler.occupied.get(bound, 0) < bound.most
+        return bound is None or not self._is_full(bound) or self._is_lent_one(bound)
+
+    def _is_full(self, bound: Any) -> bool:
+        """Tell whether all threads of a pool are at work, or wait."""
+        users = self.scheduler.occupied.get(bound, ())
+        return len([each for each in users if not each.is_lent]) >= int(bound.most)
+
+    def _is_lent_one(self, bound: Any) -> bool:
+        """Tell whether an actor of its pool waits for it, and runs it on its own thread."""
+        cls: Any = self.actor_class
+        if not (cls.caller_runs and bound.caller_runs):
+            return False
+        waits = [each.waiting for each in self.scheduler.occupied.get(bound, ())]
+        return any(
+            wait.future._answered_by is self and not wait.future._has_outcome()
+            for wait in waits
+            if wait is not None
+        )
+
+    def require_thread(self) -> None:
+        """Raise if it needs a thread of its pool, and there will be none.
+
+        Raises:
+            PoolExhaustedError: That is so.
+        """
+        if self.bound is not None and self._needs_a_thread_of(self.bound):
+            self.require_hope()
+
+    def require_hope(self) -> None:
+        """Raise if all threads of its pool wait for actors that need one.
+
+        Raises:
+            PoolExhaustedError: That is so.
+        """
+        bound = self.bound
+        if bound is None or not self._is_full(bound):
+            return
+        users = [each for each in self.scheduler.occupied[bound] if not each.is_lent]
+
+        def is_lost(cell: Any) -> bool:
+            return isinstance(cell, SimulatedCell) and cell._needs_a_thread_of(bound)
+
+        if all(waits_only_for(each, is_lost) for each in users):
+            raise bound.exhausted()
+
+    def _needs_a_thread_of(self, bound: Any) -> bool:
+        is_at_work = self in self.scheduler.occupied.get(bound, ())
+        return self.bound is bound and not is_at_work and not self.may_go_on()
 
     def run(self) -> None:
         """Do a step."""
@@ -327,7 +382,8 @@ class SimulatedCell(Simulated):
                 scheduler.touch(("inbox", self.name))
         bound = self.bound
         if bound is not None:
-            scheduler.occupied[bound] = scheduler.occupied.get(bound, 0) + 1
+            self.is_lent = self._is_full(bound)
+            scheduler.occupied.setdefault(bound, []).append(self)
         state = current.state
         state.owes = None
         state.cell = self
@@ -337,7 +393,7 @@ class SimulatedCell(Simulated):
             state.cell = None
             self.is_asleep = True
             if bound is not None:
-                scheduler.occupied[bound] -= 1
+                scheduler.occupied[bound].remove(self)
         if self.has_system_messages or self.is_picky:
             self.wake()
         elif not self.inbox.queue.empty():  # pyright: ignore[reportUnknownMemberType]

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._cell.spawn_options import current
 from pykka._util.gil import HAS_GIL
-from pykka._util.world import REAL
-from pykka.simulation._engine._carriers import Crew, RunIsOver
+from pykka.simulation._engine._carriers import Crew, RunIsOver, enter, leave
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -109,25 +108,25 @@ class GreenletCrew(Crew):
             name = "pykka-simulation-watch"
             self._watcher = threading.Thread(target=self._watch, name=name, daemon=True)
             self._watcher.start()
-        state.world = run.world
+        enter(state, run.world)
         self.run = self._run = run
         try:
             self.root.switch(self.hire())
         finally:
             self._run = None
-            state.world, state.cell, state.spawn_options = REAL, None, None
+            leave(state)
         return True
 
     def unwind(self, carriers: list[Any], world: World) -> None:
         """Take what is left on carriers off them."""
         state = current.state
-        state.world = world
+        enter(state, world)
         try:
             for carrier in carriers:
                 self.root.switch(carrier)
         finally:
             self.run = None
-            state.world, state.cell, state.spawn_options = REAL, None, None
+            leave(state)
         if self._is_interrupted:
             self._is_interrupted = False
             raise KeyboardInterrupt

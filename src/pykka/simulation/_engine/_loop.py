@@ -17,8 +17,10 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from pykka._cell.spawn_options import current
 from pykka._deadlock.wait_graph import is_ours, place_of
 from pykka.runtimes.asyncio.run import run_in_task
+from pykka.simulation._engine._carriers import stay
 from pykka.simulation._engine._errors import NotSimulatedError
 from pykka.timers._clock import brief
 
@@ -114,6 +116,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 handle._run()
         finally:
             asyncio._set_running_loop(None)
+            stay(current.state)
             self.is_busy = False
             self._wake()
 

@@ -317,6 +317,10 @@ class Scheduler:
     tells = False
     """Whether the log of the program is seen."""
 
+    is_patient = False
+    """Whether time passes early only up to where code outside of actors has waited for long
+    enough."""
+
     now = 0.0
     steps = 0
     is_over = False
@@ -371,8 +375,8 @@ class Scheduler:
         self.ready: list[Any] = []
         self.waits: list[Parked] = []
         self.cells: list[Any] = []
-        self.occupied: dict[Any, int] = {}
-        """How many threads of a pool with a bound are at work, or wait."""
+        self.occupied: dict[Any, list[Any]] = {}
+        """The actors that have a thread of a pool with a bound: they are at work, or wait."""
         self.invariants: list[Callable[[], object]] = []
         """Called after each step."""
         self.loops: list[SimulatedLoop] = []
@@ -872,7 +876,10 @@ class Scheduler:
 
     def _may_pass(self) -> bool:
         """Tell whether time may pass although something else can happen."""
-        return not self.main_is_done and self._has_alarms()
+        if self.main_is_done or not self._has_alarms():
+            return False
+        first = self._timers[0][2]
+        return not (self.is_patient and type(first) is Parked and first.cell is None)
 
     # --- time -----------------------------------------------------------------------------------
 

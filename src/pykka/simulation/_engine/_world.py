@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 from functools import partial
 from queue import SimpleQueue
+from sys import modules
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.spawn_options import current
-from pykka._deadlock.wait_graph import acquire_for_actor
+from pykka._deadlock.wait_graph import acquire_for_actor, prepare_to_block
 from pykka._exceptions import DeadlockError
 from pykka._system.system import ActorSystem
 from pykka._util.world import REAL, World
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 
     from pykka.simulation._engine._scheduler import Scheduler
     from pykka.timers._clock import Alarm
+
+
+_SIMULATED: dict[type[Any], type[Any]] = {
+    ThreadingCell: SimulatedCell,
+    PooledCell: SimulatedCell,
+    AsyncioCell: SimulatedLoopCell,
+}
+"""What cells are made in the place of those of each runtime."""
 
 
 class SimulatedClock(Clock):
@@ -150,6 +159,7 @@ class SimulatedWorld(World):
 
         Raises:
             NotSimulatedError: An actor has to bring it that lives outside of the run.
+            PoolExhaustedError: The actor that has to bring it cannot get a thread.
         """
         state: Any = current.state
         target: Any = future._answered_by
@@ -160,9 +170,12 @@ class SimulatedWorld(World):
             )
             raise NotSimulatedError(msg)
         scheduler, me = self.scheduler, state.cell
-        if timeout is not None or me is None:
+        if timeout is not None:
             return scheduler.wait(acquire, timeout)
-        wait = partial(scheduler.wait, acquire, None)
+        if me is None:
+            prepare_to_block(future, None)
+            return scheduler.wait(acquire, None)
+        wait = partial(_wait_if_hopeful, me, scheduler, acquire)
         if scheduler.touched is not None:
             scheduler.touch(("edge", me.name), ("edge", getattr(target, "name", None)))
         try:
@@ -184,10 +197,14 @@ class SimulatedWorld(World):
         Raises:
             NotSimulatedError: The runtime is one that cannot be simulated.
         """
-        if usual is ThreadingCell or usual is PooledCell:
-            return SimulatedCell
-        if usual is AsyncioCell:
-            return SimulatedLoopCell
+        simulated = _SIMULATED.get(usual)
+        if simulated is not None:
+            return simulated
+        accepts = modules.get("pykka._actor.accepts")  # whose classes are kinds of these
+        if accepts is not None:
+            for real, simulated in _SIMULATED.items():
+                if usual is accepts.like(usual, real):
+                    return accepts.like(usual, simulated)  # type: ignore[no-any-return]
         msg = (
             f"an actor with a {usual.__name__} cannot be simulated: the simulator runs "
             "ThreadingActor, PooledActor and AsyncioActor"
@@ -203,3 +220,10 @@ class SimulatedWorld(World):
         """See `World`."""
         del usual
         return self.system
+
+
+def _wait_if_hopeful(me: Simulated, scheduler: Scheduler, acquire: Callable[..., Any]) -> Any:
+    """Have an actor wait, unless it would be the last thread of its pool that does."""
+    if isinstance(me, SimulatedCell):
+        me.require_hope()
+    return scheduler.wait(acquire, None)

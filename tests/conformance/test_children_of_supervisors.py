@@ -233,6 +233,6 @@ def test_the_report_of_a_crash_names_the_specification(offices: Offices, log: Lo
     [record] = log.find("ERROR", "Unhandled exception")
     assert record.message == (
         f"Unhandled exception in {child}, the child 'a' of {office.ref}, "
-        "ChildSpec('a', Worker, restart='transient', shutdown=5.0):"
+        "ChildSpec('a', Worker, restart='transient'):"
     )
     office.ref.stop()

@@ -11,7 +11,7 @@ from tests.conformance.supervised import CrashError, calls_in_turn, crash, insta
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._lifecycle.kill import GRACE
+from pykka._lifecycle.kill import PART_FOR_THE_END, STOP_TIMEOUT
 from pykka.resilience._backoff import Backoff
 from pykka.supervision import ChildSpec, ChildStartError, RestartLimitError, Supervisor
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from pykka.timers import ManualClock
 
 pytestmark = pytest.mark.usefixtures("witness")
+
+GRACE = STOP_TIMEOUT * PART_FOR_THE_END
+"""The seconds that a killed actor has for its end."""
+
 
 PAUSE = Backoff(minimum=10, maximum=10, jitter=0)
 

@@ -17,7 +17,7 @@ from tests.conformance.supervised import (
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._lifecycle.kill import GRACE
+from pykka._lifecycle.kill import PART_FOR_THE_END, STOP_TIMEOUT
 from pykka.messages import ProxyCall
 from pykka.resilience._backoff import Backoff
 from pykka.supervision import (
@@ -40,6 +40,9 @@ pytestmark = [pytest.mark.thinned, pytest.mark.usefixtures("witness")]
 
 STOP, KILL, CRASH = "stop", "kill", "crash"
 STRATEGIES = ["one_for_one", "one_for_all", "rest_for_one"]
+
+GRACE = STOP_TIMEOUT * PART_FOR_THE_END
+"""The seconds that a killed actor has for its end."""
 
 
 def end(ref: Any, how: str) -> None:

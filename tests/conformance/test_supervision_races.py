@@ -10,8 +10,7 @@ from tests.conformance.supervised import calls_in_turn, crash, instance
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._lifecycle.children import ORPHANS
-from pykka._lifecycle.kill import GRACE
+from pykka._lifecycle.kill import PART_FOR_THE_END, STOP_TIMEOUT
 from pykka.resilience._backoff import Backoff
 from pykka.supervision import ChildSpec, ChildStartError, Supervisor
 
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
     from pykka.timers import ManualClock
 
 pytestmark = [pytest.mark.thinned, pytest.mark.usefixtures("witness")]
+
+GRACE = STOP_TIMEOUT * PART_FOR_THE_END
+"""The seconds that a killed actor has for its end."""
+
 
 PAUSE = Backoff(minimum=10, maximum=10, jitter=0)
 
@@ -126,7 +129,7 @@ def test_the_supervisor_is_abandoned_in_the_middle_of_a_plan(held: Held) -> None
     held.office.ref.kill(abandon_after=1, block=False)
     wait_until(lambda: held.office.ref._cell.stopped, "it is killed")
     held.clock.advance(1)
-    held.clock.advance(ORPHANS)
+    held.clock.advance(STOP_TIMEOUT)
     held.clock.advance(GRACE)
     assert not held.a.is_alive()
     assert not held.b.is_alive()

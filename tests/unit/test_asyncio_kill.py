@@ -11,8 +11,7 @@ import pytest
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._lifecycle.children import ORPHANS
-from pykka._lifecycle.kill import GRACE
+from pykka._lifecycle.kill import PART_FOR_THE_END, STOP_TIMEOUT
 from pykka.supervision import ChildSpec, DynamicSupervisor, Supervisor
 
 if TYPE_CHECKING:
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 
 
 pytestmark = pytest.mark.usefixtures("witness")
+
+GRACE = STOP_TIMEOUT * PART_FOR_THE_END
+"""The seconds that a killed actor has for its end."""
 
 
 class Hangs(pykka.AsyncioActor):
@@ -327,7 +329,7 @@ def test_the_children_of_an_abandoned_parent_are_cancelled_when_their_time_is_ov
     killed = parent.kill(abandon_after=1, block=False)
     clock.advance(1)
     assert killed.get(timeout=PATIENCE) is True
-    clock.advance(ORPHANS)
+    clock.advance(STOP_TIMEOUT)
     assert child.when_terminated().get(timeout=PATIENCE) == pykka.Killed()
     assert notes == ["on_start", "on_receive", "on_receive cancelled", "on_stop"]
     go_on.set()

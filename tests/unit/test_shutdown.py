@@ -43,8 +43,7 @@ def test_who_is_killed_but_gets_no_thread_is_left_to_a_sweeper_that_abandons_it(
     sweeps: list[threading.Thread], monkeypatch: pytest.MonkeyPatch, log: Log
 ) -> None:
     """The code of the one runs, and it is abandoned at once. The other one's does not."""
-    monkeypatch.setattr(_shutdown, "GRACE", 0.01)
-    system = pykka.ActorSystem()
+    system = pykka.ActorSystem(stop_timeout=0.05)
     agents = Agent.options(dispatcher=pykka.Dispatcher("pykka-one", max_threads=1))
     hanging, waiting = system.start(agents), system.start(agents)
     gate = Gate()

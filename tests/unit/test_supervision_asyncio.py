@@ -9,13 +9,16 @@ import pytest
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka._lifecycle.kill import GRACE
+from pykka._lifecycle.kill import PART_FOR_THE_END, STOP_TIMEOUT
 from pykka.supervision import ChildSpec, ChildStartError, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka.timers import ManualClock
+
+GRACE = STOP_TIMEOUT * PART_FOR_THE_END
+"""The seconds that a killed actor has for its end."""
 
 
 class Worker(pykka.AsyncioActor):

@@ -10,6 +10,7 @@ import pytest
 import pykka
 from pykka.resilience._backoff import Backoff
 from pykka.supervision import ChildSpec, ChildStartError, DynamicSupervisor, Supervisor
+from pykka.supervision._specs import seconds_to_stop
 
 
 class Worker(pykka.PooledActor):
@@ -60,14 +61,15 @@ def test_a_bad_specification_says_what_is_wrong_and_with_which_child(
 def test_what_is_not_said() -> None:
     spec = ChildSpec("w", Worker)
     assert (spec.args, spec.kwargs) == ((), {})
-    assert (spec.restart, spec.type, spec.shutdown) == ("permanent", "worker", 5.0)
+    assert (spec.restart, spec.type, spec.shutdown) == ("permanent", "worker", None)
     assert (spec.significant, spec.backoff, spec.replace_abandoned) == (False, None, False)
 
 
 @pytest.mark.parametrize("actor", [Supervisor, Tree, DynamicSupervisor, Tree.options(name="t")])
 def test_supervisors_are_found_out_and_get_all_the_time_they_take(actor: Any) -> None:
     spec = ChildSpec("t", actor)
-    assert (spec.type, spec.shutdown, spec.seconds) == ("supervisor", "infinity", None)
+    assert (spec.type, spec.shutdown) == ("supervisor", "infinity")
+    assert seconds_to_stop(spec, 5) is None
 
 
 def _make_tree() -> Tree:
@@ -80,19 +82,19 @@ def test_of_a_function_it_has_to_be_said_that_it_makes_a_supervisor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shutdown", "seconds"), [("kill", 0), ("infinity", None), (2, 2), (0.5, 0.5)]
+    ("shutdown", "seconds"), [("kill", 0), ("infinity", None), (2, 2), (0.5, 0.5), (None, 7.5)]
 )
 def test_seconds(shutdown: Any, seconds: float | None) -> None:
-    assert ChildSpec("w", Worker, shutdown=shutdown).seconds == seconds
+    assert seconds_to_stop(ChildSpec("w", Worker, shutdown=shutdown), 7.5) == seconds
 
 
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
-        (ChildSpec("w", Worker), "ChildSpec('w', Worker, restart='permanent', shutdown=5.0)"),
+        (ChildSpec("w", Worker), "ChildSpec('w', Worker, restart='permanent')"),
         (
             ChildSpec(("w", 1), Worker.options(name="x"), restart="temporary"),
-            "ChildSpec(('w', 1), Worker.options(name='x'), restart='temporary', shutdown=5.0)",
+            "ChildSpec(('w', 1), Worker.options(name='x'), restart='temporary')",
         ),
     ],
 )

@@ -92,7 +92,11 @@ FUTURES = {
     ("supervision/_supervisor.py", "_BaseSupervisor.start", "_starting.wait(ref, started)"),
     ("runtimes/asyncio/loop.py", "SharedLoop.finish", "end_of(cell).get()"),
     ("runtimes/asyncio/loop.py", "SharedLoop.finish", "stop.get()"),
-    ("supervision/_restarter.py", "Restarter._end", "ask_to_stop(cell, child.spec.seconds).get()"),
+    (
+        "supervision/_restarter.py",
+        "Restarter._end",
+        "ask_to_stop(cell, self._seconds_of(child)).get()",
+    ),
     ("supervision/_restarter.py", "Restarter.start", "started.get()"),
 }
 """What waits for a future, whose own `get()` is behind the door."""

@@ -247,6 +247,7 @@ WRONG: dict[str, list[Any]] = {
     "restarts_within": SPAN,
     "backoff": [1, "slow", resilience.Backoff, object(), Huge()],
     "shutdown_timeout": SECONDS,
+    "stop_timeout": SPAN,
     "refs": REFS,
     "ref": REF,
     "random": LOTS,

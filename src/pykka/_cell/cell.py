@@ -117,6 +117,11 @@ class SystemServices(Protocol):
     clock: Clock
 
     @property
+    def stop_timeout(self) -> float:
+        """The seconds that an actor has to end where nothing else is said."""
+        ...
+
+    @property
     def stop_all(self) -> Callable[..., Any]:
         """Stops all actors of the system."""
         ...

@@ -76,10 +76,6 @@ def _limit(child: Cell, seconds: float, ended: ThreadingFuture[Any]) -> None:
     ended.add_done_callback(Abandonment.after_request(child, seconds).cancel)
 
 
-ORPHANS = 5.0
-"""The seconds that a child has for its end whose parent has ended in the middle of its work."""
-
-
 def ask_all_to_stop(parent: Cell) -> Iterator[tuple[Cell, ThreadingFuture[Any]]]:
     """Have the children of an actor end, the youngest first, until none is left.
 
@@ -132,7 +128,7 @@ def let_children_go(parent: Cell) -> None:
     Then nothing waits for them, and none has for ever.
     """
     for child, seconds in [] if parent.extension is None else _in_order(parent.extension)[::-1]:
-        ask_to_stop(child, ORPHANS if seconds is None else seconds)
+        ask_to_stop(child, child.services.stop_timeout if seconds is None else seconds)
 
 
 def _wait(parent: Cell, ended: ThreadingFuture[Any]) -> None:

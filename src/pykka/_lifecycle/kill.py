@@ -11,20 +11,29 @@ finds that the actor has ended, and is dropped.
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.reasons import Abandoned
 from pykka._futures.threading_future import ThreadingFuture
-from pykka._util.checks import check_seconds, shorten
+from pykka._util.checks import UNSAID, check_seconds, shorten, warn_of_former_name
 from pykka._util.for_each import call, for_each
 from pykka._util.log import logger
 from pykka.timers._clock import lengthy
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from pykka._cell.cell import Cell
     from pykka._deadlock.wait_graph import Place
+
+    class EndingServices(Protocol):
+        """What the end of an actor needs of its system."""
+
+        @property
+        def stop_timeout(self) -> float:
+            """The seconds that an actor has to end where nothing else is said."""
+            ...
 
 
 def end_of(cell: Cell, answer: object = None) -> ThreadingFuture[Any]:
@@ -40,16 +49,25 @@ def end_of(cell: Cell, answer: object = None) -> ThreadingFuture[Any]:
     return ended
 
 
-UNSAID: Any = object()
-"""Stands for an argument that was not given, where `None` means something."""
+STOP_TIMEOUT = 5.0
+"""The seconds that an actor has to end where nothing else is said, unless its system says so.
 
-ABANDON_AFTER = 5.0
-"""The seconds after which a killed actor that does not come back is abandoned, if the killer has
-not said how many. So no killer waits for ever for what hangs."""
+They go for children of supervisors, for those whose parent has ended in the middle of its work,
+and for what was killed; so no one waits for ever for what hangs.
+"""
+
+PART_FOR_THE_END = 0.2
+"""The part of these seconds that an actor has, when its time is over and it is killed, to come
+back from its handler and run its last hook."""
 
 
-def seconds_of_kill(abandon_after: Any, deadline: Any) -> float | None:
-    """The seconds after which a killed actor is abandoned; `None` for never.
+def grace_of(services: EndingServices) -> float:
+    """The seconds that a killed actor of a system has for its end, before it is abandoned."""
+    return services.stop_timeout * PART_FOR_THE_END
+
+
+def seconds_of_kill(abandon_after: Any, deadline: Any) -> Any:
+    """The seconds after which a killed actor is abandoned; `None` for never, and perhaps unsaid.
 
     Args:
         abandon_after: What the killer has said.
@@ -61,20 +79,11 @@ def seconds_of_kill(abandon_after: Any, deadline: Any) -> float | None:
     """
     is_former = deadline is not UNSAID
     name, seconds = ("deadline", deadline) if is_former else ("abandon_after", abandon_after)
-    if seconds is not None:
+    if seconds is not None and seconds is not UNSAID:
         check_seconds(name, seconds, or_none=True)
     if is_former:
-        warnings.warn(
-            "kill(deadline=...) is called kill(abandon_after=...) now",
-            DeprecationWarning,
-            stacklevel=3,
-        )
-    return seconds  # type: ignore[no-any-return]
-
-
-GRACE = 1.0
-"""The seconds that a killed actor has to come back from its handler and run its last hook, if
-the caller has not said how many."""
+        warn_of_former_name("kill", "deadline", "abandon_after")
+    return seconds
 
 
 @lengthy
@@ -108,7 +117,7 @@ class Abandonment:
             cell: The actor.
             seconds: The time until it is killed; 0 if that is done already.
         """
-        return cls(cell, seconds or GRACE, kills_first=seconds > 0)
+        return cls(cell, seconds or grace_of(cell.services), kills_first=seconds > 0)
 
     def ring(self) -> None:
         """Kill the actor; or abandon it, if that is done already."""
@@ -118,9 +127,9 @@ class Abandonment:
         if self._kills_first:
             self._kills_first = False
             cell.kill()
-            self._clock.schedule(self._clock.now() + GRACE, self)
+            self._clock.schedule(self._clock.now() + grace_of(cell.services), self)
         elif cell.insist():
-            self._clock.schedule(self._clock.now() + GRACE, self)
+            self._clock.schedule(self._clock.now() + grace_of(cell.services), self)
         else:
             abandon(cell)
 

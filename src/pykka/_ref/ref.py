@@ -14,10 +14,10 @@ from pykka._futures.ask import Ask, CallAsk, make_ask
 from pykka._futures.deadline import check_timeout
 from pykka._futures.threading_future import ThreadingFuture
 from pykka._futures.unhandled.expiry import expiring
-from pykka._lifecycle.kill import ABANDON_AFTER, UNSAID, Abandonment, end_of, seconds_of_kill
+from pykka._lifecycle.kill import Abandonment, end_of, seconds_of_kill
 from pykka._ref.calls import find_path, known_path, message_for
 from pykka._ref.proxy import ActorProxy, require_single
-from pykka._util.checks import check_seconds, is_defined
+from pykka._util.checks import UNSAID, check_seconds, is_defined
 from pykka.messages import FunctionCall, ProxyCall, _ActorStop
 from pykka.timers._timer import Timer, tell_later
 
@@ -374,7 +374,7 @@ class ActorRef(Generic[A_co]):
     def kill(
         self,
         *,
-        abandon_after: float | None = ABANDON_AFTER,
+        abandon_after: float | None = UNSAID,
         block: Literal[True] = True,
         deadline: float | None = UNSAID,
     ) -> bool: ...
@@ -382,7 +382,7 @@ class ActorRef(Generic[A_co]):
     def kill(
         self,
         *,
-        abandon_after: float | None = ABANDON_AFTER,
+        abandon_after: float | None = UNSAID,
         block: Literal[False],
         deadline: float | None = UNSAID,
     ) -> Future[bool]: ...
@@ -390,14 +390,14 @@ class ActorRef(Generic[A_co]):
     def kill(
         self,
         *,
-        abandon_after: float | None = ABANDON_AFTER,
+        abandon_after: float | None = UNSAID,
         block: bool = True,
         deadline: float | None = UNSAID,
     ) -> bool | Future[bool]: ...
     def kill(
         self,
         *,
-        abandon_after: float | None = ABANDON_AFTER,
+        abandon_after: float | None = UNSAID,
         block: bool = True,
         deadline: float | None = UNSAID,
     ) -> bool | Future[bool]:
@@ -417,7 +417,8 @@ class ActorRef(Generic[A_co]):
 
         Args:
             abandon_after: Seconds, by the clock of the actor's system, after which the actor is
-                abandoned; `None` waits for the handler to return.
+                abandoned; `None` waits for the handler to return. If nothing is said, they are
+                the `stop_timeout` of that system: 5 seconds, unless it says otherwise.
             block: Whether to wait until the actor has ended.
             deadline: The former name of `abandon_after`; deprecated.
 
@@ -434,6 +435,8 @@ class ActorRef(Generic[A_co]):
         cell = self._cell
         ended = end_of(cell, answer=cell.actor is not None)
         cell.kill()
+        if seconds is UNSAID:
+            seconds = cell.services.stop_timeout
         if seconds is not None and not ended.done():
             ended.add_done_callback(Abandonment(cell, seconds).cancel)
         return ended.get() if block else ended

@@ -29,7 +29,7 @@ from pykka._futures.ask import make_ask
 from pykka._futures.deadline import Deadline
 from pykka._lifecycle.cancellation import await_through_cancellation, is_cancellation
 from pykka._lifecycle.children import ask_to_stop
-from pykka._lifecycle.kill import GRACE, abandon, end_of
+from pykka._lifecycle.kill import abandon, end_of, grace_of
 from pykka._util.gil import HAS_GIL
 from pykka._util.thread_state import current
 from pykka.messages import _ActorStop
@@ -44,6 +44,11 @@ if TYPE_CHECKING:
 
     class System(Protocol):
         """What a shutdown needs of the system."""
+
+        @property
+        def stop_timeout(self) -> float:
+            """The seconds that an actor has to end where nothing else is said."""
+            ...
 
         def everybody(self) -> list[Cell]:
             """All actors that have not ended, in the order of their start."""
@@ -63,8 +68,8 @@ if TYPE_CHECKING:
 
 
 SHARE = 0.25
-"""The part of the time that is for the end of those that have to be killed; but no more than
-`GRACE` seconds."""
+"""The part of the time that is for the end of those that have to be killed; but no more than what
+a killed actor has for its end elsewhere (`grace_of`)."""
 
 AFTERWARDS = 0.05
 """The seconds after its time that the caller abandons actors; a thread does the rest."""
@@ -94,7 +99,9 @@ class Shutdown:
         self._system = system
         self._end = Deadline(timeout)
         self._end_of_patience = Deadline(
-            None if timeout is None else float(timeout) - min(GRACE, float(timeout) * SHARE)
+            None
+            if timeout is None
+            else float(timeout) - min(grace_of(system), float(timeout) * SHARE)
         )
         self._until = self._end_of_patience
         """What is being waited for is waited for until then."""
@@ -262,7 +269,7 @@ class Shutdown:
                     self._hanging.append(cell)
             left = [each for each in left if each.actor is not None]
         if left:
-            sweeper = _Sweeper(left, to_kill)
+            sweeper = _Sweeper(left, to_kill, grace_of(self._system))
             try:
                 current.state.world.start_thread(
                     sweeper.sweep
@@ -310,17 +317,19 @@ class _Sweeper:
     Args:
         left: Actors that are to end.
         to_kill: Those of them that are still to be killed.
+        seconds: How long they have for that.
     """
 
-    def __init__(self, left: list[Cell], to_kill: list[Cell]) -> None:
+    def __init__(self, left: list[Cell], to_kill: list[Cell], seconds: float) -> None:
         self._left = left
         self._to_kill = to_kill
+        self._seconds = seconds
 
     def sweep(self) -> None:
         """Kill who is left to be killed, and abandon who has not ended after a while."""
         for cell in self._to_kill:
             cell.kill()
-        grace = Deadline(GRACE)
+        grace = Deadline(self._seconds)
         for cell in self._left:
             with suppress(Timeout):
                 end_of(cell).get(timeout=grace.remaining())

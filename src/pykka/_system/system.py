@@ -35,6 +35,7 @@ from pykka._deadlock import stacks, wait_graph
 from pykka._exceptions import ActorDeadError, ActorError, NameTakenError, Timeout
 from pykka._futures.deadline import Deadline
 from pykka._lifecycle.children import let_children_go
+from pykka._lifecycle.kill import STOP_TIMEOUT
 from pykka._ref.accepting import NotAcceptedError
 from pykka._ref.ref import ActorRef, ref_at
 from pykka._system import crashes
@@ -49,7 +50,14 @@ from pykka._system.life_events import (
 )
 from pykka._system.shutdown import Shutdown, has_parent, root_of
 from pykka._util import log as _logging
-from pykka._util.checks import check_clock, check_flag, check_name, is_the_same_again, shorten
+from pykka._util.checks import (
+    check_clock,
+    check_flag,
+    check_name,
+    check_seconds,
+    is_the_same_again,
+    shorten,
+)
 from pykka._util.locks import held
 from pykka._util.log import call_out, is_a, logger
 from pykka.timers._clock import Clock, default_clock
@@ -114,6 +122,11 @@ class ActorSystem:
         keep_statistics: Whether all its actors count their messages; see `keep_statistics()`.
         shutdown_timeout: Seconds that the end of a `with` or `async with` block may take, as for
             `shutdown()`; `None` for no limit.
+        stop_timeout: The property of that name.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A number is out of its range.
 
     Examples:
         >>> import pykka
@@ -136,6 +149,7 @@ class ActorSystem:
         clock: Clock | None = None,
         keep_statistics: bool = False,
         shutdown_timeout: float | None = 30.0,
+        stop_timeout: float = STOP_TIMEOUT,
     ) -> None:
         if name is not None:
             check_name("the name of a system", name)
@@ -146,6 +160,7 @@ class ActorSystem:
             msg = f"dispatcher is {shorten(dispatcher)}, which is no pykka.Dispatcher"
             raise TypeError(msg)
         Deadline(shutdown_timeout, "shutdown_timeout")  # refuses what is no number of seconds
+        self.stop_timeout = stop_timeout
         self._name = name if name is not None else f"system-{next(_numbers)}"
         world = current.state.world
         usual_clock = world.clock(default_clock)
@@ -185,6 +200,36 @@ class ActorSystem:
     def name(self) -> str:
         """The name of the system."""
         return self._name
+
+    @property
+    def stop_timeout(self) -> float:
+        """The seconds that one actor has to end, where nothing else is said of it. It can be set.
+
+        That is a child that its supervisor stops, unless its `ChildSpec` says how long it may
+        take (`shutdown`); one that is killed, unless the killer says it (`abandon_after`); and one
+        whose parent was abandoned. When the time is over, what was asked to stop is killed, and
+        has a fifth of that time more to run its last hook. What was killed is abandoned.
+
+        A `shutdown()` of the whole system has a time of its own.
+
+        Raises:
+            TypeError: It is set to what is no number.
+            ValueError: It is set to 0 or less, or to infinity.
+
+        Examples:
+            >>> import pykka
+            >>> pykka.ActorSystem.default().stop_timeout
+            5.0
+            >>> with pykka.ActorSystem(stop_timeout=0.5) as system:
+            ...     system.stop_timeout
+            0.5
+        """
+        return self._stop_timeout
+
+    @stop_timeout.setter
+    def stop_timeout(self, seconds: float) -> None:
+        check_seconds("stop_timeout", seconds, more_than_zero=True)
+        self._stop_timeout = seconds
 
     @property
     def dispatcher(self) -> Any:

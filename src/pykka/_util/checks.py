@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from pykka._util.log import LONGEST, safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+UNSAID: Any = object()
+"""Stands for an argument that was not given, where `None` means something."""
 
 type_of: Callable[[object], type] = type
 """What a type checker draws no conclusions from, as it would from `type()`."""
@@ -223,3 +227,22 @@ def check_iterable(name: str, things: Any, of: str) -> None:
     if isinstance(things, (str, bytes, dict)) or not hasattr(given, "__iter__"):
         msg = f"{name} must be a sequence of {of}, not {shorten(given)}"
         raise TypeError(msg)
+
+
+def warn_of_former_name(call: str, former: str, present: str) -> None:
+    """Warn that an argument has another name now, on the line of the program that gave it.
+
+    Args:
+        call: What is called.
+        former: The name that the program has used.
+        present: The name of today.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _is_ours(frame.f_back.f_globals.get("__name__")):
+        frame, level = frame.f_back, level + 1
+    text = f"{call}({former}=...) is called {call}({present}=...) now"
+    warnings.warn(text, DeprecationWarning, stacklevel=level + 1)
+
+
+def _is_ours(module: object) -> bool:
+    return isinstance(module, str) and module.partition(".")[0] == __name__.partition(".")[0]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from pykka._cell.reasons import Stopped
 from pykka._exceptions import Timeout
 from pykka._futures.deadline import check_timeout
-from pykka._lifecycle.kill import ABANDON_AFTER, UNSAID, seconds_of_kill
+from pykka._lifecycle.kill import seconds_of_kill
 from pykka._statistics import ActorStatistics
-from pykka._util.checks import check_seconds
+from pykka._util.checks import UNSAID, check_seconds
 from pykka.routing._answers import derive, late
 from pykka.routing._routed_timer import RoutedTimer
 from pykka.routing._routees import Routees
@@ -84,7 +84,7 @@ class Collective(Routees[A]):
     def kill(
         self,
         *,
-        abandon_after: float | None = ABANDON_AFTER,
+        abandon_after: float | None = UNSAID,
         block: bool = True,
         deadline: float | None = UNSAID,
     ) -> Any:
@@ -94,7 +94,8 @@ class Collective(Routees[A]):
 
         Args:
             abandon_after: Seconds after which those that have not ended are abandoned; `None`
-                waits for their handlers to return.
+                waits for their handlers to return. If nothing is said, they are the
+                `stop_timeout` of their system.
             block: Whether to wait until all have ended.
             deadline: The former name of `abandon_after`; deprecated.
 

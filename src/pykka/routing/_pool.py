@@ -41,10 +41,11 @@ from pykka._deadlock.loop_watch import blocks_by_design
 from pykka._exceptions import ActorDeadError, DeadlockError, PoolExhaustedError, Timeout
 from pykka._futures.awaiting import runs_event_loop
 from pykka._futures.deadline import Deadline
-from pykka._lifecycle.kill import GRACE, end_of
+from pykka._lifecycle.kill import end_of, grace_of
 from pykka._ref.ref import ref_at
 from pykka._system.system import start_with
 from pykka._util.checks import (
+    UNSAID,
     check_count,
     check_methods,
     check_span,
@@ -206,7 +207,9 @@ class RouteePool:
         for cell in extension.children.copy():
             ref_at(cell).kill(abandon_after=seconds, block=False)
         # The supervisor waits for them, and needs some time more.
-        supervisors = None if seconds is None else seconds + GRACE
+        system: ActorSystem = self.supervisor.system
+        limit: float | None = system.stop_timeout if seconds is UNSAID else seconds
+        supervisors = None if limit is None else limit + grace_of(system)
         ended = self.supervisor.kill(abandon_after=supervisors, block=False)
         return derive(all, [ended])
 

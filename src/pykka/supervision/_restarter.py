@@ -54,6 +54,7 @@ from pykka.supervision._errors import (
 )
 from pykka.supervision._factory import class_of, is_class, make_child, start_made
 from pykka.supervision._restart_plan import Child, RestartPlan
+from pykka.supervision._specs import seconds_to_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -201,16 +202,22 @@ class Restarter:
             self._forget(child)
             self._let_go(child)
         self._changed(children)
-        return [ask_to_stop(cell, child.spec.seconds) for child, cell in left if cell is not None]
+        return [
+            ask_to_stop(cell, self._seconds_of(child)) for child, cell in left if cell is not None
+        ]
 
     def _end(self, child: Child) -> None:
         cell = child.cell
         self._let_go(child)
         self._changed([child])
         if cell is not None:
-            ask_to_stop(cell, child.spec.seconds).get()
+            ask_to_stop(cell, self._seconds_of(child)).get()
             if isinstance(cell.reason, Abandoned):
                 child.hangs = cell.reason
+
+    def _seconds_of(self, child: Child) -> float | None:
+        """The seconds that a child has to stop."""
+        return seconds_to_stop(child.spec, self.cell.services.stop_timeout)
 
     def _let_go(self, child: Child) -> None:
         """Take no more notice of the actor that a child is."""
@@ -261,7 +268,7 @@ class Restarter:
         said = {
             "system": self.cell.services,
             "parent": self.cell,
-            "shutdown": spec.seconds,
+            "shutdown": self._seconds_of(child),
             "supervision": monitor,
         }
         if is_of_class:
@@ -545,7 +552,7 @@ class Restarter:
     def _take_down(self, child: Child, plan: RestartPlan) -> None:
         cell: Any = child.cell
         child.state = "stopping"
-        seconds = child.spec.seconds
+        seconds = self._seconds_of(child)
         if child.spec.restart == "temporary":
             ask_to_stop(cell, seconds)
             return

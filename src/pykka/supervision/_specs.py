@@ -74,8 +74,8 @@ class ChildSpec:
             always. `"transient"`: if it has failed or was killed, but not if it was stopped.
             `"temporary"`: never, and the supervisor forgets it.
         shutdown: The seconds that it may take to stop before it is killed; or `"infinity"`; or
-            `"kill"`, to kill it at once. `None` stands for 5 seconds, or for `"infinity"` if it is
-            a supervisor.
+            `"kill"`, to kill it at once. `None` stands for the `stop_timeout` of its system, which
+            is 5 seconds unless you set it; or for `"infinity"` if it is a supervisor.
         type: `"worker"` or `"supervisor"`; `None` to find out from the class.
         significant: Whether its end counts for `Supervisor.auto_shutdown`. A permanent child
             cannot be significant.
@@ -181,12 +181,9 @@ class ChildSpec:
         self.kwargs = _require_kwargs(id, kwargs)
         self.restart = restart
         self.type: Literal["worker", "supervisor"] = type if type is not None else _type_of(actor)
-        self.shutdown: ShutdownTime = (
-            shutdown
-            if shutdown is not None
-            else "infinity"
-            if self.type == "supervisor"
-            else DEFAULT_SHUTDOWN
+        is_supervisor = self.type == "supervisor"
+        self.shutdown: ShutdownTime | None = (
+            "infinity" if shutdown is None and is_supervisor else shutdown
         )
         self.significant = significant
         self.backoff = backoff
@@ -205,7 +202,9 @@ class ChildSpec:
         require_one_of(who, "type", self.type, ("worker", "supervisor"))
         seconds: Any = self.shutdown
         is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-        if seconds not in ("kill", "infinity") and not (is_number and 0 < seconds < math.inf):
+        if seconds not in ("kill", "infinity", None) and not (
+            is_number and 0 < seconds < math.inf
+        ):
             msg = (
                 f"{who} has shutdown={shorten(seconds)}; it takes a number of seconds that is "
                 'more than 0, "kill", or "infinity"'
@@ -229,22 +228,26 @@ class ChildSpec:
         spec.kwargs = {**self.kwargs, **_require_kwargs(self.id, kwargs)}
         return spec
 
-    @property
-    def seconds(self) -> float | None:
-        """The seconds it has to stop; `None` for all it takes, 0 if it is to be killed."""
-        if isinstance(self.shutdown, (int, float)):
-            return self.shutdown
-        return 0.0 if self.shutdown == "kill" else None
-
     def __repr__(self) -> str:
         name = getattr(self.actor, "__name__", None) or shorten(self.actor)
-        return (
-            f"ChildSpec({shorten(self.id)}, {name}, restart={shorten(self.restart)}, "
-            f"shutdown={shorten(self.shutdown)})"
-        )
+        text = f"ChildSpec({shorten(self.id)}, {name}, restart={shorten(self.restart)}"
+        if self.shutdown is not None:
+            text += f", shutdown={shorten(self.shutdown)}"
+        return f"{text})"
 
 
-DEFAULT_SHUTDOWN = 5.0
+def seconds_to_stop(spec: ChildSpec, usual: float) -> float | None:
+    """The seconds a child has to stop; `None` for all it takes, 0 if it is to be killed.
+
+    Args:
+        spec: The child's specification.
+        usual: The seconds that it has if that does not say.
+    """
+    if spec.shutdown is None:
+        return usual
+    if isinstance(spec.shutdown, (int, float)):
+        return spec.shutdown
+    return 0.0 if spec.shutdown == "kill" else None
 
 
 def _who(id: object) -> str:  # noqa: A002 (OTP's word)

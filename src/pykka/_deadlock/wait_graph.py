@@ -172,8 +172,7 @@ _modules = sys.modules
 def _find_running_loop() -> object:
     """The event loop of asyncio that runs on this thread; `None` if there is none.
 
-    This is on the way of each answer that is waited for. So from the second call on, it is
-    asyncio's own function.
+    From then on, asyncio's own function is on the way of each answer that is waited for.
     """
     global _running_loop  # noqa: PLW0603
     events = imported("asyncio.events")
@@ -183,8 +182,10 @@ def _find_running_loop() -> object:
     return _running_loop()
 
 
-_running_loop: Callable[[], object] = _find_running_loop
-"""Returns the event loop of asyncio that runs on this thread; only if asyncio is loaded."""
+_running_loop: Callable[[], object] = partial(_modules.get, "asyncio.events")
+"""Returns `None` if this thread runs no event loop of asyncio. If it returns something, there may be
+one: until the first such wait, it is only known whether asyncio is loaded. So there is one call in
+C for each wait, and no look-up besides."""
 
 
 when_loop_blocks: Callable[[], object] | None = None
@@ -315,14 +316,8 @@ def block(
     world = state.world
     if world.waits:
         return world.wait(future, acquire, timeout)  # type: ignore[no-any-return]
-    if (
-        "asyncio.events" in _modules
-        and _running_loop() is not None
-        and timeout != 0
-        and when_loop_blocks is not None
-    ):
-        # Not before it is clear that this wait is no deadlock.
-        acquire = partial(_tell_and_acquire, acquire)
+    if _running_loop() is not None and timeout != 0 and when_loop_blocks is not None:
+        acquire = _telling(acquire)
     worker = state.worker
     try:
         if timeout is not None:
@@ -341,6 +336,14 @@ def block(
         arrived(acquire)
         if worker is not None:
             worker.goes_on()
+
+
+def _telling(acquire: Callable[..., R]) -> Callable[..., R]:
+    """What blocks, if this thread runs an event loop perhaps, which is told first then.
+
+    Not before it is clear that this wait is no deadlock.
+    """
+    return acquire if _find_running_loop() is None else partial(_tell_and_acquire, acquire)
 
 
 def _tell_and_acquire(acquire: Callable[..., R], *args: Any) -> R:

@@ -52,7 +52,14 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
     "_ref/ref.py": {("ActorRef.ask", "isinstance(envelope, Ask)"): OURS},
     "inboxes/_priority.py": {("PriorityInbox.key_of", "_key()"): SENDER},
     "_lifecycle/restart.py": {("_run_hook", "hook()"): IN_TRY},
-    "resilience/_retry.py": {("Retry._try_and_wait", "delay()"): SENDER},
+    "resilience/_function.py": {
+        ("Function._await", "_function()"): SENDER,
+        ("Function.ask", "_function()"): SENDER,
+    },
+    "resilience/_retry.py": {
+        ("Retry._try_and_await", "delay()"): SENDER,
+        ("Retry._try_and_wait", "delay()"): SENDER,
+    },
     "_system/subscribers.py": {
         ("Subscribers.enter", "_key()"): OURS,
         ("Subscribers.leave", "_key()"): OURS,

@@ -154,7 +154,7 @@ KINDS: list[Callable[[list[Any]], Any]] = [
     routing.SmallestInbox,
     routing.Broadcast,
     routing.ScatterGather,
-    lambda refs: routing.TailChopping(refs, within=PATIENCE),
+    lambda refs: routing.TailChopping(refs, timeout=PATIENCE),
 ]
 
 

@@ -1150,7 +1150,13 @@ def resilience(n: int, measure: Measure) -> None:
                     each.ask("hello", block=False).get()
                     each.call(Worker.work).get()
                     each.statistics()
+                    each.proxy().work().get()
                 assert around[1].state  # type: ignore[attr-defined]
+                Retry(CircuitBreaker(RateLimiter(do_nothing, rate=1, clock=clock)))()
+
+
+def do_nothing() -> None:
+    """What a piece is put around that calls."""
 
 
 @case()

@@ -102,7 +102,7 @@ def routers() -> None:
     assert_type(router.stop(block=False), pykka.Future[bool])
     assert_type(router.proxy(), pykka.ActorProxy[Account])
     assert_type(router.add(Account.start(30)), bool)
-    ref: pykka.ActorRef[Account] = routing.ScatterGather(refs, within=1.5)
+    ref: pykka.ActorRef[Account] = routing.ScatterGather(refs, timeout=1.5)
     assert_type(ref.actor_class, type[Account])
     by_key = routing.ConsistentHashing(refs, key=lambda call: call.args[0])
     assert_type(by_key.routee_of("key"), pykka.ActorRef[Account] | None)

@@ -152,7 +152,7 @@ def pools() -> None:
     by_key = routing.ConsistentHashing.pool(Account, 4, key=str, virtual_nodes=8)
     assert_type(by_key, routing.ConsistentHashing[Account])
     assert_type(routing.Broadcast.pool(Clerk, 4), routing.Broadcast[Clerk])
-    assert_type(routing.ScatterGather.pool(Account, 4, within=1), routing.ScatterGather[Account])
+    assert_type(routing.ScatterGather.pool(Account, 4, timeout=1), routing.ScatterGather[Account])
     assert_type(routing.TailChopping.pool(Account, 4), routing.TailChopping[Account])
     any_pool = routing.RoundRobin.pool(ChildSpec("account", Account), 4)
     assert_type(any_pool, routing.RoundRobin[Any])

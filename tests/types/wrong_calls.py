@@ -89,7 +89,7 @@ def routers(refs: list[pykka.ActorRef[Account]]) -> None:
     routing.SmallestInbox.pool(Account, 4).call(Account.deposit, "ten")  # wrong
     routing.ConsistentHashing.pool(Account, 4)  # wrong
     routing.Broadcast.pool(Account, 4).call(Other.work)  # wrong
-    routing.ScatterGather.pool(Account, 4, within="1")  # wrong
+    routing.ScatterGather.pool(Account, 4, timeout="1")  # wrong
     routing.TailChopping.pool(Account, 4, intervall=1)  # wrong
     print(number)
 

@@ -28,6 +28,8 @@ REASONS = {
     # --- RuntimeError: what else is one?
     "_futures.awaiting._AsyncioWaiter.__call__": ASKS_LOOP,
     "runtimes.asyncio.cell.LoopInbox.rouse": ASKS_LOOP,
+    "resilience._awaiting._have_expire": ASKS_LOOP,
+    "resilience._awaiting._expire": "asyncio says that the block is over",
     "runtimes.asyncio.cell.AsyncioCell._call_in_loop": ASKS_LOOP,
     "runtimes.pool.monitor.Monitor._start": SHUTS_DOWN,
     "runtimes.pool.worker.Pool.call_for_help": SHUTS_DOWN,
@@ -78,7 +80,7 @@ REASONS = {
     "_lifecycle.invoke.wake_asker": USERS,
     "runtimes.asyncio.awaiter_runs._handle": USERS,
     "_lifecycle.invoke.run_loop": USERS,
-    "resilience._rate_limiter.RateLimiter._send": USERS,
+    "resilience._rate_limiter._Waiting.send": USERS,
     "_futures.reply.settle": USERS,
     "resilience._retry._Series._go_on": USERS,
     "resilience._retry._Series.attempt": USERS,

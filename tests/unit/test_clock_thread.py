@@ -149,7 +149,7 @@ def callback_of_a_future_that_is_given_up(hold: Hold) -> None:
 
 
 def callback_of_a_race(hold: Hold) -> None:
-    router = routing.ScatterGather([Silent.start(hold.may_go_on)], within=0.01)
+    router = routing.ScatterGather([Silent.start(hold.may_go_on)], timeout=0.01)
     call_back(hold, lambda: router.ask("Hello?", block=False))
 
 
@@ -339,12 +339,14 @@ def test_what_is_held_up_does_not_hold_up_the_timer_of_another_system(
 
 # --- what rings where: a walk through the sources
 
-BRIEF = {"Timer", "Idle", "_End", "_EndOfFlood"}
+BRIEF = {"Timer", "Idle", "End", "_EndOfFlood"}
 """The alarms that ring on a clock's thread. Whoever adds one has shown, in `SCENES`, that it calls
 nothing of the user's."""
 
 SCHEDULED = {
     ("resilience/_askable.py", "pause", "alarm"),
+    ("resilience/_awaiting.py", "await_within", "alarm"),
+    ("resilience/_awaiting.py", "pause_awaiting", "alarm"),
     ("resilience/_circuit_breaker.py", "_Ask.begin", "self._alarm"),
     ("_system/dead_letters.py", "_EndOfFlood.set", "self"),
     ("_lifecycle/kill.py", "Abandonment.__init__", "self"),
@@ -353,11 +355,7 @@ SCHEDULED = {
     ("_cell/metering.py", "Idle.__init__", "self"),
     ("_cell/metering.py", "Idle.look", "self"),
     ("resilience/_retry.py", "_Series.attempt", "alarm"),
-    (
-        "resilience/_retry.py",
-        "_Series._go_on",
-        "Call(functools.partial(self.attempt, number + 1))",
-    ),
+    ("resilience/_retry.py", "_Series._go_on", "self._pause"),
     ("_system/shutdown.py", "Shutdown._schedule", "self"),
     ("timers/_timer.py", "Timer._schedule_next", "self"),
     ("timers/_timer.py", "tell_later", "timer"),

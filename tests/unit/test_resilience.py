@@ -126,7 +126,9 @@ def test_a_future_of_a_piece_can_be_awaited(make: Callable[[Any], Any]) -> None:
 @pytest.mark.parametrize("wrong", [None, "ref", Service], ids=["None", "string", "class"])
 def test_what_cannot_be_asked_cannot_be_wrapped(wrong: Any) -> None:
     for make in (CircuitBreaker, Retry, lambda target: RateLimiter(target, rate=1)):
-        with pytest.raises(TypeError, match="wraps the ref of an actor, or another piece, not "):
+        with pytest.raises(
+            TypeError, match=r"wraps the ref of an actor, a function, or another piece, not "
+        ):
             make(wrong)
 
 

@@ -300,8 +300,8 @@ def test_races_go_by_the_clock_of_the_first_routees_system(
         opened.wait(PATIENCE)
         return "late"
 
-    gathering = routing.ScatterGather(refs, within=3.0).ask(hang, block=False)
-    chopping = routing.TailChopping(refs, interval=1.0, within=3.0).ask(hang, block=False)
+    gathering = routing.ScatterGather(refs, timeout=3.0).ask(hang, block=False)
+    chopping = routing.TailChopping(refs, interval=1.0, timeout=3.0).ask(hang, block=False)
     clock.advance(2.9)
     assert not gathering.done()
     clock.advance(0.2)

@@ -142,7 +142,7 @@ def test_a_tell_is_scattered(course: Course) -> None:
 
 
 def test_within_a_time_or_not_at_all(course: Course, clock: ManualClock) -> None:
-    router = routing.ScatterGather(course.refs, within=5, clock=clock)
+    router = routing.ScatterGather(course.refs, timeout=5, clock=clock)
     answer = router.ask("question", block=False)
     clock.advance(4.9)
     assert not answer.done()
@@ -153,14 +153,14 @@ def test_within_a_time_or_not_at_all(course: Course, clock: ManualClock) -> None
 
 def test_an_answer_cancels_the_limit(course: Course, clock: ManualClock) -> None:
     course.answer(0)
-    router = routing.ScatterGather(course.refs, within=5, clock=clock)
+    router = routing.ScatterGather(course.refs, timeout=5, clock=clock)
     assert router.ask("question") == "runner 0"
     assert clock.pending == 0
     clock.advance(5)
 
 
 def test_no_time_at_all(course: Course, clock: ManualClock) -> None:
-    answer = routing.ScatterGather(course.refs, within=0, clock=clock).ask("q", block=False)
+    answer = routing.ScatterGather(course.refs, timeout=0, clock=clock).ask("q", block=False)
     clock.advance(0)
     with pytest.raises(pykka.Timeout):
         answer.get(timeout=0)
@@ -237,7 +237,7 @@ def test_a_failure_that_comes_late_counts_as_one(course: Course, clock: ManualCl
 
 
 def test_the_limit_ends_the_chopping(course: Course, clock: ManualClock) -> None:
-    answer = chopping(course.refs, clock, within=1.5).ask("question", block=False)
+    answer = chopping(course.refs, clock, timeout=1.5).ask("question", block=False)
     clock.advance(1.5)
     with pytest.raises(pykka.Timeout, match=r"TailChopping .* no answer within 1.5 seconds"):
         answer.get(timeout=0)
@@ -251,7 +251,7 @@ def test_when_nobody_waits_any_more_nobody_else_is_asked(
     course: Course, clock: ManualClock
 ) -> None:
     with pytest.raises(pykka.Timeout):
-        chopping(course.refs, clock, within=60).ask("question", timeout=0)
+        chopping(course.refs, clock, timeout=60).ask("question", timeout=0)
     assert clock.pending == 0
     clock.advance(100)
     course.wait_until_asked(0)
@@ -374,9 +374,9 @@ def test_futures_that_cannot_tell_are_refused(kind: Any) -> None:
 @pytest.mark.parametrize("kind", [routing.ScatterGather, routing.TailChopping])
 def test_times_are_numbers_of_seconds(kind: Any) -> None:
     with pytest.raises(ValueError, match=r"at least 0 and finite|more than 0"):
-        kind([], within=-1)
+        kind([], timeout=-1)
     with pytest.raises(TypeError, match="must be a number"):
-        kind([], within="soon")
+        kind([], timeout="soon")
     with pytest.raises(ValueError, match=r"at least 0 and finite|more than 0"):
         routing.TailChopping([], interval=-1)
 
@@ -386,7 +386,7 @@ def test_a_race_of_many_questions_at_a_time_and_hardly_any_interval() -> None:
     refs = [Runner.start(str(number)) for number in range(4)]
     for ref in refs:
         ref.proxy().may_answer.get().set()
-    router = routing.TailChopping(refs, interval=1e-9, within=PATIENCE)
+    router = routing.TailChopping(refs, interval=1e-9, timeout=PATIENCE)
     answers = [router.ask(number, block=False) for number in range(500)]
     assert set(pykka.get_all(answers, timeout=PATIENCE)) <= {"0", "1", "2", "3"}
     for ref in refs:

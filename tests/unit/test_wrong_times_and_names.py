@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import math
+import re
 import subprocess
 import sys
 import threading
@@ -121,7 +123,9 @@ SECONDS: dict[tuple[str, str], Callable[[Setting, Any], object]] = {
     ),
     ("ManualClock.advance", "seconds"): lambda s, x: s.clock.advance(x),
     ("TailChopping", "interval"): lambda s, x: routing.TailChopping([s.ref], interval=x),
+    ("TailChopping", "timeout"): lambda s, x: routing.TailChopping([s.ref], timeout=x),
     ("TailChopping", "within"): lambda s, x: routing.TailChopping([s.ref], within=x),
+    ("ScatterGather", "timeout"): lambda s, x: routing.ScatterGather([s.ref], timeout=x),
     ("ScatterGather", "within"): lambda s, x: routing.ScatterGather([s.ref], within=x),
     ("Backoff", "minimum"): lambda _s, x: resilience.Backoff(minimum=x),
     ("Backoff", "maximum"): lambda _s, x: resilience.Backoff(maximum=x),
@@ -188,6 +192,7 @@ TIMES = {
     "within",
     "seconds",
     "shutdown_timeout",
+    "stop_timeout",
     "call_timeout",
     "timeout_per_attempt",
     "reset_after",
@@ -208,13 +213,16 @@ ELSEWHERE = {
     ("Supervisor", "within"),
     ("DynamicSupervisor", "within"),
     ("ActorSystem", "shutdown_timeout"),
+    ("ActorSystem", "stop_timeout"),
 }
 
 
-def public_callables() -> Iterator[tuple[str, str, Any]]:
+def public_callables(*modules: Any) -> Iterator[tuple[str, str, Any]]:
     """Each public function or method: its class or module, its name, and itself."""
-    for module in (pykka, inboxes, resilience, routing, supervision, timers):
-        for name in module.__all__:
+    for module in modules or (pykka, inboxes, resilience, routing, supervision, timers):
+        for name in getattr(module, "__all__", None) or list(vars(module)):
+            if name.startswith("_"):
+                continue
             found = getattr(module, name)
             if isinstance(found, type):
                 yield name, "__init__", found
@@ -242,6 +250,74 @@ def test_no_time_of_a_public_call_is_left_out() -> None:
             if key not in driven:
                 left.add((owner, *key))
     assert {each for each in left if each[0] not in DATA} == set()
+
+
+WORDS = re.compile(
+    r"(\w+_)?timeout|timeout_per_\w+|(abandon|reset|retry)_after|(\w+_)?within"
+    r"|delay|interval|first|minimum|maximum|seconds|when|at|now|shutdown|patience"
+)
+"""The words for times; see "Words for time" in the design. All times are in seconds."""
+
+SOUNDS_LIKE_A_TIME = re.compile(
+    r"float|seconds|time|deadline|after|period|duration|delay|interval|ttl|grace"
+)
+
+HOLDS_TIMES = {"ActorStatistics"}
+"""What takes no times from users, and holds some."""
+
+NO_TIMES = {
+    "after",  # the state of a circuit after a change
+    "delayed",
+    "factor",
+    "func",
+    "haste",
+    "jitter",
+    "per_second",
+    "preemption",
+    "random",
+    "rate",
+    "timers",
+    "times_opened",
+}
+"""Parameters that are numbers, or sound like a time, and are none."""
+
+DOORS = [
+    "messages",
+    "debug",
+    "dead_letters",
+    "instruments",
+    "inboxes",
+    "timers",
+    "supervision",
+    "resilience",
+    "routing",
+    "simulation",
+    "observer",
+]
+
+FORMER = {("kill", "deadline")}
+"""Former words that go on to work."""
+
+
+def test_times_have_a_vocabulary() -> None:
+    others = set()
+    for owner, name, function in every_public_callable():
+        try:
+            parameters = inspect.signature(function).parameters
+        except (TypeError, ValueError):
+            continue
+        for parameter in parameters.values():
+            about = f"{parameter.name} {parameter.annotation}"
+            if SOUNDS_LIKE_A_TIME.search(about) and not WORDS.fullmatch(parameter.name):
+                others.add((owner, name, parameter.name))
+    left = {each for each in others if each[2] not in NO_TIMES and each[1:] not in FORMER}
+    assert {each for each in left if each[0] not in HOLDS_TIMES} == set()
+
+
+def every_public_callable() -> Iterator[tuple[str, str, Any]]:
+    """Each public function or method of all doors."""
+    for name in ("", *DOORS):
+        yield from public_callables(importlib.import_module(f"pykka.{name}".rstrip(".")))
 
 
 DATA = {"Timer", "InboxStatistics", "ActorStatistics"}

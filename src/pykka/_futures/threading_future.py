@@ -151,8 +151,8 @@ class ThreadingFuture(Future[T]):
                 source = self._answered_by
                 if source is not None and source.can_be_run:
                     source.run_until(self, current.state)
+                    outcome = self._outcome
                 source = None
-                outcome = self._outcome
             elif self._answered_by is not None and self._answered_by.may_answer_late:
                 timeout = self._run_in_time(timeout)
                 outcome = self._outcome
@@ -229,8 +229,8 @@ class ThreadingFuture(Future[T]):
                 source = self._answered_by
                 if source is not None and source.can_be_run:
                     source.run_until(self, current.state)
+                    outcome = self._outcome
                 source = None
-                outcome = self._outcome
             if outcome is None:
                 outcome = self._wait(timeout)
             try:
@@ -398,9 +398,9 @@ class ThreadingFuture(Future[T]):
     def _is_waited_for(self) -> bool:
         """Tell whether there are waiters, or callbacks."""
         crowd = self._crowd
-        if crowd is not None and crowd.waiters:
+        if crowd is not None and not _LOOK_ON.issuperset(map(type, crowd.waiters.copy())):
             return True
-        return any(callable(entry) and type(entry) is not Crowd for entry in self._log.copy())
+        return any(callable(entry) and type(entry) not in _LOOK_ON for entry in self._log.copy())
 
     def _enter(self, waiter: Waiter) -> Outcome | None:
         """Put a waiter into the log; returns the outcome if it is there already.
@@ -492,6 +492,15 @@ class Crowd:
         for waiter in self.waiters.copy():
             _serve(waiter)
             self.waiters.pop(waiter, None)
+
+
+class Onlooker(functools.partial[object]):
+    """A waiter that passes on what comes, and wants it no more than those behind it do."""
+
+    __slots__ = ()
+
+
+_LOOK_ON: frozenset[type] = frozenset({Crowd, Onlooker})
 
 
 def _when_all_ready(lazy: Derivation[Any], waiter: Waiter) -> bool:

@@ -1,7 +1,7 @@
 """Pieces that make asking an actor robust: circuit breakers, retries, and rate limits.
 
-Each piece wraps the ref of an actor, or another piece, and has the same method `ask` as the ref.
-So they are stacked in any order, and the code that asks need not know of them:
+Each piece wraps the ref of an actor, or another piece, and has the methods `ask`, `call` and
+`proxy` of the ref. So they are stacked in any order, and the code that asks need not know of them:
 
     >>> import pykka
     >>> from pykka.resilience import Backoff, CircuitBreaker, RateLimiter, Retry
@@ -22,13 +22,23 @@ So they are stacked in any order, and the code that asks need not know of them:
     >>> robust.ask("Rome", block=False).get(timeout=20)
     'sunny in Rome'
 
-To call a method, send the message that stands for the call, as with `ActorRef.ask`:
+Call methods as with a ref:
 
-    >>> from pykka.messages import ProxyCall
-    >>> robust.ask(ProxyCall(["forecast"], ["Oslo"], {"days": 2}), timeout=20)
+    >>> robust.call(Weather.forecast, "Oslo", days=2).get(timeout=20)
     ['sunny in Oslo', 'sunny in Oslo']
+    >>> robust.proxy().forecast("Rome").get(timeout=20)
+    ['sunny in Rome']
     >>> weather.stop()
     True
+
+A function may stand in the place of the ref. Then the piece is called as the function is, which
+may be `async def`:
+
+    >>> def fetch(place):
+    ...     return f"sunny in {place}"
+    >>> robust_fetch = Retry(CircuitBreaker(fetch), retry_on=OSError)
+    >>> robust_fetch("Oslo")
+    'sunny in Oslo'
 
 The order matters. `Retry(CircuitBreaker(ref))` counts each attempt, and does not ask while the
 circuit is open. `CircuitBreaker(Retry(ref))` counts what has failed in spite of the retries.

@@ -31,11 +31,21 @@ Relays
 
     A circle of waits is looked for when an actor begins to wait. If a relay has no source by then,
     because the message is sent later, a circle through it is not seen.
+
+Taking questions back
+    `cancel()` of a relay takes back what lies behind it, and has no more sent. Invariants:
+
+    1. *It returns True only if nothing that was sent is, or will be, at its handler*, but for the
+       attempts of a series that were given up before.
+    2. *What is just being sent is taken back later.* A canceller notes that it wants that, and
+       *then* looks for what was sent; a sender notes what it has sent, and *then* looks whether a
+       canceller wants it back (each note goes into a list, whose `copy()` takes the list's own
+       lock). So at least one of the two takes it back. The canceller that has found nothing says
+       False, although the sender may be in time.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable  # noqa: TC003 (the NamedTuple can be asked for its types)
 from typing import (
     TYPE_CHECKING,
@@ -50,13 +60,17 @@ from typing import (
     overload,
 )
 
+from pykka._exceptions import AskCancelledError
 from pykka._futures.deadline import check_timeout
-from pykka._futures.threading_future import ThreadingFuture, failed_future
+from pykka._futures.threading_future import Onlooker, ThreadingFuture, failed_future
 from pykka._futures.unhandled.expiry import expiring
 from pykka._ref.calls import find_path_at, message_for
-from pykka._util.checks import check_clock, shorten
-from pykka._util.log import traceback_of
+from pykka._ref.proxy import ActorProxy, CallableProxy
+from pykka._util.checks import check_clock, shorten, type_of
+from pykka._util.log import is_a, traceback_of
 from pykka._util.thread_state import current
+from pykka.resilience._function import Arguments, Function
+from pykka.resilience._proxied import ProxiedPiece
 from pykka.timers._clock import Clock, brief, default_clock, lengthy
 
 if TYPE_CHECKING:
@@ -70,6 +84,7 @@ if TYPE_CHECKING:
     from pykka._futures.threading_future import AnsweringCell
     from pykka._ref.accepting import Accepting, Asked, LeadsTo, Open
     from pykka._ref.calls import Path
+    from pykka.resilience._function import FunctionOf
 
     # `Retry` alone stands for `Retry[Any]`, as in programs that were written before it had this.
     A = TypeVar("A", bound=Actor, default=Any)
@@ -80,6 +95,7 @@ else:
 P = ParamSpec("P")
 Q = TypeVar("Q")
 R = TypeVar("R")
+C = TypeVar("C", bound="type[Any]")
 
 ExceptionTypes: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 """What an `except` clause takes."""
@@ -105,24 +121,31 @@ class Sent(NamedTuple):
 
 
 class AskWrapper(Generic[A]):
-    """Something that can be asked, around something else that can.
+    """Something that can be asked, around something else that can; or called, around a function.
 
     Args:
-        target: What to ask.
+        target: What to ask, or to call.
         clock: Where to take the time from; `None` for real time.
 
     Raises:
-        TypeError: `target` cannot be asked, or `clock` is not a clock.
+        TypeError: `target` can be neither asked nor called, or `clock` is not a clock.
     """
 
+    _function: Function | None
+    """The function that is innermost in it, if there is one."""
+
     def __init__(self, target: Any, clock: Clock | None) -> None:
-        if isinstance(target, type) or not callable(getattr(target, "ask", None)):
-            name = type(self).__name__
-            msg = f"{name} wraps the ref of an actor, or another piece, not {shorten(target)}"
-            raise TypeError(msg)
+        function: Function | None = None
+        if isinstance(target, AskWrapper):
+            function = target._function
+        elif isinstance(target, type) or not callable(getattr(target, "ask", None)):
+            if isinstance(target, type) or _is_proxy(target) or not callable(target):
+                raise self._wraps_no(target)
+            target = function = Function(target)
         if clock is not None:
             check_clock("clock", clock)
-        self._target: Askable = target
+        self._target: Any = target
+        self._function = function
         self._clock = current.state.world.clock(default_clock) if clock is None else clock
 
     if TYPE_CHECKING:
@@ -131,8 +154,91 @@ class AskWrapper(Generic[A]):
             """For `LeadsTo`."""
             ...
 
+    def _wraps_no(self, target: object) -> TypeError:
+        remedy = ""
+        if _is_proxy(target):
+            remedy = "; take the proxy() of what goes around its ref"
+        name = type(self).__name__
+        msg = f"{name} wraps the ref of an actor, a function, or another piece, not "
+        return TypeError(f"{msg}{shorten(target)}{remedy}")
+
+    def _require_limit(self, name: str) -> None:
+        """Refuse a time limit if what is called cannot be interrupted."""
+        if self._function is not None and not self._function.is_async:
+            msg = (
+                f"{type(self).__name__} for {self._function} takes no {name}, because a plain "
+                "function cannot be interrupted: give it a timeout of its own, or pass an async "
+                "def"
+            )
+            raise TypeError(msg)
+
+    def _require_asked(self) -> None:
+        """Refuse what is for actors, if it goes around a function."""
+        if self._function is not None:
+            msg = f"{self} goes around a function, so it is not asked, but called as that is"
+            raise TypeError(msg)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} for {shorten(self._target)}>"
+
+    def __call__(self: LeadsTo[FunctionOf[P, R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function that this goes around.
+
+        If that is `async def`, the result is a coroutine, as that of the function.
+
+        Args:
+            *args: Arguments for the function.
+            **kwargs: Keyword arguments for the function.
+
+        Raises:
+            TypeError: This goes around an actor, which is asked.
+            Exception: What the function raises, and what the class says.
+        """
+        piece: Any = self
+        function: Function | None = piece._function
+        if function is None:
+            msg = f"{piece} goes around an actor: use its ask(), call() or proxy()"
+            raise TypeError(msg)
+        arguments = Arguments(args, kwargs)
+        if function.is_async:
+            return piece._await(arguments)  # type: ignore[no-any-return]
+        return piece._ask_and_wait(arguments, None)  # type: ignore[no-any-return]
+
+    def proxy(self) -> ActorProxy[A]:
+        """Make a proxy of the actor, whose calls go through this.
+
+        So does reading and setting attributes. What is deferred has no answer, so it is refused.
+
+        Raises:
+            ActorDeadError: The actor is dead.
+            TypeError: This goes around a function, or something else that is no ref.
+
+        Examples:
+            >>> import pykka
+            >>> from pykka.resilience import Retry
+            >>> class Weather(pykka.ThreadingActor):
+            ...     asked = 0
+            ...     def forecast(self, place):
+            ...         self.asked += 1
+            ...         if self.asked == 1:
+            ...             raise ConnectionError
+            ...         return f"sunny in {place}"
+            >>> ref = Weather.start()
+            >>> weather = Retry(ref, retry_on=ConnectionError).proxy()
+            >>> weather.forecast("Oslo").get(timeout=10)
+            'sunny in Oslo'
+            >>> ref.stop()
+            True
+        """
+        self._require_asked()
+        ref: Any = self._target
+        while isinstance(ref, AskWrapper):
+            ref = ref._target
+        if not hasattr(ref, "is_alive"):
+            msg = f"{self} has no proxy, since {shorten(ref)} is no ref of an actor"
+            raise TypeError(msg)
+        stand_in: Any = ProxiedPiece(self, ref)
+        return ActorProxy(stand_in)
 
     # twin: overloads of ask (6 statements)
     @overload
@@ -213,6 +319,8 @@ class AskWrapper(Generic[A]):
             Exception: What `ActorRef.ask` raises, and what the class says. Without blocking, the
                 future raises it.
         """
+        if type(message) is not Arguments:
+            self._require_asked()
         # twin: ask either way (4 statements)
         if expire:
             message = expiring(message, timeout, expire)
@@ -253,6 +361,7 @@ class AskWrapper(Generic[A]):
             TypeError: It is a method of another class, or no function; or it does not take these
                 arguments. Nothing has been sent.
         """
+        self._require_asked()
         path = self._find_path(method, args, kwargs)
         return self._ask_for_future(message_for(path, method, args, kwargs))
 
@@ -265,12 +374,20 @@ class AskWrapper(Generic[A]):
         """Send a message and return the answer."""
         raise NotImplementedError
 
+    async def _await(self, message: Any) -> Any:
+        """Call an `async def`, and await what comes of that."""
+        raise NotImplementedError
+
     def _ask_for_future(self, message: Any) -> Future[Any]:
         return self._begin(message).future
 
     def _begin(self, message: Any) -> Sent:
         """Send a message, now or later, and return a future of the answer. It never raises."""
         raise NotImplementedError
+
+
+def _is_proxy(target: object) -> bool:
+    return issubclass(type_of(target), (ActorProxy, CallableProxy))
 
 
 @lengthy
@@ -297,7 +414,7 @@ class Call:
 
 
 @brief
-class _End:
+class End:
     """The end of a pause.
 
     Args:
@@ -322,7 +439,7 @@ def do_nothing() -> None:
 def pause(clock: Clock, seconds: float) -> None:
     """Block this thread until so many seconds of a clock have passed."""
     over: ThreadingFuture[None] = ThreadingFuture()
-    alarm = _End(over)
+    alarm = End(over)
     try:
         clock.schedule(clock.now() + seconds, alarm)
         over.get()
@@ -342,10 +459,12 @@ def cancel(clock: Clock, alarm: Call) -> None:
 class Relay(ThreadingFuture[Any]):
     """The future of an answer that another future brings, sooner or later."""
 
-    __slots__ = ("sent", "source")
+    __slots__ = ("_called_off", "sent", "source")
 
     def __init__(self) -> None:
         super().__init__()
+        self._called_off: list[bool] = []
+        """For each that has cancelled it: whether a handler is to be interrupted."""
         self.sent: Sent | None = None
         """What is to be told if the asker gives up; `None` if nothing is under way."""
         self.source: ThreadingFuture[Any] | None = None
@@ -358,9 +477,49 @@ class Relay(ThreadingFuture[Any]):
 
     def follow(self, sent: Sent) -> None:
         """Take the outcome of what was sent, as soon as it is there."""
-        self.sent = sent
         self.source = source = sent.future
-        call_when_done(source, functools.partial(self._take, source))
+        self.note_sent(sent)
+        call_when_done(source, Onlooker(self._take, source))
+
+    def note_sent(self, sent: Sent) -> None:
+        """Note what was sent, which can be taken back from now on."""
+        self.sent = sent
+        for interrupt in self._called_off.copy():
+            sent.future.cancel(interrupt=interrupt)
+
+    def cancel(self, *, interrupt: bool = False) -> bool:
+        if not self._has_outcome():
+            self._called_off.append(interrupt)
+            self._take_back(interrupt=interrupt)
+        return self._is_cancelled()
+
+    def _take_back(self, *, interrupt: bool) -> None:
+        """Take back what was sent, now that it is noted that it is not wanted any more."""
+        sent = self.sent
+        if sent is not None:
+            sent.future.cancel(interrupt=interrupt)
+
+    def _give_up(self, timeout: float) -> None:
+        sent = self.sent
+        if sent is not None and self._was_alone(timeout):
+            sent.future._give_up(timeout)
+
+    def _was_alone(self, timeout: float) -> bool:
+        """Tell whether an asker that has waited so many seconds was the only one to wait."""
+        return timeout > 0 and not self._is_waited_for()
+
+    def _is_called_off(self) -> bool:
+        """Tell whether a canceller wants it back."""
+        return bool(self._called_off.copy())
+
+    def _is_cancelled(self) -> bool:
+        """Tell whether it has ended because it was cancelled."""
+        outcome = self._first_outcome()
+        raised = None if outcome is None else outcome[1]
+        return raised is not None and is_a(raised[0], AskCancelledError) and self._is_called_off()
+
+    def _new(self) -> ThreadingFuture[Any]:
+        return ThreadingFuture()
 
     def give_up(self) -> None:
         """Pass on that the asker takes the answer for failed."""
@@ -381,8 +540,13 @@ class Relay(ThreadingFuture[Any]):
         return is_first
 
 
-# What users see of it is a future; see `pykka._futures.ask`.
-Relay.__name__ = Relay.__qualname__ = "Future"
+def looks_like_a_future(relay_class: C) -> C:
+    """Have a class of relays called what users see of it; see `pykka._futures.ask`."""
+    relay_class.__name__ = relay_class.__qualname__ = "Future"
+    return relay_class
+
+
+looks_like_a_future(Relay)
 
 
 def send(target: Askable, message: Any) -> ThreadingFuture[Any]:
@@ -412,7 +576,7 @@ def begin_ask(target: Askable, message: Any) -> Sent:
         return Sent(failed_future(error), do_nothing)
 
 
-def call_when_done(future: ThreadingFuture[Any], waiter: Callable[[], object]) -> None:
+def call_when_done(future: ThreadingFuture[Any], waiter: Onlooker) -> None:
     """Have a function called when a future is done, or now if it is.
 
     Args:

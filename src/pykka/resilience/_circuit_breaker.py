@@ -31,10 +31,10 @@ from __future__ import annotations
 import functools
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
 
 from pykka._exceptions import AskCancelledError, CircuitOpenError, Timeout
-from pykka._futures.threading_future import failed_future
+from pykka._futures.threading_future import Onlooker, failed_future
 from pykka._util.checks import (
     check_callable,
     check_count,
@@ -58,6 +58,7 @@ from pykka.resilience._askable import (
     least,
     outcome_of,
 )
+from pykka.resilience._awaiting import await_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from pykka._futures.threading_future import ThreadingFuture
     from pykka._ref.ref import ActorRef
     from pykka.resilience._askable import Askable, ExceptionTypes
+    from pykka.resilience._function import FunctionOf
     from pykka.timers._clock import Clock
 
 CircuitState: TypeAlias = Literal["closed", "open", "half_open"]
@@ -81,6 +83,10 @@ class CircuitStateChange(NamedTuple):
 
     after: CircuitState
     """Its state from then on. There may have been other changes by now."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ class _Passage(NamedTuple):
 
 
 class CircuitBreaker(AskWrapper[A]):
-    """Asks an actor that may fail, and stops asking while it keeps failing.
+    """Asks an actor, or calls a function, that may fail, and stops while it keeps failing.
 
     While the target fails, waiting for it wastes time, and asking it may keep it from recovering.
     After some failures in a row the breaker *opens*: asks raise `CircuitOpenError` at once. When
@@ -130,7 +136,7 @@ class CircuitBreaker(AskWrapper[A]):
     The idea is that of M. Nygard, "Release It!"; the states and the counting are those of Akka.
 
     Args:
-        target: The ref of an actor, or another piece of this module.
+        target: The ref of an actor, a function, or another piece of this module.
         max_failures: The number of failures in a row that opens the breaker.
         reset_after: Seconds from the opening to the trial. If a trial has no result after as many
             seconds, there is another one.
@@ -139,6 +145,7 @@ class CircuitBreaker(AskWrapper[A]):
             counts as a failure, whatever `counts_as_failure` says; `None` for no limit. Without a
             limit, an ask with `block=False` that is never answered is not counted, unless it is
             an attempt of a `Retry` around the breaker, which gives it up at some time.
+            An `async def` is cancelled then; a plain function cannot have a limit.
         counts_as_failure: The exceptions of the target that count as failures: an exception class
             or a tuple of them. Any other outcome is an answer, and counts as a success, except
             that a question cancelled by its asker counts as interrupted.
@@ -218,6 +225,20 @@ class CircuitBreaker(AskWrapper[A]):
     ) -> None: ...
     @overload
     def __init__(
+        self: CircuitBreaker[FunctionOf[P, R]],
+        target: Callable[P, R],
+        *,
+        max_failures: int = ...,
+        reset_after: float = ...,
+        half_open_successes: int = ...,
+        call_timeout: float | None = ...,
+        counts_as_failure: ExceptionTypes = ...,
+        on_state_change: Callable[[CircuitStateChange], object]
+        | Iterable[Callable[[CircuitStateChange], object]] = ...,
+        clock: Clock | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
         self: CircuitBreaker[Any],
         target: Askable,
         *,
@@ -250,6 +271,7 @@ class CircuitBreaker(AskWrapper[A]):
         check_exception_types("counts_as_failure", counts_as_failure)
         if call_timeout is not None:
             check_span("call_timeout", call_timeout)
+            self._require_limit("call_timeout")
         self._call_timeout = call_timeout
         self._max_failures = max_failures
         self._reset_after = reset_after
@@ -308,6 +330,24 @@ class CircuitBreaker(AskWrapper[A]):
             answer = self._target.ask(message, timeout=limit)
         except BaseException as error:
             if is_limited and is_a(error, Timeout):
+                self._tell(self._note_failure(passage.turn))
+            else:
+                self._note(passage.turn, error)
+            raise
+        self._note(passage.turn, None)
+        return answer
+
+    async def _await(self, message: Any) -> Any:
+        passage = self._let_through()
+        if isinstance(passage, CircuitOpenError):
+            raise passage
+        target, limit = self._target, self._call_timeout
+        begin = functools.partial(target._await, message)
+        try:
+            self._tell(passage.change)
+            answer = await await_within(begin, limit, self._clock, target)
+        except BaseException as error:
+            if limit is not None and is_a(error, Timeout):
                 self._tell(self._note_failure(passage.turn))
             else:
                 self._note(passage.turn, error)
@@ -467,8 +507,11 @@ class _Ask:
         """
         if call_timeout is None:
             self._sent = sent = begin_ask(target, message)
-            sent.future.add_done_callback(self._arrived)
-            return sent.future
+            future = sent.future
+            waiter = Onlooker(self._arrived, future)
+            if not future._when_ready(waiter) and future._enter(waiter) is not None:
+                waiter()  # it has a get-hook, and was read before
+            return future
         clock = self._breaker._clock
         relay = Relay()
         # First of all, for the target may make its senders wait.
@@ -476,7 +519,8 @@ class _Ask:
         clock.schedule(clock.now() + call_timeout, self._alarm)
         self._sent = sent = begin_ask(target, message)
         relay.source = sent.future
-        call_when_done(sent.future, functools.partial(self._pass_on, sent.future, relay))
+        relay.note_sent(sent)
+        call_when_done(sent.future, Onlooker(self._pass_on, sent.future, relay))
         return relay
 
     def note(self, error: BaseException | None) -> None:

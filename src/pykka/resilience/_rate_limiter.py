@@ -13,6 +13,10 @@ The line
     go, and an alarm that rings when its token has come. An alarm lets the *first* in the line go,
     not the one that scheduled it. So the entries need no times.
 
+    The entry of an ask that was cancelled meanwhile says that there is nothing to let go, and the
+    alarm goes on to the next. So those behind it move up, and each alarm is still one message at
+    most. Its token is not given back: an alarm that finds the line empty is a token that was lost.
+
 Invariants
     1. *No ask waits for ever.* An entry is put into the line, and *then* its alarm is scheduled.
        So there are at least as many alarms to ring as there are entries. If there is one too many
@@ -20,22 +24,26 @@ Invariants
     2. *Order* (guarantee G2). An entry is taken out of the line *after* its message was sent, and
        who finds the line not empty stands in it. So a sender whose former ask is not sent yet
        does not overtake it.
-    3. *One at a time* lets asks go: who rings adds to `_turns`, and the holder of `_door` serves
+    3. *A cancelled ask is not sent*: its canceller and the one who lets it go both enter the log
+       of its `Recall`, and the first entry decides; see `pykka._futures.unhandled.recall`. If the
+       canceller is interrupted, who lets it go resolves the future.
+    4. *One at a time* lets asks go: who rings adds to `_turns`, and the holder of `_door` serves
        all of them. No thread waits for the door. Who finds it shut has added its turn before, and
        who opens it looks for more afterwards.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import threading
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
-from pykka._exceptions import RateLimitExceededError, Timeout
+from pykka._exceptions import AskExpiredError, RateLimitExceededError, Timeout
 from pykka._futures.threading_future import ThreadingFuture, failed_future
+from pykka._futures.unhandled.expiry import time_left
+from pykka._futures.unhandled.recall import Recall, cancelled_error
 from pykka._util.checks import check_count, check_span, in_seconds, shorten
 from pykka._util.locks import held
 from pykka._util.log import is_a, traceback_of
@@ -47,6 +55,7 @@ from pykka.resilience._askable import (
     Sent,
     begin_ask,
     do_nothing,
+    looks_like_a_future,
 )
 
 if TYPE_CHECKING:
@@ -54,12 +63,17 @@ if TYPE_CHECKING:
 
     from pykka._ref.ref import ActorRef
     from pykka.resilience._askable import Askable
+    from pykka.resilience._function import FunctionOf
     from pykka.timers._clock import Clock
 
 AT_ONCE = 1e-9
 """A token that comes within so many seconds is there, so that ten times 0.1 seconds are one."""
 
 _WITHOUT_WAITING = (False,)
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,7 @@ class RateLimiterStatistics:
     """Asks that had to wait before that, or still do."""
 
     refused: int
-    """Asks that were not sent: too many, too late for their timeout, or interrupted."""
+    """Asks that were not sent: too many, too late for their timeout, cancelled, or interrupted."""
 
     @property
     def waiting(self) -> int:
@@ -85,19 +99,19 @@ class RateLimiterStatistics:
 
 
 class RateLimiter(AskWrapper[A]):
-    """Sends no more than a given number of messages a second.
+    """Sends no more than a given number of messages a second, or makes so many calls.
 
     After a quiet time, `burst` messages may be sent at once; in the long run, `rate` messages each
     second. Further messages wait for their turn, or are refused. The idea is that of the token
     bucket.
 
     A blocking ask with a `timeout` raises `Timeout` at once if its turn would not come in time. An
-    ask that does not block is sent later by a thread of the library, in the order of the asks. If
-    the target makes its senders wait, as a full inbox may, that thread waits, and so do the asks
-    that come later, but nothing else.
+    ask that does not block is sent later by a thread of the library, in the order of the asks; if
+    its future is cancelled before that, it is never sent. If the target makes its senders wait, as
+    a full inbox may, that thread waits, and so do the asks that come later, but nothing else.
 
     Args:
-        target: The ref of an actor, or another piece of this module.
+        target: The ref of an actor, a function, or another piece of this module.
         rate: Messages a second.
         burst: How many messages may be sent at once after a quiet time.
         when_exceeded: `"wait"`, or `"raise"` for a `RateLimitExceededError`.
@@ -134,6 +148,16 @@ class RateLimiter(AskWrapper[A]):
     def __init__(
         self,
         target: ActorRef[A] | AskWrapper[A],
+        *,
+        rate: float,
+        burst: int = ...,
+        when_exceeded: Literal["wait", "raise"] = ...,
+        clock: Clock | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: RateLimiter[FunctionOf[P, R]],
+        target: Callable[P, R],
         *,
         rate: float,
         burst: int = ...,
@@ -202,16 +226,31 @@ class RateLimiter(AskWrapper[A]):
         self._count_sent()
         return self._target.ask(message, timeout=timeout)
 
-    def _begin(self, message: Any) -> Sent:
+    async def _await(self, message: Any) -> Any:
         now = self._clock.now()
         latest = now if self._raises else math.inf
         when = self._take_token(now, latest)
         if when > latest:
-            return Sent(failed_future(self._refusal(when - now, None)), do_nothing)
+            raise self._refusal(when - now, None)
         if when > now or self._line:
-            relay = Relay()
-            self._enter_line(functools.partial(self._send, message, relay), when)
-            return Sent(relay, relay.give_up)
+            await self._await_in_line(when)
+        self._count_sent()
+        return await self._target._await(message)
+
+    def _begin(self, message: Any) -> Sent:
+        now = self._clock.now()
+        left = time_left(message)
+        latest = now if self._raises else math.inf if left is None else now + left
+        when = self._take_token(now, latest)
+        if when > latest:
+            error = self._refusal(when - now, left)
+            if not self._raises:
+                error = AskExpiredError(*error.args)
+            return Sent(failed_future(error), do_nothing)
+        if when > now or self._line:
+            waiting = _Waiting(self, message)
+            self._enter_line(waiting.send, when)
+            return Sent(waiting, waiting.give_up)
         self._count_sent()
         return begin_ask(self._target, message)
 
@@ -251,28 +290,36 @@ class RateLimiter(AskWrapper[A]):
 
     def _wait_in_line(self, when: float) -> None:
         """Block this thread until its turn has come."""
-        turn: ThreadingFuture[None] = ThreadingFuture()
+        turn = _Turn()
         try:
-            self._enter_line(turn.set, when)
+            self._enter_line(turn.come, when)
             turn.get()
         except BaseException:
-            for release in held(self._lock):
-                self._refused += 1
-                release()
+            turn.has_left = True
+            self._count_refused()
             raise
 
-    def _send(self, message: Any, relay: Relay) -> None:
-        """Send a message whose turn has come."""
-        self._count_sent()
+    async def _await_in_line(self, when: float) -> None:
+        """Suspend this task until its turn has come."""
+        turn = _Turn()
         try:
-            relay.follow(begin_ask(self._target, message))
-        except BaseException as error:
-            relay.end((None, (error, traceback_of(error))))
-            if not is_a(error, Exception):
-                raise
+            self._enter_line(turn.come, when)
+            await turn
+        except BaseException:
+            turn.has_left = True
+            self._count_refused()
+            raise
+
+    def _count_refused(self) -> None:
+        for release in held(self._lock):
+            self._refused += 1
+            release()
 
     def _enter_line(self, let_go: Callable[[], object], when: float) -> None:
-        """Have a function called when all before it in the line were, and a time has come."""
+        """Have a function called when all before it in the line were, and a time has come.
+
+        If it returns False, there was nothing to let go, and the next one's turn has come.
+        """
         for release in held(self._lock):
             self._delayed += 1
             release()
@@ -302,8 +349,72 @@ class RateLimiter(AskWrapper[A]):
 
     def _let_first_go(self) -> None:
         line = self._line
-        if line:
+        has_gone: object = False
+        while line and has_gone is False:
             try:
-                line[0]()
+                has_gone = line[0]()
             finally:
                 line.popleft()
+
+
+class _Turn(ThreadingFuture[None]):
+    """The turn of a thread, or of a task, that waits in the line itself."""
+
+    __slots__ = ("has_left",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_left = False
+
+    def come(self) -> bool:
+        """Have the one who waits go on; tells whether it still waits."""
+        if self.has_left:
+            return False
+        self._try_resolve((None, None))
+        return True
+
+
+@looks_like_a_future
+class _Waiting(Relay):
+    """An ask that does not block, and stands in the line.
+
+    Args:
+        limiter: What lets it go.
+        message: What is asked.
+    """
+
+    __slots__ = ("_limiter", "_message", "_recall")
+
+    def __init__(self, limiter: RateLimiter[Any], message: Any) -> None:
+        super().__init__()
+        self._limiter = limiter
+        self._message = message
+        self._recall = Recall(cancelled_error(limiter._target))
+
+    def send(self) -> bool:
+        """Send the message, whose turn has come; tells whether it was still wanted."""
+        message = self._message  # before the look whether it is still wanted
+        if not self._recall.begin():
+            self._end_unsent()
+            return False
+        limiter = self._limiter
+        limiter._count_sent()
+        self._message = None
+        try:
+            self.follow(begin_ask(limiter._target, message))
+        except BaseException as error:
+            self.end((None, (error, traceback_of(error))))
+            if not is_a(error, Exception):
+                raise
+        return True
+
+    def _take_back(self, *, interrupt: bool) -> None:
+        if self._recall.cancel():
+            self._end_unsent()
+        else:
+            super()._take_back(interrupt=interrupt)
+
+    def _end_unsent(self) -> None:
+        if self.end(self._recall.outcome):
+            self._message = None
+            self._limiter._count_refused()

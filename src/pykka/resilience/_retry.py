@@ -13,7 +13,12 @@ Invariants of a series
        attempt it is; or with whatever the last attempt ends with. What goes wrong in here ends
        it, too. So its future is resolved, provided that the futures of the attempts are or that
        they are given up after a time.
-    3. *Only the clock has it sent again*, not the actor that has answered, whose thread has other
+    3. *What is called off is not tried again.* Under the same lock it is noted that a canceller
+       wants it back, and whether there is a pause, and an attempt is begun only if none does. So
+       either the canceller finds a pause, and makes the end itself; or an attempt is under way,
+       which is the last one then, and is taken back if that can be helped. If a canceller in a
+       pause is interrupted, the alarm at the end of the pause makes the end.
+    4. *Only the clock has it sent again*, not the actor that has answered, whose thread has other
        work. It is done on a thread that may block; see `pykka.timers._errands`.
 """
 
@@ -23,14 +28,19 @@ import functools
 import math
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from pykka._exceptions import (
     ActorDeadError,
+    AskCancelledError,
+    AskExpiredError,
     CircuitOpenError,
     RateLimitExceededError,
     Timeout,
 )
+from pykka._futures.threading_future import Onlooker
+from pykka._futures.unhandled.expiry import expires, has_expired
+from pykka._futures.unhandled.recall import cancelled_error
 from pykka._util.checks import (
     check_count,
     check_exception_types,
@@ -50,16 +60,21 @@ from pykka.resilience._askable import (
     call_when_done,
     cancel,
     least,
+    looks_like_a_future,
     outcome_of,
     pause,
 )
+from pykka.resilience._awaiting import await_within, pause_awaiting
 from pykka.resilience._backoff import Backoff
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pykka._futures.derived import Outcome
     from pykka._futures.threading_future import ThreadingFuture
     from pykka._ref.ref import ActorRef
     from pykka.resilience._askable import Askable, ExceptionTypes
+    from pykka.resilience._function import FunctionOf
     from pykka.timers._clock import Clock
 
 RETRIED = (Timeout, ActorDeadError, CircuitOpenError, RateLimitExceededError)
@@ -67,6 +82,10 @@ RETRIED = (Timeout, ActorDeadError, CircuitOpenError, RateLimitExceededError)
 
 A `DeadlockError` would come again, and what the actor itself raises is its answer.
 """
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -90,7 +109,7 @@ class RetryStatistics:
 
 
 class Retry(AskWrapper[A]):
-    """Asks again, after a pause, if asking has failed.
+    """Asks, or calls, again, after a pause, if that has failed.
 
     The request may already have been done when it is made again: after a timeout, the actor may
     still handle the message, and then handles it twice. So retry only what may be done twice.
@@ -98,8 +117,12 @@ class Retry(AskWrapper[A]):
     With a `timeout`, the attempts and the pauses together take no longer than that. If the next
     attempt could not begin in time, the last exception is raised at once.
 
+    If it does not block, `cancel()` of the future takes the present attempt back, and there is no
+    other one. If the handler has begun, it returns `False`, and the future ends with what comes of
+    that attempt. A message that has expired (see `ActorRef.ask`) is not sent again.
+
     Args:
-        target: The ref of an actor, or another piece of this module.
+        target: The ref of an actor, a function, or another piece of this module.
         attempts: How often to ask at most, including the first time.
         backoff: How long to wait in between; `None` for `Backoff()`.
         retry_on: The exceptions after which to ask again: an exception class or a tuple of them.
@@ -108,7 +131,8 @@ class Retry(AskWrapper[A]):
         timeout_per_attempt: Seconds after which an attempt fails with `Timeout`; `None` for no
             limit. If the target is another piece, it is told: a `CircuitBreaker` counts a failure.
             With `block=False`, an answer that comes later still counts, unless that of another
-            attempt was faster.
+            attempt was faster. An `async def` is cancelled; a plain function cannot be
+            interrupted, so it cannot have a limit.
         clock: Where to take the time from; `None` for real time.
 
     Raises:
@@ -146,6 +170,17 @@ class Retry(AskWrapper[A]):
     ) -> None: ...
     @overload
     def __init__(
+        self: Retry[FunctionOf[P, R]],
+        target: Callable[P, R],
+        *,
+        attempts: int = ...,
+        backoff: Backoff | None = ...,
+        retry_on: ExceptionTypes = ...,
+        timeout_per_attempt: float | None = ...,
+        clock: Clock | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
         self: Retry[Any],
         target: Askable,
         *,
@@ -170,6 +205,7 @@ class Retry(AskWrapper[A]):
         check_exception_types("retry_on", retry_on)
         if timeout_per_attempt is not None:
             check_span("timeout_per_attempt", timeout_per_attempt)
+            self._require_limit("timeout_per_attempt")
         if backoff is not None:
             check_methods("backoff", backoff, "pykka.resilience.Backoff", ["delay"])
         self._attempts = attempts
@@ -210,7 +246,9 @@ class Retry(AskWrapper[A]):
         while True:
             try:
                 return self._target.ask(message, timeout=least(remaining, limit))
-            except self._retry_on:
+            except self._retry_on as error:
+                if is_a(error, AskExpiredError) and has_expired(message):
+                    raise
                 delay = self._backoff.delay(attempt)
                 if attempt == self._attempts or clock.now() + delay >= end:
                     raise
@@ -228,13 +266,43 @@ class Retry(AskWrapper[A]):
                 self._retries += 1
                 release()
 
+    async def _await(self, message: Any) -> Any:
+        for release in held(self._lock):
+            self._asks += 1
+            release()
+        succeeded = False
+        try:
+            answer = await self._try_and_await(message)
+            succeeded = True
+        finally:
+            self._count_end(succeeded=succeeded)
+        return answer
+
+    async def _try_and_await(self, message: Any) -> Any:
+        target, clock = self._target, self._clock
+        begin = functools.partial(target._await, message)
+        attempt = 1
+        while True:
+            try:
+                return await await_within(begin, self._timeout_per_attempt, clock, target)
+            except self._retry_on:
+                if attempt == self._attempts:
+                    raise
+                delay = self._backoff.delay(attempt)
+            if delay:
+                await pause_awaiting(clock, delay)
+            attempt += 1
+            for release in held(self._lock):
+                self._retries += 1
+                release()
+
     def _begin(self, message: Any) -> Sent:
         for release in held(self._lock):
             self._asks += 1
             release()
         series = _Series(self, message)
         series.attempt(1)
-        return Sent(series.answer, series.answer.give_up)
+        return Sent(series, series.give_up)
 
     def _count_end(self, *, succeeded: bool) -> None:
         for release in held(self._lock):
@@ -245,38 +313,42 @@ class Retry(AskWrapper[A]):
             release()
 
 
-class _Series:
-    """The attempts of an ask that does not block.
+@looks_like_a_future
+class _Series(Relay):
+    """The attempts of an ask that does not block, and the future of the answer.
 
     Args:
         retry: Who makes them.
         message: What to ask.
     """
 
-    def __init__(self, retry: Retry, message: Any) -> None:
-        self.answer = Relay()
+    __slots__ = ("_given_up", "_is_in_pause", "_message", "_number", "_pause", "_retry")
+
+    def __init__(self, retry: Retry[Any], message: Any) -> None:
+        super().__init__()
         self._retry = retry
         self._message = message
         self._number = 0
+        self._is_in_pause = True
+        self._pause: Call | None = None
+        self._given_up: list[ThreadingFuture[Any]] = []
 
     def attempt(self, number: int) -> None:
         """Make an attempt, unless it was made, or there is no need to."""
         message = self._message  # before the look whether it is still needed
-        if self.answer.done() or not self._begin(number):
+        if self.done() or not self._begin(number):
             return
         retry = self._retry
         limit = retry._timeout_per_attempt
         alarm = None
         try:
             if limit is not None:
-                alarm = Call(functools.partial(self._give_up, number))
+                alarm = Call(functools.partial(self._be_late, number))
                 retry._clock.schedule(retry._clock.now() + limit, alarm)
             sent = begin_ask(retry._target, message)
             future = sent.future
-            self.answer.sent = sent
-            if limit is None:
-                self.answer.source = future
-            call_when_done(future, functools.partial(self._end, number, future, alarm))
+            self._note_attempt(number, sent, is_only=limit is None)
+            call_when_done(future, Onlooker(self._end_of, number, future, alarm))
         except BaseException as error:
             self._resolve((None, (error, traceback_of(error))))
             if not is_a(error, Exception):
@@ -284,26 +356,64 @@ class _Series:
 
     def _begin(self, number: int) -> bool:
         retry = self._retry
-        is_next = False
+        is_next = is_wanted = False
         for release in held(retry._lock):
             is_next = number == self._number + 1
-            if is_next:
+            is_wanted = not self._called_off
+            if is_next and is_wanted:
                 self._number = number
+                self._is_in_pause = False
                 if number > 1:
                     retry._retries += 1
             release()
-        return is_next
+        if is_next and not is_wanted:
+            self._resolve_cancelled()  # its canceller has been interrupted
+        return is_next and is_wanted
 
-    def _give_up(self, number: int) -> None:
+    def _begin_pause(self, number: int) -> bool:
+        """Have another attempt follow, unless a canceller wants the message back."""
+        before = self.source, self.sent  # nothing is freed under the lock
+        is_wanted = False
+        for release in held(self._retry._lock):
+            is_wanted = not self._called_off
+            if is_wanted and number == self._number:
+                self._is_in_pause = True
+                self.source = None
+                self.sent = None
+            release()
+        del before
+        return is_wanted
+
+    def _note_attempt(self, number: int, sent: Sent, *, is_only: bool) -> None:
+        """Note what was sent; it may have been given up meanwhile, if it had to wait for room."""
+        is_present = False
+        before = self.source, self.sent
+        for release in held(self._retry._lock):
+            is_present = number == self._number and not self._is_in_pause
+            if is_present:
+                self.sent = sent
+                if is_only:
+                    self.source = sent.future
+            release()
+        del before
+        if not is_present:
+            self._given_up.append(sent.future)
+            sent.give_up()
+        for interrupt in self._called_off.copy():
+            sent.future.cancel(interrupt=interrupt)
+
+    def _be_late(self, number: int) -> None:
         """End an attempt that took too long."""
-        if number == self._number:
-            self.answer.give_up()
+        sent = self.sent
+        if number == self._number and sent is not None:
+            self._given_up.append(sent.future)
+            sent.give_up()
         retry = self._retry
         limit = in_seconds(retry._timeout_per_attempt)
         error = Timeout(f"{limit} passed without a result from {retry._target}")
         self._go_on(number, (None, (error, None)))
 
-    def _end(self, number: int, future: ThreadingFuture[Any], alarm: Call | None) -> None:
+    def _end_of(self, number: int, future: ThreadingFuture[Any], alarm: Call | None) -> None:
         """See to what an attempt has ended with."""
         if alarm is not None:
             cancel(self._retry._clock, alarm)
@@ -313,21 +423,56 @@ class _Series:
         """Make an end, or plan the next attempt."""
         retry, raised = self._retry, outcome[1]
         try:
-            if raised is None or not is_a(raised[0], retry._retry_on):
+            if raised is not None and self._is_taken_back(number, raised[0]):
+                pass  # it had been given up before
+            elif raised is None or not is_a(raised[0], retry._retry_on):
                 self._resolve(outcome)
             elif number == self._number:  # else a later attempt is under way
-                if number == retry._attempts:
+                is_over = is_a(raised[0], AskExpiredError) and has_expired(self._message)
+                if number == retry._attempts or is_over or not self._begin_pause(number):
                     self._resolve(outcome)
                 else:
-                    self.answer.source = self.answer.sent = None
                     when = retry._clock.now() + retry._backoff.delay(number)
-                    retry._clock.schedule(when, Call(functools.partial(self.attempt, number + 1)))
+                    self._pause = Call(functools.partial(self.attempt, number + 1))
+                    retry._clock.schedule(when, self._pause)
         except BaseException as error:
             if is_for_the_program(error):
                 raise  # what was interrupted is served again
             self._resolve((None, (error, traceback_of(error))))
 
+    def _is_taken_back(self, number: int, error: BaseException) -> bool:
+        """Tell whether an attempt has ended in that way because it was taken back in passing."""
+        return number != self._number and self._is_called_off() and is_a(error, AskCancelledError)
+
+    def _take_back(self, *, interrupt: bool) -> None:
+        is_in_pause = False
+        for release in held(self._retry._lock):
+            is_in_pause = self._is_in_pause
+            release()
+        given_up = self._given_up.copy()
+        if is_in_pause:
+            self._resolve_cancelled()
+        else:
+            super()._take_back(interrupt=interrupt)
+        for future in given_up:
+            future.cancel(interrupt=interrupt)
+
+    def _give_up(self, timeout: float) -> None:
+        sent = self.sent
+        if sent is not None and expires(sent.future._answered_by) and self._was_alone(timeout):
+            self._called_off.append(False)
+            sent.future._give_up(timeout)
+
+    def _resolve_cancelled(self) -> None:
+        error = cancelled_error(self._retry._target)
+        self._resolve((None, (error, None)))
+
     def _resolve(self, outcome: Outcome) -> None:
-        if self.answer.end(outcome):
+        if self.end(outcome):
             self._retry._count_end(succeeded=outcome[1] is None)
-            self._message = None
+        self._message = None
+        self._given_up.clear()
+        alarm = self._pause
+        if alarm is not None:
+            self._pause = None
+            cancel(self._retry._clock, alarm)

@@ -8,17 +8,31 @@ Invariant: the future is resolved at the latest when all have answered. Each who
 out of the set of those who are missing, and *then* it is seen whether the set is empty. To cross
 out is one step, so the thread that does it last finds the set empty. To be served twice, as
 happens to waiters of a future when a signal handler strikes, does no harm.
+
+Cancelling
+    `cancel()` of the future takes the question back from all who have it, and no one else gets it.
+    Those whose handlers have begun go on, and their answers count as they would have; if there is
+    none of these, the race has no runner left, and ends with the error of the last.
+
+    1. A canceller notes that the race is called off, and *then* looks who has the question, and
+       who has yet to get it (`_rest`, which is a part of those who are missing). Who gives it to
+       another one takes that one from the rest, or notes its future, and *then* looks whether the
+       race is called off. Each note goes into a list of its own, whose `copy()` takes its lock. So
+       no one gets the question who is not seen by one of them.
+    2. When it is called off, it ends as soon as all who are missing are in the rest. The number of
+       the missing is read first, and that of the rest after it; both only become smaller. So if
+       they are equal, they were the same at the second look.
 """
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
-from pykka._exceptions import Timeout
-from pykka._futures.threading_future import ThreadingFuture
-from pykka._util.checks import check_clock, check_number, in_seconds, shorten
-from pykka._util.log import traceback_of
+from pykka._exceptions import AskCancelledError, Timeout
+from pykka._futures.threading_future import Onlooker, ThreadingFuture
+from pykka._futures.unhandled.recall import cancelled_error
+from pykka._util.checks import UNSAID, check_number, in_seconds, shorten, warn_of_former_name
+from pykka._util.log import is_a, traceback_of
 from pykka.timers._clock import lengthy
 
 if TYPE_CHECKING:
@@ -64,30 +78,73 @@ class RaceAlarm:
             self._clock.forget(self)
 
 
+class RaceAnswer(ThreadingFuture[Any]):
+    """The future of the first answer.
+
+    Args:
+        race: The race for it.
+    """
+
+    __slots__ = ("called_off", "race")
+
+    def __init__(self, race: Race) -> None:
+        super().__init__()
+        self.race: Race | None = race
+        """As long as there is no answer."""
+        self.called_off: list[bool] = []
+        """For each that has cancelled it: whether handlers are to be interrupted."""
+
+    def cancel(self, *, interrupt: bool = False) -> bool:
+        race = self.race
+        if race is not None and not self._has_outcome():
+            race.cancel(interrupt=interrupt)
+        outcome = self._first_outcome()
+        raised = None if outcome is None else outcome[1]
+        return (
+            raised is not None
+            and is_a(raised[0], AskCancelledError)
+            and bool(self.called_off.copy())
+        )
+
+    def _give_up(self, timeout: float) -> None:
+        race = self.race
+        if race is not None and timeout > 0 and not self._is_waited_for():
+            race.give_up(timeout)
+
+    def _new(self) -> ThreadingFuture[Any]:
+        return ThreadingFuture()
+
+
+# What users see of it is a future; see `pykka._futures.ask`.
+RaceAnswer.__name__ = RaceAnswer.__qualname__ = "Future"
+
+
 class Race:
     """A question to several, of which the first answer counts.
 
     Args:
         runners: How many may answer it.
-        within: Seconds after which it is answered with `Timeout`; `None` for never.
+        timeout: Seconds after which it is answered with `Timeout`; `None` for never.
         clock: Counts the seconds.
         whose: Who asks, for the text of errors.
     """
 
-    def __init__(self, runners: int, within: float | None, clock: Clock, whose: object) -> None:
-        self.answer: ThreadingFuture[Any] = ThreadingFuture()
+    def __init__(self, runners: int, timeout: float | None, clock: Clock, whose: object) -> None:
+        self.answer = RaceAnswer(self)
         self._missing = set(range(runners))
-        self._within = within
+        self._runners: list[ThreadingFuture[Any]] = []
+        self._called_off = self.answer.called_off
+        self._timeout = timeout
         self._clock = clock
         self._whose = whose
         self._limit: RaceAlarm | None = None
 
     def begin(self) -> None:
         """Let the time run."""
-        self.answer._when_ready(self.end)
-        if self._within is not None:
+        self.answer._when_ready(Onlooker(self.end))
+        if self._timeout is not None:
             self._limit = RaceAlarm(self._clock, self._time_is_up)
-            self._limit.set(self._within)
+            self._limit.set(self._timeout)
 
     def enter(self, number: int, future: Future[Any]) -> None:
         """Let a runner take part.
@@ -99,8 +156,12 @@ class Race:
         Raises:
             TypeError: It cannot be told when its answer is there.
         """
+        if isinstance(future, ThreadingFuture):
+            self._runners.append(future)
+            for interrupt in self._called_off.copy():
+                future.cancel(interrupt=interrupt)
         if not isinstance(future, ThreadingFuture) or not future._when_ready(
-            functools.partial(self._arrived, number, future)
+            Onlooker(self._arrived, number, future)
         ):
             what = shorten(future)
             msg = f"{self._whose} cannot tell when {what} is done, so it cannot wait for it"
@@ -110,6 +171,36 @@ class Race:
         """Be told that there is an answer, or that none is waited for any more."""
         if self._limit is not None:
             self._limit.cancel()
+        if self.answer._has_outcome():
+            self.answer.race = None
+            self._runners.clear()
+
+    def cancel(self, *, interrupt: bool) -> None:
+        """Take the question back from all who have it."""
+        self._called_off.append(interrupt)
+        for future in self._runners.copy():
+            future.cancel(interrupt=interrupt)
+        self._end_if_all_are_back()
+
+    def give_up(self, timeout: float) -> None:
+        """Be told that the only asker waits no more; actors may want questions back then."""
+        for future in self._runners.copy():
+            future._give_up(timeout)
+
+    def is_called_off(self) -> bool:
+        """Tell whether a canceller wants the question back."""
+        return bool(self._called_off.copy())
+
+    def _left(self) -> int:
+        """How many have yet to get the question."""
+        return 0
+
+    def _end_if_all_are_back(self, error: BaseException | None = None) -> None:
+        missing = len(self._missing)
+        if missing <= (self._left() if self.is_called_off() else 0):
+            if error is None:
+                error = cancelled_error(self._whose)
+            self.answer._try_resolve((None, (error, traceback_of(error))))
 
     def _arrived(self, number: int, future: ThreadingFuture[Any]) -> None:
         error = future.exception(timeout=0)
@@ -121,11 +212,10 @@ class Race:
     def _lost(self, number: int, error: BaseException) -> None:
         """See to a runner that has failed."""
         self._missing.discard(number)
-        if not self._missing:
-            self.answer._try_resolve((None, (error, traceback_of(error))))
+        self._end_if_all_are_back(error)
 
     def _time_is_up(self, _alarm: RaceAlarm) -> None:
-        error = Timeout(f"{self._whose} has got no answer within {in_seconds(self._within)}")
+        error = Timeout(f"{self._whose} has got no answer within {in_seconds(self._timeout)}")
         self.answer._try_resolve((None, (error, None)))
 
 
@@ -134,9 +224,22 @@ def clock_of(routee: ActorRef[Any]) -> Clock:
     return routee.system.clock
 
 
-def check_race(within: Any, clock: Any) -> None:
-    """Refuse what is not a number of seconds, or no clock."""
-    if within is not None:
-        check_number("within", within, least=0)
-    if clock is not None:
-        check_clock("clock", clock)
+def seconds_of_race(call: str, timeout: Any, within: Any) -> float | None:
+    """The seconds after which a race is over; `None` for never.
+
+    Args:
+        call: What was called with them.
+        timeout: What the caller has said.
+        within: The same, by its former name.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is negative or infinite.
+    """
+    is_former = within is not UNSAID
+    name, seconds = ("within", within) if is_former else ("timeout", timeout)
+    if seconds is not None:
+        check_number(name, seconds, least=0)
+    if is_former:
+        warn_of_former_name(call, "within", "timeout")
+    return seconds  # type: ignore[no-any-return]

@@ -68,6 +68,16 @@ def expiring(message: Any, timeout: float | None, expire: object) -> Any:
     return ExpiringMessage(message, Deadline(timeout))
 
 
+def time_left(message: object) -> float | None:
+    """The seconds after which a message is not handled any more; `None` if it does not expire."""
+    return message._deadline.remaining() if type(message) is ExpiringMessage else None
+
+
+def has_expired(message: object) -> bool:
+    """Tell whether a message is one that is not handled any more, wherever it is sent."""
+    return time_left(message) == 0
+
+
 def expired_error(whose: object, timeout: object) -> AskExpiredError:
     """What a question ends with that its asker has waited for long enough."""
     return AskExpiredError(

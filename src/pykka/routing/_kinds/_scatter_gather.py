@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pykka._futures.threading_future import failed_future
+from pykka._util.checks import UNSAID, check_clock
 from pykka.routing._answers import ask_of
-from pykka.routing._race import Race, check_race, clock_of
+from pykka.routing._race import Race, clock_of, seconds_of_race
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     class ScatterGatherOptions(PoolOptions, total=False):
         """What `ScatterGather.pool()` takes."""
 
+        timeout: float | None
         within: float | None
         clock: Clock | None
 
@@ -41,20 +43,21 @@ class ScatterGather(RouterRef[A]):
     An attribute that is set through a proxy is set in all routees; the sender waits for the first.
 
     Deadlock detection does not see an actor that waits for the answer, because several routees
-    could give it. So let the actor wait with a timeout, or pass `within`.
+    could give it. So let the actor wait with a timeout, or pass `timeout`.
 
     The name is that of Akka's "scatter-gather first completed".
 
     Args:
         refs: The routees.
-        within: Seconds after which the answer is `Timeout`; `None` for no limit.
+        timeout: Seconds after which the answer is `Timeout`; `None` for no limit.
         clock: The clock that counts these seconds, such as a `pykka.timers.ManualClock` in tests;
             `None` for the clock of the first routee's system.
+        within: The former name of `timeout`; deprecated.
 
     Raises:
         TypeError: One of `refs` is not a ref. From `ask`: an actor class makes futures of its own
             that cannot tell when they are done.
-        ValueError: `within` is negative or infinite.
+        ValueError: `timeout` is negative or infinite.
 
     Examples:
         >>> import threading
@@ -70,7 +73,7 @@ class ScatterGather(RouterRef[A]):
         ...         return f"{message} from {self.name}"
         >>> slow, fast = threading.Event(), threading.Event()
         >>> mirrors = [Mirror.start("Rome", slow), Mirror.start("Oslo", fast)]
-        >>> router = routing.ScatterGather(mirrors, within=10)
+        >>> router = routing.ScatterGather(mirrors, timeout=10)
         >>> fast.set()
         >>> router.ask("page 1")
         'page 1 from Oslo'
@@ -79,7 +82,7 @@ class ScatterGather(RouterRef[A]):
         True
     """
 
-    __slots__ = ("_clock", "_within")
+    __slots__ = ("_clock", "_timeout")
 
     if TYPE_CHECKING:  # see PoolOptions
 
@@ -102,11 +105,14 @@ class ScatterGather(RouterRef[A]):
         self,
         refs: Iterable[ActorRef[A]],
         *,
-        within: float | None = None,
+        timeout: float | None = None,
         clock: Clock | None = None,
+        within: float | None = UNSAID,
     ) -> None:
-        check_race(within, clock)
-        self._within = within
+        timeout = seconds_of_race("ScatterGather", timeout, within)
+        if clock is not None:
+            check_clock("clock", clock)
+        self._timeout = timeout
         self._clock = clock
         super().__init__(refs)
 
@@ -120,7 +126,7 @@ class ScatterGather(RouterRef[A]):
         if not routees:
             return failed_future(self._dead_error())
         clock = self._clock or clock_of(routees[0])
-        race = Race(len(routees), self._within, clock, self)
+        race = Race(len(routees), self._timeout, clock, self)
         race.begin()
         for number, routee in enumerate(routees):
             race.enter(number, ask_of(routee, message))

@@ -17,12 +17,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pykka._futures.threading_future import failed_future
-from pykka._util.checks import check_methods, check_span
+from pykka._futures.unhandled.expiry import expires
+from pykka._futures.unhandled.recall import cancelled_error
+from pykka._util.checks import UNSAID, check_clock, check_methods, check_span
 from pykka._util.thread_state import current
 from pykka.routing._answers import ask_of, refusal_of
 from pykka.routing._kinds._random import lots
 from pykka.routing._kinds._turns import TurnsRouter
-from pykka.routing._race import Race, RaceAlarm, check_race, clock_of
+from pykka.routing._race import Race, RaceAlarm, clock_of, seconds_of_race
 from pykka.routing._router import RouterRef
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         """What `TailChopping.pool()` takes."""
 
         interval: float
+        timeout: float | None
         within: float | None
         clock: Clock | None
         random: standard_random.Random | None
@@ -63,20 +66,21 @@ class TailChopping(TurnsRouter[A]):
     An attribute that is set through a proxy is set in one routee, or in several.
 
     Deadlock detection does not see an actor that waits for the answer, because several routees
-    could give it. So let the actor wait with a timeout, or pass `within`.
+    could give it. So let the actor wait with a timeout, or pass `timeout`.
 
     Args:
         refs: The routees.
         interval: Seconds to wait for an answer before the next routee is asked, too.
-        within: Seconds after which the answer is `Timeout`; `None` for no limit.
+        timeout: Seconds after which the answer is `Timeout`; `None` for no limit.
         clock: The clock that counts these seconds, such as a `pykka.timers.ManualClock` in tests;
             `None` for the clock of the first routee's system.
         random: The random number generator; `None` for one of the router's own.
+        within: The former name of `timeout`; deprecated.
 
     Raises:
         TypeError: One of `refs` is not a ref. From `ask`: an actor class makes futures of its own
             that cannot tell when they are done.
-        ValueError: `interval` is not more than 0, `within` is negative, or one is infinite.
+        ValueError: `interval` is not more than 0, `timeout` is negative, or one is infinite.
 
     Examples:
         >>> import threading
@@ -97,7 +101,7 @@ class TailChopping(TurnsRouter[A]):
         True
     """
 
-    __slots__ = ("_clock", "_interval", "_random", "_within")
+    __slots__ = ("_clock", "_interval", "_random", "_timeout")
 
     if TYPE_CHECKING:  # see PoolOptions
 
@@ -121,16 +125,19 @@ class TailChopping(TurnsRouter[A]):
         refs: Iterable[ActorRef[A]],
         *,
         interval: float = 0.1,
-        within: float | None = None,
+        timeout: float | None = None,
         clock: Clock | None = None,
         random: standard_random.Random | None = None,
+        within: float | None = UNSAID,
     ) -> None:
         check_span("interval", interval)
-        check_race(within, clock)
+        timeout = seconds_of_race("TailChopping", timeout, within)
+        if clock is not None:
+            check_clock("clock", clock)
         if random is not None:
             check_methods("random", random, "random.Random", ["random", "shuffle"])
         self._interval = interval
-        self._within = within
+        self._timeout = timeout
         self._clock = clock
         self._random = current.state.world.new_random() if random is None else random
         super().__init__(refs)
@@ -179,7 +186,7 @@ class _Chase(Race):
         self, router: TailChopping[Any], message: object, routees: Sequence[ActorRef[Any]]
     ) -> None:
         clock = router._clock or clock_of(routees[0])
-        super().__init__(len(routees), router._within, clock, router)
+        super().__init__(len(routees), router._timeout, clock, router)
         self._message = message
         self._rest = list(enumerate(routees))[::-1]
         self._interval = router._interval
@@ -189,9 +196,15 @@ class _Chase(Race):
         """Have the next one asked, if there is one."""
         while not self.answer._has_outcome():
             self._cancel_alarm()
+            if self.is_called_off():
+                self._end_if_all_are_back()
+                return
             try:
                 number, routee = self._rest.pop()
             except IndexError:
+                return
+            if self.is_called_off():
+                self._lost(number, cancelled_error(self._whose))
                 return
             if self._rest:  # before it is asked, for its inbox may be full and make us wait
                 alarm = self._alarm = RaceAlarm(self._clock, self._interval_is_over)
@@ -207,6 +220,20 @@ class _Chase(Race):
         super().end()
         self._rest.clear()
         self._cancel_alarm()
+
+    def cancel(self, *, interrupt: bool) -> None:
+        super().cancel(interrupt=interrupt)
+        if self.is_called_off():
+            self._cancel_alarm()
+
+    def give_up(self, timeout: float) -> None:
+        if any(expires(future._answered_by) for future in self._runners.copy()):
+            self._called_off.append(False)
+            super().give_up(timeout)
+            self._end_if_all_are_back()
+
+    def _left(self) -> int:
+        return len(self._rest)
 
     def _lost(self, number: int, error: BaseException) -> None:
         super()._lost(number, error)

@@ -183,9 +183,9 @@ def _find_running_loop() -> object:
 
 
 _running_loop: Callable[[], object] = partial(_modules.get, "asyncio.events")
-"""Returns `None` if this thread runs no event loop of asyncio. If it returns something, there may be
-one: until the first such wait, it is only known whether asyncio is loaded. So there is one call in
-C for each wait, and no look-up besides."""
+"""Returns `None` if this thread runs no event loop of asyncio. If it returns something, there may
+be one: until the first such wait, it is only known whether asyncio is loaded. So there is one call
+in C for each wait, and no look-up besides."""
 
 
 when_loop_blocks: Callable[[], object] | None = None

@@ -139,7 +139,7 @@ def _bars(run: Run, theme: Theme, make: Callable[[Row], Bar | None], look: Look)
     ]
     figure, axes = canvas(
         theme, look.title, look.subtitle, lines * ROW,
-        right=0.72, legend=[*look.handles, *markers],
+        right=0.72, legend=[*look.handles, *markers], long=True,
     )  # fmt: skip
     spreads = [s for _, bars in groups for bar in bars for s in (bar.found, *bar.dots) if s]
     low, high = around_one([value for s in spreads for value in (s.low, s.high)])

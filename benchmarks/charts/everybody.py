@@ -59,6 +59,7 @@ def everybody(run: Run, theme: Theme) -> Figure:
         "Further to the right is better: twice as fast, or half as large, is at 2.",
         lines * ROW,
         legend=[Line2D([], [], label=ours, **line), *dots],
+        long=True,
     )
     axes.set_xscale("log")
     y = 0.0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from benchmarks.results import Run
 
-GROUPS = {"feel": "What users feel", "savina": "Savina"}
+GROUPS = {"feel": "What users notice", "savina": "Savina"}
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,7 @@ def canvas(
     legend: Sequence[Any] = (),
     columns: int = 2,
     below: float = 0.32,
+    long: bool = False,
 ) -> tuple[Figure, Axes]:
     """A figure whose axes are so many inches high, below a title and a legend.
 
@@ -153,15 +154,17 @@ def canvas(
         legend: What the legend shows.
         columns: How many columns it has.
         below: Inches below the axes.
+        long: Whether its end may be out of sight on a telephone; the ticks are above as well then.
     """
     titles, subtitles = textwrap.wrap(title, 38), textwrap.wrap(subtitle, 50)
     lines = len(titles) * 1.2 + len(subtitles)
-    above = MARGIN + (lines + math.ceil(len(legend) / columns)) * LINE + 0.16
+    above = MARGIN + (lines + math.ceil(len(legend) / columns) + long) * LINE + 0.16
     total = height + above + below
     figure = Figure(figsize=(WIDTH, total))
     axes = figure.add_axes(
         (left / WIDTH, below / total, (WIDTH - left - right) / WIDTH, height / total)
     )
+    axes.tick_params(labeltop=long)
     y, x = MARGIN, MARGIN / WIDTH
     for text in titles:
         figure.text(x, 1 - y / total, text, fontsize=LARGE, weight="bold", va="top")
@@ -253,7 +256,8 @@ def heading(axes: Axes, theme: Theme, y: float, text: str) -> None:
     """The title of a group of rows, above the name of the first."""
     axes.text(
         0, y, text, transform=axes.get_yaxis_transform(), color=theme.muted, weight="bold",
-        va="center", fontsize=SMALL,
+        va="center", fontsize=SMALL, zorder=4,
+        bbox={"facecolor": theme.surface, "edgecolor": "none", "pad": 0.8},
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -406,6 +407,26 @@ def test_the_arguments_that_are_documented_exist() -> None:
         if section is not None and (inspect.isroutine(thing) or inspect.isclass(thing)):
             named = re.findall(r"^    \*{0,2}(\w+):", section[1], re.MULTILINE)
             assert set(named) == set(has_arguments(thing)), where
+
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def test_the_front_page_of_the_reference_lists_every_public_name() -> None:
+    page = (REFERENCE / "index.md").read_text(encoding="utf-8")
+    names = [f"{door}.{name}" for door, name, _value in EXPORTS]
+    assert [name for name in names if f"][{name}]" not in page] == []
+
+
+def test_the_reference_has_an_entry_for_every_public_name() -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in REFERENCE.glob("*.md"))
+    entries = set(re.findall(r"^::: (\S+)$", pages, re.MULTILINE))
+    missing = [
+        f"{door}.{name}"
+        for door, name, _value in EXPORTS
+        if f"{door}.{name}" not in entries and door not in entries
+    ]
+    assert missing == []
 
 
 # --- version and types --------------------------------------------------------------------------

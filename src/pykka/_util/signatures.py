@@ -73,7 +73,7 @@ def show_plainly(names: Iterable[str], module: dict[str, Any]) -> None:
 
 def _go_through(found: type) -> None:
     for name, member in found.__dict__.items():
-        kind = type(member)
+        kind: type[Any] = type(member)
         if kind is FunctionType:
             function = member
         elif kind is classmethod or kind is staticmethod:
@@ -86,9 +86,9 @@ def _go_through(found: type) -> None:
 
 def _unquote(function: Any) -> None:
     """Replace the annotations in place; the keys stay, so that it may be read meanwhile."""
-    annotations = getattr(function, "__annotations__", None) or {}
+    annotations: dict[str, Any] = getattr(function, "__annotations__", None) or {}
     for name, annotation in annotations.items():
-        kind = type(annotation)
+        kind: type[Any] = type(annotation)
         if kind is str:
             annotations[name] = _unquoted_of[annotation]
         elif kind is not Unquoted and hasattr(annotation, "__forward_arg__"):

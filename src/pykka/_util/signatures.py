@@ -73,7 +73,7 @@ def show_plainly(names: Iterable[str], module: dict[str, Any]) -> None:
 
 def _go_through(found: type) -> None:
     for name, member in found.__dict__.items():
-        kind: type[Any] = type(member)
+        kind: Any = type(member)
         if kind is FunctionType:
             function = member
         elif kind is classmethod or kind is staticmethod:
@@ -88,7 +88,7 @@ def _unquote(function: Any) -> None:
     """Replace the annotations in place; the keys stay, so that it may be read meanwhile."""
     annotations: dict[str, Any] = getattr(function, "__annotations__", None) or {}
     for name, annotation in annotations.items():
-        kind: type[Any] = type(annotation)
+        kind: Any = type(annotation)
         if kind is str:
             annotations[name] = _unquoted_of[annotation]
         elif kind is not Unquoted and hasattr(annotation, "__forward_arg__"):

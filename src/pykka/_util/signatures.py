@@ -47,6 +47,7 @@ class _UnquotedOf(dict[str, Unquoted]):
 
 
 _unquoted_of = _UnquotedOf()
+_BOUND = (classmethod, staticmethod)
 _done: set[type] = set()
 """The classes that were gone through: many have the same base classes."""
 
@@ -71,26 +72,22 @@ def show_plainly(names: Iterable[str], module: dict[str, Any]) -> None:
             _unquote(found)
 
 
-def _go_through(found: type) -> None:
+def _go_through(found: Any) -> None:
     for name, member in found.__dict__.items():
-        kind: Any = type(member)
-        if kind is FunctionType:
-            function = member
-        elif kind is classmethod or kind is staticmethod:
-            function = member.__func__
-        else:
-            continue
-        if name[0] != "_" or name[1] == "_":
-            _unquote(function)
+        if isinstance(member, FunctionType):
+            if name[0] != "_" or name[1] == "_":
+                _unquote(member)
+        elif isinstance(member, _BOUND):
+            _unquote(getattr(member, "__func__", None))
 
 
 def _unquote(function: Any) -> None:
     """Replace the annotations in place; the keys stay, so that it may be read meanwhile."""
     annotations: dict[str, Any] = getattr(function, "__annotations__", None) or {}
     for name, annotation in annotations.items():
-        kind: Any = type(annotation)
-        if kind is str:
-            annotations[name] = _unquoted_of[annotation]
-        elif kind is not Unquoted and hasattr(annotation, "__forward_arg__"):
+        if isinstance(annotation, str):
+            if not isinstance(annotation, Unquoted):
+                annotations[name] = _unquoted_of[annotation]
+        elif hasattr(annotation, "__forward_arg__"):
             # The constructor of a named tuple, in whose module a text cannot be evaluated anyhow.
             annotations[name] = _unquoted_of[annotation.__forward_arg__]

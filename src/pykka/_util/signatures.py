@@ -47,7 +47,7 @@ class _UnquotedOf(dict[str, Unquoted]):
 
 
 _unquoted_of = _UnquotedOf()
-_BOUND = (classmethod, staticmethod)
+_BOUND: tuple[Any, ...] = (classmethod, staticmethod)
 _done: set[type] = set()
 """The classes that were gone through: many have the same base classes."""
 
@@ -72,13 +72,15 @@ def show_plainly(names: Iterable[str], module: dict[str, Any]) -> None:
             _unquote(found)
 
 
-def _go_through(found: Any) -> None:
+def _go_through(found: type) -> None:
+    name: str
+    member: Any
     for name, member in found.__dict__.items():
         if isinstance(member, FunctionType):
             if name[0] != "_" or name[1] == "_":
                 _unquote(member)
         elif isinstance(member, _BOUND):
-            _unquote(getattr(member, "__func__", None))
+            _unquote(member.__func__)
 
 
 def _unquote(function: Any) -> None:

@@ -575,16 +575,16 @@ MISTAKES = [
     ),
     Mistake(
         "the race is lost with one still on the way",
-        Race._lost,
-        "if not self._missing:",
-        "if len(self._missing) <= 1:",
+        Race._end_if_all_are_back,
+        "missing <= (",
+        "missing <= 1 + (",
         the_first_answer_that_is_none_of_an_error_counts,
     ),
     Mistake(
         "the first error counts as an answer",
-        Race._lost,
-        "if not self._missing:",
-        "if True:",
+        Race._end_if_all_are_back,
+        "missing <= (",
+        "True or (",
         the_first_answer_that_is_none_of_an_error_counts,
     ),
     Mistake(

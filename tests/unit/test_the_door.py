@@ -103,6 +103,7 @@ FUTURES = {
 
 REASONS = dict.fromkeys(FUTURES, FUTURE) | {
     ("_deadlock/wait_graph.py", "_tell_and_acquire", "acquire(*args)"): "called by the door",
+    ("_deadlock/wait_graph.py", "", "_modules.get"): "that of a dict",
     ("_cell/cell.py", "StoppedEvent._wait", "lock.acquire()"): "the lock is new and free",
     ("_futures/awaiting.py", "_suspend", "future.get"): "run on a thread of the loop's executor",
     ("_futures/awaiting.py", "_suspend", "waiter.wait()"): "it is awaited",

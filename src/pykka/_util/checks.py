@@ -17,7 +17,13 @@ from pykka._util.log import LONGEST, safe_repr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-UNSAID: Any = object()
+
+class _Unsaid:
+    def __repr__(self) -> str:
+        return "UNSAID"
+
+
+UNSAID: Any = _Unsaid()
 """Stands for an argument that was not given, where `None` means something."""
 
 type_of: Callable[[object], type] = type

@@ -253,6 +253,38 @@ def test_a_future_with_a_get_hook_is_counted_when_it_was_read(clock: ManualClock
     assert breaker.statistics().successes == 2
 
 
+def test_a_get_hook_that_is_read_meanwhile_is_counted(clock: ManualClock) -> None:
+    class Read(Recorded):
+        """Is read between the look whether it can tell when it is done, and what follows."""
+
+        def _when_ready(self, waiter: Callable[[], object]) -> bool:
+            self.set("read")
+            return super()._when_ready(waiter) and False
+
+    target = Target()
+    monkey: Any = target
+    monkey.ask = lambda *_args, **_kwargs: Read()
+    breaker = CircuitBreaker(target, clock=clock)
+    assert breaker.ask("x", block=False).get() == "read"
+    assert breaker.statistics().successes == 1
+
+
+def test_an_attempt_that_is_given_up_in_the_line_of_a_limiter_is_cancelled_there(
+    clock: ManualClock,
+) -> None:
+    target = Target()
+    limiter = RateLimiter(target, rate=0.001, clock=clock)
+    limiter.ask("first", block=False)
+    retry = Retry(limiter, backoff=BACKOFF, timeout_per_attempt=5, clock=clock)
+    question = retry.ask("x", block=False)
+    clock.advance(5)
+    clock.advance(1)
+    assert limiter.statistics().waiting == 2
+    assert question.cancel() is True
+    assert limiter.statistics().waiting == 0
+    assert len(target.sent) == 1
+
+
 # --- races ------------------------------------------------------------------------------------
 
 

@@ -246,9 +246,7 @@ class Retry(AskWrapper[A]):
         while True:
             try:
                 return self._target.ask(message, timeout=least(remaining, limit))
-            except self._retry_on as error:
-                if is_a(error, AskExpiredError) and has_expired(message):
-                    raise
+            except self._retry_on:
                 delay = self._backoff.delay(attempt)
                 if attempt == self._attempts or clock.now() + delay >= end:
                     raise

@@ -223,8 +223,7 @@ class _Chase(Race):
 
     def cancel(self, *, interrupt: bool) -> None:
         super().cancel(interrupt=interrupt)
-        if self.is_called_off():
-            self._cancel_alarm()
+        self._cancel_alarm()
 
     def give_up(self, timeout: float) -> None:
         if any(expires(future._answered_by) for future in self._runners.copy()):

@@ -54,8 +54,8 @@ def busy(agent: Any, gate: Gate) -> Iterator[Any]:
 
 
 def patient(target: Any, clock: ManualClock, **options: Any) -> Retry:
-    options = {"attempts": 9, "backoff": Backoff(minimum=1, jitter=0), **options}
-    return Retry(target, retry_on=Exception, clock=clock, **options)
+    options = {"retry_on": Exception, **options}
+    return Retry(target, attempts=9, backoff=Backoff(minimum=1, jitter=0), clock=clock, **options)
 
 
 def late(target: Any, clock: ManualClock) -> RateLimiter:
@@ -169,8 +169,9 @@ def test_attempts_that_were_given_up_are_taken_back_too(
 
 
 @needs("blocking handlers")
+@pytest.mark.parametrize("retry_on", [Exception, pykka.Timeout])
 def test_they_are_taken_back_although_a_later_one_has_begun(
-    agent: Any, gate: Gate, clock: ManualClock
+    agent: Any, gate: Gate, clock: ManualClock, retry_on: type[Exception]
 ) -> None:
     first, second = agent.start(), agent.start()
     router, note = routing.RoundRobin([first, second]), Noted()
@@ -185,7 +186,7 @@ def test_they_are_taken_back_although_a_later_one_has_begun(
             return hold(current)
         return note(current)
 
-    retry = patient(router, clock, timeout_per_attempt=1)
+    retry = patient(router, clock, timeout_per_attempt=1, retry_on=retry_on)
     question = retry.ask(ask_once, block=False)
     clock.advance(1)
     clock.advance(1)

@@ -211,7 +211,7 @@ NOT_SHOWN = {
     "pykka.routing.Broadcast": {"tell"},  # as in `RouterRef`
     "pykka.routing.ScatterGather": {"tell"},
     "pykka.simulation.Exploration": {"note"},
-    "pykka.supervision.ChildSpec": {"seconds", "with_arguments"},
+    "pykka.supervision.ChildSpec": {"with_arguments"},
     "pykka.supervision.Supervisor": {"on_start"},  # as in `Actor`
     "pykka.typing.ActorMemberMixin": {"on_failure", "on_receive", "on_start", "on_stop", "stop"},
 }

@@ -122,7 +122,7 @@ class ActorSystem:
         keep_statistics: Whether all its actors count their messages; see `keep_statistics()`.
         shutdown_timeout: Seconds that the end of a `with` or `async with` block may take, as for
             `shutdown()`; `None` for no limit.
-        stop_timeout: The property of that name.
+        stop_timeout: Seconds that an actor has to end; see the property of that name.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -203,17 +203,18 @@ class ActorSystem:
 
     @property
     def stop_timeout(self) -> float:
-        """The seconds that one actor has to end, where nothing else is said of it. It can be set.
+        """The seconds that an actor has to end, unless something else says how long. It can be set.
 
-        That is a child that its supervisor stops, unless its `ChildSpec` says how long it may
-        take (`shutdown`); one that is killed, unless the killer says it (`abandon_after`); and one
-        whose parent was abandoned. When the time is over, what was asked to stop is killed, and
-        has a fifth of that time more to run its last hook. What was killed is abandoned.
+        It applies to a child that its supervisor stops, unless its `ChildSpec` says how long
+        (`shutdown`); to an actor that is killed, unless the killer says how long
+        (`abandon_after`); and to an actor whose parent was abandoned. When the time is up, an
+        actor that was asked to stop is killed, and has a fifth of the time more to run its last
+        hook. An actor that was killed is abandoned.
 
-        A `shutdown()` of the whole system has a time of its own.
+        A `shutdown()` of the whole system has a timeout of its own.
 
         Raises:
-            TypeError: It is set to what is no number.
+            TypeError: It is set to something that is not a number.
             ValueError: It is set to 0 or less, or to infinity.
 
         Examples:

@@ -203,7 +203,7 @@ class ActorSystem:
 
     @property
     def stop_timeout(self) -> float:
-        """The seconds that an actor has to end, unless something else says how long. It can be set.
+        """Seconds that an actor has to end, unless something else says how long. It can be set.
 
         It applies to a child that its supervisor stops, unless its `ChildSpec` says how long
         (`shutdown`); to an actor that is killed, unless the killer says how long

@@ -6,13 +6,13 @@ See `pykka._util.world` for what goes through it, and `_scheduler` for what happ
 from __future__ import annotations
 
 import random
-from functools import partial
+import sys
+from _thread import get_ident
 from queue import SimpleQueue
-from sys import modules
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.spawn_options import current
-from pykka._deadlock.wait_graph import acquire_for_actor, prepare_to_block
+from pykka._deadlock.wait_graph import Wait, _publish, place_of, prepare_to_block
 from pykka._exceptions import DeadlockError
 from pykka._system.system import ActorSystem
 from pykka._util.world import REAL, World
@@ -25,7 +25,9 @@ from pykka.timers._clock import Clock, point_in_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
+    from pykka._deadlock.wait_graph import Place
     from pykka.simulation._engine._scheduler import Scheduler
     from pykka.timers._clock import Alarm
 
@@ -81,6 +83,32 @@ class NotedQueue:
         """See `queue.SimpleQueue`."""
         self._scheduler.touch("queues")
         self._queue.put(item)
+
+
+class ParkedWait(Wait):
+    """A wait of a simulated actor; see `pykka._deadlock.wait_graph`.
+
+    The place is looked up when it is asked for, which it seldom is: the frame stays where it is
+    while the actor waits.
+
+    Args:
+        cell: The actor.
+        future: What it waits for.
+        frame: Where it does.
+    """
+
+    __slots__ = ("_frame",)
+
+    def __init__(self, cell: Simulated, future: Any, frame: FrameType) -> None:  # pyright: ignore[reportMissingSuperCall]
+        self.cell = cell
+        self.future = future
+        self.thread = get_ident()
+        self._frame = frame
+
+    @property
+    def place(self) -> Place:  # type: ignore[override]
+        """The line of the program's own code that waits."""
+        return place_of(self._frame)
 
 
 class SimulatedWorld(World):
@@ -175,15 +203,21 @@ class SimulatedWorld(World):
         if me is None:
             prepare_to_block(future, None)
             return scheduler.wait(acquire, None)
-        wait = partial(_wait_if_hopeful, me, scheduler, acquire)
+        # This is acquire_for_actor(), without what only threads of the real world need.
+        outer = me.waiting
         if scheduler.touched is not None:
             scheduler.touch(("edge", me.name), ("edge", getattr(target, "name", None)))
         try:
-            return acquire_for_actor(me, future, wait, state)
+            _publish(ParkedWait(me, future, sys._getframe(1)), outer)
+            prepare_to_block(future, None)
+            if isinstance(me, SimulatedCell):
+                me.require_hope()
+            return scheduler.wait(acquire, None)
         except DeadlockError as error:
-            self.scheduler.find("deadlock", str(error), error)
+            scheduler.find("deadlock", str(error), error)
             raise
         finally:
+            me.waiting = outer
             if scheduler.touched is not None:
                 scheduler.touch(("edge", me.name))
 
@@ -200,7 +234,7 @@ class SimulatedWorld(World):
         simulated = _SIMULATED.get(usual)
         if simulated is not None:
             return simulated
-        accepts = modules.get("pykka._actor.accepts")  # whose classes are kinds of these
+        accepts = sys.modules.get("pykka._actor.accepts")  # whose classes are kinds of these
         if accepts is not None:
             for real, simulated in _SIMULATED.items():
                 if usual is accepts.like(usual, real):
@@ -220,10 +254,3 @@ class SimulatedWorld(World):
         """See `World`."""
         del usual
         return self.system
-
-
-def _wait_if_hopeful(me: Simulated, scheduler: Scheduler, acquire: Callable[..., Any]) -> Any:
-    """Have an actor wait, unless it would be the last thread of its pool that does."""
-    if isinstance(me, SimulatedCell):
-        me.require_hope()
-    return scheduler.wait(acquire, None)

@@ -192,18 +192,33 @@ def test_an_actor_that_is_slow_is_left_in_the_middle() -> None:
     assert [finding.kind for finding in result.findings] == ["exception in the program"]
 
 
-def test_a_ref_is_dead_after_its_run_to_whatever_is_asked_of_it() -> None:
+class Awaits(pykka.AsyncioActor):
+    async def on_receive(self, message: Any) -> Any:
+        return message
+
+
+class Limited(Busy):
+    default_inbox = pykka.inboxes.Bounded(3)
+
+
+@pytest.mark.parametrize("actor_class", [Busy, Limited, Awaits])
+def test_a_ref_is_dead_after_its_run_to_whatever_is_asked_of_it(actor_class: Any) -> None:
     refs: list[pykka.ActorRef[Any]] = []
 
     def main() -> None:
-        refs.append(programs.Node.start())
+        refs.append(actor_class.start())
         refs[0].tell(0)
 
     simulation.run(main)
+    assert refs[0].actor_inbox.empty()
     assert refs[0].kill() is False
     assert refs[0].stop() is False
-    assert refs[0].actor_inbox.qsize() == 0
-    refs[0]._cell.signal(Envelope("too late"))
+    cell: Any = refs[0]._cell
+    cell.signal(Envelope("too late"))
+    cell.send(Envelope("too late"))
+    cell.tell_unbounded("too late")
+    with pytest.raises(pykka.ActorDeadError):
+        refs[0].ask("too late")
     timer_clock: Any = refs[0].system.clock
     timer_clock.schedule(timer_clock.now() + 1, None)
 

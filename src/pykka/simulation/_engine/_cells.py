@@ -148,13 +148,8 @@ class Simulated(RuntimeCell):
             self.scheduler.note_failure(self, failure.exception)
 
     def leave(self) -> None:
-        """Be dead, at the end of the run, to code that still has the ref.
-
-        What the actor and its cell have of each other, and of the run, is let go of. So all of it
-        is freed at once, and not by the garbage collector, which would take as long as the run.
-        """
+        """Be dead, at the end of the run, to code that still has the ref."""
         self.declare_dead(keeps_actor=False)
-        self.inbox = INBOX_LEFT
         self.handling = self.waiting = None
 
     def kill(self) -> None:
@@ -296,6 +291,15 @@ class SimulatedCell(Simulated):
     def wake_up(self) -> None:
         self.scheduler.touch(("life", self.name))
         self.wake()
+
+    def leave(self) -> None:
+        """See `Simulated`.
+
+        What the actor, its cell and its inbox have of each other is let go of. So all of it is
+        freed at once, and not by the garbage collector, which would take as long as the run.
+        """
+        super().leave()
+        self.inbox = INBOX_LEFT
 
     # --- its turn -------------------------------------------------------------------------------
 
@@ -476,6 +480,9 @@ class SimulatedLoopInbox(LoopInbox):
     def put(self, envelope: Any) -> None:
         """Put an envelope in."""
         cell: Any = self._cell
+        if cell.closed:  # perhaps its run is over, and there are no others
+            super().put(envelope)
+            return
         cell.scheduler.give_others_a_turn()
         super().put(envelope)
         cell.scheduler.tags[id(envelope)] = cell.scheduler.note_send(cell, envelope)

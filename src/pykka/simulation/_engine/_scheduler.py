@@ -492,9 +492,9 @@ class Scheduler:
                 system.dead_letters.unsubscribe(self._note_dead_letter)
         self.world.leave()
         self.strand = self._settling = None
-        nothing: Any = ()
-        self._known = self.cells = self.ready = self.waits = self._timers = nothing
-        self.invariants = self.loops = nothing
+        # Code that comes too late may still put something in.
+        self._known, self.cells, self.ready, self.waits, self._timers = {}, [], [], [], []
+        self.invariants, self.loops = [], []
 
     def give_up(self, frame: Any, patience: float) -> None:
         """Leave a program alone that does not come back.

@@ -143,3 +143,35 @@ def test_no_actor_of_another_runtime_is_simulated() -> None:
 
     result = simulation.run(BurstActor.start)
     assert isinstance(result.findings[0].error, simulation.NotSimulatedError)
+
+
+@pytest.mark.parametrize("carrier", [None, "thread"])
+def test_who_sends_and_sends_is_given_up(carrier: Any) -> None:
+    stop: list[bool] = []
+
+    class Sends(pykka.ThreadingActor):
+        def on_receive(self, message: Any) -> None:
+            while not stop:
+                self.actor_ref.tell(message)
+
+    result = simulation.run(lambda: Sends.start().ask("go"), patience=0.1, carrier=carrier)
+    stop.append(True)
+    assert [each.kind for each in result.findings] == ["real wait"]
+    assert "it computes for ever" in result.findings[0].text
+
+
+def test_a_test_that_is_simulated_has_time_while_timers_ring_early() -> None:
+    from pykka.simulation._explore import explore_test  # noqa: PLC0415
+
+    class Slow(pykka.ThreadingActor):
+        def on_receive(self, message: Any) -> Any:
+            programs.Node.start().ask(0, timeout=1)
+            return message
+
+    def main() -> None:
+        slow = Slow.start()
+        assert slow.ask("patient", timeout=1) == "patient"
+
+    assert explore_test(main, runs=60).failure is None
+    assert simulation.explore(main, runs=60).failure is not None
+    assert explore_test(programs.timer_and_reply, runs=60).failure is not None

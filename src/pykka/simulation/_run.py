@@ -329,7 +329,7 @@ class Program:
         self.tells = tells
         """Whether its log, and its crashes, are seen."""
         self.is_patient = is_patient
-        """Whether its time-outs that are outside of actors are never over early."""
+        """Whether its time-outs are never over early."""
         self.takes_sim = takes_sim(main)
         self.meant: set[tuple[str, str]] = set()
         """What else is no mistake: the kinds of what is found in the usual run, too."""

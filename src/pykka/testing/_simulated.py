@@ -12,8 +12,8 @@ What is wrong in a run
     and is no mistake in the other runs either. What is found only in other orders is one. Dead
     letters are allowed, and so is what differs if the same run is made twice.
 
-    Timers, and the time-outs of actors, may be over early. A test that waits for ten seconds, so
-    that it fails some day if all goes wrong, has them.
+    Timers may ring early. Time-outs and sleeps do not end early: tests are full of those that are
+    there so that a test fails some day if all goes wrong.
 
 How it is done
     The set-up of the test, as pytest makes it, is left to the fixtures of larger scopes. In each

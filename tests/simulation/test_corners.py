@@ -146,7 +146,7 @@ def test_no_actor_of_another_runtime_is_simulated() -> None:
 
 
 @pytest.mark.parametrize("carrier", [None, "thread"])
-def test_who_sends_and_sends_is_given_up(carrier: Any) -> None:
+def test_who_sends_and_sends_is_given_up(carrier: Any, untraced: None) -> None:
     stop: list[bool] = []
 
     class Sends(pykka.ThreadingActor):
@@ -175,3 +175,14 @@ def test_a_test_that_is_simulated_has_time_while_timers_ring_early() -> None:
     assert explore_test(main, runs=60).failure is None
     assert simulation.explore(main, runs=60).failure is not None
     assert explore_test(programs.timer_and_reply, runs=60).failure is not None
+
+
+def test_a_full_inbox_costs_the_trace_no_more_than_an_empty_one() -> None:
+    def main() -> None:
+        node = programs.Node.start()
+        for _ in range(300):
+            node.tell(0)
+
+    lines = [each.text for each in simulation.run(main, preemption=0.0).trace]
+    assert lines.count("Node-0 looks for its next message") == 200
+    assert lines.count("Node-0 handles 0") == 100

@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     from pykka._system.system import ActorSystem
     from pykka.simulation._engine._scheduler import Parked, Scheduler
 
+SEEN = 100
+"""If more messages than that wait, the trace does not say which one comes next: to see it, all of
+them have to be taken out and put in again."""
+
 RUNTIMES: tuple[type[Actor], ...] = (ThreadingActor, PooledActor, AsyncioActor)
 
 USUAL = {
@@ -342,7 +346,7 @@ class SimulatedCell(Simulated):
             return False
         waits = [each.waiting for each in self.scheduler.occupied.get(bound, ())]
         return any(
-            wait.future._answered_by is self and not wait.future._has_outcome()
+            _who_owes(wait.future) is self and not wait.future._has_outcome()
             for wait in waits
             if wait is not None
         )
@@ -458,7 +462,7 @@ class SimulatedCell(Simulated):
     def _look_at_first(self) -> Any:
         """The first letter in the inbox, if that can be seen; `None` if not."""
         queue: Any = self.inner_inbox()
-        if type(queue) is not SimpleQueue:
+        if type(queue) is not SimpleQueue or queue.qsize() > SEEN:  # pyright: ignore[reportUnknownMemberType]
             return None
         letters: list[Any] = []
         take_all(queue, letters)
@@ -546,6 +550,15 @@ class SimulatedLoopCell(Simulated, AsyncioCell):
             return None
         wait = holder.waiting
         return None if wait is None or isinstance(wait, Await) else holder
+
+
+def _who_owes(future: Any) -> Any:
+    """The actor that the answer comes from, also if the question was handed on."""
+    promise = getattr(future, "_promise", None)
+    while promise is not None and promise.source is not None:
+        future = promise.source
+        promise = getattr(future, "_promise", None)
+    return future._answered_by
 
 
 _handling: Any = vars(Cell)["handling"]  # its slot

@@ -72,7 +72,7 @@ from pykka.simulation._engine._stdlib import SimulatedLock
 from pykka.supervision._child_monitor import Event
 from pykka.timers import _clock
 from pykka.timers._clock import is_cancelled, ring
-from pykka.timers._timer import Tick
+from pykka.timers._timer import Tick, Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -318,7 +318,7 @@ class Scheduler:
     """Whether the log of the program is seen."""
 
     is_patient = False
-    """Whether time passes early only up to where a wait is over; timers may ring early."""
+    """Whether nothing but timers may ring early, and no time-out of any kind is over early."""
 
     now = 0.0
     steps = 0
@@ -877,8 +877,7 @@ class Scheduler:
         """Tell whether time may pass although something else can happen."""
         if self.main_is_done or not self._has_alarms():
             return False
-        first = self._timers[0][2]
-        return not (self.is_patient and type(first) in _OF_WAITS)
+        return not self.is_patient or type(self._timers[0][2]) is Timer
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -1047,9 +1046,6 @@ class Scheduler:
             if extension is not None and extension.stash and cell.actor is not None:
                 self.find("left in the stash", f"{cell.name}: {len(extension.stash)} messages")
 
-
-_OF_WAITS = (Parked, HandleAlarm)
-"""The alarms that end a wait, of a thread or of a task in a loop."""
 
 _DROPPED: Any = (None, None)
 """The outcome of a question of a run that is over."""

@@ -19,15 +19,25 @@ SOURCES = {
 """The text of each module, by its path in the package: `_cell/cell.py`."""
 
 
-REAL_WORLD = {
+VIEWERS = (
+    "__main__.py",
+    *(f"observer/{each}.py" for each in ("_app", "_client", "_commands", "_text", "_web")),
+)
+"""What looks at a program from a process of its own."""
+
+IN_PROGRAMS = {
     path: text
     for path, text in SOURCES.items()
-    if not path.startswith(("simulation/", "testing/", "observer/", "__main__"))
+    if not path.startswith(("simulation/", "testing/", *VIEWERS))
 }
-"""What may be on the way of a message of a program at work: all but the simulator, which brings a
-world of its own, and waits, and takes time and chance, in the place of what does so here; the test
-kit, which waits on the thread of a test; and the observer, which looks on from threads of its own,
-on which no actor runs."""
+"""What may run in a program at work: not what looks at it from outside; not the simulator, which
+brings a world of its own, and waits, and takes time and chance, in the place of what does so here;
+and not the test kit, which waits on the thread of a test."""
+
+REAL_WORLD = {path: text for path, text in IN_PROGRAMS.items() if not path.startswith("observer/")}
+"""What may be on the way of a message, or on a thread that runs actors: without the observer too.
+That looks on from threads of its own, on which no actor runs, and none may; so its waits are not
+behind the door. And it looks at the real world, whatever world the program is in."""
 
 
 @cache

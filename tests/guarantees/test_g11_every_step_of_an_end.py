@@ -25,7 +25,7 @@ import pytest
 from tests.guarantees.test_g11_signal_handlers import assert_everything_works
 from tests.injection import Alarm, CtrlC, inject
 from tests.leaks import PATIENCE, wait_until
-from tests.sources import PACKAGE, REAL_WORLD, tree_of
+from tests.sources import IN_PROGRAMS, PACKAGE, tree_of
 
 import pykka
 from pykka._lifecycle.kill import abandon
@@ -369,7 +369,7 @@ REASONS = {
 
 def steps_of_ends() -> Iterator[tuple[str, str]]:
     """Every function of the package that sets a mark: its file and its qualified name."""
-    for path, source in REAL_WORLD.items():
+    for path, source in IN_PROGRAMS.items():
         names = dict.fromkeys(_setters(tree_of(source), ""))
         yield from ((path, name) for name in names)
 

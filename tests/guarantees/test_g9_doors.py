@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from tests.callouts import Place, find_unguarded
-from tests.sources import REAL_WORLD
+from tests.sources import IN_PROGRAMS
 
 STARTER = "whoever starts the actor gets the exception, and there is no actor"
 SENDER = "whoever sends gets the exception, and nothing is sent"
@@ -92,6 +92,10 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
         ("ThreadingActor._start_actor_loop", ".use_daemon_thread"): STARTER,
         ("ThreadingCell.begin", ".use_daemon_thread"): STARTER,
     },
+    "observer/__init__.py": {("serve_as_asked", "error"): OURS},
+    "observer/_addresses.py": {
+        (function, "error"): OURS for function in ("folder", "open_socket", "_open_tcp", "reach")
+    },
     "supervision/_restarter.py": {
         ("Restarter._account", "delay()"): "it is the supervisor's own, which fails with it",
     },
@@ -107,7 +111,7 @@ KNOWN: dict[str, dict[tuple[str, str], str]] = {
 
 
 def test_every_place_is_guarded_or_known() -> None:
-    found = {path: find_unguarded(source) for path, source in REAL_WORLD.items()}
+    found = {path: find_unguarded(source) for path, source in IN_PROGRAMS.items()}
     assert {path: places for path, places in found.items() if places} == {
         path: {Place(*place) for place in places} for path, places in KNOWN.items()
     }
@@ -188,7 +192,7 @@ OPEN_DOORS = [
 def test_a_door_that_is_left_open_is_found(
     path: str, door: str, way_round: str, what: str
 ) -> None:
-    source = REAL_WORLD[path]
+    source = IN_PROGRAMS[path]
     assert door in source
     found = find_unguarded(source.replace(door, way_round)) - find_unguarded(source)
     assert what in {place.what for place in found}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.leaks import PATIENCE, wait_until
 from tests.on_the_clock import watch
-from tests.sources import REAL_WORLD, tree_of
+from tests.sources import IN_PROGRAMS, tree_of
 from tests.unit.clocks import Prompt
 
 import pykka
@@ -435,7 +435,7 @@ def complaints(texts: dict[str, str]) -> list[str]:
 
 
 def test_what_rings_on_a_clocks_thread_is_known() -> None:
-    assert complaints(REAL_WORLD) == []
+    assert complaints(IN_PROGRAMS) == []
     assert {
         each.__name__
         for each in _clock._brief
@@ -466,7 +466,7 @@ PLANTED = {
 )
 def test_another_way_to_the_clocks_thread_is_found_in_the_sources(planted: str) -> None:
     file, old, new = PLANTED[planted]
-    texts = REAL_WORLD.copy()
+    texts = IN_PROGRAMS.copy()
     assert old in texts[file]
     texts[file] = texts[file].replace(old, new)
     assert complaints(texts)

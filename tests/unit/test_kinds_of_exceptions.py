@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.sources import REAL_WORLD, name_of, nodes_of
+from tests.sources import IN_PROGRAMS, name_of, nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +111,7 @@ def found_in(sources: dict[str, str]) -> set[tuple[str, str]]:
 
 
 def test_each_question_about_an_exception_is_asked_at_the_door_or_has_its_reason() -> None:
-    assert found_in(REAL_WORLD) == set(REASONS)
+    assert found_in(IN_PROGRAMS) == set(REASONS)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_each_question_about_an_exception_is_asked_at_the_door_or_has_its_reason
     ],
 )
 def test_what_goes_round_the_door_is_found(path: str, door: str, bypass: str) -> None:
-    source = REAL_WORLD[path]
+    source = IN_PROGRAMS[path]
     assert door in source
     found = found_in({path: source.replace(door, bypass)})
     assert found - set(REASONS)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import threading
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.leaks import PATIENCE, wait_until
 
 import pykka
-from pykka.routing import RoundRobin
+from pykka.resilience import Backoff, RateLimiter, Retry
+from pykka.routing import RoundRobin, TailChopping
 from pykka.supervision import ChildSpec, Supervisor
 
 pytest.importorskip("opentelemetry.sdk")
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
     from tests.conftest import Log
+
+    from pykka.timers import ManualClock
 
 
 class Spans:
@@ -197,6 +203,105 @@ def test_no_span_is_lost_over_a_restart(system: pykka.ActorSystem, spans: Spans)
     failed = [each for each in processes if each.status.status_code is trace.StatusCode.ERROR]
     assert sorted(links_of(each)[0] for each in failed) == sorted(map(id_of, tells))
     assert [dict(each.attributes or {})["error.type"] for each in failed] == ["ValueError"] * 3
+
+
+class Flaky(pykka.ThreadingActor):
+    """Fails once, or waits once, and then says in whose context it is asked."""
+
+    def __init__(self, is_over: threading.Event | None = None) -> None:
+        super().__init__()
+        self.is_over = is_over
+        self.asked = 0
+
+    def on_receive(self, message: Any) -> Any:
+        self.asked += 1
+        if self.asked == 1 and message == "fail":
+            raise ValueError
+        if self.is_over is not None:
+            self.is_over.wait(PATIENCE)
+        return baggage.get_baggage("user")
+
+
+def ask_with_retry(system: pykka.ActorSystem, clock: ManualClock) -> Any:
+    backoff = Backoff(minimum=1, jitter=0)
+    retry = Retry(system.start(Flaky), backoff=backoff, retry_on=ValueError, clock=clock)
+    return retry.ask("fail", block=False)
+
+
+def ask_with_limiter(system: pykka.ActorSystem, clock: ManualClock) -> Any:
+    limiter = RateLimiter(system.start(Flaky), rate=1, clock=clock)
+    limiter.ask("the first one, which is sent at once", block=False)
+    return limiter.ask("the second one, which has to wait", block=False)
+
+
+def ask_after_silence(system: pykka.ActorSystem, clock: ManualClock) -> Any:
+    is_over = threading.Event()
+    refs = [system.start(Flaky, is_over), system.start(Flaky)]
+    chopping = TailChopping(refs, interval=1, clock=clock, random=InOrder())
+    answer = chopping.ask("hello", block=False)
+    answer.add_done_callback(lambda _answer: is_over.set())
+    return answer
+
+
+def ask_after_failure(system: pykka.ActorSystem, clock: ManualClock) -> Any:
+    refs = [system.start(Flaky), system.start(Till)]
+    return TailChopping(refs, clock=clock, random=InOrder()).ask("fail", block=False)
+
+
+class InOrder(random.Random):
+    """Has the first routee asked first."""
+
+    def shuffle(self, x: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "ask", [ask_with_retry, ask_with_limiter, ask_after_silence, ask_after_failure]
+)
+def test_what_is_asked_later_is_asked_in_the_context_of_the_asker(
+    system: pykka.ActorSystem, spans: Spans, clock: ManualClock, ask: Callable[..., Any]
+) -> None:
+    with spans.tracer.start_as_current_span("the asker") as asker:
+        token = context.attach(baggage.set_baggage("user", "ada"))
+        answer = ask(system, clock)
+        context.detach(token)
+
+    def is_answered() -> bool:
+        clock.advance(1)
+        done: bool = answer.done()
+        return done
+
+    wait_until(is_answered, "there is an answer")
+    assert answer.get() == "ada"
+    system.shutdown()
+    asks = [span for span in spans.exporter.get_finished_spans() if span.name.startswith("ask ")]
+    assert [parent_of(span) for span in asks] == [id_of(asker)] * 2
+
+
+@pytest.mark.parametrize("interval", [None, 1.0])
+def test_a_timer_of_a_router_sends_in_the_context_of_who_set_it(
+    spans: Spans, clock: ManualClock, interval: float | None
+) -> None:
+    seen: SimpleQueue[object] = SimpleQueue()
+
+    class Hearer(pykka.ThreadingActor):
+        def on_receive(self, message: Any) -> None:
+            seen.put(baggage.get_baggage("user"))
+
+    with (
+        pykka.ActorSystem("shop", clock=clock) as system,
+        instrument(system, tracer_provider=spans.provider),
+    ):
+        router = RoundRobin([system.start(Hearer), system.start(Hearer)])
+        token = context.attach(baggage.set_baggage("user", "ada"))
+        if interval is None:
+            timer = router.tell_after(1, "hello")
+        else:
+            timer = router.tell_every(interval, "hello")
+        context.detach(token)
+        clock.advance(1)
+        assert seen.get(timeout=PATIENCE) == "ada"
+        timer.cancel()
 
 
 def test_without_propagation_there_are_links_only(spans: Spans) -> None:

@@ -37,7 +37,9 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
+from contextvars import Context, copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from pykka._exceptions import AskExpiredError, RateLimitExceededError, Timeout
@@ -249,7 +251,7 @@ class RateLimiter(AskWrapper[A]):
             return Sent(failed_future(error), do_nothing)
         if when > now or self._line:
             waiting = _Waiting(self, message)
-            self._enter_line(waiting.send, when)
+            self._enter_line(partial(waiting.send_for_asker, copy_context()), when)
             return Sent(waiting, waiting.give_up)
         self._count_sent()
         return begin_ask(self._target, message)
@@ -390,6 +392,10 @@ class _Waiting(Relay):
         self._limiter = limiter
         self._message = message
         self._recall = Recall(cancelled_error(limiter._target))
+
+    def send_for_asker(self, context: Context) -> bool:
+        """Do as `send()`, in the context of the asker, whichever thread lets it go."""
+        return context.run(self.send)
 
     def send(self) -> bool:
         """Send the message, whose turn has come; tells whether it was still wanted."""

@@ -27,6 +27,7 @@ from __future__ import annotations
 import functools
 import math
 import threading
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
@@ -320,7 +321,15 @@ class _Series(Relay):
         message: What to ask.
     """
 
-    __slots__ = ("_given_up", "_is_in_pause", "_message", "_number", "_pause", "_retry")
+    __slots__ = (
+        "_context",
+        "_given_up",
+        "_is_in_pause",
+        "_message",
+        "_number",
+        "_pause",
+        "_retry",
+    )
 
     def __init__(self, retry: Retry[Any], message: Any) -> None:
         super().__init__()
@@ -330,6 +339,8 @@ class _Series(Relay):
         self._is_in_pause = True
         self._pause: Call | None = None
         self._given_up: list[ThreadingFuture[Any]] = []
+        self._context: Context | None = copy_context()
+        """The asker's, in which all attempts are made, whichever thread comes to make them."""
 
     def attempt(self, number: int) -> None:
         """Make an attempt, unless it was made, or there is no need to."""
@@ -351,6 +362,11 @@ class _Series(Relay):
             self._resolve((None, (error, traceback_of(error))))
             if not is_a(error, Exception):
                 raise
+
+    def _attempt_for_asker(self, number: int) -> None:
+        context = self._context
+        if context is not None:  # else there is an outcome
+            context.copy().run(self.attempt, number)
 
     def _begin(self, number: int) -> bool:
         retry = self._retry
@@ -431,7 +447,7 @@ class _Series(Relay):
                     self._resolve(outcome)
                 else:
                     when = retry._clock.now() + retry._backoff.delay(number)
-                    self._pause = Call(functools.partial(self.attempt, number + 1))
+                    self._pause = Call(functools.partial(self._attempt_for_asker, number + 1))
                     retry._clock.schedule(when, self._pause)
         except BaseException as error:
             if is_for_the_program(error):

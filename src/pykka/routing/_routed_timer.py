@@ -11,6 +11,7 @@ one of the two cancels what is just being sent.
 
 from __future__ import annotations
 
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykka._exceptions import ActorDeadError
@@ -22,6 +23,10 @@ from pykka.timers._timer import Timer
 if TYPE_CHECKING:
     from pykka.routing._collective import Collective
     from pykka.timers._errands import Line
+
+
+_NOTHING = Context()
+"""The context of a timer that sends nothing any more."""
 
 
 class _Sent(NamedTuple):
@@ -45,7 +50,7 @@ class RoutedTimer(Timer):
         interval: Seconds between one time and the next; `None` for once.
     """
 
-    __slots__ = ("_has_sent", "_router", "_sent", "_system")
+    __slots__ = ("_context", "_has_sent", "_router", "_sent", "_system")
 
     def __init__(
         self, router: Collective[Any], message: Any, delay: float, interval: float | None
@@ -61,6 +66,8 @@ class RoutedTimer(Timer):
         self.is_cancelled = False
         self.is_own = False
         self.message = message
+        self._context = copy_context()
+        """That of who has set it, in which the messages are sent."""
 
     @property
     def line(self) -> Line:
@@ -91,6 +98,7 @@ class RoutedTimer(Timer):
         """
         self.is_cancelled = True
         self.message = None
+        self._context = _NOTHING
         self._router._timers.pop(self, None)
         self._clock.forget(self)
         answers = [timer.cancel() for timer in self._sent.last]
@@ -98,12 +106,12 @@ class RoutedTimer(Timer):
 
     def ring(self) -> None:
         """Send the message; the clock calls this when it is due."""
-        message = self.message
+        message, context = self.message, self._context
         if self.is_cancelled:  # in this order: who cancels takes the message away after that
             return
         if self._interval is None:
             try:
-                self._route(message)
+                context.copy().run(self._route, message)
             finally:
                 self._has_sent = True
                 self._router._timers.pop(self, None)
@@ -112,7 +120,7 @@ class RoutedTimer(Timer):
             if self._is_on_its_way():
                 self._left_out += 1
             else:
-                self._route(message)
+                context.copy().run(self._route, message)
         finally:
             if self._router.is_alive():
                 self._schedule_next(self._interval)

@@ -14,6 +14,7 @@ that it does not.
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pykka._futures.threading_future import failed_future
@@ -191,6 +192,8 @@ class _Chase(Race):
         self._rest = list(enumerate(routees))[::-1]
         self._interval = router._interval
         self._alarm: RaceAlarm | None = None
+        self._context = copy_context()
+        """The asker's, in which all are asked, whichever thread comes to do it."""
 
     def go_on(self) -> None:
         """Have the next one asked, if there is one."""
@@ -236,11 +239,14 @@ class _Chase(Race):
 
     def _lost(self, number: int, error: BaseException) -> None:
         super()._lost(number, error)
-        self.go_on()
+        self._go_on_for_asker()
 
     def _interval_is_over(self, alarm: RaceAlarm) -> None:
         if alarm is self._alarm:
-            self.go_on()
+            self._go_on_for_asker()
+
+    def _go_on_for_asker(self) -> None:
+        self._context.copy().run(self.go_on)  # two threads may do that at the same time
 
     def _cancel_alarm(self) -> None:
         if self._alarm is not None:

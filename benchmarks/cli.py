@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from benchmarks import comparison, free_threaded, machine, report
+from benchmarks import comparison, free_threaded, machine, observing, report
 from benchmarks.adapters import ADAPTERS
 from benchmarks.environments import HOME, ROOT, Site, make_all
 from benchmarks.plan import UnknownNameError, make_plan, steps
@@ -101,6 +101,10 @@ def parser() -> argparse.ArgumentParser:
         "--if-found", action="store_true", help="do nothing if there is no such interpreter"
     )
 
+    seen = commands.add_parser("observing", help="measure what it costs to be seen")
+    seen.set_defaults(do=_observing)
+    seen.add_argument("--rounds", type=_positive, default=observing.ROUNDS)
+
     show_command = commands.add_parser("show", help="print the tables of a file of results")
     show_command.set_defaults(do=_show)
     show_command.add_argument("file", type=Path, nargs="?", default=RESULTS)
@@ -187,6 +191,12 @@ def _free_threaded(options: argparse.Namespace) -> int:
     for run in pair:
         console.print(*report.problems(run), sep="\n")
     print(f"\nResults: {options.out}", file=sys.stderr)
+    return 0
+
+
+def _observing(options: argparse.Namespace) -> int:
+    rows = observing.measure(options.rounds)
+    _console().print(*observing.told(rows, observing.measure_observer(options.rounds)), sep="\n")
     return 0
 
 

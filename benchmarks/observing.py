@@ -29,7 +29,7 @@ TELLS = 3_000
 ACTORS = 100_000
 """So many actors has the program that is observed."""
 
-SECONDS = 1.0
+SECONDS = 2.0
 """Processor time of one round of it."""
 
 VIEWER = """

@@ -11,6 +11,9 @@ from importlib.util import find_spec
 EXTRAS = {"pykka.opentelemetry": "opentelemetry.sdk", "pykka.prometheus": "prometheus_client"}
 """The modules that need an extra, and what they, or their examples, import."""
 
+PARTS = {"pykka.observer._app": "textual", "pykka.observer._web": "uvicorn"}
+"""Modules inside a package that does without them."""
+
 
 def _is_there(module: str) -> bool:
     try:
@@ -19,7 +22,7 @@ def _is_there(module: str) -> bool:
         return False
 
 
-MISSING = {module for module, needed in EXTRAS.items() if not _is_there(needed)}
+MISSING = {module for module, needed in {**EXTRAS, **PARTS}.items() if not _is_there(needed)}
 
 
 def is_missing(module: str) -> bool:

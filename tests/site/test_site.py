@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -19,21 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.site import browser
 from tests.unit.test_doors import EXPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROJECT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run",
-    # It asks for nothing but the site.
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-PATIENCE = 60_000
-"""Milliseconds after which a test gives up."""
-
 pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]
 
 EXPECTED = {
@@ -98,9 +89,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def site(folder: Path) -> Iterator[str]:
     """The address of the site, which is served."""
-    pytest.importorskip("playwright")
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
+    browser.require()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -113,15 +102,9 @@ def site(folder: Path) -> Iterator[str]:
 @pytest.fixture
 def page(site: str) -> Iterator[Any]:
     """A tab of the browser, at the start page."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (it may not be there)
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
+    with browser.tab() as page:
         page.goto(site)
         yield page
-        browser.close()
 
 
 def found(page: Any, query: str) -> list[str]:

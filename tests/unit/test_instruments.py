@@ -91,3 +91,46 @@ def test_a_caller_that_runs_the_actor_itself_keeps_its_own_context(log: Log) -> 
             assert asker.ask("x", timeout=PATIENCE)[0] == "outside > Asker"
         assert WHERE.get() == "outside"
     assert log.find("ERROR") == []
+
+
+class Careful(instruments.Instrument):
+    """Calls what it inherits, as a class that is derived from two instruments does."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {}
+
+    def __getattribute__(self, name: str) -> Any:
+        inherited = getattr(instruments.Instrument, name, None)
+        if name.startswith("_") or inherited is None:
+            return super().__getattribute__(name)
+
+        def call(*args: Any) -> Any:
+            self.told[name] = args
+            return inherited(self, *args)
+
+        return call
+
+
+def test_what_is_inherited_does_nothing() -> None:
+    careful = Careful()
+    with pykka.ActorSystem("careful") as system, instruments.install(careful, system) as installed:
+        assert repr(installed) == f"<Careful in {system!r}>"
+        ref = system.start(Last)
+        ref.ask("x")
+        ref.tell(OddClass())
+        ref.stop()
+        delivery = careful.told["handled"][0]
+        assert repr(delivery) == f"<tell to {ref}>"
+    assert set(careful.told) == {"sending", "sent", "handling", "handled", "started", "ended"}
+    for name, count in (("failed", 4), ("passed_over", 3), ("restarted", 2), ("dead_letter", 1)):
+        assert getattr(careful, name)(*[None] * count) is None
+
+
+class OfItsOwn(type):
+    """Of a class of this kind there is no hash."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class OddClass(metaclass=OfItsOwn):
+    pass

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pykka.timers import ManualClock
+
 needs_unix = pytest.mark.skipif(not _addresses.HAS_UNIX, reason="there are no Unix sockets")
 
 pytestmark = pytest.mark.usefixtures("runtime_folder")
@@ -699,6 +701,52 @@ with connect("parent") as client:
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=60)
 
 
+# --- over time -----------------------------------------------------------------------------------
+
+
+def look_of(uptime: float, age: float | None, handled: int, waited: float) -> dict[str, Any]:
+    counts = {"handled": handled, "waited": waited}
+    rows = [{"key": 1, **counts}, {"key": 2, "handled": None, "waited": 0.0}]
+    return {"uptime": uptime, "age": age, "rows": rows, **counts}
+
+
+def test_rates_and_latencies_are_those_between_two_rounds() -> None:
+    trends = _text.Trends()
+    trends.note(look_of(1.0, None, 5, 0.0))  # nothing is complete yet
+    trends.note(look_of(2.0, 0.5, 10, 1.0))
+    assert trends.in_words() == ""
+    assert trends.of("1") == {"rate": None, "trend": None, "latency": None}
+    trends.note(look_of(2.5, 1.0, 10, 1.0))  # the same round, seen later
+    trends.note(look_of(4.0, 0.5, 50, 3.0))
+    assert trends.of("1") == {"rate": 20.0, "trend": "█", "latency": 0.05}
+    assert trends.of("2")["rate"] is None
+    trends.note(look_of(6.0, 0.5, 70, 3.0))
+    assert trends.of("1") == {"rate": 10.0, "trend": "█▄", "latency": 0.0}
+    assert trends.in_words() == "10 handled a second █▄, latency 0 µs █▁"
+    trends.note(look_of(8.0, 0.5, 70, 3.0))
+    assert trends.in_words() == "0 handled a second █▄▁"
+    assert trends.of("1")["latency"] is None
+
+
+def test_what_is_counted_is_how_long_messages_lay_in_the_inbox(
+    client: Client, clock: ManualClock
+) -> None:
+    with pykka.ActorSystem("clocked", clock=clock) as system:
+        busy = system.start(Busy.options(name="busy"))
+        busy.keep_statistics()
+        busy.tell("one")
+        actor: Any = busy._cell.actor
+        assert actor.has_begun.wait(PATIENCE)
+        busy.tell("another")
+        clock.advance(3)
+        actor.may_end.set()
+        busy.ask("the last")
+        assert busy._cell.extension is not None
+        assert rows_of(client)["busy"]["waited"] == 3.0
+        look = client.ask("look")
+        assert look["waited"] == 3.0
+
+
 # --- as text -------------------------------------------------------------------------------------
 
 
@@ -714,7 +762,8 @@ def test_a_tree_is_drawn_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.25, "250 ms"), (2.25, "2.2 s"), (75, "1:15"), (3_700, "1:01:40")]
+    ("value", "text"),
+    [(0.0001, "100 µs"), (0.25, "250 ms"), (2.25, "2.2 s"), (75, "1:15"), (3_700, "1:01:40")],
 )
 def test_times_are_short(value: float, text: str) -> None:
     assert _text.seconds(value) == text

@@ -6,6 +6,8 @@ import asyncio
 import os
 import sys
 import threading
+from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,12 +15,21 @@ from tests.leaks import PATIENCE
 
 import pykka
 import pykka.observer
-from pykka.observer import _addresses, _scan
+from pykka.observer import ObserverError, _addresses, _scan
 from pykka.supervision import ChildSpec, Supervisor
 
 pytest.importorskip("textual", reason="the observer in the terminal needs textual")
 
-from pykka.observer._app import ActorPage, Help, News, ObserverApp, Question, Waits
+from pykka.observer._app import (
+    ActorPage,
+    Asker,
+    Help,
+    News,
+    ObserverApp,
+    Question,
+    Waits,
+    _styled,
+)
 from pykka.observer._client import Client
 
 if TYPE_CHECKING:
@@ -97,13 +108,12 @@ def test_the_tree_is_shown_and_changed_in_place(observer: pykka.observer.Observe
     async def play(app: ObserverApp, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: app.table.row_count == 41)
         assert names(app)[:2] == ["Office", "├─ worker 0"]
-        await pilot.press("end", "up", "up")
+        # Not to the end, which moves if the head of the screen gets shorter.
+        await pilot.press("home", *["down"] * 28)
         await until(pilot, lambda: app.table.scroll_offset.y > 0)
         await until(pilot, lambda: not app.animator.is_being_animated(app.table, "scroll_y"))
         at, scroll = app._key_at_cursor(), app.table.scroll_offset
-        worker = system.get_by_name("worker 37")
-        assert worker is not None
-        assert str(app.table.get_row_at(app.table.cursor_row)[0]) == "├─ worker 37"
+        assert str(app.table.get_row_at(app.table.cursor_row)[0]) == "├─ worker 27"
         for number in range(10):  # so many updates, in which rows change, come and go
             first = system.get_by_name("worker 0")
             assert first is not None
@@ -190,6 +200,137 @@ def test_one_actor_is_looked_at_traced_and_restarted(observer: pykka.observer.Ob
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_what_is_refused_and_what_is_over_is_said(
+    observer: pykka.observer.Observer, is_allowed: bool
+) -> None:
+    observer._server.allow = frozenset(["trace"] if is_allowed else [])
+    office = Office.start()
+
+    async def play(app: ObserverApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.table.row_count == 41)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ActorPage))
+        await until(pilot, lambda: "Children  worker 0, worker 1" in lines(app))
+        if is_allowed:
+            await pilot.press("T")
+            await until(pilot, lambda: "Its last messages" in lines(app))
+            await pilot.press("T")
+            await until(pilot, lambda: "are not noted any more" in lines(app))
+        else:
+            await pilot.press("K", "y")
+            await until(pilot, lambda: "does not allow it" in lines(app))
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, Waits))
+        await pilot.press("l")  # from one screen of lines to another
+        await until(pilot, lambda: isinstance(app.screen, News))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        await pilot.press("f6", "f6", "f6", "f6", "f6", "f6")
+        await until(pilot, lambda: names(app)[0].startswith("Office"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ActorPage))
+        observer.close()
+        async with asyncio.timeout(PATIENCE):
+            while "has gone" not in lines(app):
+                await pilot.press("s")
+        await pilot.press("escape", "t", "enter")  # the last look is still there
+
+    drive(observer, play)
+    office.stop()
+
+
+def test_a_page_says_that_its_actor_has_gone_and_ends_its_connection_if_the_program_has() -> None:
+    page = ActorPage(1, "an actor", lambda _ask: None)
+    told: list[tuple[Any, ...]] = []
+
+    def tell(_function: object, *args: object) -> None:
+        told.append(args)
+
+    page.tell = tell  # type: ignore[method-assign, assignment]
+    for why in ("there is no such actor any more", "the program has gone"):
+
+        def fail(*_args: object, _why: str = why, **_details: object) -> None:
+            raise ObserverError(_why)
+
+        client: Any = SimpleNamespace(ask=fail)
+        if "gone" in why:
+            with pytest.raises(ObserverError):
+                page._find_out(client)
+        else:
+            page._find_out(client)
+        assert told.pop() == ({}, None, why)
+    page.show = lambda _lines: None  # type: ignore[method-assign]
+    page._learn({}, None, "there is no such actor any more")
+    assert page._lines() == [("there is no such actor any more", "bold yellow")]
+
+
+def test_what_has_failed_is_red_and_what_was_not_looked_at_is_not_opened() -> None:
+    assert _styled("1", "failures", "3").style == "red"
+    app = ObserverApp(lambda: None)  # type: ignore[arg-type, return-value]
+    event: Any = SimpleNamespace(row_key=SimpleNamespace(value="1"))
+    app.on_data_table_row_selected(event)
+    assert app._look is None
+
+
+class Refusing:
+    """Stands for a connection that fails."""
+
+    def __init__(self) -> None:
+        self.was_closed = False
+
+    def close(self) -> None:
+        self.was_closed = True
+
+
+def test_who_asks_connects_again_after_a_failure() -> None:
+    done: SimpleQueue[object] = SimpleQueue()
+    made: list[Any] = []
+
+    def connect() -> Any:
+        made.append(Refusing())
+        if len(made) == 1:
+            raise ObserverError("not yet")
+        return made[-1]
+
+    def fail(_client: object) -> None:
+        raise ObserverError("gone")
+
+    asker = Asker(connect, "asker")
+    asker.start()
+    asker.want(done.put)  # this one is lost, for there is no connection
+    asker.want(fail)
+    asker.want(done.put)
+    assert done.get(timeout=PATIENCE) is made[2]
+    assert [each.was_closed for each in made] == [False, True, False]
+    asker.finish()
+    asker.join(PATIENCE)
+    assert made[2].was_closed
+
+
+@pytest.mark.exhaustive
+def test_rates_and_latencies_are_shown(observer: pykka.observer.Observer) -> None:
+    ref = pykka.ActorSystem.default().start(Worker.options(name="counted"))
+    ref.keep_statistics()
+
+    async def play(app: ObserverApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "counted" in names(app))
+
+        def cell(column: str) -> str:
+            row = app.table.get_row_at(names(app).index("counted"))
+            return str(row[list(app._columns[1:]).index(column)])
+
+        await until(pilot, lambda: ref.ask(1) and len(cell("trend")) >= 3)
+        await until(pilot, lambda: ref.ask(1) and cell("latency").endswith("s"))
+        assert "handled a second" in head(app)
+        for _ in range(5):
+            await pilot.press("f6")
+        assert "sorted by latency" in head(app)
+
+    drive(observer, play)
+
+
+@pytest.mark.exhaustive
 def test_what_waits_is_shown(observer: pykka.observer.Observer) -> None:
     may_end = threading.Event()
 
@@ -255,7 +396,7 @@ def test_actors_are_found_by_name(observer: pykka.observer.Observer) -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize(("width", "columns"), [(40, 4), (80, 8), (120, 9)])
+@pytest.mark.parametrize(("width", "columns"), [(40, 4), (80, 8), (120, 11)])
 def test_narrow_terminals_show_less(
     observer: pykka.observer.Observer, width: int, columns: int
 ) -> None:
@@ -266,7 +407,7 @@ def test_narrow_terminals_show_less(
         assert len(app.table.columns) == columns
         assert app.table.virtual_size.width <= width
         await pilot.resize_terminal(120, 30)
-        await until(pilot, lambda: len(app.table.columns) == 9)
+        await until(pilot, lambda: len(app.table.columns) == 11)
         assert names(app) == ["Worker"]
 
     drive(observer, play, (width, 20))

@@ -205,6 +205,33 @@ def test_no_span_is_lost_over_a_restart(system: pykka.ActorSystem, spans: Spans)
     assert [dict(each.attributes or {})["error.type"] for each in failed] == ["ValueError"] * 3
 
 
+class Waiting(pykka.ThreadingActor):
+    """Sets aside what comes first, and waits for the end in the middle of what comes then."""
+
+    stash_capacity = 1
+
+    def on_receive(self, message: Any) -> Any:
+        if message == "aside":
+            self.stash()
+        elif isinstance(message, SimpleQueue):
+            message.put("begun")
+            message.get(timeout=PATIENCE)
+
+
+def test_what_is_not_handled_to_its_end_says_why(system: pykka.ActorSystem, spans: Spans) -> None:
+    begun: SimpleQueue[str] = SimpleQueue()
+    ref = system.start(Waiting)
+    ref.tell("aside")
+    assert spans.one("process Waiting").attributes["pykka.passed_over"] == "set aside"  # type: ignore[index]
+    ref.tell(begun)
+    assert begun.get(timeout=PATIENCE) == "begun"
+    ref.kill(block=False, abandon_after=0)
+    (_aside, ended) = spans.wait_for("process Waiting", 2)
+    assert ended.attributes is not None
+    assert ended.attributes["pykka.passed_over"] == "ended"
+    begun.put("go on")
+
+
 class Flaky(pykka.ThreadingActor):
     """Fails once, or waits once, and then says in whose context it is asked."""
 

@@ -39,7 +39,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     sources = {
         str(path.relative_to(ROOT / "src"))
         for path in (ROOT / "src" / "pykka").rglob("*")
-        if path.suffix == ".py" or path.name == "py.typed"
+        if path.suffix in {".css", ".html", ".js", ".py"} or path.name == "py.typed"
     }
     assert "pykka/py.typed" in sources
     sources.add("pytest_pykka.py")

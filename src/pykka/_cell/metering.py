@@ -51,6 +51,7 @@ class Meter:
     """The counts of one actor. Only the actor itself changes them; senders add `arrivals`."""
 
     __slots__ = (
+        "_arrived",
         "_before",
         "_clock_now",
         "_has_complained",
@@ -62,6 +63,7 @@ class Meter:
         "probe",
         "set_aside",
         "taken",
+        "waited",
     )
 
     def __init__(self, now: Callable[[], float], waiting: int) -> None:
@@ -82,6 +84,10 @@ class Meter:
         self.last = self.now()
         """When a message was taken up last."""
         self._before = self.last
+        self.waited = 0.0
+        """For how many seconds the messages that were taken up had lain in the inbox, together."""
+        self._arrived: float | None = None
+        """When the message came that was taken out last, if it has not been taken up yet."""
         self.arrivals = deque([self.last] * waiting)
         """When each of the waiting messages came; those that were there count from now on."""
 
@@ -132,15 +138,20 @@ class Meter:
 
     def leave(self, item: Any) -> Any:
         """Count something that was taken out of the inbox."""
-        with suppress(IndexError):  # its sender did not know yet that things are counted
-            self.arrivals.popleft()
+        try:
+            self._arrived = self.arrivals.popleft()
+        except IndexError:  # its sender did not know yet that things are counted
+            self._arrived = None
         return item
 
     def take_up(self, item: Any) -> Any:
         """Count something that the actor is about to handle, wherever it has lain."""
+        arrived, self._arrived = self._arrived, None
         if not (type(item) in _LETTERS and type(item.message) in NOT_COUNTED):
             self._before, self.last = self.last, self.now()
             self.taken += 1
+            if arrived is not None and arrived < self.last:
+                self.waited += self.last - arrived
         return item  # pyright: ignore[reportUnknownVariableType]
 
     def skip(self) -> None:

@@ -15,7 +15,6 @@ Invariants
 from __future__ import annotations
 
 import threading
-import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -50,6 +49,7 @@ SORTS = {
     "handled": "handled",
     "rate": "rate",
     "oldest": "oldest",
+    "latency": "latency",
     "name": "name",
 }
 """What rows can be sorted by, besides the tree: columns, and what they are called."""
@@ -173,7 +173,7 @@ Enter     one actor; of a class, its actors
 Esc       back
 F3  /     find by name or class
 F5  t     as a tree
-F6  >     sort: inbox, handled, rate, oldest, name
+F6  >     sort: inbox, handled, rate, oldest, latency, name
 w         who waits for whom
 l         failures, restarts, dead letters
 p         pause, and go on
@@ -456,9 +456,7 @@ class ObserverApp(App[None]):
         self._columns: tuple[str, ...] = ()
         self._shown: dict[str, list[str]] = {}
         """What stands in the cells, by the keys of the rows, in their order."""
-        self._before: dict[str, tuple[float, float]] = {}
-        """How much each row had handled, and when."""
-        self._rates: dict[str, float] = {}
+        self._trends = _text.Trends()
 
     def compose(self) -> ComposeResult:
         """Make the screen."""
@@ -518,36 +516,22 @@ class ObserverApp(App[None]):
     def show(self, look: dict[str, Any]) -> None:
         """Show what a look has found."""
         self._look = look
-        self._note_rates(look)
+        self._trends.note(look)
         self._show_head(look)
         self._show_rows(look)
         if isinstance(self.screen, Lines):
             self.screen.look(look)
 
-    def _note_rates(self, look: dict[str, Any]) -> None:
-        now = time.monotonic()
-        before, self._before = self._before, {}
-        rates: dict[str, float] = {}
-        rows: list[dict[str, Any]] = [*look["rows"], {"key": "all", "handled": look["handled"]}]
-        for row in rows:
-            handled: float | None = row["handled"]
-            key = _key_of(row)
-            if handled is None:
-                continue
-            self._before[key] = now, handled
-            if key in before and now > before[key][0]:
-                rates[key] = max(0.0, (handled - before[key][1]) / (now - before[key][0]))
-        self._rates = rates
-
     def _show_head(self, look: dict[str, Any]) -> None:
         lines = _text.summary(self._program, look)
-        if "all" in self._rates:
-            lines[1] += f", {_text.number(round(self._rates['all']))} handled a second"
         if look["waits"]:
             circle = any(each["circle"] for each in look["waits"])
             lines[1] += f", {len(look['waits'])} wait for others" + (" (a circle)" * circle)
         if self.size.width < MIDDLE:
             lines = lines[:3]
+        trends = self._trends.in_words()
+        if trends:
+            lines.insert(2, trends)
         how = f"sorted by {SORTS[self._sort]}" if self._sort else "as a tree"
         if look["by"] == "class":
             how = "by class"
@@ -575,7 +559,7 @@ class ObserverApp(App[None]):
         columns = self._choose_columns(look["by"])
         if columns != self._columns:
             self._begin_table(columns)
-        wanted = {_key_of(row): row for row in self._in_order(look)}
+        wanted = {_text.row_key(row): row for row in self._in_order(look)}
         at = self._key_at_cursor()
         for key in [key for key in self._shown if key not in wanted]:
             table.remove_row(key)
@@ -645,15 +629,13 @@ class ObserverApp(App[None]):
         return sorted(rows, key=lambda row: -self._number(row, column))
 
     def _number(self, row: dict[str, Any], column: str) -> float:
-        if column == "rate":
-            return self._rates.get(_key_of(row), -1.0)
-        value: float | None = row.get(column)
+        found = self._trends.of(_text.row_key(row)) if column in _text.OVER_TIME else row
+        value: float | None = found.get(column)
         return -1.0 if value is None else value
 
     def _cell(self, row: dict[str, Any], key: str, column: str) -> str:
-        if column == "rate":
-            return _text.cell({"rate": self._rates.get(key)}, "rate")
-        return _text.cell(row, column)
+        found = self._trends.of(key) if column in _text.OVER_TIME else row
+        return _text.cell(found, column)
 
     # What a person does.
 
@@ -677,7 +659,7 @@ class ObserverApp(App[None]):
         if look["by"] == "class":
             self._class = key
             return
-        [row] = [row for row in look["rows"] if _key_of(row) == key] or [None]
+        [row] = [row for row in look["rows"] if _text.row_key(row) == key] or [None]
         if row is not None:
             self.push_screen(ActorPage(row["key"], row["name"], self._questions.want))
 
@@ -752,10 +734,6 @@ class ObserverApp(App[None]):
     def action_dark(self) -> None:
         """Change from dark to light, and back."""
         self.theme = "textual-light" if self.theme == "textual-dark" else "textual-dark"
-
-
-def _key_of(row: dict[str, Any]) -> str:
-    return str(row["key"]) if "key" in row else row["class"]
 
 
 def _styled(key: str, column: str, text: str) -> RowCell:

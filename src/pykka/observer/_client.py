@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import socket
 from typing import Any, Self
 
 from pykka.observer import _addresses
@@ -62,6 +64,11 @@ class Client:
         if not isinstance(answer, dict):
             raise GoneError(self._address.pid, None)
         return answer  # pyright: ignore[reportUnknownVariableType]
+
+    def interrupt(self) -> None:
+        """Have a thread that waits for an answer wait no more; any thread may do that."""
+        with contextlib.suppress(OSError):  # it has ended
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """End the connection."""

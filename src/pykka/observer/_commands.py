@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 OK, FAILED, MISSING = 0, 1, 3
 
+NEEDED = {"rich", "starlette", "textual", "uvicorn"}
+"""What the extra `observer` brings."""
+
 DESCRIPTION = """\
 Run a program of actors so that it can be observed, and observe it.
 """
@@ -64,13 +67,23 @@ def _parser() -> argparse.ArgumentParser:
     looking = commands.add_parser(
         "observe",
         help="see what a program does",
-        description="See what a live program does, in the terminal.",
+        description="See what a live program does, in the terminal or in a browser.",
     )
     looking.add_argument(
         "program", nargs="?", metavar="PID|NAME", help="which one (default: the only one)"
     )
     looking.add_argument(
         "--once", action="store_true", help="print how it stands as plain text, and end"
+    )
+    looking.add_argument(
+        "--web", action="store_true", help="show it in a browser; prints the link to open"
+    )
+    looking.add_argument(
+        "--port",
+        type=_port,
+        default=0,
+        metavar="PORT",
+        help="with --web: where to listen, on this machine only (default: any port that is free)",
     )
     looking.add_argument("--list", action="store_true", help="list the programs, and end")
     looking.add_argument(
@@ -106,6 +119,14 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004 (it is what the next line says)
+        msg = "it takes a number from 0 to 65535"
+        raise argparse.ArgumentTypeError(msg)
+    return port
+
+
 def _run(options: argparse.Namespace) -> int:
     if not options.is_module and not os.path.isfile(options.program):  # noqa: PTH113
         msg = f"there is no file {options.program}"
@@ -137,19 +158,38 @@ def _observe(options: argparse.Namespace) -> int:
             print(_text.as_text(client))  # noqa: T201
             return OK
     try:
-        from pykka.observer._app import ObserverApp  # noqa: PLC0415 (it needs the extra)
+        if options.web:
+            _observe_on_the_web(options)
+        else:
+            _observe_in_the_terminal(options)
     except ImportError as error:
-        if (error.name or "").partition(".")[0] not in {"textual", "rich"}:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in NEEDED:
             raise
+        where = "in a browser" if options.web else "in the terminal"
         print(  # noqa: T201
-            "To observe in the terminal needs textual, which is missing: "
+            f"To observe {where} needs {missing}, which is missing: "
             "pip install 'pykka[observer]'. "
             "With --once, it is printed without.",
             file=sys.stderr,
         )
         return MISSING
-    ObserverApp(lambda: _client.connect(options.program), every=options.every).run()
     return OK
+
+
+def _observe_in_the_terminal(options: argparse.Namespace) -> None:
+    from pykka.observer._app import ObserverApp  # noqa: PLC0415 (it needs the extra)
+
+    ObserverApp(lambda: _client.connect(options.program), every=options.every).run()
+
+
+def _observe_on_the_web(options: argparse.Namespace) -> None:
+    from pykka.observer._web import Site  # noqa: PLC0415 (as above)
+
+    site = Site(lambda: _client.connect(options.program), every=options.every, port=options.port)
+    print(f"Open this link in a browser on this machine:\n\n    {site.link}\n")  # noqa: T201
+    print("It is for you: who has it can see the program. Ctrl-C ends it.", flush=True)  # noqa: T201
+    site.run()
 
 
 def _connect(wanted: str | None, until: float) -> _client.Client:

@@ -178,6 +178,7 @@ class Looker:
             "restarts": sum(tally.restarts for tally in tallies.values()),
             "handled": _sum(tally.handled for tally in tallies.values()),
             "failures": _sum(tally.failures for tally in tallies.values()),
+            "waited": sum(tally.waited for tally in tallies.values()),
             "systems": [
                 {
                     "name": system.name,
@@ -231,6 +232,7 @@ class Looker:
             "oldest": _scan.oldest_in(cell),
             "handled": None if meter is None else max(0, meter.taken - meter.set_aside),
             "failures": None if meter is None else meter.failures,
+            "waited": 0.0 if meter is None else meter.waited,
             "restarts": again[cell][0] if cell in again else None,
         }
 
@@ -292,6 +294,7 @@ def _classes(tallies: dict[type, Tally]) -> list[dict[str, Any]]:
             "oldest": tally.oldest,
             "handled": tally.handled,
             "failures": tally.failures,
+            "waited": tally.waited,
             "timers": tally.timers,
         }
         for kind, tally in list(tallies.items())[: _scan.MOST_ROWS]

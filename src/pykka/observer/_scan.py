@@ -63,6 +63,7 @@ class Tally:
         "restarts",
         "some",
         "timers",
+        "waited",
         "waiting",
     )
 
@@ -75,6 +76,8 @@ class Tally:
         self.restarts = 0
         self.handled: int | None = None
         self.failures: int | None = None
+        self.waited = 0.0
+        """For how many seconds those that were handled had lain in inboxes."""
         self.oldest: float | None = None
         self.fullest: list[tuple[int, int, Cell]] = []
         """Those with the most messages: how many, a number that keeps cells from being compared,
@@ -183,6 +186,7 @@ class Round:
         if meter is not None:
             tally.handled = (tally.handled or 0) + max(0, meter.taken - meter.set_aside)
             tally.failures = (tally.failures or 0) + meter.failures
+            tally.waited += meter.waited
             oldest = oldest_in(cell)
             if oldest is not None and (tally.oldest is None or oldest > tally.oldest):
                 tally.oldest = oldest

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +22,8 @@ ACTOR_COLUMNS = {
     "oldest": "Oldest",
     "handled": "Handled",
     "rate": "Rate/s",
+    "trend": "Trend",
+    "latency": "Latency",
     "failures": "Failed",
     "restarts": "Restarts",
     "class": "Class",
@@ -36,12 +39,115 @@ CLASS_COLUMNS = {
     "busy": "Busy",
     "handled": "Handled",
     "rate": "Rate/s",
+    "trend": "Trend",
+    "latency": "Latency",
     "failures": "Failed",
     "timers": "Timers",
     "down": "Down",
 }
 
-TO_THE_LEFT = {"name", "class", "state"}
+TO_THE_LEFT = {"name", "class", "state", "trend"}
+
+OVER_TIME = {"rate", "trend", "latency"}
+"""The columns that take two looks at least."""
+
+REMEMBERED = 10
+"""So many values of a trend are shown."""
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+class _Counts(NamedTuple):
+    """What a row had counted."""
+
+    handled: int
+    waited: float
+
+
+class Trend:
+    """How a row has developed."""
+
+    __slots__ = ("latencies", "rates")
+
+    def __init__(self) -> None:
+        self.rates: deque[float] = deque(maxlen=REMEMBERED)
+        """Messages handled a second."""
+        self.latencies: deque[float] = deque(maxlen=REMEMBERED)
+        """Seconds that the messages which were handled had lain in the inbox, on average."""
+
+
+class Trends:
+    """How the rows, and the program as a whole, develop from look to look.
+
+    Of very many actors, what is counted changes only when all of them have been looked at, which
+    takes several looks. So the times between which it has changed are those of these rounds.
+    """
+
+    ALL = "all"
+    """The key of the program as a whole."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+        self._counts: dict[str, _Counts] = {}
+        self._trends: dict[str, Trend] = {}
+
+    def note(self, look: dict[str, Any]) -> None:
+        """Note what a look has found."""
+        if look["age"] is None:
+            return
+        at = look["uptime"] - look["age"]
+        passed = None if self._at is None else at - self._at
+        if passed is not None and passed < 0.001:  # noqa: PLR2004 (the same round again)
+            return
+        counts: dict[str, _Counts] = {}
+        trends: dict[str, Trend] = {}
+        rows: list[dict[str, Any]] = [*look["rows"], {**look, "key": self.ALL}]
+        for row in rows:
+            if row["handled"] is None:
+                continue
+            key = row_key(row)
+            counts[key] = now = _Counts(row["handled"], row["waited"])
+            trends[key] = trend = self._trends.get(key) or Trend()
+            before = self._counts.get(key)
+            if before is not None and passed is not None:
+                handled = max(0, now.handled - before.handled)
+                trend.rates.append(handled / passed)
+                waited = max(0.0, now.waited - before.waited)
+                trend.latencies.append(waited / handled if handled else 0.0)
+        self._at, self._counts, self._trends = at, counts, trends
+
+    def of(self, key: str) -> dict[str, Any]:
+        """What a row has in the columns of that kind."""
+        trend = self._trends.get(key)
+        if trend is None or not trend.rates:
+            return dict.fromkeys(OVER_TIME)
+        return {
+            "rate": trend.rates[-1],
+            "trend": spark(trend.rates),
+            "latency": trend.latencies[-1] if trend.rates[-1] else None,
+        }
+
+    def in_words(self) -> str:
+        """How the program as a whole develops; nothing if nothing is counted."""
+        trend = self._trends.get(self.ALL)
+        if trend is None or not trend.rates:
+            return ""
+        text = f"{cell({'rate': trend.rates[-1]}, 'rate')} handled a second {spark(trend.rates)}"
+        if trend.rates[-1]:
+            text += f", latency {seconds(trend.latencies[-1])} {spark(trend.latencies)}"
+        return text
+
+
+def row_key(row: dict[str, Any]) -> str:
+    """What tells rows apart: the number of the actor, or the name of the class."""
+    return str(row["key"]) if "key" in row else row["class"]
+
+
+def spark(values: Iterable[float]) -> str:
+    """A picture of numbers, one bar for each; the highest is the largest of them."""
+    found = list(values)
+    most = max(found, default=0.0) or 1.0
+    return "".join(BARS[int(value / most * (len(BARS) - 1))] for value in found)
 
 
 def as_text(client: Client) -> str:
@@ -54,8 +160,8 @@ def as_text(client: Client) -> str:
     lines = [*summary(client.program, look), ""]
     columns = ACTOR_COLUMNS if look["by"] == "actor" else CLASS_COLUMNS
     rows = in_tree(look["rows"]) if look["by"] == "actor" else by_inbox(look["rows"])
-    cells = [[cell(row, name) for name in columns if name != "rate"] for row in rows]
-    heads = [(name, head) for name, head in columns.items() if name != "rate"]
+    heads = [(name, head) for name, head in columns.items() if name not in OVER_TIME]
+    cells = [[cell(row, name) for name, _head in heads] for row in rows]
     lines += table(heads, cells, width)
     if look["waits"]:
         lines += ["", *lines_of_waits(look["waits"])]
@@ -149,7 +255,7 @@ def cell(row: dict[str, Any], column: str) -> str:
         return f"{row.get('branch', '')}{value}"
     if column == "class":
         return str(value)
-    if column == "oldest":
+    if column in {"oldest", "latency"}:
         return "" if value is None else seconds(value)
     if value is None:
         return "?" if column == "waiting" else ""
@@ -170,6 +276,8 @@ def so_many(value: int, what: str) -> str:
 
 def seconds(value: float) -> str:
     """A time in a few characters."""
+    if value < 0.001:  # noqa: PLR2004 (a millisecond)
+        return f"{value * 1e6:.0f} µs"
     if value < 1:
         return f"{value * 1000:.0f} ms"
     if value < 60:  # noqa: PLR2004 (a minute)

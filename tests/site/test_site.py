@@ -133,7 +133,7 @@ def test_the_search_answers_the_words_that_people_type(page: Any) -> None:
 def test_a_prompt_is_not_copied(page: Any, site: str) -> None:
     page.goto(f"{site}/how-to/install/", wait_until="domcontentloaded")
     copied = page.eval_on_selector_all(
-        ".language-console code",
+        ".highlight code:has(.gp)",
         "all => all.map(one => (one.setAttribute('data-md-copying', ''), one.innerText.trim()))",
     )
     assert copied[-1] == 'python -c "import pykka; print(pykka.__version__)"'

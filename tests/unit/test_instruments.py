@@ -94,21 +94,14 @@ def test_a_caller_that_runs_the_actor_itself_keeps_its_own_context(log: Log) -> 
 
 
 class Careful(instruments.Instrument):
-    """Calls what it inherits, as a class that is derived from two instruments does."""
+    """Calls what it has inherited, too."""
 
     def __init__(self) -> None:
-        self.told: dict[str, Any] = {}
+        self.told: list[instruments.Delivery] = []
 
-    def __getattribute__(self, name: str) -> Any:
-        inherited = getattr(instruments.Instrument, name, None)
-        if name.startswith("_") or inherited is None:
-            return super().__getattribute__(name)
-
-        def call(*args: Any) -> Any:
-            self.told[name] = args
-            return inherited(self, *args)
-
-        return call
+    def handled(self, delivery: instruments.Delivery, state: Any, seconds: float) -> None:
+        super().handled(delivery, state, seconds)
+        self.told.append(delivery)
 
 
 def test_what_is_inherited_does_nothing() -> None:
@@ -117,20 +110,12 @@ def test_what_is_inherited_does_nothing() -> None:
         assert repr(installed) == f"<Careful in {system!r}>"
         ref = system.start(Last)
         ref.ask("x")
-        ref.tell(OddClass())
         ref.stop()
-        delivery = careful.told["handled"][0]
-        assert repr(delivery) == f"<tell to {ref}>"
-    assert set(careful.told) == {"sending", "sent", "handling", "handled", "started", "ended"}
-    for name, count in (("failed", 4), ("passed_over", 3), ("restarted", 2), ("dead_letter", 1)):
+        [delivery] = careful.told
+        assert repr(delivery) == f"<ask to {ref}>"
+    counts = {
+        "sending": 1, "sent": 4, "handling": 2, "failed": 4, "passed_over": 3,
+        "started": 1, "restarted": 2, "ended": 2, "dead_letter": 1,
+    }  # fmt: skip
+    for name, count in counts.items():
         assert getattr(careful, name)(*[None] * count) is None
-
-
-class OfItsOwn(type):
-    """Of a class of this kind there is no hash."""
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class OddClass(metaclass=OfItsOwn):
-    pass

@@ -213,23 +213,24 @@ class Waiting(pykka.ThreadingActor):
     def on_receive(self, message: Any) -> Any:
         if message == "aside":
             self.stash()
-        elif isinstance(message, SimpleQueue):
-            message.put("begun")
-            message.get(timeout=PATIENCE)
+        else:
+            begun, may_end = message
+            begun.set()
+            may_end.wait(PATIENCE)
 
 
 def test_what_is_not_handled_to_its_end_says_why(system: pykka.ActorSystem, spans: Spans) -> None:
-    begun: SimpleQueue[str] = SimpleQueue()
+    begun, may_end = threading.Event(), threading.Event()
     ref = system.start(Waiting)
     ref.tell("aside")
     assert spans.one("process Waiting").attributes["pykka.passed_over"] == "set aside"  # type: ignore[index]
-    ref.tell(begun)
-    assert begun.get(timeout=PATIENCE) == "begun"
+    ref.tell((begun, may_end))
+    assert begun.wait(PATIENCE)
     ref.kill(block=False, abandon_after=0)
     (_aside, ended) = spans.wait_for("process Waiting", 2)
     assert ended.attributes is not None
     assert ended.attributes["pykka.passed_over"] == "ended"
-    begun.put("go on")
+    may_end.set()
 
 
 class Flaky(pykka.ThreadingActor):

@@ -484,7 +484,7 @@ class _Series(Relay):
     def _resolve(self, outcome: Outcome) -> None:
         if self.end(outcome):
             self._retry._count_end(succeeded=outcome[1] is None)
-        self._message = None
+        self._message = self._context = None
         self._given_up.clear()
         alarm = self._pause
         if alarm is not None:

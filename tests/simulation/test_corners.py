@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -186,3 +187,22 @@ def test_a_full_inbox_costs_the_trace_no_more_than_an_empty_one() -> None:
     lines = [each.text for each in simulation.run(main, preemption=0.0).trace]
     assert lines.count("Node-0 looks for its next message") == 200
     assert lines.count("Node-0 handles 0") == 100
+
+
+def test_where_an_actor_hangs_is_known_if_it_is_abandoned() -> None:
+    class Hangs(pykka.ThreadingActor):
+        def on_receive(self, message: Any) -> None:
+            message.set()
+            pykka.ThreadingFuture[None]().get(timeout=1_000)
+
+    def main() -> None:
+        ref, begun = Hangs.start(), threading.Event()
+        ref.tell(begun)
+        begun.wait()
+        ref.kill(abandon_after=1)
+        reason = ref.when_terminated().get()
+        assert isinstance(reason, pykka.Abandoned)
+        assert reason.place is not None
+        assert reason.place.function == "on_receive"
+
+    simulation.explore(main, runs=20, haste=0.0).check()

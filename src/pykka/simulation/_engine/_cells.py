@@ -24,7 +24,7 @@ from pykka._cell.inbox import put_without_waiting, take_all
 from pykka._cell.metering import MeteredInbox
 from pykka._cell.reasons import Failed
 from pykka._cell.spawn_options import current
-from pykka._deadlock.wait_graph import Await, waits_only_for
+from pykka._deadlock.wait_graph import Await, place_of, waits_only_for
 from pykka._lifecycle.invoke import begin, handle, next_system_message
 from pykka._lifecycle.termination import end_in_any_case, fall
 from pykka.runtimes._contract import RuntimeCell
@@ -36,12 +36,14 @@ from pykka.runtimes.pool.cell import new_inbox
 from pykka.runtimes.threading import ThreadingActor
 from pykka.simulation._engine._choices import GOT
 from pykka.simulation._engine._errors import NotSimulatedError
+from pykka.simulation._engine._stdlib import users_frame
 
 if TYPE_CHECKING:
     from pykka._actor.actor import Actor
     from pykka._cell.metering import Meter
     from pykka._cell.reasons import Reason
     from pykka._cell.spawn_options import SpawnOptions
+    from pykka._deadlock.wait_graph import Place
     from pykka._envelope import Letter
     from pykka._system.system import ActorSystem
     from pykka.simulation._engine._scheduler import Parked, Scheduler
@@ -333,6 +335,11 @@ class SimulatedCell(Simulated):
         """Tell whether it can be run now: its pool may have no thread for it."""
         bound = self.bound
         return bound is None or not self._is_full(bound) or self._is_lent_one(bound)
+
+    def find_place(self) -> Place | None:
+        parked = self.last_parked
+        frame = None if parked is None else users_frame(parked.frame)
+        return None if frame is None else place_of(frame)
 
     def _is_full(self, bound: Any) -> bool:
         """Tell whether all threads of a pool are at work, or wait."""

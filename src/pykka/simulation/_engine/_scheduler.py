@@ -68,7 +68,7 @@ from pykka.simulation._engine._carriers import RunIsOver
 from pykka.simulation._engine._choices import CUT_SHORT, EVERYTHING, SENT
 from pykka.simulation._engine._errors import Crash, NotSimulatedError
 from pykka.simulation._engine._loop import HandleAlarm, SimulatedLoop, place_in_task
-from pykka.simulation._engine._stdlib import SimulatedLock
+from pykka.simulation._engine._stdlib import SimulatedLock, users_frame
 from pykka.supervision._child_monitor import Event
 from pykka.timers import _clock
 from pykka.timers._clock import is_cancelled, ring
@@ -675,7 +675,7 @@ class Scheduler:
         if parked.strand.name == "main" and parked.cell is None and task and not task.done():
             place = place_in_task(task)
         else:
-            place = place_of(parked.frame)
+            place = place_of(users_frame(parked.frame))
         return f"{parked.strand.name} waits for ever, at {place}"
 
     def _say_who_awaits(self) -> list[str]:

@@ -41,6 +41,16 @@ def scheduler_here() -> Scheduler | None:
     return getattr(current.state.world, "scheduler", None)
 
 
+def users_frame(frame: Any) -> Any:
+    """The innermost frame that is none of the locks and queues of the standard library."""
+    while frame is not None and frame.f_code.co_filename in _LOCKS_AND_QUEUES:
+        frame = frame.f_back
+    return frame
+
+
+_LOCKS_AND_QUEUES = {queue.__file__, threading.__file__}
+
+
 class SimulatedLock:
     """A lock whose waiters are told by the scheduler when to go on.
 

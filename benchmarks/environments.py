@@ -150,7 +150,11 @@ class Site:
             binary = (
                 ["--no-build-isolation"] if environment.built_with else ["--only-binary", ":all:"]
             )
-            _run([*install, *binary, "-r", str(file)])
+            try:
+                _run([*install, *binary, "-r", str(file)])
+            except AbsentError:
+                if not environment.source_tree:  # the library can do without what it can use
+                    raise
 
     def _state_file(self, environment: Environment) -> Path:
         return self.home / f"{environment.name}.json"

@@ -265,3 +265,16 @@ def test_a_run_names_who_is_absent_and_measures_the_others(
     missing = [name for name in run.adapters if name not in run.present()]
     planned = {name for t in make_plan(full=True, absent=missing) for name in t.adapters}
     assert planned == set(ADAPTERS) - {"erlang", "thespian", "thespian-simple", "xoscar"}
+
+
+def test_the_library_is_measured_without_what_it_can_do_without(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install_nothing(command: list[str]) -> None:
+        if "install" in command:
+            msg = "no wheel"
+            raise AbsentError(msg)
+
+    monkeypatch.setattr(environments, "_run", install_nothing)
+    assert site.make(ENVIRONMENTS["ours"]) == ""
+    assert site.make(ENVIRONMENTS["xoscar"]) == "no wheel"

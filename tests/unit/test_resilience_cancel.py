@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
+import gc
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -283,6 +285,46 @@ def test_an_attempt_that_is_given_up_in_the_line_of_a_limiter_is_cancelled_there
     assert question.cancel() is True
     assert limiter.statistics().waiting == 0
     assert len(target.sent) == 1
+
+
+class Kept:
+    """What the context of an asker holds."""
+
+
+kept: contextvars.ContextVar[Kept] = contextvars.ContextVar("kept")
+
+
+def ask_in_context(piece: Any) -> tuple[Any, Callable[[], object]]:
+    """Ask in a context of its own, which holds something that can be looked for."""
+
+    def ask() -> tuple[Any, Callable[[], object]]:
+        value = Kept()
+        kept.set(value)
+        return piece.ask("x", block=False), weakref.ref(value)
+
+    return contextvars.copy_context().run(ask)
+
+
+def test_the_context_of_an_asker_is_not_kept_with_the_answer(clock: ManualClock) -> None:
+    target = Target()
+    retry = Retry(target, retry_on=Exception, backoff=BACKOFF, clock=clock)
+    question, context = ask_in_context(retry)
+    target.sent[0].set("answer")
+    assert question.get(timeout=0) == "answer"
+    gc.collect()
+    assert context() is None
+    limiter = RateLimiter(target, rate=1, clock=clock)
+    limiter.ask("first", block=False)
+    for cancels in (True, False):
+        question, context = ask_in_context(limiter)
+        if cancels:
+            assert question.cancel()
+        else:
+            clock.advance(1)
+            clock.advance(1)
+            assert len(target.sent) == 3
+        gc.collect()
+        assert context() is None
 
 
 # --- races ------------------------------------------------------------------------------------

@@ -39,7 +39,6 @@ import threading
 from collections import deque
 from contextvars import Context, copy_context
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from pykka._exceptions import AskExpiredError, RateLimitExceededError, Timeout
@@ -251,7 +250,7 @@ class RateLimiter(AskWrapper[A]):
             return Sent(failed_future(error), do_nothing)
         if when > now or self._line:
             waiting = _Waiting(self, message)
-            self._enter_line(partial(waiting.send_for_asker, copy_context()), when)
+            self._enter_line(waiting.send_for_asker, when)
             return Sent(waiting, waiting.give_up)
         self._count_sent()
         return begin_ask(self._target, message)
@@ -385,17 +384,20 @@ class _Waiting(Relay):
         message: What is asked.
     """
 
-    __slots__ = ("_limiter", "_message", "_recall")
+    __slots__ = ("_context", "_limiter", "_message", "_recall")
 
     def __init__(self, limiter: RateLimiter[Any], message: Any) -> None:
         super().__init__()
         self._limiter = limiter
         self._message = message
         self._recall = Recall(cancelled_error(limiter._target))
+        self._context: Context | None = copy_context()
+        """The asker's, until it is sent or cancelled."""
 
-    def send_for_asker(self, context: Context) -> bool:
+    def send_for_asker(self) -> bool:
         """Do as `send()`, in the context of the asker, whichever thread lets it go."""
-        return context.run(self.send)
+        context = self._context
+        return self.send() if context is None else context.run(self.send)
 
     def send(self) -> bool:
         """Send the message, whose turn has come; tells whether it was still wanted."""
@@ -405,7 +407,7 @@ class _Waiting(Relay):
             return False
         limiter = self._limiter
         limiter._count_sent()
-        self._message = None
+        self._message = self._context = None
         try:
             self.follow(begin_ask(limiter._target, message))
         except BaseException as error:
@@ -422,5 +424,5 @@ class _Waiting(Relay):
 
     def _end_unsent(self) -> None:
         if self.end(self._recall.outcome):
-            self._message = None
+            self._message = self._context = None
             self._limiter._count_refused()

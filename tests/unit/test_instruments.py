@@ -6,6 +6,7 @@ import asyncio
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from tests.leaks import PATIENCE
 
 import pykka
@@ -119,3 +120,19 @@ def test_what_is_inherited_does_nothing() -> None:
     }  # fmt: skip
     for name, count in counts.items():
         assert getattr(careful, name)(*[None] * count) is None
+
+
+class Interrupted(instruments.Instrument):
+    """Is interrupted in the middle of a send, as a signal handler does it."""
+
+    def sending(self, delivery: instruments.Delivery) -> object:
+        raise KeyboardInterrupt
+
+
+def test_what_a_signal_handler_raises_in_an_instrument_is_the_senders() -> None:
+    with pykka.ActorSystem("interrupted") as system:
+        with instruments.install(Interrupted(), system):
+            ref = system.start(Last)
+            with pytest.raises(KeyboardInterrupt):
+                ref.tell("x")
+        ref.stop()

@@ -94,7 +94,8 @@ def names(app: ObserverApp) -> list[str]:
 
 
 def lines(app: ObserverApp) -> str:
-    return str(app.screen.query_one("#lines").render())  # type: ignore[attr-defined]
+    found: Any = app.screen.query("#lines")  # none, before the first refresh
+    return str(found.first().render()) if found else ""
 
 
 def head(app: ObserverApp) -> str:

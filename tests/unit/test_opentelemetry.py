@@ -26,7 +26,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import (
 )
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from pykka.opentelemetry import instrument
+from pykka.opentelemetry import _tracing, instrument
+from pykka.opentelemetry._tracing import SpanMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -231,6 +232,23 @@ def test_what_is_not_handled_to_its_end_says_why(system: pykka.ActorSystem, span
     assert ended.attributes is not None
     assert ended.attributes["pykka.passed_over"] == "ended"
     may_end.set()
+
+
+def test_what_has_no_span_ends_none(spans: Spans) -> None:
+    maker, delivery = SpanMaker(spans.tracer, propagate=True), None
+    for end, *rest in (
+        (maker.sent, 0.0, None),
+        (maker.handled, 0.0),
+        (maker.failed, 0.0, ValueError()),
+        (maker.passed_over, "ended"),
+    ):
+        end(delivery, None, *rest)  # type: ignore[operator]
+    assert spans.exporter.get_finished_spans() == ()
+    _tracing._end(spans.tracer.start_span("interrupted"), KeyboardInterrupt())
+    interrupted = spans.one("interrupted")
+    assert interrupted.attributes is not None
+    assert interrupted.attributes["error.type"] == "KeyboardInterrupt"
+    assert interrupted.events == ()
 
 
 class Flaky(pykka.ThreadingActor):

@@ -16,7 +16,22 @@ LEFT_OUT: dict[str, str] = {
 
 REASONS: dict[str, list[str]] = {
     "it asks which thread it is on, and all strands are on one": [
-        "test_children.py::test_who_is_told_that_a_child_has_ended_finds_it_at_its_parent_no_more[*"
+        "test_children.py::test_who_is_told_that_a_child_has_ended_finds_it_at_its_parent_no_more[*",
+        "test_lifecycle.py::test_hooks_and_handlers_run_on_the_actors_own_thread[*",
+        "test_proxies.py::test_methods_run_in_the_actor[*",
+    ],
+    "it asks for the name of the actor's thread": [
+        "test_lifecycle.py::test_the_name_of_the_actors_thread_begins_with_the_class[*"
+    ],
+    "it asks whether the actor's thread is a daemon": [
+        "test_lifecycle.py::test_use_daemon_thread[*"
+    ],
+    "it patches the default system of the process, and a run has one of its own": [
+        "test_registry.py::test_broadcast_goes_on_after_an_actor_that_died_meanwhile[*"
+    ],
+    "its actor classes say themselves how their actors run, which the simulator refuses": [
+        "test_refs.py::test_an_actor_whose_loop_cannot_be_started_is_not_left_behind[*",
+        "test_refs.py::test_start_actor_loop_is_called_once_by_start[*",
     ],
     "it catches a DeadlockError that shows in some orders only, which is a finding": [
         "test_children.py::test_children_that_ask_their_parent_all_the_time_do_not_hang_its_stop[*"

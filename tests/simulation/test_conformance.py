@@ -30,6 +30,15 @@ FILES = [
     "test_futures_of_actors.py",
     "test_hand_on.py",
     "test_idle.py",
+    "test_lifecycle.py",
+    "test_logging.py",
+    "test_messages.py",
+    "test_pipe_to.py",
+    "test_proxies.py",
+    "test_refs.py",
+    "test_registry.py",
+    "test_reply_later.py",
+    "test_smallest_inbox.py",
 ]
 """Those that are tried: the others take too long."""
 

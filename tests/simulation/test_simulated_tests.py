@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.leaks import PATIENCE
 from tests.simulation import programs
 from tests.testing.plugins import outcomes as outcomes  # noqa: PLC0414 (a fixture)
 
+import pykka
 from pykka import simulation
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ pytest_plugins = ["pytester"]
 TESTS = """
 import pykka
 import pytest
+import pykka
 from pykka import simulation
+from tests.leaks import PATIENCE
 from tests.simulation import programs
 
 @pytest.fixture(autouse=True)
@@ -261,8 +265,11 @@ def test_a_pooled_actor_outside_of_the_run_is_refused(way: str, carrier: str) ->
     }
     try:
         result = simulation.run(ways[way], carrier=carrier)  # type: ignore[arg-type]
-        assert isinstance(result.findings[0].error, simulation.NotSimulatedError)
-        assert "lives outside of this simulated run" in result.findings[0].text
+        for found in result.findings:
+            assert isinstance(found.error, simulation.NotSimulatedError)
+            assert "lives outside of this simulated run" in found.text
+        # A call is answered out there, perhaps before it is waited for.
+        assert len(result.findings) == 1 or (way == "call" and not result.findings)
         assert outside.ask(0) > 0  # and it is as it was to the real world
     finally:
         outside.stop()
@@ -272,3 +279,13 @@ def test_a_pooled_actor_outside_of_the_run_is_refused(way: str, carrier: str) ->
 def test_the_option_is_a_number_of_runs(outcomes: Run, number: str) -> None:
     found, _said = outcomes(TESTS, f"--pykka-simulate={number}")
     assert found == {}
+
+
+@pytest.mark.parametrize("carrier", ["greenlet", "thread"])
+def test_what_is_sent_to_an_actor_outside_of_the_run_is_handled_there(carrier: str) -> None:
+    """By a thread of its pool, which has none so far."""
+    dispatcher = pykka.Dispatcher("outside")
+    outside = programs.Node.options(dispatcher=dispatcher).start()
+    simulation.run(lambda: outside.tell(0), carrier=carrier).check()  # type: ignore[arg-type]
+    assert outside.ask(0, timeout=PATIENCE) == 2
+    outside.stop()

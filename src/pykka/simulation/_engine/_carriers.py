@@ -74,6 +74,7 @@ _elsewhere: Any = Elsewhere()
 def enter(state: ThreadState[Any, Any], world: World) -> None:
     """Have a thread be one of a run."""
     state.world, state.depth = world, _elsewhere
+    state.is_main = False  # what a handler raises is not from a signal handler
 
 
 def stay(state: ThreadState[Any, Any]) -> None:
@@ -84,6 +85,7 @@ def stay(state: ThreadState[Any, Any]) -> None:
 def leave(state: ThreadState[Any, Any]) -> None:
     """Have a thread be one of the real world again."""
     state.world, state.depth = REAL, 0
+    state.is_main = get_ident() == threading.main_thread().ident
     state.cell = state.spawn_options = None
 
 

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._cell.spawn_options import current
 from pykka._util.locks import held
+from pykka.runtimes.pool import monitor, worker
+from pykka.timers import _clock, _errands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -221,24 +223,32 @@ def _clock_of(real: Callable[[], Any], begins: float, each: float = 1) -> Callab
 def _lock_of(real: Callable[[], Any], simulated: Callable[[Scheduler], Any]) -> Callable[[], Any]:
     def make() -> Any:
         scheduler = scheduler_here()
-        return real() if scheduler is None or _is_loading() else simulated(scheduler)
+        return real() if scheduler is None or _is_for_reality() else simulated(scheduler)
 
     return make
 
 
-def _is_loading() -> bool:
-    """Tell whether a module is being loaded, whose locks will outlive the run."""
+def _is_for_reality() -> bool:
+    """Tell whether what is made belongs to the real world, and will outlive the run.
+
+    A module may be being loaded; or a pool or a clock that actors outside of the run have is
+    starting a thread, as something was sent there.
+    """
     frame: Any = sys._getframe(2)
     while frame is not None:
-        if frame.f_code.co_name == "<module>":
+        code = frame.f_code
+        if code.co_name == "<module>" or code.co_filename in _OF_REALITY:
             return True
         frame = frame.f_back
     return False  # that is the whole stack of a carrier
 
 
+_OF_REALITY = {module.__file__ for module in (worker, monitor, _clock, _errands)}
+
+
 def _start(thread: threading.Thread) -> None:
     scheduler = scheduler_here()
-    if scheduler is None:
+    if scheduler is None or _is_for_reality():
         _real_start(thread)
         return
     if getattr(thread, _threads, None) is not None:
@@ -290,7 +300,7 @@ class _ChoosingQueue:
     """Stands for `queue.SimpleQueue`."""
 
     def __new__(cls) -> Any:
-        is_real = scheduler_here() is None or _is_loading()
+        is_real = scheduler_here() is None or _is_for_reality()
         return _real_queue() if is_real else _PythonQueue()
 
     def __class_getitem__(cls, _item: object) -> Any:

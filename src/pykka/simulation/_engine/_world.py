@@ -15,6 +15,7 @@ from pykka._cell.spawn_options import current
 from pykka._deadlock.wait_graph import Wait, _publish, place_of, prepare_to_block
 from pykka._exceptions import DeadlockError
 from pykka._system.system import ActorSystem
+from pykka._util.imported import imported
 from pykka._util.world import REAL, World
 from pykka.runtimes.asyncio.cell import AsyncioCell
 from pykka.runtimes.pool.cell import PooledCell
@@ -234,7 +235,7 @@ class SimulatedWorld(World):
         simulated = _SIMULATED.get(usual)
         if simulated is not None:
             return simulated
-        accepts = sys.modules.get("pykka._actor.accepts")  # whose classes are kinds of these
+        accepts = imported("pykka._actor.accepts")  # whose classes are kinds of these
         if accepts is not None:
             for real, simulated in _SIMULATED.items():
                 if usual is accepts.like(usual, real):

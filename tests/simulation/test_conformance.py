@@ -16,8 +16,8 @@ import pytest
 from tests.simulation.not_simulated import LEFT_OUT, REASONS
 
 ROOT = Path(__file__).parents[2]
-AT_LEAST = 0.95
-"""The share of the tests that pass."""
+MOST = 0.15
+"""The share of the tests of a file that may be listed there; of all, that is less than 5 %."""
 
 FILES = [
     "test_accepts.py",
@@ -80,7 +80,7 @@ def test_the_suite_passes_in_twenty_orders(file: str) -> None:
     found = run_simulated([file], 20)
     failed = [test for test, word in found.items() if word != "PASSED"]
     assert [test for test in failed if reason_for(test) is None] == []
-    assert len(failed) <= (1 - AT_LEAST) * len(found) or file == "test_children.py"
+    assert len(failed) <= MOST * len(found)
 
 
 def test_each_reason_is_for_tests_that_there_are() -> None:

@@ -86,7 +86,11 @@ def _memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def is_refused(name: str, system: System) -> bool:
     """Tell whether a workload is nothing for actors that share a loop."""
-    return system.blocks_others and name in {"sleepers", "route-round-robin-from-actor"}
+    return system.blocks_others and name in {
+        "sleepers",
+        "route-round-robin-from-actor",
+        "simulated-asks",
+    }
 
 
 @pytest.mark.parametrize("name", WORKLOADS)

@@ -359,6 +359,7 @@ REASONS = {
     "_renew": "the actor's own step, on a thread where no signal handler runs",
     "make": "of an instance: no part of an end",
     "pause": "of a wait between two attempts: no part of an actor's end",
+    "pause_awaiting": "likewise",
     "RaceAlarm.cancel": "of a router: no part of an actor's end",
     "RoutedTimer.cancel": "of a router: no part of an actor's end",
     "Timer.cancel": "tested in unit/test_timer_signals.py",

@@ -90,7 +90,7 @@ NOT_COUNTED = {
     **dict.fromkeys(
         [
             *("run", "explore", "test", "Finding.__str__", "TraceLine.__str__"),
-            *(f"Result.{name}" for name in ("check", "report", "__init__")),
+            *(f"Result.{name}" for name in ("check", "replay", "report", "__init__")),
             *(f"Exploration.{name}" for name in ("__init__", "check", "note", "report")),
             *(f"Exploration.{name}" for name in ("behaviours", "never")),
             *(f"Simulation.{name}" for name in ("__init__", "advance", "always", "crash", "now")),

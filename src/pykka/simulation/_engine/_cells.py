@@ -260,11 +260,6 @@ class SimulatedCell(Simulated):
             self.bound = pool if pool.is_bounded else None
             self.is_picky = self.bound is not None
 
-    def claim_life(self) -> bool:
-        is_first = not self._claimed  # one strand runs at a time, so it takes no lock
-        self._claimed = True
-        return is_first
-
     # --- the inbox ------------------------------------------------------------------------------
 
     def use_inbox(self, inbox: Any) -> None:

@@ -62,12 +62,13 @@ def test_ten_thousand_runs(carrier: str, untraced: None, quiet: None) -> None:
     make_runs(300, carrier)
     gc.unfreeze()
     gc.collect()
-    before = threading.active_count(), greenlets(), sys.getallocatedblocks()
+    before = set(threading.enumerate()), greenlets(), sys.getallocatedblocks()
     make_runs(10_000 if carrier == "greenlet" else 3_000, carrier)
     for thread in threading.enumerate():
         if thread.name.startswith("pykka-simulation"):
             thread.join(20)
     gc.collect()
-    after = threading.active_count(), greenlets(), sys.getallocatedblocks()
-    assert after[:2] == before[:2]
+    after = set(threading.enumerate()), greenlets(), sys.getallocatedblocks()
+    assert after[0] <= before[0]  # threads of other tests may have ended meanwhile
+    assert after[1] <= before[1]
     assert after[2] - before[2] < FEW

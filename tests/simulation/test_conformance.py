@@ -43,6 +43,12 @@ FILES = [
 """Those that are tried: the others take too long."""
 
 
+def _untraced_environment() -> dict[str, str]:
+    """Without what has coverage measured in child processes: that takes three times as long."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    return {**kept, "COLUMNS": "300"}
+
+
 def run_simulated(files: list[str], runs: int) -> dict[str, str]:
     """Run tests in a process of their own; returns what has come of each."""
     command = [sys.executable, "-m", "pytest", "-p", "pytest_pykka", f"--pykka-simulate={runs}"]
@@ -51,7 +57,7 @@ def run_simulated(files: list[str], runs: int) -> dict[str, str]:
     done = subprocess.run(
         [*command, *(f"tests/conformance/{file}" for file in files)],
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "300"},
+        env=_untraced_environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -552,6 +552,16 @@ def test_an_async_block_names_who_would_not_stop(
         # What is cancelled has its turn of the loop all the same.
         monkeypatch.setattr(shutdown, "SHARE", 0)
         monkeypatch.setattr(shutdown, "TIME_TO_DIE", 0)
+        # And the clock is so quick that it rings before the loop has a turn.
+        schedule = shutdown.Shutdown._schedule
+
+        def ring_at_once_if_it_is_due(self: shutdown.Shutdown) -> None:
+            if self._is_over():
+                self.ring()
+            else:
+                schedule(self)
+
+        monkeypatch.setattr(shutdown.Shutdown, "_schedule", ring_at_once_if_it_is_due)
 
     is_over = False  # or the loop could not be closed if this fails
 

@@ -11,6 +11,7 @@ from tests.testing.plugins import outcomes as outcomes  # noqa: PLC0414 (a fixtu
 
 import pykka
 from pykka import simulation
+from pykka.simulation._engine import _greenlets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     Run = Callable[..., tuple[dict[str, str], str]]
 
 pytest_plugins = ["pytester"]
+
+CARRIERS = [
+    pytest.param(
+        "greenlet",
+        marks=pytest.mark.skipif(
+            not _greenlets.can_be_used(), reason="greenlet is not installed, or cannot be used"
+        ),
+    ),
+    "thread",
+]
 
 TESTS = """
 import pykka
@@ -245,7 +256,7 @@ def test_an_actor_outside_of_the_run_is_named() -> None:
         outside.stop()
 
 
-@pytest.mark.parametrize("carrier", ["greenlet", "thread"])
+@pytest.mark.parametrize("carrier", CARRIERS)
 @pytest.mark.parametrize("way", ["ask", "call", "timeout", "loop"])
 def test_a_pooled_actor_outside_of_the_run_is_refused(way: str, carrier: str) -> None:
     outside = programs.Node.start()
@@ -281,7 +292,7 @@ def test_the_option_is_a_number_of_runs(outcomes: Run, number: str) -> None:
     assert found == {}
 
 
-@pytest.mark.parametrize("carrier", ["greenlet", "thread"])
+@pytest.mark.parametrize("carrier", CARRIERS)
 def test_what_is_sent_to_an_actor_outside_of_the_run_is_handled_there(carrier: str) -> None:
     """By a thread of its pool, which has none so far."""
     dispatcher = pykka.Dispatcher("outside")

@@ -31,12 +31,13 @@ from pykka._lifecycle.cancellation import await_through_cancellation, is_cancell
 from pykka._lifecycle.children import ask_to_stop
 from pykka._lifecycle.kill import abandon, end_of, grace_of
 from pykka._util.gil import HAS_GIL
+from pykka._util.imported import running_loop
 from pykka._util.thread_state import current
 from pykka.messages import _ActorStop
 from pykka.timers._clock import Clock, default_clock, lengthy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from typing import Protocol
 
     from pykka._cell.cell import Cell
@@ -70,6 +71,10 @@ if TYPE_CHECKING:
 SHARE = 0.25
 """The part of the time that is for the end of those that have to be killed; but no more than what
 a killed actor has for its end elsewhere (`grace_of`)."""
+
+TURNS = 10
+"""The turns of its event loop that a cancelled actor has for its end, however late it is. Three
+are enough if it awaits nothing more: the cancellation, its step, and the news of its end."""
 
 AFTERWARDS = 0.05
 """The seconds after its time that the caller abandons actors; a thread does the rest."""
@@ -146,8 +151,14 @@ class Shutdown:
                 # In this order: `ring` does it the other way round.
                 self._awaited = ended
                 if self._is_over():
-                    # It rings at once, but the loop has its turns before: whom it has been told
-                    # to cancel is cancelled by then.
+                    # Whom the loop has been told to cancel is cancelled before it is looked again:
+                    # the clock's thread may ring before the loop has had a single turn.
+                    if running_loop() is not None:
+                        turns = _Turns()
+                        interruption = (
+                            await await_through_cancellation(turns, turns.are_over, self._hurry)
+                            or interruption
+                        )
                     self._schedule()
                 interruption = (
                     await await_through_cancellation(ended, ended.done, self._hurry)
@@ -309,6 +320,25 @@ class Shutdown:
                 f"{who}{f', and {more:,} more' if more else ''}"
             )
             raise Timeout(msg)
+
+
+class _Turns:
+    """Lets an event loop of asyncio have as many turns as a cancelled task needs to end.
+
+    They are counted, and do not end with what is awaited: the clock may have resolved that.
+    """
+
+    def __init__(self) -> None:
+        self._left = TURNS
+
+    def are_over(self) -> bool:
+        """Tell whether the loop has had them all."""
+        return not self._left
+
+    def __await__(self) -> Generator[None, None, None]:
+        while not self.are_over():
+            self._left -= 1
+            yield
 
 
 class _Sweeper:

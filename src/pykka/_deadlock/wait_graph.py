@@ -77,7 +77,7 @@ from pykka._deadlock.stacks import current_frames, running_codes
 from pykka._exceptions import DeadlockError, PoolExhaustedError
 from pykka._util.checks import shorten
 from pykka._util.gil import HAS_GIL, arrived
-from pykka._util.imported import imported
+from pykka._util.imported import imported, running_loop_function
 from pykka._util.locks import held
 
 if TYPE_CHECKING:
@@ -175,11 +175,11 @@ def _find_running_loop() -> object:
     From then on, asyncio's own function is on the way of each answer that is waited for.
     """
     global _running_loop  # noqa: PLW0603
-    events = imported("asyncio.events")
-    if events is None:
+    function = running_loop_function()
+    if function is None:
         return None  # another thread is loading it
-    _running_loop = events._get_running_loop
-    return _running_loop()
+    _running_loop = function
+    return function()
 
 
 _running_loop: Callable[[], object] = partial(_modules.get, "asyncio.events")

@@ -37,14 +37,20 @@ def running_loop() -> Any:
 
 
 def _find_running_loop() -> Any:
-    """The same, before asyncio's own function is known.
-
-    It is not kept before its module is whole: until then it is another one, written in Python,
-    which does not know of the loops that asyncio runs afterwards.
-    """
+    """The same, before asyncio's own function is known."""
     global _get_running_loop  # noqa: PLW0603
-    events = imported("asyncio.events")
-    if events is None:
+    function = running_loop_function()
+    if function is None:
         return None
-    _get_running_loop = events._get_running_loop
-    return events._get_running_loop()
+    _get_running_loop = function
+    return function()
+
+
+def running_loop_function() -> Callable[[], Any] | None:
+    """The function of asyncio that returns the running loop; None until asyncio is imported.
+
+    It may be kept. Before its module is whole it is another one, written in Python, which does not
+    know of the loops that asyncio runs afterwards; that one is never returned.
+    """
+    events = imported("asyncio.events")
+    return None if events is None else events._get_running_loop

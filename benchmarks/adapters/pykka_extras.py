@@ -181,24 +181,36 @@ class PykkaProgram(Program):
         return seconds
 
 
-def _telling(base: Any) -> Callable[[], object]:
+def _node(base: Any) -> Any:
     class Node(base):  # type: ignore[misc]
-        """Counts what it is told, and tells another one with one hop less."""
+        """Counts what it gets, and may know another one."""
 
         def __init__(self, other: Any = None) -> None:
             super().__init__()
             self.other, self.count = other, 0
 
+    return Node
+
+
+def _three(node: Any) -> tuple[Any, Any, Any]:
+    """Start three, the first of which knows the second, which knows the last."""
+    last = node.start()
+    middle = node.start(last)
+    return node.start(middle), middle, last
+
+
+def _telling(base: Any) -> Callable[[], object]:
+    class Node(_node(base)):  # type: ignore[misc]
+        """Tells the other one with one hop less."""
+
         def on_receive(self, hops: int) -> int:
             self.count += 1
             if hops and self.other is not None:
                 self.other.tell(hops - 1)
-            return self.count
+            return self.count  # type: ignore[no-any-return]
 
     def main() -> object:
-        last = Node.start()
-        middle = Node.start(last)
-        first = Node.start(middle)
+        first, middle, _last = _three(Node)
         for ref, hops in ((first, 2), (middle, 1), (first, 2), (first, 0)):
             ref.tell(hops)
         return first.ask(0)
@@ -207,24 +219,18 @@ def _telling(base: Any) -> Callable[[], object]:
 
 
 def _asking(base: Any) -> Callable[[], object]:
-    class Node(base):  # type: ignore[misc]
-        """Answers with a number, after having asked another one with one hop less."""
-
-        def __init__(self, other: Any = None) -> None:
-            super().__init__()
-            self.other, self.count = other, 0
+    class Node(_node(base)):  # type: ignore[misc]
+        """Answers with a number, after having asked the other one with one hop less."""
 
         def on_receive(self, hops: int) -> int:
             self.count += 1
             if hops and self.other is not None:
                 answer: int = self.other.ask(hops - 1)
                 return answer + 1
-            return self.count
+            return self.count  # type: ignore[no-any-return]
 
     def main() -> object:
-        last = Node.start()
-        middle = Node.start(last)
-        first = Node.start(middle)
+        first, middle, _last = _three(Node)
         asked = ((first, 2), (middle, 1), (first, 2))
         answers = pykka.get_all([ref.ask(hops, block=False) for ref, hops in asked])
         return answers, first.ask(0), middle.ask(0)

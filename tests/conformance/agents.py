@@ -13,7 +13,7 @@ from tests.conftest import RUNTIMES, TOY
 from tests.leaks import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from tests.conftest import Runtime
@@ -41,6 +41,32 @@ class Gate:
 
     def open(self) -> None:
         self._opened.set()
+
+
+class Noted:
+    """A message that notes that it is handled."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.times = 0
+        self.error = error
+
+    def __call__(self, _agent: object) -> str:
+        self.times += 1
+        if self.error is not None:
+            raise self.error
+        return "answer"
+
+
+@contextlib.contextmanager
+def kept_busy(actor_class: Any, gate: Gate) -> Iterator[Any]:
+    """An actor that counts its messages, and is at one until the gate is opened."""
+    ref = actor_class.start()
+    ref.keep_statistics()
+    ref.tell(gate)
+    gate.wait_until_entered()
+    yield ref
+    gate.open()
+    ref.stop()
 
 
 class Diary:

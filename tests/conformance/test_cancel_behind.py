@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conformance.agents import Gate, failing, needs
+from tests.conformance.agents import Gate, Noted, failing, kept_busy, needs
 from tests.leaks import PATIENCE
 
 import pykka
@@ -22,20 +22,6 @@ LONG = 1000.0
 SOON = 0.01
 
 
-class Noted:
-    """A message that notes that it is handled."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.times = 0
-        self.error = error
-
-    def __call__(self, _agent: object) -> str:
-        self.times += 1
-        if self.error is not None:
-            raise self.error
-        return "answer"
-
-
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
@@ -44,13 +30,8 @@ def clock() -> ManualClock:
 @pytest.fixture
 def busy(agent: Any, gate: Gate) -> Iterator[Any]:
     """An actor that counts, and is at a message until the gate is opened."""
-    ref = agent.start()
-    ref.keep_statistics()
-    ref.tell(gate)
-    gate.wait_until_entered()
-    yield ref
-    gate.open()
-    ref.stop()
+    with kept_busy(agent, gate) as ref:
+        yield ref
 
 
 def patient(target: Any, clock: ManualClock, **options: Any) -> Retry:

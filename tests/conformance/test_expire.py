@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conformance.agents import make_shop_class
+from tests.conformance.agents import Noted, kept_busy, make_shop_class
 from tests.leaks import PATIENCE
 
 import pykka
@@ -26,45 +25,22 @@ SOON = 0.01
 LONG = 1000.0
 
 
-class Noted:
-    """A message that notes that it is handled."""
-
-    def __init__(self) -> None:
-        self.times = 0
-
-    def __call__(self, _agent: object) -> str:
-        self.times += 1
-        return "answer"
-
-
 @pytest.fixture
 def note() -> Noted:
     return Noted()
 
 
-@contextlib.contextmanager
-def busy(actor_class: Any, gate: Gate) -> Iterator[Any]:
-    """An actor that counts its messages, and is at one until the gate is opened."""
-    ref = actor_class.start()
-    ref.keep_statistics()
-    ref.tell(gate)
-    gate.wait_until_entered()
-    yield ref
-    gate.open()
-    ref.stop()
-
-
 @pytest.fixture
 def ref(agent: Any, gate: Gate) -> Iterator[Any]:
     """An actor that is busy until the gate is opened."""
-    with busy(agent, gate) as ref:
+    with kept_busy(agent, gate) as ref:
         yield ref
 
 
 @pytest.fixture
 def impatient(agent: Any, gate: Gate) -> Iterator[Any]:
     """The same, of a class for which all questions expire."""
-    with busy(pykka.expire_asks(type("Impatient", (agent,), {})), gate) as ref:
+    with kept_busy(pykka.expire_asks(type("Impatient", (agent,), {})), gate) as ref:
         yield ref
 
 

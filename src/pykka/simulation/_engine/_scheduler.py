@@ -101,18 +101,6 @@ class Finding(NamedTuple):
         return f"{self.kind}: {self.text}"
 
 
-class Strand(Protocol):
-    """What would be a thread in the real world."""
-
-    name: str
-
-    last_parked: Parked | None
-    """Where it waits, or has waited last."""
-
-    sent: int
-    """How many messages it has sent."""
-
-
 class Ready(Protocol):
     """Something that can go on."""
 
@@ -154,7 +142,9 @@ class Job:
         self.name = name
         self._context = Context() if context is None else context
         self.last_parked: Parked | None = None
+        """Where it waits, or has waited last."""
         self.sent = 0
+        """How many messages it has sent."""
         self.is_ready = True
 
     def may_go_on(self) -> bool:

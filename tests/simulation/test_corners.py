@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from typing import Any
@@ -159,6 +160,34 @@ def test_who_sends_and_sends_is_given_up(carrier: Any, untraced: None) -> None:
     stop.append(True)
     assert [each.kind for each in result.findings] == ["real wait"]
     assert "it computes for ever" in result.findings[0].text
+
+
+@pytest.mark.parametrize("carrier", [None, "thread"])
+def test_who_computes_where_exceptions_are_swallowed_is_given_up(
+    carrier: Any, untraced: None, recwarn: pytest.WarningsRecorder
+) -> None:
+    stop: list[bool] = []
+
+    class Endless:
+        def __del__(self) -> None:
+            while not stop:
+                pass
+
+    class Drops(pykka.ThreadingActor):
+        def on_receive(self, message: Any) -> None:
+            Endless()
+
+    told: list[Any] = []
+    before, sys.unraisablehook = sys.unraisablehook, told.append
+    hook = sys.unraisablehook
+    try:
+        result = simulation.run(lambda: Drops.start().ask("go"), patience=0.1, carrier=carrier)
+        assert sys.unraisablehook == hook
+    finally:
+        sys.unraisablehook = before
+        stop.append(True)
+    assert [each.kind for each in result.findings] == ["real wait"]
+    assert told == []
 
 
 def test_a_test_that_is_simulated_has_time_while_timers_ring_early() -> None:

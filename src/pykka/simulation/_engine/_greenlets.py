@@ -12,6 +12,7 @@ threads.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,8 @@ class GreenletCrew(Crew):
         self._watcher: threading.Thread | None = None
         self._end = threading.Event()
         self._former: list[tuple[int, Any]] = []
+        self._told_before: Any = None
+        """What was told of exceptions that cannot be raised, before this crew."""
 
     def make(self) -> Any:
         """Make a carrier."""
@@ -160,7 +163,17 @@ class GreenletCrew(Crew):
         self._is_interrupted = True
         raise RunIsOver
 
+    def _on_unraisable(self, unraisable: Any) -> None:
+        """Be told of an exception that a finaliser or a weak reference's callback has swallowed.
+
+        A signal may strike in one of these as well. If it is ours that they have swallowed, the
+        run is over all the same, as the program is told at its next step, or by the next signal.
+        """
+        if unraisable.exc_type is not RunIsOver:
+            self._told_before(unraisable)
+
     def __enter__(self) -> Self:
+        self._told_before, sys.unraisablehook = sys.unraisablehook, self._on_unraisable
         taken: list[tuple[Any, Any]] = [(WAKE_UP, self._on_wake_up)]
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             taken.append((signal.SIGINT, self._on_ctrl_c))
@@ -175,3 +188,5 @@ class GreenletCrew(Crew):
         while self._former:
             signal.signal(*self._former.pop())
         self.dismiss()
+        if sys.unraisablehook == self._on_unraisable:
+            sys.unraisablehook = self._told_before

@@ -81,7 +81,7 @@ bench: $(VENV)/ready-bench ## the benchmarks, in about two minutes
 
 bench-full: $(VENV)/ready-bench-full ## the benchmarks with all peers and curves; refreshes docs/performance.md
 	$(BIN)/python -m benchmarks run --full --resume --out benchmarks/results/full.json
-	$(BIN)/python -m benchmarks run --full --only timers 'route-*' 'simulated-*' --against asyncio thread AsyncioActor \
+	$(BIN)/python -m benchmarks run --full --only timers many-messages 'route-*' 'simulated-*' --against asyncio thread AsyncioActor \
 		--resume --out benchmarks/results/extras.json
 	$(BIN)/python -m benchmarks free-threaded --if-found
 	$(BIN)/python -m benchmarks page benchmarks/results/full.json

@@ -169,6 +169,11 @@ class System(ABC):
         for message in messages:
             tell(message)
 
+    def tell_bounded(self, numbers: Sequence[int], capacity: int) -> int:
+        """Tell an actor numbers, wait while so many are in its inbox, and return their sum."""
+        del numbers, capacity
+        unsupported("its inboxes have no bound")
+
     def ask_each(self, ref: Ref, messages: Sequence[Any]) -> list[Any]:
         """Ask, wait for the answer, ask again."""
         del ref, messages
@@ -198,6 +203,11 @@ class System(ABC):
         del behaviour, messages
         unsupported("its answers cannot be awaited")
 
+    def await_coroutines(self, messages: Sequence[Any]) -> list[Any]:
+        """Start an actor in an event loop whose handler is `async def`, and ask it likewise."""
+        del messages
+        unsupported("its handlers cannot be async def")
+
     def await_between(self, messages: Sequence[Any]) -> list[Any]:
         """Have an actor in an event loop ask another one: await the answer, ask again."""
         del messages
@@ -223,6 +233,11 @@ class System(ABC):
 
     def defer_each(self, numbers: Sequence[int]) -> int:
         """Call the method without waiting, and return the sum at the end."""
+        del numbers
+        unsupported("it has no calls of methods")
+
+    def defer_in_rounds(self, numbers: Sequence[int]) -> Iterator[int]:
+        """Call the method without waiting, and yield the sum; again and again."""
         del numbers
         unsupported("it has no calls of methods")
 
@@ -253,6 +268,10 @@ class System(ABC):
         """
         del count
         unsupported("what it takes to start an actor is not told apart from the rest")
+
+    def stop_all(self) -> int:
+        """Stop all actors, wait for their end, and return how many there were."""
+        unsupported("it has no way to wait for the end of all actors")
 
     def ask_every(self, actors: Sequence[Any]) -> int:
         """Ask each of the actors of `start_many()` in turn, and return the sum of the answers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.adapters import ERLANG, FLOOR, NEWEST, OURS, PEER, POOLED
+from benchmarks.adapters import ERLANG, FLOOR, IN_A_LOOP, NEWEST, OURS, PEER, POOLED, TASK
 from benchmarks.stats import Spread, paired_ratios, spread
 
 if TYPE_CHECKING:
@@ -93,6 +93,14 @@ def versus(
     return Target(one, other, at_least, at_most)
 
 
+def beside(
+    workload: str, metric: str, other: Figure | str, *, ours: str = POOLED, at_most: float
+) -> Target:
+    """One of our figures beside another one of ours, as a rule of the same runtime."""
+    theirs = other if isinstance(other, Figure) else Figure(other, "time", ours)
+    return Target(Figure(workload, metric, ours), theirs, at_most=at_most)
+
+
 TARGETS = (
     versus("tell", "rate", PEER, at_least=8),
     versus("defer", "rate", PEER, at_least=5),
@@ -105,7 +113,14 @@ TARGETS = (
     versus("proxied-call", "time", NEWEST, ours=POOLED, at_least=30),
     versus("ping-pong", "rate", NEWEST, ours=POOLED, at_least=25),
     versus("thread-ring", "rate", NEWEST, ours=POOLED, at_least=25),
-    versus("tell", "rate", NEWEST, ours=POOLED, at_least=10),
+    versus("tell", "rate", NEWEST, ours=POOLED, at_least=20),
+    versus("defer", "rate", NEWEST, ours=POOLED, at_least=10),
+    versus("outstanding-asks", "time", NEWEST, ours=POOLED, at_least=15),
+    Target(
+        Figure("many-senders", "rate", POOLED, {"senders": 32}),
+        Figure("many-senders", "rate", NEWEST, {"senders": 32}),
+        at_least=15,
+    ),
     versus("start", "time", NEWEST, ours=POOLED, at_least=50),
     versus("starved-thread", "p50", NEWEST, ours=POOLED, at_most=2),
     versus("starved-thread", "p90", NEWEST, ours=POOLED, at_most=2),
@@ -115,16 +130,30 @@ TARGETS = (
     # an actor costs it at 10,000.
     Target(Figure("million", "start", POOLED), Figure("start", "time", NEWEST), at_least=25),
     # The pool against Erlang
-    versus("tell", "rate", ERLANG, ours=POOLED, at_most=3),
-    versus("thread-ring", "rate", ERLANG, ours=POOLED, at_most=3),
+    versus("tell", "rate", ERLANG, ours=POOLED, at_most=2.5),
+    versus("thread-ring", "rate", ERLANG, ours=POOLED, at_most=2),
     versus("ask", "time", ERLANG, ours=POOLED, at_most=5),
     versus("start", "time", ERLANG, ours=POOLED, at_least=2),
     versus("start-and-tell", "time", ERLANG, ours=POOLED, at_least=2),
     versus("million", "start", ERLANG, ours=POOLED, at_least=2),
     versus("million", "memory", ERLANG, ours=POOLED, at_least=4),
     # The pool by itself
+    beside("proxied-call", "time", "ask", at_most=2),
+    beside("attribute-read", "time", "proxied-call", at_most=1.5),
+    beside("start-and-tell", "time", "start", at_most=3),
+    beside("start-stop", "time", "start", at_most=3),
+    beside("million", "start", "start", at_most=1.5),
+    beside("stop-all", "stop", Figure("stop-all", "start", POOLED), at_most=1.5),
+    Target(Figure("idle-memory", "memory", POOLED), at_most=550),
     Target(Figure("million", "memory", POOLED), at_most=650),
     Target(Figure("million", "total", POOLED), at_most=10),
     Target(Figure("sleepers", "among", POOLED), at_most=0.05),
     Target(Figure("route-round-robin", "part", POOLED), at_least=0.7),
+    # Loops, bounds and imports, against what is written by hand
+    versus("await-ask", "time", TASK, ours=IN_A_LOOP, at_most=1),
+    versus("await-coroutine", "time", TASK, ours=IN_A_LOOP, at_most=1.5),
+    versus("await-ask", "time", FLOOR, ours=POOLED, at_most=1.2),
+    versus("bounded-tell", "rate", FLOOR, at_most=1.2),
+    versus("bounded-tell", "rate", FLOOR, ours=POOLED, at_most=1.2),
+    versus("import-time", "time", NEWEST, at_most=1.3),
 )

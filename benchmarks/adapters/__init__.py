@@ -63,6 +63,8 @@ PEER = "pykka-4.0.2"
 NEWEST = "pykka-newest"
 ERLANG = "erlang"
 FLOOR = "thread"
+IN_A_LOOP = "AsyncioActor"
+TASK = "asyncio"
 
 ADAPTERS: dict[str, Adapter] = {
     adapter.name: adapter

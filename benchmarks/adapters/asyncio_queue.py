@@ -86,6 +86,26 @@ class _Adder(Behaviour):
         return self.sum
 
 
+class LateActor(TaskActor):
+    """A task that awaits what its handler returns."""
+
+    __slots__ = ()
+
+    async def _run(self) -> None:
+        get = self.inbox.get
+        receive = self.receive
+        try:
+            while (message := await get()) is not _STOP:
+                message.future.set_result(await receive(message.message))
+        except Exception as error:
+            self._system.fail(error)
+
+
+class _Late(Behaviour):
+    async def receive(self, message: Any) -> Any:
+        return message
+
+
 class _Idle(Behaviour):
     def receive(self, message: Any) -> Any:
         return message
@@ -121,8 +141,10 @@ class AsyncioSystem(LoopSystem):
         super().__init__()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def _start(self, behaviour: type[Behaviour], args: tuple[Any, ...]) -> TaskActor:
-        actor = TaskActor(self, behaviour, args)
+    def _start(
+        self, behaviour: type[Behaviour], args: tuple[Any, ...], kind: type[TaskActor] = TaskActor
+    ) -> TaskActor:
+        actor = kind(self, behaviour, args)
         self._tasks.add(actor.task)
         actor.task.add_done_callback(self._tasks.discard)
         return actor
@@ -144,6 +166,26 @@ class AsyncioSystem(LoopSystem):
         future = self.loop.create_future()
         ref.tell(_Ask(message, future))
         return await future
+
+    def tell_bounded(self, numbers: Sequence[int], capacity: int) -> int:
+        """Put everything into an `asyncio.Queue` with a bound; the task adds up."""
+
+        async def main() -> int:
+            inbox: asyncio.Queue[Any] = asyncio.Queue(capacity)
+
+            async def add() -> int:
+                total = 0
+                while (number := await inbox.get()) is not _STOP:
+                    total += number
+                return total
+
+            task = asyncio.create_task(add())
+            for number in numbers:
+                await inbox.put(number)
+            await inbox.put(_STOP)
+            return await task
+
+        return self.run(main())
 
     def ask_each(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Ask with a future in the message."""
@@ -176,6 +218,10 @@ class AsyncioSystem(LoopSystem):
     def await_each(self, behaviour: type[Behaviour], messages: Sequence[Any]) -> list[Any]:
         """Ask with a future in the message."""
         return self.ask_each(self.spawn(behaviour), messages)
+
+    def await_coroutines(self, messages: Sequence[Any]) -> list[Any]:
+        """Ask with a future in the message."""
+        return self.ask_each(self._start(_Late, (), LateActor).me, messages)
 
     def await_between(self, messages: Sequence[Any]) -> list[Any]:
         """Have a task that reads a queue ask another one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,18 @@ class PykkaSystem(System):
         """Stop all actors."""
         pykka.ActorRegistry.stop_all()
 
+    def tell_bounded(self, numbers: Sequence[int], capacity: int) -> int:
+        """Tell an actor with a `Bounded` inbox."""
+        if not hasattr(self._base, "options"):
+            unsupported("its inboxes have no bound")
+        inbox = importlib.import_module("pykka.inboxes").Bounded(capacity)
+        adder = self._adder.options(inbox=inbox).start()
+        tell = adder.tell
+        for number in numbers:
+            tell(number)
+        total: int = adder.proxy().sum.get()
+        return total
+
     def ask_each(self, ref: Any, messages: Sequence[Any]) -> list[Any]:
         """Ask."""
         ask = ref.ask
@@ -79,6 +92,23 @@ class PykkaSystem(System):
 
         async def main() -> list[Any]:
             ref = self._host.start(behaviour, ())
+            answers = [await ref.ask(message, block=False) for message in messages]
+            await ref.stop(block=False)
+            return answers
+
+        return asyncio.run(main())
+
+    def await_coroutines(self, messages: Sequence[Any]) -> list[Any]:
+        """Await each `ask()` with `block=False`."""
+        if not self.blocks_others:
+            unsupported("its handlers cannot be async def, or do not run in the loop of the asker")
+
+        class Answerer(self._base):  # type: ignore[misc, name-defined]
+            async def on_receive(self, message: Any) -> Any:
+                return message
+
+        async def main() -> list[Any]:
+            ref = Answerer.start()
             answers = [await ref.ask(message, block=False) for message in messages]
             await ref.stop(block=False)
             return answers
@@ -131,6 +161,14 @@ class PykkaSystem(System):
         total: int = adder.sum.get()
         return total
 
+    def defer_in_rounds(self, numbers: Sequence[int]) -> Iterator[int]:
+        """Call with `defer()`, and read an attribute."""
+        adder = self._adder.start().proxy()
+        while True:
+            for number in numbers:
+                adder.add.defer(number)
+            yield adder.sum.get()
+
     def read_each(self, count: int) -> list[int]:
         """Read through a proxy."""
         adder = self._adder.start().proxy()
@@ -153,6 +191,10 @@ class PykkaSystem(System):
             unsupported("to ask so many from another thread takes a minute: see the curve")
         start = self._cell.start
         return [start(number) for number in range(count)]
+
+    def stop_all(self) -> int:
+        """Stop all."""
+        return len(pykka.ActorRegistry.stop_all())
 
     def ask_every(self, actors: Sequence[Any]) -> int:
         """Ask each."""
@@ -258,6 +300,9 @@ def _adder(base: Any) -> Any:
         def add(self, number: int) -> int:
             self.sum += number
             return self.sum
+
+        def on_receive(self, message: int) -> None:
+            self.sum += message
 
     return Adder
 

@@ -6,9 +6,10 @@ errors that come back, no proxies and no orderly end.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from queue import SimpleQueue
+from queue import Queue, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.behaviour import Behaviour, embody
@@ -113,6 +114,36 @@ class ThreadSystem(System):
             actor.stop()
         for actor in self._actors:
             actor.thread.join()
+
+    def tell_bounded(self, numbers: Sequence[int], capacity: int) -> int:
+        """Put everything into a `queue.Queue` with a bound; the thread adds up."""
+        return self._add_up(numbers, Queue(capacity))
+
+    def await_each(self, behaviour: type[Behaviour], messages: Sequence[Any]) -> list[Any]:
+        """Await a bare future, which a thread sets by `call_soon_threadsafe()`."""
+        del behaviour
+        requests: SimpleQueue[Any] = SimpleQueue()
+
+        def echo() -> None:
+            while (request := requests.get()) is not _STOP:
+                future, message = request
+                future.get_loop().call_soon_threadsafe(future.set_result, message)
+
+        async def main() -> list[Any]:
+            new, put = asyncio.get_running_loop().create_future, requests.put
+            answers = []
+            for message in messages:
+                future = new()
+                put((future, message))
+                answers.append(await future)
+            return answers
+
+        thread = threading.Thread(target=echo, daemon=True)
+        thread.start()
+        answers = asyncio.run(main())
+        requests.put(_STOP)
+        thread.join()
+        return answers
 
     def _start_echo(self) -> tuple[SimpleQueue[Any], SimpleQueue[Any]]:
         """The floor of all that waits for an answer: two queues and a thread between them."""
@@ -219,7 +250,9 @@ class ThreadSystem(System):
 
     def defer_each(self, numbers: Sequence[int]) -> int:
         """Put everything; the thread adds up."""
-        inbox: SimpleQueue[Any] = SimpleQueue()
+        return self._add_up(numbers, SimpleQueue())
+
+    def _add_up(self, numbers: Sequence[int], inbox: Any) -> int:
         result: SimpleQueue[int] = SimpleQueue()
 
         def add() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.workloads.ask import Ask, AskBusy, AskFromActor, AskWithTimeout, OutstandingAsks
-from benchmarks.workloads.await_ask import AwaitAsk, AwaitBetweenActors
+from benchmarks.workloads.await_ask import AwaitAsk, AwaitBetweenActors, AwaitCoroutine
 from benchmarks.workloads.bank_transaction import BankTransaction
 from benchmarks.workloads.big import Big
 from benchmarks.workloads.bounded_buffer import BoundedBuffer
+from benchmarks.workloads.bounded_tell import BoundedTell
 from benchmarks.workloads.calls import AttributeRead, Defer, ProxiedCall, ProxyMaking
 from benchmarks.workloads.chameneos import Chameneos
 from benchmarks.workloads.counting import Counting
@@ -19,6 +20,7 @@ from benchmarks.workloads.import_time import ImportTime
 from benchmarks.workloads.latency import CrowdedLatency, Latency, StarvedLoop, StarvedThread
 from benchmarks.workloads.logistic_map import LogisticMap
 from benchmarks.workloads.many_actors import ManyActors
+from benchmarks.workloads.many_messages import ManyMessages
 from benchmarks.workloads.many_senders import ManySenders
 from benchmarks.workloads.message_size import MessageSize
 from benchmarks.workloads.philosophers import Philosophers
@@ -26,7 +28,7 @@ from benchmarks.workloads.ping_pong import PingPong
 from benchmarks.workloads.route import Route, RouteKeys
 from benchmarks.workloads.simulated import Simulated
 from benchmarks.workloads.sleepers import Sleepers
-from benchmarks.workloads.start import Million, Start, StartAndTell
+from benchmarks.workloads.start import Million, Start, StartAndTell, StopAll
 from benchmarks.workloads.start_stop import IdleMemory, StartStop
 from benchmarks.workloads.tell import Tell
 from benchmarks.workloads.thread_ring import ThreadRing
@@ -42,6 +44,7 @@ WORKLOADS: dict[str, Workload] = {
     for workload in (
         # what users feel
         Tell(),
+        BoundedTell(),
         Ask(),
         AskFromActor(),
         AskWithTimeout(),
@@ -62,8 +65,10 @@ WORKLOADS: dict[str, Workload] = {
         TwoCores(),
         IdleMemory(),
         Million(),
+        StopAll(),
         ImportTime(),
         AwaitAsk(),
+        AwaitCoroutine(),
         AwaitBetweenActors(),
         # Savina
         PingPong(),
@@ -85,6 +90,7 @@ WORKLOADS: dict[str, Workload] = {
         MessageSize(),
         # extras
         Timers(),
+        ManyMessages(),
         Route("round-robin"),
         Route("round-robin", "from-actor"),
         Route("round-robin", "by-proxy"),

@@ -34,6 +34,31 @@ class AwaitAsk(Workload):
         return {"time": seconds / len(questions)}
 
 
+class AwaitCoroutine(Workload):
+    """From a coroutine to an actor whose handler is a coroutine, and back."""
+
+    name = "await-coroutine"
+    title = "await an async def"
+    about = (
+        "A coroutine asks an actor in its own event loop whose handler is an `async def` that "
+        "answers at once, awaits the answer, and asks again."
+    )
+    group = Group.FEEL
+    metrics = (Metric("time", Unit.SECONDS, "ask"),)
+    parameters = {"asks": 10_000}
+    scaled = ("asks",)
+    short = False
+
+    def run(self, system: System, parameters: Parameters) -> Values:
+        """Ask and ask again, in an event loop."""
+        questions = range(parameters["asks"])
+        started = time.perf_counter()
+        answers = system.await_coroutines(questions)
+        seconds = time.perf_counter() - started
+        check(answers, list(questions))
+        return {"time": seconds / len(questions)}
+
+
 class AwaitBetweenActors(Workload):
     """From an actor in a loop to another one and back."""
 

@@ -74,6 +74,35 @@ class StartAndTell(_Starts):
         return {"time": seconds / count}
 
 
+class StopAll(_Starts):
+    """All of them end at once."""
+
+    name = "stop-all"
+    title = "stop a million actors"
+    about = (
+        "The main program starts a million actors, and stops them all at once; the clock stops "
+        "when the last has ended. To start one is told beside it, for comparison."
+    )
+    metrics = (
+        Metric("stop", Unit.SECONDS, "actor", "stop"),
+        Metric("start", Unit.SECONDS, "actor", "start"),
+    )
+    parameters = {"actors": 1_000_000}
+    heavy = True
+    short = False
+
+    def run(self, system: System, parameters: Parameters) -> Values:
+        """Start them, and stop them."""
+        count = parameters["actors"]
+        started = time.perf_counter()
+        actors = system.start_many(count)
+        between = time.perf_counter()
+        stopped = system.stop_all()
+        ended = time.perf_counter()
+        check((stopped, len(actors)), (count, count))
+        return {"stop": (ended - between) / count, "start": (between - started) / count}
+
+
 class Million(_Starts):
     """As many as there are people in a large city."""
 

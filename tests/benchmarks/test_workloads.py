@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TINY = {
-    "accounts": 3, "actors": 3, "asks": 20, "bytes": 10, "calls": 5, "consumers": 2,
+    "accounts": 3, "actors": 3, "asks": 20, "bytes": 10, "calls": 5, "capacity": 2,
+    "consumers": 2,
     "creatures": 3, "hops": 7, "imports": 1, "increments": 10, "items": 4, "meals": 3,
     "keys": 50, "meetings": 5, "messages": 10, "milliseconds": 5, "n": 4, "nodes": 3, "pairs": 1,
     "philosophers": 3, "pieces": 5, "pings": 5, "producers": 2, "proxies": 3, "reads": 3,
-    "routees": 2, "runs": 2, "senders": 3, "series": 2, "size": 2, "steps": 100, "terms": 4,
-    "timers": 20, "transactions": 5, "workers": 3,
+    "rounds": 20, "routees": 2, "runs": 2, "senders": 3, "series": 2, "size": 2, "steps": 100,
+    "terms": 4, "timers": 20, "transactions": 5, "workers": 3,
 }  # fmt: skip
 WORKLOADS_WITH_ACTORS = [w.name for w in WORKLOADS.values() if isinstance(w, ActorWorkload)]
 
@@ -85,7 +86,9 @@ def _memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def is_refused(name: str, system: System) -> bool:
-    """Tell whether a workload is nothing for actors that share a loop."""
+    """Tell whether a workload is nothing for actors that share a loop, or only for them."""
+    if name == "await-coroutine":
+        return not system.blocks_others
     return system.blocks_others and name in {
         "sleepers",
         "route-round-robin-from-actor",
@@ -151,6 +154,25 @@ def test_what_most_implementations_can_do_works_on_all(name: str, system: System
     values = WORKLOADS[name].run(system, tiny(name))
 
     assert values.keys() == {metric.name for metric in WORKLOADS[name].metrics}
+
+
+FEW = {
+    "bounded-tell": ["ours", "pooled", "loop", "thread", "asyncio"],
+    "await-ask": ["ours", "pooled", "loop", "thread", "asyncio"],
+    "await-coroutine": ["loop", "asyncio"],
+}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_what_some_implementations_can_do_is_refused_by_the_others(
+    name: str, request: pytest.FixtureRequest, system: System
+) -> None:
+    if request.node.callspec.params["system"] in FEW[name]:
+        values = WORKLOADS[name].run(system, tiny(name))
+        assert values.keys() == {metric.name for metric in WORKLOADS[name].metrics}
+    elif name != "await-ask":
+        with pytest.raises(UnsupportedError):
+            WORKLOADS[name].run(system, tiny(name))
 
 
 def test_who_runs_all_actors_on_one_thread_is_not_put_to_sleep() -> None:

@@ -41,7 +41,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.register_profile(
-    "exhaustive", settings.get_profile("quick"), max_examples=300, stateful_step_count=50
+    "exhaustive", settings.get_profile("quick"), max_examples=200, stateful_step_count=50
 )
 
 

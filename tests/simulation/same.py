@@ -5,6 +5,7 @@ It needs nothing but the package.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import sys
 
@@ -13,6 +14,7 @@ from tests.simulation import programs
 from pykka import simulation
 
 
+@functools.cache
 def digest(seeds: int) -> str:
     """What all runs of the programs have come to, for so many seeds."""
     said = hashlib.sha256()

@@ -46,6 +46,7 @@ def test_three_tellers_have_66_behaviours() -> None:
     assert found.runs + found.cut_short <= 100
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(
     ("main", "seeds"),
     [
@@ -152,6 +153,7 @@ def behaviours_of(program: Callable[[], None]) -> tuple[set[Any], int]:
     return (found._behaviours if found.is_finished else set()), found.runs + found.cut_short
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("seed", [*range(15), *(
     pytest.param(seed, marks=pytest.mark.exhaustive) for seed in range(15, 300)
 )])  # fmt: skip

@@ -187,6 +187,7 @@ def test_it_holds_in_many_orders(main: Callable[..., Any]) -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("main", PROGRAMS)
 def test_it_holds_in_thousands_of_orders(main: Callable[..., Any]) -> None:
     simulation.explore(main, runs=2500, allow=BOOM).check()

@@ -682,6 +682,7 @@ def test_nothing_is_found_without_a_mistake(program: Callable[..., Any]) -> None
 
 
 @pytest.mark.exhaustive
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_nothing_is_found_without_a_mistake_in_a_thousand_orders(
     program: Callable[..., Any],

@@ -90,6 +90,7 @@ def test_a_program_without_a_mistake_is_not_accused() -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.usefixtures("untraced")
 def test_a_program_without_a_mistake_is_not_accused_ever() -> None:
     assert simulation.explore(programs.no_deadlock, runs=10_000).failure is None
 

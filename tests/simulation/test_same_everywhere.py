@@ -19,7 +19,7 @@ from pykka.simulation._engine import _greenlets
 ROOT = Path(__file__).parents[2]
 SEEDS = 150
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = [pytest.mark.exhaustive, pytest.mark.usefixtures("untraced")]
 
 
 def find_python(version: str) -> str:

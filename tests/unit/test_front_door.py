@@ -370,7 +370,7 @@ def attempt(name, at):
 
 @needs_fork
 @pytest.mark.parametrize(
-    "step", [1000, pytest.param(40, marks=(pytest.mark.exhaustive, pytest.mark.timeout(3600)))]
+    "step", [1000, pytest.param(100, marks=(pytest.mark.exhaustive, pytest.mark.timeout(3600)))]
 )
 @pytest.mark.parametrize(
     "name", ["ThreadingActor", pytest.param("PooledActor", marks=pytest.mark.exhaustive)]
@@ -381,7 +381,7 @@ def test_a_load_that_a_signal_handler_interrupts_is_done_again(name: str, step: 
 
 @needs_fork
 @pytest.mark.parametrize(
-    "step", [60, pytest.param(3, marks=(pytest.mark.exhaustive, pytest.mark.timeout(3600)))]
+    "step", [60, pytest.param(9, marks=(pytest.mark.exhaustive, pytest.mark.timeout(3600)))]
 )
 def test_while_the_pool_is_loaded_a_handler_can_send_and_ask(step: int) -> None:
     """And if it asks for the pool itself, it gets an error, and what it interrupts does not."""

@@ -70,7 +70,11 @@ def pytest_configure(config: pytest.Config) -> None:
     tiers.choose(exhaustive=config.option.exhaustive)
 
 
-_IN_ONE_PIECE = {"tests/guarantees/test_g13_linear.py", "tests/unit/test_package.py"}
+_IN_ONE_PIECE = {
+    "tests/guarantees/test_g13_linear.py",
+    "tests/site/test_site.py",
+    "tests/unit/test_package.py",
+}
 """Files of tests with a fixture for the whole file that takes seconds."""
 
 _TESTS = Path(__file__).parent / "tests"

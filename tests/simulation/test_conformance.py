@@ -6,13 +6,13 @@ The tests run as they are, with `--pykka-simulate`. Those that cannot pass there
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from tests import environments
 from tests.simulation.not_simulated import LEFT_OUT, REASONS
 
 ROOT = Path(__file__).parents[2]
@@ -43,12 +43,6 @@ FILES = [
 """Those that are tried: the others take too long."""
 
 
-def _untraced_environment() -> dict[str, str]:
-    """Without what has coverage measured in child processes: that takes three times as long."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    return {**kept, "COLUMNS": "300"}
-
-
 def run_simulated(files: list[str], runs: int) -> dict[str, str]:
     """Run tests in a process of their own; returns what has come of each."""
     command = [sys.executable, "-m", "pytest", "-p", "pytest_pykka", f"--pykka-simulate={runs}"]
@@ -57,7 +51,7 @@ def run_simulated(files: list[str], runs: int) -> dict[str, str]:
     done = subprocess.run(
         [*command, *(f"tests/conformance/{file}" for file in files)],
         cwd=ROOT,
-        env=_untraced_environment(),
+        env={**environments.untraced(), "COLUMNS": "300"},
         capture_output=True,
         text=True,
         check=False,

@@ -7,7 +7,6 @@ operating system; without them, the tests that look at pages are skipped.
 from __future__ import annotations
 
 import inspect
-import os
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import environments
 from tests.site import browser
 from tests.unit.test_doors import EXPORTS
 
@@ -79,7 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         command,
         cwd=PROJECT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        env={**environments.untraced(), "NO_MKDOCS_2_WARNING": "1"},
         check=True,
         capture_output=True,
     )
@@ -157,6 +157,7 @@ TOO_WIDE = """() => [...document.querySelectorAll('.md-content *')]
 
 def test_no_page_is_wider_than_a_telephone(page: Any, site: str, folder: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
+    page.route("**/*.js", lambda route: route.abort())  # they take long, and only show and hide
     wide = {}
     for file in sorted(folder.rglob("index.html")):
         address = file.parent.relative_to(folder).as_posix()

@@ -14,11 +14,16 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from tests import environments
 from tests.leaks import PATIENCE
 
 import pykka
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TREE = ast.parse(Path(pykka.__file__).read_text(encoding="utf-8"))
 
@@ -32,9 +37,9 @@ BYTE_CODE = tempfile.TemporaryDirectory(prefix="byte-code-")
 """Where what is compiled by one of the programs is found by the next, whoever runs the tests."""
 
 
-def run(program: str) -> str:
+def run(program: str, environment: Mapping[str, str] = os.environ) -> str:
     """Run a program that ends by itself; what it printed."""
-    inherited = {key: value for key, value in os.environ.items() if key != NO_BYTE_CODE}
+    inherited = {key: value for key, value in environment.items() if key != NO_BYTE_CODE}
     begin = f"import atexit, os, sys, threading\nPATIENCE = {PATIENCE}\n"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", begin + textwrap.dedent(program)],
@@ -346,7 +351,8 @@ def strike_at_each(name: str, first: str, strike: str, after: str, step: int) ->
                 in_child(lambda: attempt({name!r}, at))
             print(len(moments))
             """
-        )
+        ),
+        environments.untraced(),
     )
     assert int(struck) > 10
 

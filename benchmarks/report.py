@@ -214,12 +214,12 @@ def targets(run: Run) -> Table:
 
 def _goal(run: Run, target: Target) -> str:
     """What a target is about: "ours, PooledActor, tell: times better than Pykka 4.5.0"."""
-    what = f"{title_of(run, target.ours.adapter)}, {target.ours.title(run)}"
-    theirs = target.theirs
+    mine, theirs = target.ours, target.theirs
+    what = f"{title_of(run, mine.adapter)}, {mine.title(run)}"
     if theirs is None:
         return what
     other = title_of(run, theirs.adapter)
-    if theirs.workload != target.ours.workload or theirs.at != target.ours.at:
+    if (theirs.workload, theirs.metric, theirs.at) != (mine.workload, mine.metric, mine.at):
         scale = ", ".join(
             f"{v:,} {k}" for k, v in run.workloads[theirs.workload]["parameters"].items()
         )

@@ -256,6 +256,17 @@ def test_a_failing_check_says_what_and_how_to_make_the_run_again() -> None:
     assert isinstance(caught.value.__cause__, ValueError)
 
 
+def test_the_default_system_of_a_run_goes_on_after_its_shutdown() -> None:
+    def main() -> None:
+        system = pykka.ActorSystem.default()
+        first = Failing.start()
+        system.shutdown(10)
+        assert not first.is_alive()
+        assert Failing.start().system is system
+
+    simulation.run(main).check()
+
+
 # --- what may be used ---------------------------------------------------------------------------
 
 

@@ -598,8 +598,8 @@ class ActorSystem:
         self._closing[shutdown] = None
 
     def end(self) -> None:
-        """Take no actor any more."""
-        self._ended = self is not default_system
+        """Take no actor any more, unless this is a default system: that of another world, too."""
+        self._ended = self not in {default_system, ActorSystem.default()}
 
     def _go_on_after(self, shutdown: Shutdown) -> None:
         """Take actors again, unless the system has ended."""

@@ -123,6 +123,31 @@ def a_queue_makes_its_reader_wait() -> None:
     assert time.monotonic() == 6
 
 
+def what_is_made_is_of_the_class_that_stands_there() -> None:
+    items: Any = queue.SimpleQueue()
+    assert isinstance(items, queue.SimpleQueue)
+    assert not isinstance(items, queue.Queue)
+    assert issubclass(type(items), queue.SimpleQueue)
+    assert isinstance(threading.Lock(), threading.Lock)  # type: ignore[arg-type, unused-ignore]
+    assert not isinstance(threading.RLock(), threading.Lock)  # type: ignore[arg-type, unused-ignore]
+
+
+def a_class_may_be_derived_from_a_queue() -> None:
+    class Counting(queue.SimpleQueue[Any]):
+        count = 0
+
+        def put(self, item: Any, *said: Any) -> None:
+            self.count += 1
+            super().put(item, *said)
+
+    counting = Counting()
+    assert type(counting) is Counting
+    assert isinstance(counting, queue.SimpleQueue)
+    threading.Timer(1, lambda: counting.put("late")).start()
+    assert counting.get() == "late"
+    assert counting.count == 1
+
+
 # --- time and chance ----------------------------------------------------------------------------
 
 
@@ -145,6 +170,8 @@ USES = [
     a_thread_is_joined,
     a_thread_may_exit,
     a_queue_makes_its_reader_wait,
+    what_is_made_is_of_the_class_that_stands_there,
+    a_class_may_be_derived_from_a_queue,
     all_clocks_agree,
 ]
 

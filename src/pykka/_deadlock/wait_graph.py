@@ -792,15 +792,19 @@ def place_of(frame: FrameType | None) -> Place:
 # interpreter itself crashes now and then: it frees a frame while that is being looked at.
 
 
+def _readable_frames() -> list[FrameType]:
+    """The innermost frames of all stacks that can be read."""
+    aside = current.state.world.frames_aside()
+    return [*aside, *current_frames().values()] if HAS_GIL else aside
+
+
 def place_of_actor(cell: WaitingCell) -> Place | None:
     """The innermost line of an actor's own code, if one of the threads is running that.
 
     Without the GIL it is not known.
     """
-    if not HAS_GIL:
-        return None
-    for frame in current_frames().values():
-        place = _place_on_stack(cell, frame)
+    for frame in _readable_frames():
+        place = place_on_stack(cell, frame)
         if place is not None:
             return place
     return None
@@ -812,15 +816,19 @@ def places_of_actors() -> dict[WaitingCell, Place]:
     Without the GIL none is known.
     """
     places: dict[WaitingCell, Place] = {}
-    if not HAS_GIL:
-        return places
-    for frame in current_frames().values():
+    for frame in _readable_frames():
         for cell, place in _places_on_stack(frame):
             places.setdefault(cell, place)
     return places
 
 
-def _place_on_stack(cell: WaitingCell, top: FrameType) -> Place | None:
+def place_on_stack(cell: WaitingCell, top: FrameType) -> Place | None:
+    """The innermost line of an actor's own code, if it runs on a stack.
+
+    Args:
+        cell: The actor.
+        top: The innermost frame of the stack.
+    """
     for there, place in _places_on_stack(top):
         if there is cell:
             return place

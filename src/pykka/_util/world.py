@@ -12,6 +12,7 @@ What goes through it
     - entropy (URNs) and chance (routers),
     - the queues that readers wait in (`as_completed()`),
     - threads that do something on the side, for a caller that does not wait for it,
+    - the stacks in which it is looked where code is, beside those of the threads,
     - the clock of a system that is made, the default system, and the cells of actors that are
       made.
 
@@ -42,6 +43,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
+    from types import FrameType
     from typing import Protocol
 
     class Pending(Protocol):
@@ -104,6 +106,13 @@ class World:
             RuntimeError: No thread can be started; the interpreter may be shutting down.
         """
         start_new_thread(function, ())
+
+    def frames_aside(self) -> list[FrameType]:
+        """The innermost frames of stacks that lie on no thread, and stand still.
+
+        An actor that hangs there is found as on a thread's stack.
+        """
+        return []
 
     def cell_class(self, usual: type[T]) -> type[T]:
         """The class of the cell of an actor that is made on this thread.

@@ -24,7 +24,8 @@ from pykka._cell.inbox import put_without_waiting, take_all
 from pykka._cell.metering import MeteredInbox
 from pykka._cell.reasons import Failed
 from pykka._cell.spawn_options import current
-from pykka._deadlock.wait_graph import Await, place_of, waits_only_for
+from pykka._deadlock.stacks import runs_actor
+from pykka._deadlock.wait_graph import Await, place_on_stack, waits_only_for
 from pykka._lifecycle.invoke import begin, handle, next_system_message
 from pykka._lifecycle.termination import end_in_any_case, fall
 from pykka.runtimes._contract import RuntimeCell
@@ -36,7 +37,6 @@ from pykka.runtimes.pool.cell import new_inbox
 from pykka.runtimes.threading import ThreadingActor
 from pykka.simulation._engine._choices import GOT
 from pykka.simulation._engine._errors import NotSimulatedError
-from pykka.simulation._engine._stdlib import users_frame
 
 if TYPE_CHECKING:
     from pykka._actor.actor import Actor
@@ -333,8 +333,9 @@ class SimulatedCell(Simulated):
 
     def find_place(self) -> Place | None:
         parked = self.last_parked
-        frame = None if parked is None else users_frame(parked.frame)
-        return None if frame is None else place_of(frame)
+        frame = None if parked is None else parked.frame
+        me: Any = self
+        return None if frame is None else place_on_stack(me, frame)
 
     def _is_full(self, bound: Any) -> bool:
         """Tell whether all threads of a pool are at work, or wait."""
@@ -412,6 +413,7 @@ class SimulatedCell(Simulated):
             self.is_ready = True
             scheduler.ready.append(self)
 
+    @runs_actor(cell="self")
     def _step(self) -> None:  # noqa: C901, PLR0912 (one function, because a call costs)
         try:
             if not self._has_begun:

@@ -5,9 +5,10 @@ down: a number. All that a run does follows from these numbers, which are its *t
 made again by reading them from there.
 
 The numbers mean the same in each kind of choice, so that a tape reads well and can be shrunk: 0 is
-the usual thing, that the strand goes on that ran last, or else the one that was ready first; 1 and
-more are the others that are ready, in the order in which they became so; and the last number is
-that time passes before any of them does anything, if there is something to wait for.
+the usual thing, that the strand goes on that ran last, or else (also if that one has gone on for
+long) the one that was ready first; 1 and more are the others that are ready, in the order in which
+they became so; and the last number is that time passes before any of them does anything, if there
+is something to wait for.
 
 Cost
     Most choices are between a sender that goes on and those that may overtake it, and most of
@@ -50,6 +51,9 @@ BLOCK = 160
 FAR = 1000
 """So many choices at most come out as usual before the chooser is asked again."""
 
+MOST_TURNS = 10_000
+"""So often a sender goes on at most, within a step, if it is never overtaken by chance."""
+
 EVERYTHING = "everything"
 """What a step touches that is to be exchanged with no other one; see `note` of a guide."""
 
@@ -64,6 +68,9 @@ class Chooser(Protocol):
     """Decides what comes next, knowing no more than how many can."""
 
     wants_to_know: Literal[False]
+
+    most_turns: int
+    """How often a sender may be asked whether others come first, and go on, all within a step."""
 
     def skip(self) -> int:
         """Say how often from now on a sender goes on as usual, before `interrupt` is asked."""
@@ -166,6 +173,7 @@ class AtRandom:
     """
 
     wants_to_know: Literal[False] = False
+    most_turns = MOST_TURNS
 
     def __init__(
         self, seed: int, *, preemption: float | None = None, haste: float | None = None
@@ -218,6 +226,9 @@ class FromTape:
     """
 
     wants_to_know: Literal[False] = False
+    most_turns = MOST_TURNS + 3 * FAR
+    """More than there are in any run that the tape may be of: `AtRandom` is asked at least each
+    `FAR` times, and what it has made stop is on the tape."""
 
     def __init__(self, tape: list[int]) -> None:
         self._tape = iter(tape)

@@ -18,6 +18,16 @@ Remedy
     nothing does. Now and then it passes early, while others are still ready: that is a program on
     a machine that is slow. Races of time-outs with answers are found by that only.
 
+    A program may never come to rest by itself: actors ask each other, or fail and are restarted,
+    until a thread has seen enough of it, looks each millisecond, and ends it. The usual choice
+    would have the same strands go on for ever. So what a machine is fair in, this is as well:
+
+    - a strand that has run `MOST_IN_A_ROW` steps is not the usual choice any more, until another
+      one has run; nor is one that lets others go first, by `time.sleep(0)`;
+    - a strand that only sends, and sends, is overtaken in the end (`Chooser.most_turns`);
+    - time passes, although there is always something going on, when as many steps were made as
+      take that long (`STEP`).
+
 Who is who
     A *strand* is what would be a thread in the real world: an actor, the program's `main()`, a
     thread that it has started. A strand that is in the middle of something, and waits there, is
@@ -83,6 +93,16 @@ if TYPE_CHECKING:
     from pykka.simulation._engine._world import SimulatedWorld
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+MOST_IN_A_ROW = 100
+"""After so many steps one after the other, a strand that can go on is like any other one."""
+
+STEP = 0.0001
+"""So many seconds a step takes, where time would stand still for ever: no program comes to rest in
+between."""
+
+FEWEST_STEPS = 100
+"""So many steps time stands still at least, while anything goes on."""
 
 
 class Finding(NamedTuple):
@@ -341,6 +361,19 @@ class Scheduler:
     atomic = 0
     """More than 0 where nothing else may come first."""
 
+    _in_a_row = 0
+    """How many steps the strand has made that has run last, one after the other."""
+
+    _still_since = 0
+    """How many steps there were when time has passed for the last time."""
+
+    _looks_at_time = FEWEST_STEPS
+    """After how many steps it is looked whether time has stood still for too long."""
+
+    _turns_before = -1, 0
+    """How many steps there were when a sender was last asked whether others come first, and how
+    long the tape was when that was first so."""
+
     _settling: Callable[[], object] | None = None
     """What is called when nothing happens any more, if that is waited for."""
 
@@ -434,6 +467,10 @@ class Scheduler:
     def _parked(self) -> list[Parked]:
         return [*self.waits, *(each for each in self.ready if isinstance(each, Parked))]
 
+    def frames_of_strands(self) -> list[Any]:
+        """The innermost frame of each strand that is in the middle of something."""
+        return [each.frame for each in self._parked() if each.frame is not None]
+
     def _forget_what_is_left(self) -> None:
         """Have the library drop whatever handlers that are unwound end with.
 
@@ -499,7 +536,8 @@ class Scheduler:
             "real wait",
             f"{self.strand.name} has not come back for {patience:g} real seconds, from\n    "
             f"{place_of(frame)}\nIt waits for something that is not simulated, such as a socket "
-            "or a lock made before the run, or it computes for ever",
+            "or a lock made before the run; or it computes for ever. A loop that looks for "
+            "something that others do has to let them: by time.sleep(0)",
         )
         self.end()
         self._forget_what_is_left()
@@ -510,7 +548,7 @@ class Scheduler:
             carrier.is_lost = True
             carrier.resume()
 
-    def choose_next(self) -> Any:  # noqa: C901 (one function, because a call costs)
+    def choose_next(self) -> Any:  # noqa: C901, PLR0912 (one function, because a call costs)
         """Choose who goes on, and count that as a step.
 
         Returns:
@@ -520,6 +558,8 @@ class Scheduler:
         ready = self._next
         self._next = None
         entries = self.ready
+        if self.steps >= self._looks_at_time:
+            self._see_whether_time_is_due()
         while ready is None and not self.is_over:
             for parked in self.waits:
                 if not parked.blocks():
@@ -547,7 +587,12 @@ class Scheduler:
             self.find("livelock", f"it goes on after {self._max_steps} steps")
             self.end()
             return None
-        self.strand = ready.strand if type(ready) is Parked else ready
+        strand = ready.strand if type(ready) is Parked else ready
+        if strand is self.strand:
+            self._in_a_row += 1
+        else:
+            self.strand = strand
+            self._in_a_row = 0
         if self.trace is not None:
             self.log(ready.label())
         return ready
@@ -561,7 +606,11 @@ class Scheduler:
             return TIME
         # Number 0 is the one that ran last, if it is there, and the others follow in their order.
         last = self.strand
-        if last is not None and (last.is_ready or last.last_parked is not None):
+        if (
+            last is not None
+            and (last.is_ready or last.last_parked is not None)
+            and self._in_a_row < MOST_IN_A_ROW
+        ):
             first = self._place_of_last(entries)
             if chosen <= first:
                 chosen = chosen - 1 if chosen else first
@@ -597,9 +646,9 @@ class Scheduler:
         return candidates
 
     def _place_of_last(self, entries: list[Any]) -> int:
-        """The place of the strand that has run last; 0 if it is not there."""
+        """The place of the strand that has run last; 0 if it is not there, or has had its time."""
         last = self.strand
-        if last is None:
+        if last is None or self._in_a_row >= MOST_IN_A_ROW:
             return 0
         if not last.is_ready:
             last = last.last_parked
@@ -711,6 +760,8 @@ class Scheduler:
         else:
             chosen = self._chooser.interrupt(count, may_pass=may_pass)
             self.left = self._chooser.skip()
+            if not chosen and others and self._has_had_its_turns():
+                chosen = 1
         if ready:
             self.tape.append(chosen)
         if chosen == 0:
@@ -723,6 +774,28 @@ class Scheduler:
         parked = Parked(self, None)
         parked.is_ready = True
         ready.append(parked)
+        self._park(parked)
+
+    def _has_had_its_turns(self) -> bool:
+        """Tell whether the strand that runs has sent so much that another one comes first."""
+        steps, turns = self._turns_before
+        if steps != self.steps:
+            self._turns_before = self.steps, len(self.tape)
+            return False
+        return len(self.tape) - turns > int(self._chooser.most_turns)
+
+    def let_others_go_first(self) -> None:
+        """Have a strand come after those that are ready: it looks again and again for something.
+
+        That is a step, so a program in which it never comes to pass ends as a livelock.
+        """
+        if self.is_over:
+            raise RunIsOver
+        if self.atomic:
+            return
+        parked = Parked(self, None)
+        self._in_a_row = MOST_IN_A_ROW
+        self.enter(parked)
         self._park(parked)
 
     def wait(self, acquire: Callable[..., Any], timeout: float | None) -> Any:
@@ -756,7 +829,7 @@ class Scheduler:
         if seconds > 0:
             self.wait(NEVER.acquire, seconds)
         else:
-            self.give_others_a_turn()
+            self.let_others_go_first()
 
     def settle(self) -> None:
         """Wait until nothing is ready, and then for those who wait with a limit by then."""
@@ -871,6 +944,14 @@ class Scheduler:
 
     # --- time -----------------------------------------------------------------------------------
 
+    def _see_whether_time_is_due(self) -> None:
+        """Have time pass if what was done since it did has taken until the next alarm."""
+        self._looks_at_time = self.steps + FEWEST_STEPS
+        if self.main_is_done or self.touched is not None or not self._has_alarms():
+            return
+        if self.now + (self.steps - self._still_since) * STEP >= self._timers[0][0]:
+            self._pass_time(is_late=True)
+
     def ring_at(self, when: float, alarm: Any) -> None:
         """Ring an alarm at a point in time, or at once if that is past."""
         self._number_of_alarms += 1
@@ -883,15 +964,18 @@ class Scheduler:
             heapq.heappop(timers)
         return bool(timers)
 
-    def _pass_time(self, *, is_early: bool = False) -> bool:
+    def _pass_time(self, *, is_early: bool = False, is_late: bool = False) -> bool:
         """Ring the next alarm; False if there is none."""
         if not self._has_alarms():
             return False
+        self._still_since = self.steps
+        self._looks_at_time = self.steps + FEWEST_STEPS
         self.touch(EVERYTHING)
         when, _number, alarm = heapq.heappop(self._timers)
         self.now = max(self.now, when)
         if self.trace is not None:
-            self.log("TIME PASSES EARLY" if is_early else "time passes")
+            said = "time passes, as so much was done" if is_late else "time passes"
+            self.log("TIME PASSES EARLY" if is_early else said)
         kind = type(alarm)  # pyright: ignore[reportUnknownVariableType]
         if kind is Parked:
             alarm.ring()

@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.spawn_options import current
+from pykka._deadlock.wait_graph import is_ours
 from pykka._util.locks import held
 from pykka.runtimes.pool import monitor, worker
 from pykka.timers import _clock, _errands
@@ -44,8 +45,8 @@ def scheduler_here() -> Scheduler | None:
 
 
 def users_frame(frame: Any) -> Any:
-    """The innermost frame that is none of the locks and queues of the standard library."""
-    while frame is not None and frame.f_code.co_filename in _LOCKS_AND_QUEUES:
+    """The innermost frame that is neither the library's nor a lock's or a queue's of Python."""
+    while frame is not None and (frame.f_code.co_filename in _LOCKS_AND_QUEUES or is_ours(frame)):
         frame = frame.f_back
     return frame
 
@@ -296,8 +297,30 @@ _real_is_alive = threading.Thread.is_alive
 _real_urandom = os.urandom
 
 
-class _ChoosingQueue:
+class _StandIn(type):
+    """What stands for a class of the standard library has for its own what either world makes.
+
+    A class that is derived from one is derived from what would be made there.
+    """
+
+    def __new__(cls, name: str, bases: tuple[Any, ...], namespace: dict[str, Any]) -> Any:
+        if not bases:
+            return super().__new__(cls, name, bases, namespace)
+        world = int(scheduler_here() is not None and not _is_for_reality())
+        own = [getattr(each, "of_worlds", {world: each})[world] for each in bases]
+        return type(name, tuple(own), namespace)
+
+    def __instancecheck__(cls: Any, instance: object) -> bool:
+        return isinstance(instance, cls.of_worlds)
+
+    def __subclasscheck__(cls: Any, subclass: type[Any]) -> bool:
+        return issubclass(subclass, cls.of_worlds)
+
+
+class _ChoosingQueue(metaclass=_StandIn):
     """Stands for `queue.SimpleQueue`."""
+
+    of_worlds: Any = (queue.SimpleQueue, _PythonQueue)
 
     def __new__(cls) -> Any:
         is_real = scheduler_here() is None or _is_for_reality()
@@ -308,6 +331,20 @@ class _ChoosingQueue:
 
 
 _real_queue: Any = queue.SimpleQueue
+
+
+class _ChoosingLock(metaclass=_StandIn):
+    """Stands for `threading.Lock`, which newer Pythons have as a class."""
+
+    of_worlds: Any = (type(threading.Lock()), SimulatedLock)
+
+    def __new__(cls) -> Any:
+        scheduler = scheduler_here()
+        is_real = scheduler is None or _is_for_reality()
+        return _real_lock() if is_real else SimulatedLock(scheduler)  # type: ignore[arg-type]
+
+
+_real_lock: Any = threading.Lock
 
 
 def _new_event_loop() -> Any:
@@ -331,7 +368,7 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (asyncio, "new_event_loop", _new_event_loop),
     (asyncio.events, "new_event_loop", _new_event_loop),
     (threading, "_time", _clock_of(time.monotonic, 0.0)),
-    (threading, "Lock", _lock_of(threading.Lock, SimulatedLock)),
+    (threading, "Lock", _ChoosingLock),
     (threading, "_allocate_lock", _lock_of(threading.Lock, SimulatedLock)),
     (threading, "RLock", _lock_of(threading.RLock, SimulatedRLock)),
     (threading.Thread, "start", _start),

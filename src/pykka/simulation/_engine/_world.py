@@ -226,6 +226,11 @@ class SimulatedWorld(World):
         """See `World`."""
         self.scheduler.start_job(function, self.scheduler.number("helper"))
 
+    def frames_aside(self) -> list[FrameType]:
+        """See `World`: where strands wait. On greenlets, none of that lies on a thread's stack."""
+        scheduler = self.scheduler
+        return [] if scheduler is None else scheduler.frames_of_strands()
+
     def cell_class(self, usual: type[Any]) -> type[Any]:
         """See `World`.
 

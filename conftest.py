@@ -58,6 +58,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--exhaustive", action="store_true", help="run the exhaustive tier of the tests"
     )
+    parser.addoption(
+        "--thinned",
+        action="store_true",
+        help="leave out what the quick tier leaves out, also of tests that are named",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -153,7 +158,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if " at 0x" in item.nodeid:
             msg = f"{item.nodeid} has the address of an object in its id; say ids= or repr"
             raise pytest.UsageError(msg)
-    if _is_all_that_is_quick(config):
+    if _is_all_that_is_quick(config) or config.option.thinned:
         config.hook.pytest_deselected(items=tiers.leave_out(items))
 
 

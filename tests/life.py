@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tests.leaks import wait_until
@@ -68,11 +69,16 @@ def _sign(cell: Cell, flag: str) -> str:
 
 def states_of(found: Combination) -> list[str]:
     """The names of the states that a combination is one of; more than one is a faulty table."""
-    return [
+    return [*_names_of(found)]
+
+
+@lru_cache(maxsize=1000)  # tests have few of them, again and again
+def _names_of(found: Combination) -> tuple[str, ...]:
+    return tuple(
         name
         for name, state in STATES.items()
         if any(_fits(found, pattern) for pattern in state.patterns)
-    ]
+    )
 
 
 def _fits(found: Combination, pattern: str) -> bool:

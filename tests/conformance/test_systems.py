@@ -80,9 +80,9 @@ def test_an_actor_is_known_to_its_own_system_only(agent: Any, system: pykka.Acto
 
 def test_the_default_system_is_the_registry(agent: Any) -> None:
     ref = agent.options(name="cart").start()
-    assert ref.system is default_system
+    assert ref.system is pykka.ActorSystem.default()
     assert pykka.ActorRegistry.get_by_name("cart") == ref
-    assert default_system.get_all() == pykka.ActorRegistry.get_all() == [ref]
+    assert ref.system.get_all() == pykka.ActorRegistry.get_all() == [ref]
 
 
 def test_actors_started_inside_an_actor_belong_to_its_system(
@@ -289,7 +289,7 @@ def test_the_default_system_goes_on_after_its_shutdown(agent: Any, diary: Diary)
     class_ = noting(agent, diary)
     for name in "abc":
         class_.options(name=name).start()
-    default_system.shutdown(PATIENCE)
+    pykka.ActorSystem.default().shutdown(PATIENCE)
     assert diary.rest() == ["c", "b", "a"]
     assert agent.start().ask(1, timeout=PATIENCE) == 1
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 LEFT_OUT: dict[str, str] = {
     "toy": "a runtime of one's own, which the simulator refuses",
     "5000": "thousands of repetitions look by luck for what the simulator looks for",
-    "race": "hundreds of repetitions, likewise",
+    "_race_": "hundreds of repetitions, likewise",
+    "races_the": "hundreds of repetitions, likewise",
     "100_000": "so many messages in each of the runs take minutes",
     "while_the_parent_ends": "thousands of actors in each of the runs take minutes",
+    "lost_or_overtaken_when_it_is_switched_on": "thousands of messages: it passes, in a minute",
+    "under_trio": "trio waits in sockets of its own, which are real",
+    "while_the_actor_ends_are_refused": "a thread goes on for ever, and lets nothing else go on",
 }
 """Words in the names of tests that are not run."""
 
@@ -19,6 +23,7 @@ REASONS: dict[str, list[str]] = {
         "test_children.py::test_who_is_told_that_a_child_has_ended_finds_it_at_its_parent_no_more[*",
         "test_lifecycle.py::test_hooks_and_handlers_run_on_the_actors_own_thread[*",
         "test_proxies.py::test_methods_run_in_the_actor[*",
+        "test_systems.py::test_who_is_told_that_an_actor_has_ended_finds_it_in_its_system_*",
     ],
     "it asks for the name of the actor's thread": [
         "test_lifecycle.py::test_the_name_of_the_actors_thread_begins_with_the_class[*"
@@ -35,5 +40,11 @@ REASONS: dict[str, list[str]] = {
     ],
     "it catches a DeadlockError that shows in some orders only, which is a finding": [
         "test_children.py::test_children_that_ask_their_parent_all_the_time_do_not_hang_its_stop[*"
+    ],
+    "it pretends that no stack can be read, but in a run all but one stand still": [
+        "test_systems.py::test_without_the_gil_no_frames_are_read_of_threads_that_go_on[*"
+    ],
+    "it has a signal strike at real moments, in the simulator's own code as well": [
+        "test_timers.py::test_a_signal_handler_may_set_and_cancel_timers_at_any_time[*"
     ],
 }

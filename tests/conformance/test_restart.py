@@ -350,6 +350,7 @@ def test_a_base_exception_stops_the_system_and_restarts_nothing(offices: Offices
         child.tell(leave)
         assert office.reason() == pykka.Stopped()
         assert child.when_terminated().get(timeout=PATIENCE) == pykka.Stopped()
+    assert offices.diary.instances == {"a": 1}
 
 
 # --- hooks --------------------------------------------------------------------------------------

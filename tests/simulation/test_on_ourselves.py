@@ -169,6 +169,34 @@ def a_breaker_lets_one_through() -> None:
             time.sleep(4)
 
 
+class Leaves(pykka.ThreadingActor):
+    """Fails, and means the program once it is in its second life, if not at once."""
+
+    def __init__(self, lives: list[str], *, at_once: bool) -> None:
+        super().__init__()
+        lives.append("begun")
+        self.at_once = at_once
+        if len(lives) > 1:
+            raise SystemExit
+
+    def on_receive(self, message: str) -> None:
+        raise SystemExit if self.at_once else ValueError(message)
+
+
+def what_means_the_program_is_no_reason_for_a_restart(*, at_once: bool = True) -> None:
+    lives: list[str] = []
+    said = {"at_once": at_once}
+    with pykka.ActorSystem() as system:
+        boss = system.start(Supervisor, [ChildSpec("worker", Leaves, args=(lives,), kwargs=said)])
+        boss.proxy().get_child("worker").get().tell("leave")
+        assert boss.when_terminated().get() == pykka.Stopped()
+    assert len(lives) == (1 if at_once else 2)
+
+
+def nor_is_it_while_an_actor_is_restarted() -> None:
+    what_means_the_program_is_no_reason_for_a_restart(at_once=False)
+
+
 PROGRAMS: list[Callable[..., Any]] = [
     restarts_while_it_is_asked,
     restarts_in_a_loop,
@@ -178,6 +206,8 @@ PROGRAMS: list[Callable[..., Any]] = [
     a_pool_that_is_resized_loses_nothing,
     retries_and_gives_up,
     a_breaker_lets_one_through,
+    what_means_the_program_is_no_reason_for_a_restart,
+    nor_is_it_while_an_actor_is_restarted,
 ]
 
 

@@ -103,6 +103,9 @@ class Supervision(Protocol):
     def ended(self, cell: Cell, reason: Reason) -> None:
         """Be told that the actor has ended for good. It may be told twice."""
 
+    def restart_nothing(self) -> None:
+        """Be told that all actors are about to be stopped. It may be told twice, on any thread."""
+
 
 class CellExtension:
     """What few actors have."""

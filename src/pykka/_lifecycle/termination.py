@@ -180,6 +180,11 @@ def stop_everything(cell: Cell, actor: Instance, error: BaseException) -> None:
     if cell.ending:
         return  # it was abandoned, and nothing that its code does makes a difference
     logger.debug("%r in %s. Stopping all actors.", error, actor)
+    extension = cell.extension
+    if extension is not None and extension.supervision is not None:
+        # First, for its supervisor hears of the end of this actor, perhaps before it is stopped
+        # itself.
+        extension.supervision.restart_nothing()
     stop(cell, actor)
     _stop_the_others(cell)
 

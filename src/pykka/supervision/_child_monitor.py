@@ -125,6 +125,12 @@ class ChildMonitor:
         """Be told that the actor has ended."""
         self._tell(cell, "ended", reason)
 
+    def restart_nothing(self) -> None:
+        """Be told that all actors are about to be stopped, the supervisor too."""
+        supervisor: Any = self.supervisor.actor
+        if supervisor is not None:
+            supervisor._pykka_restarter.is_condemned = True
+
     def _tell(self, cell: Cell, kind: Literal["up", "down", "ended"], reason: Reason) -> None:
         self.cell = cell
         started = self._started

@@ -103,8 +103,8 @@ class Restarter:
         live. The start hook of such a child comes when they go on, so nothing waits for it; if it
         fails, that is a failure like any other."""
         self.is_condemned = False
-        """Whether the supervisor is about to be killed, and its children are already: then none of
-        them is started anew."""
+        """Whether the supervisor is about to be killed, and its children are already; or whether
+        all actors are about to be stopped. Then none of the children is started anew."""
         self.on_give_up: Callable[[RestartLimitError], object] | None = None
         """Is called when too many restarts were needed, before the children are stopped."""
         self._times: deque[float] = deque()
@@ -360,7 +360,7 @@ class Restarter:
 
         The state is "lost" if the child is not ours any more; perhaps it was that of an instance
         before this one. The phase is "over" if that is so of the plan, or if the supervisor is
-        about to be killed. All but the plan is `None` where there is no such thing.
+        about to end for good. All but the plan is `None` where there is no such thing.
         """
         is_over = self.is_condemned
         if not isinstance(event, Event):

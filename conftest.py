@@ -72,7 +72,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    tiers.choose(exhaustive=config.option.exhaustive)
+    is_simulated = bool(config.getoption("pykka_simulate", 0))
+    is_simulated = is_simulated or config.getoption("pykka_replay", None) is not None
+    tiers.choose(exhaustive=config.option.exhaustive, simulated=is_simulated)
 
 
 _IN_ONE_PIECE = {

@@ -67,8 +67,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Add what was asked for by options."""
     config.addinivalue_line(
         "markers",
-        "pykka(leaks=True, dead_letters=True): whether this test fails if it leaves actors behind,"
-        " or if a message is accepted and never handled",
+        "pykka(leaks=True, dead_letters=True, allow=()): whether this test fails if it leaves"
+        " actors behind, or if a message is accepted and never handled; and which kinds of"
+        " findings and which exceptions of actors are none of its failures if it is simulated",
     )
     wants_all = any(
         config.getoption(f"pykka_{name}") or config.getini(f"pykka_{name}")

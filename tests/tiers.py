@@ -47,11 +47,18 @@ settings.register_profile(
 
 class _Tier:
     is_exhaustive = False
+    is_simulated = False
 
 
-def choose(*, exhaustive: bool) -> None:
-    """Say which tier it is; before the tests are imported, which look at Hypothesis's settings."""
+def choose(*, exhaustive: bool, simulated: bool = False) -> None:
+    """Say which tier it is; before the tests are imported, which look at Hypothesis's settings.
+
+    Args:
+        exhaustive: Whether it is the exhaustive one.
+        simulated: Whether each test is simulated (`--pykka-simulate`).
+    """
     _Tier.is_exhaustive = exhaustive
+    _Tier.is_simulated = simulated
     settings.load_profile("exhaustive" if exhaustive else "quick")
 
 
@@ -65,6 +72,16 @@ def preemptions(wanted: int | None) -> int | None:
 def repetitions(wanted: int) -> int:
     """How often a test repeats what it does to find a race, if it is to be so often."""
     return wanted if _Tier.is_exhaustive else wanted // 4
+
+
+def unless_simulated(many: int, few: int) -> int:
+    """How often a test does something for one of the orders to be the one that it looks for.
+
+    Args:
+        many: How often, if the machine decides on the order.
+        few: How often, if the simulator does, which makes the test many times.
+    """
+    return few if _Tier.is_simulated else many
 
 
 def every_other(cases: Iterable[tuple[Any, ...]]) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conformance.agents import Freed, make_shop_class, needs
 from tests.leaks import PATIENCE
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka import inboxes
@@ -332,7 +333,7 @@ def test_an_asker_that_was_cancelled_may_let_the_error_out(agent: Any, gate: Gat
 def test_cancellers_race_the_actor(ref: Any, rounds: int) -> None:
     handled: list[int] = []
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
-        for number in range(rounds):
+        for number in range(unless_simulated(rounds, 5)):
             question = ref.ask(lambda _agent, number=number: handled.append(number), block=False)
             told = [threads.submit(question.cancel) for _ in range(2)]
             is_cancelled = any(each.result() for each in told)

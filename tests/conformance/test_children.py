@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conformance.agents import Gate, failing, needs
 from tests.leaks import PATIENCE, wait_until
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka._cell.reasons import Abandoned, Failed, Killed, Stopped
@@ -184,14 +185,14 @@ def test_children_of_a_constructor_that_fails_end(family: Any, diary: Diary) -> 
 
 def test_none_survives_that_is_started_while_the_parent_ends(family: Any) -> None:
     """By a thread of the parent's own."""
-    for _ in range(10):
+    for _ in range(unless_simulated(10, 2)):
         parent = family.start()
         actor = parent._actor
         started: list[pykka.ActorRef[Any]] = []
 
         def breed(actor: Any = actor, started: Any = started) -> None:
             try:
-                for _ in range(200):
+                for _ in range(unless_simulated(200, 10)):
                     started.append(actor.start_child(family, "child"))
             except pykka.ActorDeadError:
                 pass
@@ -244,6 +245,7 @@ def test_a_child_that_asks_its_parent_while_that_stops_it_gets_an_error(
 
 
 @needs("blocking handlers")
+@pytest.mark.pykka(allow=["deadlocks"])
 def test_children_that_ask_their_parent_all_the_time_do_not_hang_its_stop(family: Any) -> None:
     for _ in range(30):
         parent = family.start()

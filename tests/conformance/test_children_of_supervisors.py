@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conformance.supervised import CrashError, crash, instance
 from tests.leaks import PATIENCE
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka.supervision import ChildSpec, ChildStartError, DynamicSupervisor, Supervisor
@@ -127,7 +128,7 @@ def test_looks_race_restarts_and_changes(offices: Offices) -> None:
     thread = threading.Thread(target=look)
     thread.start()
     child = office.ref.child("a")
-    for number in range(20):
+    for number in range(unless_simulated(20, 5)):
         office.proxy.add_child(offices.spec(f"n{number}")).get(timeout=PATIENCE)
         with pytest.raises(CrashError):
             child.ask(crash, timeout=PATIENCE)

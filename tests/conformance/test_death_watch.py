@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conformance.agents import Gate, failing
 from tests.leaks import PATIENCE, wait_until
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka._cell.reasons import Failed, Killed, Stopped
@@ -166,6 +167,7 @@ def test_it_comes_after_all_that_the_target_has_sent(agent: Any, watcher: Any) -
 
 
 def test_an_urgent_one_overtakes_100_000_messages(agent: Any, watcher: Any, gate: Gate) -> None:
+    many = unless_simulated(100_000, 1_000)
     ref = agent.start()
     watcher.ask(watch(ref, urgent=True))
     ended = threading.Event()
@@ -176,7 +178,7 @@ def test_an_urgent_one_overtakes_100_000_messages(agent: Any, watcher: Any, gate
 
     watcher.tell(hold)
     gate.wait_until_entered()
-    for number in range(100_000):
+    for number in range(many):
         watcher.tell(number)
     gate.open()
     if watcher.actor_class.__mro__[1] is pykka.AsyncioActor:
@@ -185,10 +187,10 @@ def test_an_urgent_one_overtakes_100_000_messages(agent: Any, watcher: Any, gate
     if not ended.is_set():
         ref.when_terminated().get(timeout=PATIENCE)
         ended.set()
-    found = wait_for(watcher, 100_001)
+    found = wait_for(watcher, many + 1)
     place = next(i for i, each in enumerate(found) if isinstance(each, pykka.Terminated))
-    assert place < 100_000 if watcher.actor_class.__mro__[1] is pykka.AsyncioActor else place == 0
-    assert [each for each in found if not isinstance(each, pykka.Terminated)] == [*range(100_000)]
+    assert place < many if watcher.actor_class.__mro__[1] is pykka.AsyncioActor else place == 0
+    assert [each for each in found if not isinstance(each, pykka.Terminated)] == [*range(many)]
 
 
 def test_all_watchers_are_told(agent: Any, watcher_class: Any) -> None:
@@ -309,7 +311,7 @@ def test_no_bound_of_a_users_own_inbox_applies(agent: Any, runtime: Runtime) -> 
 def test_exactly_one_when_the_watch_races_the_end(
     agent: Any, watcher: Any, end: str, *, urgent: bool
 ) -> None:
-    rounds = 150
+    rounds = unless_simulated(150, 3)
     for _ in range(rounds):
         ref = agent.start()
         ready = threading.Barrier(2)
@@ -330,7 +332,7 @@ def test_exactly_one_when_the_watch_races_the_end(
 
 
 def test_none_when_unwatch_races_the_end_and_comes_first(agent: Any, watcher: Any) -> None:
-    for _ in range(150):
+    for _ in range(unless_simulated(150, 3)):
         ref = agent.start()
         watcher.ask(watch(ref))
         thread = threading.Thread(target=ref.stop)

@@ -14,6 +14,7 @@ from tests.conformance.agents import Gate, failing, needs
 from tests.inboxes import inbox_of, name_of, with_inbox
 from tests.leaks import PATIENCE, wait_until
 from tests.stress.crowd import crowd
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka import dead_letters, debug
@@ -231,6 +232,7 @@ def test_senders_wait_until_there_is_room(
 @pytest.mark.parametrize("capacity", [1, 3])
 def test_each_senders_messages_arrive_in_order(capacity: int, agent: Any) -> None:
     """As those to an inbox without a bound; most of these sends have to wait."""
+    each = unless_simulated(200, 10)
     seen: list[tuple[int, int]] = []
 
     class Noting(agent):
@@ -240,7 +242,7 @@ def test_each_senders_messages_arrive_in_order(capacity: int, agent: Any) -> Non
     ref = with_inbox(Noting, Bounded(capacity)).start()
 
     def send(sender: int) -> None:
-        for number in range(200):
+        for number in range(each):
             ref.tell((sender, number))
 
     senders = [threading.Thread(target=send, args=(sender,)) for sender in range(5)]
@@ -250,7 +252,7 @@ def test_each_senders_messages_arrive_in_order(capacity: int, agent: Any) -> Non
         thread.join(PATIENCE)
     ref.stop(timeout=PATIENCE)
     for sender in range(5):
-        assert [number for who, number in seen if who == sender] == list(range(200))
+        assert [number for who, number in seen if who == sender] == list(range(each))
 
 
 def test_after_the_timeout_the_sender_gets_an_error(held: Callable[[InboxSpec], Held]) -> None:
@@ -529,6 +531,7 @@ def test_a_comparison_that_raises_leaves_the_actor_alone(
     "spec", [Bounded(1_000), Priority(urgency), Bounded(5, "drop_oldest")], ids=name_of
 )
 def test_log_handlers_and_finalisers_may_send(spec: InboxSpec, agent: Any) -> None:
+    cycles = unless_simulated(100, 10)
     ref = with_inbox(agent, spec).start()
 
     class ToActor(logging.Handler):
@@ -550,13 +553,13 @@ def test_log_handlers_and_finalisers_may_send(spec: InboxSpec, agent: Any) -> No
     threshold = gc.get_threshold()
     gc.set_threshold(1)
     try:
-        for _ in range(100):
+        for _ in range(cycles):
             Cycle()
             ref.tell(0)
     finally:
         gc.set_threshold(*threshold)
     # While another thread collects, to ask for a collection does nothing.
-    wait_until(lambda: gc.collect() >= 0 and len(finalised) == 100, "all finalisers have run")
+    wait_until(lambda: gc.collect() >= 0 and len(finalised) == cycles, "all finalisers have run")
     logger.removeHandler(handler)
     wait_until(inbox_of(ref).empty, "all is handled")
     assert ref.ask(3, timeout=PATIENCE) == 3
@@ -579,6 +582,7 @@ def test_log_handlers_and_finalisers_may_send(spec: InboxSpec, agent: Any) -> No
 @pytest.mark.parametrize("stops", [False, True])
 def test_every_message_has_one_fate(stops: Any, spec: InboxSpec, runtime: Runtime) -> None:
     seed = random.randrange(1_000_000)
-    books = crowd(runtime, spec, senders=6, each=200, seed=seed, stops=stops)
+    each = unless_simulated(200, 8)
+    books = crowd(runtime, spec, senders=6, each=each, seed=seed, stops=stops)
     print(books)
     books.check()

@@ -12,6 +12,7 @@ import pytest
 from tests.conformance.agents import Gate, failing
 from tests.conformance.supervised import CrashError, crash, instance
 from tests.leaks import PATIENCE, wait_until
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka import debug, instruments
@@ -458,7 +459,7 @@ def test_senders_that_race_its_coming_and_going_lose_nothing(
     for sender in senders:
         sender.start()
     recorder = Recorder()
-    for _ in range(30):
+    for _ in range(unless_simulated(30, 5)):
         with instruments.install(recorder, system):
             ref.ask("x", timeout=PATIENCE)
     goes_on.clear()

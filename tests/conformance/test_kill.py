@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conformance.agents import Gate, failing, needs
 from tests.leaks import PATIENCE, wait_until
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka._cell.reasons import Abandoned, Failed, Killed, Stopped
@@ -79,13 +80,14 @@ def test_a_kill_overtakes_100_000_messages(
     ref = system.start(agent)
     ref.tell(gate)
     gate.wait_until_entered()
-    for number in range(100_000):
+    many = unless_simulated(100_000, 100)
+    for number in range(many):
         ref.tell(number)
     killed = ref.kill(block=False)
     gate.open()
     assert killed.get(timeout=PATIENCE) is True
     # Several threads may bury, and the last of them may not be through.
-    wait_until(lambda: system.dead_letters.statistics().total == 100_000, "all are buried")
+    wait_until(lambda: system.dead_letters.statistics().total == many, "all are buried")
 
 
 def test_a_stop_keeps_its_place_in_the_queue(agent: Any, gate: Gate, diary: Diary) -> None:
@@ -193,7 +195,7 @@ def test_a_deadline_that_is_none_is_refused(agent: Any, wrong: float) -> None:
 def test_kills_stops_and_crashes_that_race_each_other_have_one_end(
     agent: Any, system: pykka.ActorSystem
 ) -> None:
-    for number in range(150):
+    for number in range(unless_simulated(150, 3)):
         diary: queue.SimpleQueue[str] = queue.SimpleQueue()
 
         class Noting(agent):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conformance.supervised import CrashError, crash, instance
 from tests.leaks import PATIENCE, wait_until
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka.supervision import ChildSpec, RestartLimitError
@@ -152,11 +153,15 @@ def test_a_start_in_a_system_that_closes_meanwhile(agent: Any, seen: Seen) -> No
     assert ended == pykka.ActorEnded(started.ref, pykka.Stopped())
 
 
+@pytest.mark.pykka(allow=[CrashError])
 def test_the_events_of_many_that_are_ended_in_all_ways_at_once(
     offices: Offices, seen: Seen
 ) -> None:
     """For each actor there is one start, which is first, and one end, which is last."""
-    refs = [seen.system.start(offices.worker, str(n), offices.diary) for n in range(40)]
+    refs = [
+        seen.system.start(offices.worker, str(n), offices.diary)
+        for n in range(unless_simulated(40, 6))
+    ]
     barrier = threading.Barrier(3)
 
     def end(how: Any) -> None:

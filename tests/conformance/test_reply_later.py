@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conformance.agents import Freed, needs
 from tests.leaks import PATIENCE
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka.supervision import ChildSpec, Supervisor
@@ -508,7 +509,7 @@ def test_what_has_a_reply_is_freed(agent: Any, replies: Replies) -> None:
 
 @pytest.mark.parametrize("rounds", [30, pytest.param(1000, marks=pytest.mark.exhaustive)])
 def test_a_reply_races_the_end_of_its_actor(agent: Any, replies: Replies, rounds: int) -> None:
-    for _ in range(rounds):
+    for _ in range(unless_simulated(rounds, 5)):
         ref = agent.start()
         question = ref.ask(replies.promise, block=False)
         reply = replies.take()

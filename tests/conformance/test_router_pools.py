@@ -10,6 +10,7 @@ import pytest
 from tests.conformance.agents import needs
 from tests.conformance.pools import KINDS, TO_ONE, Clerk, Poison, PoisonedError, Traffic
 from tests.leaks import PATIENCE, wait_until
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka import dead_letters, routing
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.thinned
 
 EVERY = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 EACH_TO_ONE = pytest.mark.parametrize("make", TO_ONE.values(), ids=TO_ONE)
+MESSAGES = unless_simulated(3_000, 18)
 EVEN_SMALL = {"max_restarts": 1_000}
 
 
@@ -462,7 +464,7 @@ def test_what_finds_no_room_anywhere_is_reported(
 def test_the_books_balance_while_routees_fail_and_the_pool_is_resized(
     runtime: Runtime, make: Any, quiet: None
 ) -> None:
-    print(Traffic(runtime, make, messages=3_000, senders=3, seed=1).run())
+    print(Traffic(runtime, make, messages=MESSAGES, senders=3, seed=1).run())
 
 
 @EACH_TO_ONE
@@ -470,7 +472,7 @@ def test_the_books_balance_while_routees_are_killed_as_well(
     runtime: Runtime, make: Any, quiet: None
 ) -> None:
     """Guarantee G3."""
-    print(Traffic(runtime, make, messages=3_000, senders=3, seed=2, kills=True).run())
+    print(Traffic(runtime, make, messages=MESSAGES, senders=3, seed=2, kills=True).run())
 
 
 @pytest.mark.parametrize("size", [0, -1])

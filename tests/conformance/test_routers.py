@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conformance.agents import needs
 from tests.leaks import PATIENCE
+from tests.tiers import unless_simulated
 
 import pykka
 from pykka import dead_letters, routing
@@ -182,7 +183,7 @@ def test_each_senders_messages_reach_a_routee_in_order(
     router = make(scribes)
 
     def send(sender: int) -> None:
-        for number in range(300):
+        for number in range(unless_simulated(300, 10)):
             router.tell((sender, number))
 
     threads = [threading.Thread(target=send, args=(sender,)) for sender in range(4)]
@@ -243,7 +244,7 @@ def test_a_message_goes_round_those_who_are_busy(agent: Any, gate: Gate) -> None
 
 # --- while routees come and go ------------------------------------------------------------------
 
-SENDERS, EACH = 4, 400
+SENDERS, EACH = 4, unless_simulated(400, 8)
 
 
 def send_from_many_threads(
@@ -311,6 +312,7 @@ def test_what_is_sent_while_routees_die_is_handled_or_reported_once(
     runtime: Runtime, make: Any
 ) -> None:
     """Guarantee G3. A routee that is dead is replaced by a new one."""
+    most = unless_simulated(200, 10)
     actor_class = runtime.run(Scribe)
     refs = [actor_class.start() for _ in range(4)]
     actors = [ref.proxy()._actor for ref in refs]
@@ -322,7 +324,7 @@ def test_what_is_sent_while_routees_die_is_handled_or_reported_once(
         reported.append(letter.message)
 
     def change() -> None:
-        if len(actors) < 200:
+        if len(actors) < most:
             new = actor_class.start()
             actors.append(new.proxy()._actor)
             router.add(new)

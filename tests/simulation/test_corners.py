@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import sys
 import threading
 import time
+import weakref
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from tests.simulation import programs
 
 import pykka
 from pykka import simulation
+from pykka.simulation._explore import explore_test
 from pykka.supervision import ChildSpec, Supervisor
 
 
@@ -191,8 +195,6 @@ def test_who_computes_where_exceptions_are_swallowed_is_given_up(
 
 
 def test_a_test_that_is_simulated_has_time_while_timers_ring_early() -> None:
-    from pykka.simulation._explore import explore_test  # noqa: PLC0415
-
     class Slow(pykka.ThreadingActor):
         def on_receive(self, message: Any) -> Any:
             programs.Node.start().ask(0, timeout=1)
@@ -235,3 +237,61 @@ def test_where_an_actor_hangs_is_known_if_it_is_abandoned() -> None:
         assert reason.place.function == "on_receive"
 
     simulation.explore(main, runs=20, haste=0.0).check()
+
+
+class Fails(pykka.ThreadingActor):
+    def on_receive(self, message: Any) -> None:
+        raise message
+
+
+def test_a_test_may_wait_until_an_actor_that_has_failed_is_freed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pykka, "crash_hook", None)
+    monkeypatch.setattr(logging.getLogger("pykka"), "disabled", True)
+
+    def main() -> None:
+        ref = Fails.start()
+        freed = weakref.ref(ref._actor)
+        ref.tell(ValueError("text"))
+        ref.when_terminated().get()
+        gc.collect()
+        assert freed() is None
+
+    assert explore_test(main, runs=5).failure is None
+
+
+class OddError(Exception):
+    """Cannot be copied."""
+
+    def __str__(self) -> str:
+        return str(id(self))
+
+
+@pytest.mark.parametrize("error", [ValueError("text"), OddError()])
+def test_where_an_actor_has_failed_is_seen_all_the_same(error: Exception) -> None:
+    def main() -> None:
+        Fails.start().tell(error)
+        pykka.ActorRegistry.stop_all()
+        raise AssertionError
+
+    result: Any = explore_test(main, runs=1).failure
+    found = result.findings[0].error
+    assert type(found) is type(error)
+    if found is error:
+        assert found.__traceback__ is not None
+        assert type(error) is OddError
+    else:
+        assert found.__traceback__ is None
+        assert "in on_receive" in found.__notes__[0]
+
+
+def test_a_failure_that_does_not_come_again_is_told_as_it_was() -> None:
+    times: list[None] = []
+
+    def main() -> None:
+        times.append(None)
+        assert len(times) != 3
+
+    failure: Any = explore_test(main, runs=3).failure
+    assert [each.kind for each in failure.findings] == ["exception in the program"]

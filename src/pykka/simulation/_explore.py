@@ -209,7 +209,13 @@ def explore(
     return explorer.exploration
 
 
-def explore_test(main: Callable[..., Any], *, runs: int, replay: str | None = None) -> Exploration:
+def explore_test(
+    main: Callable[..., Any],
+    *,
+    runs: int,
+    replay: str | None = None,
+    allow: Collection[str | type[BaseException]] = (),
+) -> Exploration:
     """Make many runs of a test that was not written to be simulated.
 
     First, one is made in which all is as usual. What is found there, although the test comes to
@@ -219,13 +225,14 @@ def explore_test(main: Callable[..., Any], *, runs: int, replay: str | None = No
         main: The test.
         runs: How many runs are made after that.
         replay: Makes the run that a failure has printed, instead of those.
+        allow: What else is no failure; as for `run()`.
 
     Returns:
         What has come of it.
     """
     program = Program(
         main,
-        allow={"dead letters", "differences"},
+        allow=["dead letters", "differences", *allow],
         teardown=False,
         max_steps=MAX_STEPS,
         patience=PATIENCE,
@@ -339,7 +346,8 @@ class _Explorer:
             exploration.shrinking = shrinker.runs
             failure, _followed = self._make(shrinker.tape, shrinker.chance, keeps_trace=True)
             failure._made_of = shrinker.tape, shrinker.chance
-            result = failure
+            if failure.findings:  # else it depends on something that is not simulated
+                result = failure
         exploration.failure = result
 
     def _make(

@@ -9,8 +9,11 @@ What is wrong in a run
     A test fails on what it asserts, and passes although an actor fails that is meant to. So a run
     is made first in which all is as usual: nothing overtakes anything. What is found there besides
     (an actor that fails, a deadlock that is caught, a message in a stash) is meant by the test,
-    and is no mistake in the other runs either. What is found only in other orders is one. Dead
-    letters are allowed, and so is what differs if the same run is made twice.
+    and is no mistake in the other runs either. What is found only in other orders is one, unless
+    the test has a marker that says it is meant: `@pytest.mark.pykka(allow=[CrashError])`. Dead
+    letters are allowed, and so is what differs if the same run is made twice. Of what an actor has
+    failed with, a copy is kept: a test may wait until the actor is freed, which the frames would
+    keep alive.
 
     Timers may ring early. Time-outs and sleeps do not end early: tests are full of those that are
     there so that a test fails some day if all goes wrong.
@@ -68,7 +71,12 @@ class SimulatedTests:
         if not can_be_simulated(pyfuncitem):
             return None  # the usual way
         test = TestInRuns(pyfuncitem)
-        found = explore_test(test.run, runs=self._runs, replay=self._replay)
+        allowed = [
+            each
+            for marker in pyfuncitem.iter_markers("pykka")
+            for each in marker.kwargs.get("allow", ())
+        ]
+        found = explore_test(test.run, runs=self._runs, replay=self._replay, allow=allowed)
         found.name = pyfuncitem.name
         found.again = f"pytest '{pyfuncitem.nodeid}' --pykka-replay={{replay}}"
         if test.passed_on is not None:

@@ -149,8 +149,8 @@ class Simulated(RuntimeCell):
         """Note what the actor has failed with, as it ends."""
         failure = self.failure
         is_down = self.extension is not None and self.extension.down
-        if failure is not None and not is_down and failure is not self.scheduler.last_failure:
-            self.scheduler.last_failure = failure
+        if failure is not None and not is_down and self.scheduler.last_failed is not self:
+            self.scheduler.last_failed = self
             self.scheduler.note_failure(self, failure.exception)
 
     def leave(self) -> None:

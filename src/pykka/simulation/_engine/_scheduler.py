@@ -24,6 +24,8 @@ Remedy
 
     - a strand that has run `MOST_IN_A_ROW` steps is not the usual choice any more, until another
       one has run; nor is one that lets others go first, by `time.sleep(0)`;
+    - a strand that looks in a loop whether something has come to pass, and never waits, lets others
+      go first when it has looked `LOOKS` times in one step;
     - a strand that only sends, and sends, is overtaken in the end (`Chooser.most_turns`);
     - time passes, although there is always something going on, when as many steps were made as
       take that long (`STEP`).
@@ -64,13 +66,16 @@ from collections import deque
 from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
+from traceback import format_tb
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from pykka._cell.frameless import copy_without_frames
 from pykka._cell.spawn_options import current
 from pykka._deadlock.wait_graph import place_of
 from pykka._ref.proxy import ActorProxy
 from pykka._ref.ref import ActorRef
 from pykka._util.checks import shorten
+from pykka._util.log import traceback_of
 from pykka._util.world import REAL
 from pykka.messages import FunctionCall, ProxyCall, ProxyGetAttr, ProxySetAttr
 from pykka.runtimes.asyncio.loop import loop_actors_of
@@ -78,7 +83,7 @@ from pykka.simulation._engine._carriers import RunIsOver
 from pykka.simulation._engine._choices import CUT_SHORT, EVERYTHING, SENT
 from pykka.simulation._engine._errors import Crash, NotSimulatedError
 from pykka.simulation._engine._loop import HandleAlarm, SimulatedLoop, place_in_task
-from pykka.simulation._engine._stdlib import SimulatedLock, users_frame
+from pykka.simulation._engine._stdlib import SimulatedLock, is_in_our_hands, users_frame
 from pykka.supervision._child_monitor import Event
 from pykka.timers import _clock
 from pykka.timers._clock import is_cancelled, ring
@@ -100,6 +105,9 @@ MOST_IN_A_ROW = 100
 STEP = 0.0001
 """So many seconds a step takes, where time would stand still for ever: no program comes to rest in
 between."""
+
+LOOKS = 100
+"""A strand that looks so often at what others do, all in one step, lets them go first."""
 
 FEWEST_STEPS = 100
 """So many steps time stands still at least, while anything goes on."""
@@ -347,8 +355,8 @@ class Scheduler:
     is_cut_short = False
     """Whether the chooser has found that the run is not worth going on with."""
 
-    last_failure: Any = None
-    """What an actor has failed with that has failed last, so that it is noted once."""
+    last_failed: Any = None
+    """The actor that has ended by a failure last, so that this is noted once."""
 
     main_task: Any = None
     """The task of an `async def main()`."""
@@ -369,6 +377,14 @@ class Scheduler:
 
     _looks_at_time = FEWEST_STEPS
     """After how many steps it is looked whether time has stood still for too long."""
+
+    _looks = 0
+    """How often the strand that is running has looked at others, in the step `_looks_in`."""
+
+    _looks_in = 0
+
+    _last_pause = -1, 0.0
+    """How many steps there were when time has passed last because a strand looks, and how much."""
 
     _turns_before = -1, 0
     """How many steps there were when a sender was last asked whether others come first, and how
@@ -585,6 +601,7 @@ class Scheduler:
         self.steps += 1
         if self.steps > self._max_steps:
             self.find("livelock", f"it goes on after {self._max_steps} steps")
+            self.enter(ready)  # it may have a carrier, and what lies on that is to be unwound
             self.end()
             return None
         strand = ready.strand if type(ready) is Parked else ready
@@ -798,6 +815,37 @@ class Scheduler:
         self.enter(parked)
         self._park(parked)
 
+    def look(self, *, at_once: bool = False) -> None:
+        """Be told that a strand looks whether others have done something.
+
+        It may do so in a loop, and never wait. Without any other strand, that takes time.
+
+        Args:
+            at_once: Whether others can go first, also if it is the library's own code that looks.
+        """
+        if self._looks_in != self.steps:
+            self._looks_in, self._looks = self.steps, 0
+        self._looks += 1
+        if self._looks <= LOOKS:
+            return
+        self._looks = 0
+        if current.state.world is not self.world:
+            return  # the run is over, and what it has made is still in use
+        if at_once or not is_in_our_hands(sys._getframe(1)):
+            if not self.ready and not self.atomic:
+                self._let_pass(self._next_pause())
+            self.let_others_go_first()
+
+    def _next_pause(self) -> float:
+        """The seconds that pass where a strand looks, and all others wait.
+
+        Each time they are twice as many, and no more than until the next alarm.
+        """
+        steps, pause = self._last_pause
+        pause = min(2 * pause, 1.0) if steps == self.steps - 1 else STEP
+        self._last_pause = self.steps, pause
+        return min(pause, self._timers[0][0] - self.now) if self._has_alarms() else pause
+
     def wait(self, acquire: Callable[..., Any], timeout: float | None) -> Any:
         """Wait for something; see `World.wait`."""
         if self.is_over:
@@ -952,6 +1000,14 @@ class Scheduler:
         if self.now + (self.steps - self._still_since) * STEP >= self._timers[0][0]:
             self._pass_time(is_late=True)
 
+    def _let_pass(self, seconds: float) -> None:
+        """Have some time pass, and ring what is due by then."""
+        then = self.now + seconds
+        while self._has_alarms() and self._timers[0][0] <= then:
+            self._pass_time()
+        self.touch(EVERYTHING)
+        self.now = max(self.now, then)
+
     def ring_at(self, when: float, alarm: Any) -> None:
         """Ring an alarm at a point in time, or at once if that is past."""
         self._number_of_alarms += 1
@@ -1059,6 +1115,8 @@ class Scheduler:
     def note_failure(self, cell: Simulated, error: BaseException) -> None:
         """Note that an actor has failed."""
         if not isinstance(error, Crash):
+            if self.is_patient:
+                error = _without_frames(error)
             self.find("unhandled exception", f"{cell.name}: {error!r}", error)
 
     def _note_dead_letter(self, letter: Any) -> None:
@@ -1119,6 +1177,19 @@ class Scheduler:
             extension = cell.extension
             if extension is not None and extension.stash and cell.actor is not None:
                 self.find("left in the stash", f"{cell.name}: {len(extension.stash)} messages")
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """A copy of an exception that has its traceback as a text only.
+
+    Its frames would keep the actor alive, and a test may wait until that is freed. If it cannot be
+    copied, it is the exception itself.
+    """
+    copy = copy_without_frames(error)
+    if type(copy) is not type(error):
+        return error
+    copy.add_note("".join(format_tb(traceback_of(error))))
+    return copy
 
 
 _DROPPED: Any = (None, None)

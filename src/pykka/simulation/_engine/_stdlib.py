@@ -7,6 +7,11 @@ modules, `time.sleep(1)`; a program that has imported the function itself, befor
 real one.
 
 The generators of `random` are seeded for each run, and set back afterwards.
+
+A program may look in a loop whether something has come to pass, and never wait. What it can look
+at tells the scheduler, which has others go first at times (`Scheduler.look`): the clocks, locks
+and all that is made of them, events, queues, threads, and of the library's own, whether an actor
+is alive, a future done, and a router without routees.
 """
 
 from __future__ import annotations
@@ -20,11 +25,16 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from pykka._cell.spawn_options import current
 from pykka._deadlock.wait_graph import is_ours
+from pykka._futures.threading_future import ThreadingFuture
+from pykka._ref.ref import ActorRef
 from pykka._util.locks import held
+from pykka.routing._collective import Collective
+from pykka.routing._routees import Routees
 from pykka.runtimes.pool import monitor, worker
 from pykka.timers import _clock, _errands
 
@@ -54,6 +64,44 @@ def users_frame(frame: Any) -> Any:
 _LOCKS_AND_QUEUES = {queue.__file__, threading.__file__}
 
 
+def is_in_our_hands(frame: Any) -> bool:
+    """Tell whether it is the library that looks at a lock or a clock, and not the program.
+
+    It may hold a lock of the real world meanwhile, and nobody else can go first then.
+
+    Args:
+        frame: Where the scheduler is told of the look.
+    """
+    while frame is not None and (
+        frame.f_code.co_filename in _LOCKS_AND_QUEUES or _is_simulators(frame)
+    ):
+        frame = frame.f_back
+    return frame is None or is_ours(frame)
+
+
+def _is_simulators(frame: Any) -> bool:
+    module: Any = frame.f_globals.get("__name__")
+    return type(module) is str and module.startswith("pykka.simulation.")
+
+
+def _looking(real: Callable[..., Any], *, at_once: bool = False) -> Callable[..., Any]:
+    """A function that looks at what others do, and tells the scheduler so.
+
+    Args:
+        real: The function.
+        at_once: Whether it is the library that calls it, and holds no lock.
+    """
+
+    @wraps(real)
+    def look(*said: Any) -> Any:
+        scheduler = scheduler_here()
+        if scheduler is not None:
+            scheduler.look(at_once=at_once)
+        return real(*said)
+
+    return look
+
+
 class SimulatedLock:
     """A lock whose waiters are told by the scheduler when to go on.
 
@@ -70,6 +118,7 @@ class SimulatedLock:
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002 (as in the standard library)
         """See `threading.Lock.acquire`."""
         self._scheduler.touch("locks")
+        self._scheduler.look()
         if not self._is_held:
             self._is_held = True
             return True
@@ -89,6 +138,7 @@ class SimulatedLock:
     def locked(self) -> bool:
         """See `threading.Lock.locked`."""
         self._scheduler.touch("locks")
+        self._scheduler.look()
         return self._is_held
 
     def is_held(self) -> bool:
@@ -215,6 +265,7 @@ def _clock_of(real: Callable[[], Any], begins: float, each: float = 1) -> Callab
         scheduler = scheduler_here()
         if scheduler is None:
             return real()
+        scheduler.look()
         now = begins + scheduler.now
         return now if each == 1 else int(now * each)
 
@@ -324,13 +375,20 @@ class _ChoosingQueue(metaclass=_StandIn):
 
     def __new__(cls) -> Any:
         is_real = scheduler_here() is None or _is_for_reality()
-        return _real_queue() if is_real else _PythonQueue()
+        return _real_queue() if is_real else _LookedAtQueue()
 
     def __class_getitem__(cls, _item: object) -> Any:
         return cls
 
 
 _real_queue: Any = queue.SimpleQueue
+
+
+class _LookedAtQueue(_PythonQueue):  # type: ignore[misc]
+    """A queue that tells the scheduler if it is looked at."""
+
+    empty = _looking(_PythonQueue.empty)
+    qsize = _looking(_PythonQueue.qsize)
 
 
 class _ChoosingLock(metaclass=_StandIn):
@@ -374,6 +432,11 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (threading.Thread, "start", _start),
     (threading.Thread, "join", _join),
     (threading.Thread, "is_alive", _is_alive),
+    (threading.Event, "is_set", _looking(threading.Event.is_set)),
+    (ActorRef, "is_alive", _looking(ActorRef.is_alive)),
+    (Collective, "is_alive", _looking(Collective.is_alive)),
+    (ThreadingFuture, "done", _looking(ThreadingFuture.done)),
+    (Routees, "_dead_error", _looking(Routees._dead_error, at_once=True)),
 )
 
 _guard = threading.Lock()

@@ -192,6 +192,7 @@ def test_a_deadline_that_is_none_is_refused(agent: Any, wrong: float) -> None:
 
 
 @needs("blocking handlers")
+@pytest.mark.pykka(allow=[ValueError])
 def test_kills_stops_and_crashes_that_race_each_other_have_one_end(
     agent: Any, system: pykka.ActorSystem
 ) -> None:

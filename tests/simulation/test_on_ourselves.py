@@ -197,6 +197,21 @@ def nor_is_it_while_an_actor_is_restarted() -> None:
     what_means_the_program_is_no_reason_for_a_restart(at_once=False)
 
 
+class LeavingBoss(Supervisor):
+    def leave(self) -> None:
+        raise SystemExit
+
+
+def nor_does_a_supervisor_that_means_it_keep_anything_going() -> None:
+    with pykka.ActorSystem() as system:
+        boss = system.start(LeavingBoss, [ChildSpec("worker", Worker, args=([],))])
+        worker = boss.proxy().get_child("worker").get()
+        with pytest.raises(SystemExit):
+            boss.proxy().leave().get()
+        assert boss.when_terminated().get() == pykka.Stopped()
+        assert not worker.is_alive()
+
+
 PROGRAMS: list[Callable[..., Any]] = [
     restarts_while_it_is_asked,
     restarts_in_a_loop,
@@ -208,6 +223,7 @@ PROGRAMS: list[Callable[..., Any]] = [
     a_breaker_lets_one_through,
     what_means_the_program_is_no_reason_for_a_restart,
     nor_is_it_while_an_actor_is_restarted,
+    nor_does_a_supervisor_that_means_it_keep_anything_going,
 ]
 
 

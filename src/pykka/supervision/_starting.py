@@ -102,6 +102,9 @@ class Starter:
     def went_down(self, cell: Cell, reason: Reason) -> None:
         """Be told of nothing, as above."""
 
+    def restart_nothing(self) -> None:
+        """Be told of nothing, as above."""
+
     def ended(self, cell: Cell, reason: Reason) -> None:
         """Be told that the supervisor has ended."""
         if self.started is not None:

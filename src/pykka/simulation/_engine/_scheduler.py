@@ -24,8 +24,8 @@ Remedy
 
     - a strand that has run `MOST_IN_A_ROW` steps is not the usual choice any more, until another
       one has run; nor is one that lets others go first, by `time.sleep(0)`;
-    - a strand that looks in a loop whether something has come to pass, and never waits, lets others
-      go first when it has looked `LOOKS` times in one step;
+    - a strand that looks in a loop whether something has come to pass, and never waits, lets
+      others go first when it has looked `LOOKS` times in one step;
     - a strand that only sends, and sends, is overtaken in the end (`Chooser.most_turns`);
     - time passes, although there is always something going on, when as many steps were made as
       take that long (`STEP`).

@@ -375,7 +375,8 @@ class _ChoosingQueue(metaclass=_StandIn):
 
     def __new__(cls) -> Any:
         is_real = scheduler_here() is None or _is_for_reality()
-        return _real_queue() if is_real else _LookedAtQueue()
+        made: Any = _real_queue() if is_real else _LookedAtQueue()
+        return made
 
     def __class_getitem__(cls, _item: object) -> Any:
         return cls
@@ -387,8 +388,8 @@ _real_queue: Any = queue.SimpleQueue
 class _LookedAtQueue(_PythonQueue):  # type: ignore[misc]
     """A queue that tells the scheduler if it is looked at."""
 
-    empty = _looking(_PythonQueue.empty)
-    qsize = _looking(_PythonQueue.qsize)
+    empty: Any = _looking(vars(_PythonQueue)["empty"])
+    qsize: Any = _looking(vars(_PythonQueue)["qsize"])
 
 
 class _ChoosingLock(metaclass=_StandIn):
@@ -412,6 +413,11 @@ def _new_event_loop() -> Any:
 
 _real_new_loop = asyncio.new_event_loop
 
+
+def _looked_at(owner: Any, name: str, *, at_once: bool = False) -> tuple[Any, str, Any]:
+    return owner, name, _looking(vars(owner)[name], at_once=at_once)
+
+
 _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (queue, "SimpleQueue", _ChoosingQueue),
     (queue, "time", _clock_of(time.monotonic, 0.0)),
@@ -432,11 +438,11 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (threading.Thread, "start", _start),
     (threading.Thread, "join", _join),
     (threading.Thread, "is_alive", _is_alive),
-    (threading.Event, "is_set", _looking(threading.Event.is_set)),
-    (ActorRef, "is_alive", _looking(ActorRef.is_alive)),
-    (Collective, "is_alive", _looking(Collective.is_alive)),
-    (ThreadingFuture, "done", _looking(ThreadingFuture.done)),
-    (Routees, "_dead_error", _looking(Routees._dead_error, at_once=True)),
+    _looked_at(threading.Event, "is_set"),
+    _looked_at(ActorRef, "is_alive"),
+    _looked_at(Collective, "is_alive"),
+    _looked_at(ThreadingFuture, "done"),
+    _looked_at(Routees, "_dead_error", at_once=True),
 )
 
 _guard = threading.Lock()

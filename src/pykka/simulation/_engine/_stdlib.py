@@ -375,8 +375,7 @@ class _ChoosingQueue(metaclass=_StandIn):
 
     def __new__(cls) -> Any:
         is_real = scheduler_here() is None or _is_for_reality()
-        made: Any = _real_queue() if is_real else _LookedAtQueue()
-        return made
+        return _real_queue() if is_real else _looked_at_queue()
 
     def __class_getitem__(cls, _item: object) -> Any:
         return cls
@@ -388,8 +387,11 @@ _real_queue: Any = queue.SimpleQueue
 class _LookedAtQueue(_PythonQueue):  # type: ignore[misc]
     """A queue that tells the scheduler if it is looked at."""
 
-    empty: Any = _looking(vars(_PythonQueue)["empty"])
-    qsize: Any = _looking(vars(_PythonQueue)["qsize"])
+    empty: Any = _looking(lambda self: not self._queue)
+    qsize: Any = _looking(lambda self: len(self._queue))
+
+
+_looked_at_queue: Any = _LookedAtQueue
 
 
 class _ChoosingLock(metaclass=_StandIn):
@@ -415,7 +417,8 @@ _real_new_loop = asyncio.new_event_loop
 
 
 def _looked_at(owner: Any, name: str, *, at_once: bool = False) -> tuple[Any, str, Any]:
-    return owner, name, _looking(vars(owner)[name], at_once=at_once)
+    real: Any = owner.__dict__[name]
+    return owner, name, _looking(real, at_once=at_once)
 
 
 _REPLACED: tuple[tuple[Any, str, Any], ...] = (

@@ -384,11 +384,19 @@ class _ChoosingQueue(metaclass=_StandIn):
 _real_queue: Any = queue.SimpleQueue
 
 
+def _is_empty(items: Any) -> bool:
+    return not items._queue
+
+
+def _length(items: Any) -> int:
+    return len(items._queue)
+
+
 class _LookedAtQueue(_PythonQueue):  # type: ignore[misc]
     """A queue that tells the scheduler if it is looked at."""
 
-    empty: Any = _looking(lambda self: not self._queue)
-    qsize: Any = _looking(lambda self: len(self._queue))
+    empty: Any = _looking(_is_empty)
+    qsize: Any = _looking(_length)
 
 
 _looked_at_queue: Any = _LookedAtQueue

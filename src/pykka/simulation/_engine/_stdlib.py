@@ -67,7 +67,7 @@ _LOCKS_AND_QUEUES = {queue.__file__, threading.__file__}
 def is_in_our_hands(frame: Any) -> bool:
     """Tell whether it is the library that looks at a lock or a clock, and not the program.
 
-    It may hold a lock of the real world meanwhile, and nobody else can go first then.
+    It may hold a lock of the real world meanwhile, and others must not go first then.
 
     Args:
         frame: Where the scheduler is told of the look.

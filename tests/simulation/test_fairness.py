@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from tests.simulation.same import describe
@@ -160,13 +160,23 @@ def test_a_sender_is_overtaken_in_the_end_whatever_is_said() -> None:
     assert describe(again) == describe(result)
 
 
-def test_who_looks_for_what_never_comes_is_found() -> None:
-    def main() -> None:
-        while True:
-            time.sleep(0)
+@pytest.mark.parametrize("carrier", ["thread", None])
+def test_who_looks_for_what_never_comes_is_found_and_unwound(
+    carrier: Literal["thread"] | None,
+) -> None:
+    has_ended = False
 
-    result = simulation.run(main, max_steps=1000)
+    def main() -> None:
+        nonlocal has_ended
+        try:
+            while True:
+                time.sleep(0)
+        finally:
+            has_ended = True
+
+    result = simulation.run(main, max_steps=1000, carrier=carrier)
     assert [each.kind for each in result.findings] == ["livelock"]
+    assert has_ended
 
 
 def test_no_more_time_passes_than_the_steps_have_taken() -> None:

@@ -603,7 +603,6 @@ class Scheduler:
             self.find("livelock", f"it goes on after {self._max_steps} steps")
             self.enter(ready)  # it may have a carrier, and what lies on that is to be unwound
             self.end()
-            entries.append(ready)  # so that it is unwound if it is in the middle of something
             return None
         strand = ready.strand if type(ready) is Parked else ready
         if strand is self.strand:

@@ -100,7 +100,7 @@ def reason_for(test: str) -> str | None:
 
 
 def expect_to_pass(file: str, runs: int, *, in_part: bool) -> None:
-    """Run the tests of a file in so many orders: all pass but those with a reason, which are few."""
+    """Run a file's tests in so many orders: all pass but those with a reason, which are few."""
     found = run_simulated([file], runs, in_part=in_part)
     failed = [test for test, word in found.items() if word != "PASSED"]
     assert [test for test in failed if reason_for(test) is None] == []

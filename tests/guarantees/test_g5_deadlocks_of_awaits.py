@@ -375,6 +375,20 @@ def test_a_handler_that_blocks_for_one_who_needs_its_loop(relay_class: Any) -> N
     assert neighbour.hello().get(timeout=PATIENCE) == "hello"
 
 
+def test_a_handler_that_blocks_for_one_who_has_had_no_turn_of_its_loop() -> None:
+    class Starter(pykka.ThreadingActor):
+        def greet(self) -> object:
+            return Asker.start().proxy().hello().get()  # the loop is blocked by then
+
+    class Blocker(Asker):
+        def block_on_starter(self, starter: Any) -> object:
+            return starter.greet().get()
+
+    blocker = Blocker.start().proxy()
+    with pytest.raises(pykka.DeadlockError, match="blocks the event loop that both live in"):
+        blocker.block_on_starter(Starter.start().proxy()).get(timeout=PATIENCE)
+
+
 def test_a_neighbour_that_awaits_has_two_edges_and_both_count() -> None:
     """It awaits one that is fine, and is held up by one that blocks the loop."""
     go_on = threading.Event()

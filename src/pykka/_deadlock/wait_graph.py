@@ -102,6 +102,10 @@ if TYPE_CHECKING:
             """The asyncio task that runs the actor, if one does."""
 
         @property
+        def awaits(self) -> bool:
+            """Whether the actor lives in an event loop, even if it has no task there yet."""
+
+        @property
         def handling(self) -> object:
             """What lay in the inbox and is handled now; `None` if the actor handles nothing."""
 
@@ -715,7 +719,7 @@ def describe_edge(edges: Sequence[Edge]) -> str:
     if isinstance(edge.wait, Wait) and type(edge.wait.future) is AnyOf:
         number = len(edge.wait.future.leaves)
         text += f", or for any other of those that owe it one of {number} answers" * (number > 1)
-    if edge.wait is edge.target and edge.source.task is not None:
+    if edge.wait is edge.target and edge.source.awaits:
         return f"{text}, which blocks the event loop that both live in"
     if edge.source.handling is not None:
         text += f"\n    while it handles {shorten(edge.source.handled_message)}"

@@ -45,8 +45,8 @@ test: $(VENV)/ready-examples ## run the quick tests, in about three minutes; on 
 	@$(TESTING)/python $(PYTEST) $(PROCESSES)
 	@echo "The quick tests have passed. make test-all and make stress try more."
 
-test-all: $(VENV)/ready-dev ## run the exhaustive tests, with coverage, in about twenty minutes
-	@echo "The exhaustive tests, on $$($(BIN)/python --version), take about twenty minutes on two cores …"
+test-all: $(VENV)/ready-dev ## run the exhaustive tests, with coverage, in about sixteen minutes
+	@echo "The exhaustive tests, on $$($(BIN)/python --version), take about sixteen minutes on two cores …"
 	@$(if $(CRASHES_IF_MEASURED),$(TESTING)/python $(PYTEST) auto --maxprocesses 4 --exhaustive, \
 	$(BIN)/coverage erase && $(TESTING)/coverage run $(PYTEST) auto --maxprocesses 4 --exhaustive && \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report)

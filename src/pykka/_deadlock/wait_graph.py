@@ -70,7 +70,7 @@ from contextlib import suppress
 from functools import partial
 from threading import TIMEOUT_MAX, get_ident
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from pykka._deadlock.knots import find_knot, leads_only_to
 from pykka._deadlock.stacks import current_frames, running_codes
@@ -89,6 +89,8 @@ if TYPE_CHECKING:
     class WaitingCell(Protocol):
         """What the graph knows of an actor: each `pykka._cell.cell.Cell` is that."""
 
+        awaits: ClassVar[bool]
+        """Whether the actor lives in an event loop, even if it has no task there yet."""
         waiting: Wait | WaitingCell | None
         """What the actor's handler is blocked in."""
 
@@ -100,10 +102,6 @@ if TYPE_CHECKING:
         @property
         def task(self) -> Any:
             """The asyncio task that runs the actor, if one does."""
-
-        @property
-        def awaits(self) -> bool:
-            """Whether the actor lives in an event loop, even if it has no task there yet."""
 
         @property
         def handling(self) -> object:

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+from tests.leaks import wait_until
 
 import pykka
 from pykka._util.thread_state import current
@@ -65,6 +66,7 @@ ASK = [
 def start(cls: Any = Quick) -> Any:
     ref = cls.start()
     ref.ask("ready")
+    wait_until(lambda: ref._cell.run_token, "the actor is idle")  # a worker may have answered
     return ref
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import queue
 import threading
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-@pytest.fixture
-def poor(monkeypatch: pytest.MonkeyPatch) -> Iterator[pykka.Dispatcher]:
-    """A dispatcher that cannot have a thread, and knows it."""
-    dispatcher = pykka.Dispatcher("pykka-poor")
+@contextlib.contextmanager
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No pool can have a thread meanwhile."""
 
     def refuse(*_args: object) -> None:
         raise RuntimeError("can't start new thread")
@@ -41,6 +41,14 @@ def poor(monkeypatch: pytest.MonkeyPatch) -> Iterator[pykka.Dispatcher]:
     with monkeypatch.context() as patch:
         patch.setattr(workers, "start_new_thread", refuse)
         patch.setattr(workers, "report", lambda *_args: None)
+        yield
+
+
+@pytest.fixture
+def poor(monkeypatch: pytest.MonkeyPatch) -> Iterator[pykka.Dispatcher]:
+    """A dispatcher that cannot have a thread, and knows it."""
+    dispatcher = pykka.Dispatcher("pykka-poor")
+    with no_threads(monkeypatch):
         agents_of(dispatcher).start().tell("something")
         assert rescue.Helper(dispatcher._pool) in wait_graph.helpers
         yield dispatcher
@@ -240,12 +248,13 @@ def test_who_is_interrupted_in_the_rescue_of_an_actor_that_fails_parks_it(
     assert inject(prepare) > 0
 
 
-def test_a_pool_that_has_a_thread_again_needs_no_help() -> None:
+def test_a_pool_that_has_a_thread_again_needs_no_help(monkeypatch: pytest.MonkeyPatch) -> None:
     dispatcher = pykka.Dispatcher("pykka-richer")
     ref, other = (agents_of(dispatcher).start() for _ in range(2))
     assert rescue.call_helpers(dispatcher._pool)
     assert not rescue.call_helpers(dispatcher._pool)  # they have been called
-    assert rescued(ref, threading.get_ident) == threading.get_ident()
+    with no_threads(monkeypatch):
+        assert rescued(ref, threading.get_ident) == threading.get_ident()
     assert dispatcher._pool.add_worker()
     assert rescue.Helper(dispatcher._pool) not in wait_graph.helpers
     assert rescued(other, threading.get_ident) != threading.get_ident()

@@ -89,14 +89,7 @@ class PykkaSystem(System):
 
     def await_each(self, behaviour: type[Behaviour], messages: Sequence[Any]) -> list[Any]:
         """Await each `ask()` with `block=False`."""
-
-        async def main() -> list[Any]:
-            ref = self._host.start(behaviour, ())
-            answers = [await ref.ask(message, block=False) for message in messages]
-            await ref.stop(block=False)
-            return answers
-
-        return asyncio.run(main())
+        return _await_each(lambda: self._host.start(behaviour, ()), messages)
 
     def await_coroutines(self, messages: Sequence[Any]) -> list[Any]:
         """Await each `ask()` with `block=False`."""
@@ -107,13 +100,7 @@ class PykkaSystem(System):
             async def on_receive(self, message: Any) -> Any:
                 return message
 
-        async def main() -> list[Any]:
-            ref = Answerer.start()
-            answers = [await ref.ask(message, block=False) for message in messages]
-            await ref.stop(block=False)
-            return answers
-
-        return asyncio.run(main())
+        return _await_each(Answerer.start, messages)
 
     def time_awaits(self, ref: Any, messages: Sequence[Any]) -> list[float]:
         """Await each `ask()` with `block=False`, and take the time of each."""
@@ -230,6 +217,18 @@ class PykkaSystem(System):
     def program(self, name: str) -> Program:
         """A program of `pykka.simulation`."""
         return PykkaProgram(self._base, name, blocks_others=self.blocks_others)
+
+
+def _await_each(start: Callable[[], Any], messages: Sequence[Any]) -> list[Any]:
+    """Start an actor in an event loop, await its answer to each message, and stop it."""
+
+    async def main() -> list[Any]:
+        ref = start()
+        answers = [await ref.ask(message, block=False) for message in messages]
+        await ref.stop(block=False)
+        return answers
+
+    return asyncio.run(main())
 
 
 def _host(base: Any, system: PykkaSystem) -> Any:

@@ -340,13 +340,8 @@ def test_in_a_chase_no_other_one_is_asked(
 @pytest.fixture
 def impatient(agent: Any, gate: Gate) -> Iterator[Any]:
     """A busy actor, of a class for which all questions expire."""
-    ref = pykka.expire_asks(type("Impatient", (agent,), {})).start()
-    ref.keep_statistics()
-    ref.tell(gate)
-    gate.wait_until_entered()
-    yield ref
-    gate.open()
-    ref.stop()
+    with kept_busy(pykka.expire_asks(type("Impatient", (agent,), {})), gate) as ref:
+        yield ref
 
 
 IN_FRONT: dict[str, Callable[[Any, ManualClock], Any]] = {

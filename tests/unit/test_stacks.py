@@ -34,6 +34,16 @@ def test_the_collector_is_off_meanwhile_and_on_again_afterwards(
     assert threading.get_ident() in frames
 
 
+def test_all_who_list_the_threads_do_it_there() -> None:
+    """For whom the collector is on meanwhile, nothing may ever go on any more."""
+    assert {
+        path
+        for path, text in SOURCES.items()
+        for node in nodes_of(text)
+        if isinstance(node, ast.Attribute) and node.attr == "_current_frames"
+    } == {"_deadlock/stacks.py"}
+
+
 def test_a_collector_that_is_off_stays_off() -> None:
     gc.disable()
     try:

@@ -71,6 +71,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pykka._cell.frameless import copy_without_frames
 from pykka._cell.spawn_options import current
+from pykka._deadlock.stacks import current_frames
 from pykka._deadlock.wait_graph import place_of
 from pykka._ref.proxy import ActorProxy
 from pykka._ref.ref import ActorRef
@@ -547,7 +548,7 @@ class Scheduler:
         """
         is_interrupted = frame is not None
         if frame is None:
-            frame = sys._current_frames().get(self.carrier.ident)
+            frame = current_frames().get(self.carrier.ident)
         self.find(
             "real wait",
             f"{self.strand.name} has not come back for {patience:g} real seconds, from\n    "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from tests.tiers import unless_simulated
 
 import pykka
 from pykka._cell.reasons import Abandoned, Failed, Killed, Stopped
+from pykka._deadlock import stacks
 from pykka._util.gil import HAS_GIL
 from pykka.timers import ManualClock
 
@@ -306,7 +306,7 @@ def is_free(thread: threading.Thread | None, ref: pykka.ActorRef[Any]) -> bool:
     if pool is not None:
         return bool(pool.is_quiet())
     if isinstance(thread, threading._DummyThread):  # it was not started by `threading`
-        return thread.ident not in sys._current_frames()
+        return thread.ident not in stacks.current_frames()
     return not thread.is_alive()
 
 

@@ -68,9 +68,10 @@ def become(cell: Cell, on_receive: Any) -> None:
         raise TypeError(msg)
     extension = cell.need_extension()
     if extension.behaviours is None:
-        if cell.actor is None:
+        actor = cell.actor
+        if actor is None:
             raise cell.dead_error("has ended")
-        extension.behaviours = Behaviours(cell.actor)
+        extension.behaviours = Behaviours(actor)
     extension.behaviours.push(on_receive)
 
 

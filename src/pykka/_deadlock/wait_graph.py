@@ -390,8 +390,8 @@ def prepare_to_block(future: Awaited, worker: PoolWorker | None) -> None:
         worker.will_block(for_ever=True)
     elif isinstance(future, AnyOf):
         _refuse_if_all_are_hopeless(future)
-    elif future._answered_by is not None:
-        future._answered_by.require_thread()
+    elif (source := future._answered_by) is not None:
+        source.require_thread()
 
 
 def _refuse_if_all_are_hopeless(future: AnyOf) -> None:
@@ -399,8 +399,9 @@ def _refuse_if_all_are_hopeless(future: AnyOf) -> None:
     for leaves in future.leaves:
         try:
             for leaf in leaves:
-                if leaf._answered_by is not None and not leaf._has_outcome():
-                    leaf._answered_by.require_thread()
+                source = leaf._answered_by
+                if source is not None and not leaf._has_outcome():
+                    source.require_thread()
         except PoolExhaustedError:
             if leaves is future.leaves[-1]:
                 raise
@@ -565,10 +566,11 @@ def alternatives(source: WaitingCell) -> list[list[Edge]]:
     found: list[list[Edge]] = []
     for leaves in wait.future.leaves:
         owed = [leaf for leaf in leaves if not leaf._has_outcome()]
-        if not owed or all(leaf._answered_by is None for leaf in owed):
-            return []  # it is there, or may come from anywhere
         targets = dict.fromkeys(leaf._answered_by for leaf in owed)
-        found.append([Edge(source, wait, target) for target in targets if target is not None])
+        edges = [Edge(source, wait, target) for target in targets if target is not None]
+        if not edges:
+            return []  # it is there, or may come from anywhere
+        found.append(edges)
     return found
 
 

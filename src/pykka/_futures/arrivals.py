@@ -162,7 +162,7 @@ class Arrivals(Generic[T]):
                     return True
         elif owed and all(
             any(
-                leaf._answered_by is not None and leaf._answered_by.lives_beneath(leaf, state)
+                (source := leaf._answered_by) is not None and source.lives_beneath(leaf, state)
                 for leaf in each
             )
             for each in leaves

@@ -211,9 +211,9 @@ class Promise(Lazy[Any]):
         if source is None:
             return []
         return [
-            (leaf, leaf._answered_by)
+            (leaf, cell)
             for leaf in leaves_of(source)
-            if leaf._answered_by is not None and not leaf._has_outcome()
+            if (cell := leaf._answered_by) is not None and not leaf._has_outcome()
         ]
 
     def require_thread(self) -> None:

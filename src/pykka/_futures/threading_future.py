@@ -153,8 +153,8 @@ class ThreadingFuture(Future[T]):
                     source.run_until(self, current.state)
                     outcome = self._outcome
                 source = None
-            elif self._answered_by is not None and self._answered_by.may_answer_late:
-                timeout = self._run_in_time(timeout)
+            elif (source := self._answered_by) is not None and source.may_answer_late:
+                timeout = self._run_in_time(source, timeout)
                 outcome = self._outcome
             if outcome is None:
                 outcome = self._wait(timeout)
@@ -349,8 +349,12 @@ class ThreadingFuture(Future[T]):
                 return entry  # pyright: ignore[reportUnknownVariableType, reportReturnType]
         return None
 
-    def _run_in_time(self, timeout: float) -> float:
+    def _run_in_time(self, source: AnsweringCell, timeout: float) -> float:
         """Run the actor that has to answer on this thread, although that may take too long.
+
+        Args:
+            source: The actor.
+            timeout: The seconds that the asker waits.
 
         Returns:
             The seconds that are left, if there is no answer.
@@ -358,7 +362,6 @@ class ThreadingFuture(Future[T]):
         Raises:
             Timeout: There is an answer, and it is late.
         """
-        source: Any = self._answered_by
         deadline = Deadline(timeout)
         try:
             if timeout > 0:

@@ -559,8 +559,8 @@ class SimulatedLoopCell(Simulated, AsyncioCell):
 def _who_owes(future: Any) -> Any:
     """The actor that the answer comes from, also if the question was handed on."""
     promise = getattr(future, "_promise", None)
-    while promise is not None and promise.source is not None:
-        future = promise.source
+    while promise is not None and (source := promise.source) is not None:
+        future = source
         promise = getattr(future, "_promise", None)
     return future._answered_by
 

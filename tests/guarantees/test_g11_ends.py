@@ -27,6 +27,7 @@ import pykka
 from pykka._cell.reasons import Abandoned, Killed, Stopped
 from pykka._lifecycle.kill import abandon
 from pykka.timers import ManualClock
+from pykka.timers._clock import MonotonicClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +56,6 @@ class Watcher(pykka.PooledActor):
 def test_a_kill_is_interrupted_everywhere(
     way: str, error: type[Interrupted], recorder: type[Recording]
 ) -> None:
-    if way == "kill with a deadline":
-        error = CtrlC  # what else is raised in the callback of a future is logged
     watcher = Watcher.start()
     got = watcher.proxy().got.get()
 
@@ -83,6 +82,34 @@ def test_a_kill_is_interrupted_everywhere(
 
     assert inject(prepare, error) >= 5
     assert_everything_works()
+
+
+def test_what_strikes_while_a_killer_finds_the_actor_ended_comes_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The end comes between the killer's look for it and the note that it wants to be told."""
+    begun, go_on = threading.Event(), threading.Event()
+    schedule = MonotonicClock.schedule
+
+    def schedule_late(clock: MonotonicClock, when: float, alarm: Any) -> None:
+        go_on.set()
+        ref.when_terminated().get(timeout=PATIENCE)
+        schedule(clock, when, alarm)
+
+    def strike(_clock: MonotonicClock, _alarm: object) -> None:
+        raise Alarm
+
+    def hang(_me: object) -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+
+    ref = Watcher.start()
+    ref.tell(hang)
+    assert begun.wait(PATIENCE)
+    monkeypatch.setattr(MonotonicClock, "schedule", schedule_late)
+    monkeypatch.setattr(MonotonicClock, "forget", strike)
+    with pytest.raises(Alarm):
+        ref.kill(abandon_after=PATIENCE)
 
 
 @pytest.mark.thinned

@@ -73,7 +73,7 @@ def ask_to_stop(child: Cell, seconds: float | None) -> ThreadingFuture[Any]:
 
 
 def _limit(child: Cell, seconds: float, ended: ThreadingFuture[Any]) -> None:
-    ended.add_done_callback(Abandonment.after_request(child, seconds).cancel)
+    Abandonment.after_request(child, seconds).until(ended)
 
 
 def ask_all_to_stop(parent: Cell) -> Iterator[tuple[Cell, ThreadingFuture[Any]]]:

@@ -19,7 +19,8 @@ from pykka._futures.threading_future import ThreadingFuture
 from pykka._util.checks import UNSAID, check_seconds, shorten, warn_of_former_name
 from pykka._util.for_each import call, for_each
 from pykka._util.log import logger
-from pykka.timers._clock import lengthy
+from pykka.timers._clock import MonotonicClock, lengthy
+from pykka.timers._manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -86,6 +87,9 @@ def seconds_of_kill(abandon_after: Any, deadline: Any) -> Any:
     return seconds
 
 
+_OUR_CLOCKS = (MonotonicClock, ManualClock)
+
+
 @lengthy
 class Abandonment:
     """Rings when an actor has had its time.
@@ -118,6 +122,18 @@ class Abandonment:
             seconds: The time until it is killed; 0 if that is done already.
         """
         return cls(cell, seconds or grace_of(cell.services), kills_first=seconds > 0)
+
+    def until(self, ended: ThreadingFuture[Any]) -> None:
+        """Be cancelled when the actor has ended.
+
+        If it has ended already, that happens here and now. What a signal handler raises meanwhile
+        has to come out, so this is no callback, whose exceptions are logged; unless the clock is
+        the user's, whose exceptions are.
+        """
+        if type(self._clock) in _OUR_CLOCKS:
+            ended._when_ready(self.cancel)
+        else:
+            ended.add_done_callback(self.cancel)
 
     def ring(self) -> None:
         """Kill the actor; or abandon it, if that is done already."""

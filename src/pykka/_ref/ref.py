@@ -438,7 +438,7 @@ class ActorRef(Generic[A_co]):
         if seconds is UNSAID:
             seconds = cell.services.stop_timeout
         if seconds is not None and not ended.done():
-            ended.add_done_callback(Abandonment(cell, seconds).cancel)
+            Abandonment(cell, seconds).until(ended)
         return ended.get() if block else ended
 
     def when_terminated(self) -> Future[Reason]:

@@ -170,6 +170,7 @@ def test_an_urgent_one_overtakes_100_000_messages(agent: Any, watcher: Any, gate
     many = unless_simulated(100_000, 1_000)
     ref = agent.start()
     watcher.ask(watch(ref, urgent=True))
+    over = ref.when_terminated()  # before the end: so it is told after the watcher
     ended = threading.Event()
 
     def hold(_me: object) -> None:
@@ -185,7 +186,7 @@ def test_an_urgent_one_overtakes_100_000_messages(agent: Any, watcher: Any, gate
         ended.set()  # both live in the same loop
     ref.kill(block=False)
     if not ended.is_set():
-        ref.when_terminated().get(timeout=PATIENCE)
+        over.get(timeout=PATIENCE)
         ended.set()
     found = wait_for(watcher, many + 1)
     place = next(i for i, each in enumerate(found) if isinstance(each, pykka.Terminated))

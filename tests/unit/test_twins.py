@@ -529,6 +529,18 @@ TWINS = {
                     )
                 ],
             ),
+            Copy(
+                INVOKE,
+                "handle_ask",
+                {"ask": "self"},
+                [
+                    Differs(
+                        "if log[0] is outcome:\n    self._outcome = outcome\nelse:\n    ...",
+                        "if log[0] is outcome:\n    self._outcome = outcome\n    return True",
+                        "there is more to do; and an asker who waits alone is woken right there",
+                    )
+                ],
+            ),
         ],
         holes=["orelse"],
     ),

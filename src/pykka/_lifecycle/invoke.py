@@ -293,6 +293,40 @@ def wake_asker(actor: Instance, ask: Any, outcome: Outcome) -> None:
         settle(actor, ask, outcome)
 
 
+def handle_ask(cell: Cell, ask: Any) -> None:
+    """Handle a question that is no call through a proxy: `handle()`, for this kind alone."""
+    cell.handling = ask
+    actor: Any = cell.actor
+    try:
+        message = ask.message
+        if type(message) in _handlers:
+            result = _handlers[type(message)](cell, ask)
+        else:
+            result = actor.on_receive(message)
+    except SetAside:
+        _set_aside(cell)
+        cell.handling = ask = message = actor = None
+    except BaseException as error:
+        _fail(cell, actor, ask, error)
+        ask.release()
+        cell.handling = ask = message = actor = None  # as in handle()
+    else:
+        if result is not None and type(result) is CoroutineType:
+            _take_over(cell, result)
+            return
+        if result is not _NO_REPLY:
+            outcome: Any = (result, None)
+            log = ask._log
+            # twin: resolve (2 statements)
+            log.append(outcome)
+            if log[0] is outcome:
+                ask._outcome = outcome
+            else:
+                wake_asker(actor, ask, outcome)
+            ask.message = None  # this is its release()
+    cell.handling = None
+
+
 def handle_call(cell: Cell, ask: Any) -> None:
     """Handle a call through a proxy that wants an answer: `handle()`, `_call()`, in one piece."""
     cell.handling = ask
@@ -361,7 +395,7 @@ NONE: Envelope[None] = Envelope(None)
 """What an actor is handling that handles a bare `None`; for `Cell.handling`, `None` is nothing."""
 
 SPECIAL: dict[type, Callable[[Cell, Any], None]] = {
-    Ask: handle,
+    Ask: handle_ask,
     CallAsk: handle_call,
     CallEnvelope: handle_deferred,
     CarryingEnvelope: handle,

@@ -428,12 +428,11 @@ class Worker:
         # What is used for each message is in local variables: to look a global one up takes long
         # where instructions are not specialised, which is so in CPython 3.13 without the GIL.
         local = self.local
-        picks = self.picks
         often, batch, many, fence = SHARED_EVERY - 1, BATCH, MANY, FENCE
         length, special, none = len, SPECIAL, NONE
+        is_taken = False
         hint: PooledCell | None
-        while True:
-            picks += 1
+        for picks in itertools.count(self.picks + 1):
             self.picks = picks
             if local and picks & often:
                 try:
@@ -458,45 +457,47 @@ class Worker:
             state.cell = cell = hint
             del hint
             if cell.fast_loop_ok and not cell.backlog:
-                # This is run() for the usual case.
+                # This is run() for the usual case: one message, and nothing after it.
                 inbox: Any = cell.inbox
-                for _ in batch:
-                    if not inbox or cell.has_system_messages:
-                        break
-                    if length(inbox) >= many:
-                        run(cell)
-                        break
-                    item: Any = inbox.pop(0)
-                    # twin: give way (1 statement)
-                    if state.owes is not None and not answers_an_asker(item):
-                        give_way(state)
-                    # twin: handle either (1 statement)
-                    if type(item) in special:
-                        special[type(item)](cell, item)
-                    else:
-                        cell.handling = none if item is None else item
-                        try:
-                            result: Any = cell.actor.on_receive(item)  # type: ignore[union-attr]
-                            # twin: refuse coroutine (1 statement)
-                            if result is not None and type(result) is CoroutineType:
-                                cell.take_over(result, end_of_message)  # raises
-                        except BaseException as error:
-                            fail_told(cell, error)
-                        cell.handling = None
-                item = result = None
-                if cell.has_system_messages and not cell.closed:
-                    run(cell)
+                if inbox and not cell.has_system_messages:
+                    for _ in batch:
+                        item: Any = inbox.pop(0)
+                        # twin: give way (1 statement)
+                        if state.owes is not None and not answers_an_asker(item):
+                            give_way(state)
+                        # twin: handle either (1 statement)
+                        if type(item) in special:
+                            special[type(item)](cell, item)
+                        else:
+                            cell.handling = none if item is None else item
+                            try:
+                                result: Any = cell.actor.on_receive(item)  # type: ignore[union-attr]
+                                # twin: refuse coroutine (1 statement)
+                                if result is not None and type(result) is CoroutineType:
+                                    cell.take_over(result, end_of_message)  # raises
+                            except BaseException as error:
+                                fail_told(cell, error)
+                            cell.handling = None
+                        if not inbox or cell.has_system_messages:
+                            break
+                        if length(inbox) >= many:
+                            run(cell)
+                            break
+                    item = result = None
             elif cell.context is None:
                 run(cell)
             else:
                 cell.context.run(run, cell)
+            if cell.has_system_messages:
+                if cell.fast_loop_ok and not cell.closed:
+                    run(cell)
+                state.cell = None
+                if cell.keeps_turn():
+                    if context and cell.closed:
+                        return
+                    del cell
+                    continue
             state.cell = None
-            if cell.has_system_messages and cell.keeps_turn():
-                if context and cell.closed:
-                    return
-                del cell
-                continue
-            is_taken = False
             if context and cell.context is None:
                 # twin: keep context (2 statements)
                 cell.context = context

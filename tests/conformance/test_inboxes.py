@@ -456,6 +456,7 @@ def test_the_wait_graph_shows_who_waits_for_room(
     sender = agent.start()
     sent = sender.ask(lambda _sender: actor.ref.tell(1), block=False)
     wait_for_line(actor.inbox)
+    wait_until(lambda: sender._cell.waiting is not None, "the sender says that it waits")
     (waiting,) = [each for each in debug.wait_graph().waiting if each.actor == sender]
     assert waiting.waits_for == actor.ref
     assert waiting.filename == __file__

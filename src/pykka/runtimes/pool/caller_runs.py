@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, Any
 from pykka._actor.actor import Actor
 from pykka._deadlock.stacks import runs_actor
 from pykka._futures.ask import Ask, CallAsk
-from pykka._lifecycle.invoke import handle, handle_call
+from pykka._lifecycle.invoke import handle, handle_ask, handle_call
 from pykka._lifecycle.termination import stop_without_hook
 from pykka._util.gil import FENCE, NOTHING
 from pykka._util.imported import running_loop
@@ -102,7 +102,6 @@ def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call cos
     cell = there
     own = cell.context
     context = spare if own is None else own
-    extension = cell.extension
     try:
         # twin: begin to lend (3 statements)
         state.spare = None
@@ -122,7 +121,11 @@ def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call cos
             context.run(handle_call, cell, future)
             if cell.stopped:  # by the call
                 context.run(running.run, cell)
-        elif extension is not None and extension.children and not cell.pool.is_bounded:
+        elif (
+            (extension := cell.extension) is not None
+            and extension.children
+            and not cell.pool.is_bounded
+        ):
             pass  # it is for a worker
         elif (
             cell.begun
@@ -135,7 +138,7 @@ def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call cos
             if state.is_main and type(future) is Ask and type(future.message) is _ActorStop:
                 return _stop_on_main_thread(cell, future)
             del inbox[0]
-            context.run(handle, cell, future)
+            context.run(handle_ask if type(future) is Ask else handle, cell, future)
             if cell.stopped:  # by the message
                 context.run(running.run, cell)
         elif not state.is_main:

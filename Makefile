@@ -26,7 +26,7 @@ INSTALL = $(PIP) install --require-hashes -r requirements/build.txt && \
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format docs docs-serve bench-peers bench bench-full bench-free-threaded stress dist lock clean
+.PHONY: help demo test test-all check format docs docs-serve bench-peers bench bench-full bench-free-threaded bench-optimised stress dist lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,11 +83,15 @@ bench-full: $(VENV)/ready-bench-full ## the benchmarks with all peers and curves
 	$(BIN)/python -m benchmarks run --full --resume --out benchmarks/results/full.json
 	$(BIN)/python -m benchmarks run --full --only timers many-messages 'route-*' 'simulated-*' --against asyncio thread AsyncioActor \
 		--resume --out benchmarks/results/extras.json
-	$(BIN)/python -m benchmarks free-threaded --if-found
+	$(BIN)/python -m benchmarks free-threaded $(or $(addprefix --python ,$(FREE_THREADED)),--if-found)
+	$(BIN)/python -m benchmarks optimised $(or $(addprefix --python ,$(OPTIMISED)),--if-found)
 	$(BIN)/python -m benchmarks page benchmarks/results/full.json
 
 bench-free-threaded: $(VENV)/ready-bench ## a few benchmarks without the GIL and with it: make bench-free-threaded FREE_THREADED=…
-	$(BIN)/python -m benchmarks free-threaded $(if $(FREE_THREADED),--python $(FREE_THREADED))
+	$(BIN)/python -m benchmarks free-threaded $(addprefix --python ,$(FREE_THREADED))
+
+bench-optimised: $(VENV)/ready-bench ## a few benchmarks on a Python that was built with PGO, and on this one: make bench-optimised OPTIMISED=…
+	$(BIN)/python -m benchmarks optimised $(addprefix --python ,$(OPTIMISED))
 
 dist: $(VENV)/ready-dist ## build what is published into dist/, the wheel from the source distribution, and check it
 	rm -rf dist

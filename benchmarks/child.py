@@ -12,10 +12,10 @@ import importlib.metadata
 import json
 import os
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
 
+from benchmarks import interpreter
 from benchmarks.adapters import ADAPTERS
 from benchmarks.system import FailedError, System, UnsupportedError, unsupported
 from benchmarks.workload import Workload, WrongResultError
@@ -81,21 +81,7 @@ def describe(spec: dict[str, Any]) -> dict[str, Any]:
             version = importlib.metadata.version(spec["distribution"])
         except importlib.metadata.PackageNotFoundError:
             version = str(__import__(spec["distribution"]).__version__)
-    return {"status": "ok", "version": version, "python": describe_python()}
-
-
-def describe_python() -> dict[str, Any]:
-    """The interpreter that this runs on."""
-    is_gil_enabled = getattr(sys, "_is_gil_enabled", lambda: True)
-    return {
-        "implementation": sys.implementation.name,
-        "version": ".".join(map(str, sys.version_info[:3])),
-        "build": sys.version.partition("(")[2].partition(")")[0],
-        "compiler": sys.version.partition("[")[2].partition("]")[0],
-        "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-        "gil": bool(is_gil_enabled()),
-        "switch_interval": sys.getswitchinterval(),
-    }
+    return {"status": "ok", "version": version, "python": interpreter.describe()}
 
 
 def main() -> None:

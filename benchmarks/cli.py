@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from benchmarks import comparison, free_threaded, machine, observing, report
+from benchmarks import builds, comparison, interpreter, machine, observing, report
 from benchmarks.adapters import ADAPTERS
 from benchmarks.environments import HOME, ROOT, Site, make_all
 from benchmarks.plan import UnknownNameError, make_plan, steps
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 RESULTS = ROOT / "benchmarks" / "results" / "full.json"
 """The results that the documentation shows."""
-FREE_THREADED = RESULTS.with_name("free-threaded.json")
-"""And what it shows of running without the GIL."""
+ON_BUILDS = {name: RESULTS.with_name(f"{name}.json") for name in builds.BUILDS}
+"""And what it shows of other builds of Python."""
 EXTRAS = RESULTS.with_name("extras.json")
 """And of timers and routers."""
 PAGE = ROOT / "docs" / "performance.md"
@@ -88,18 +88,19 @@ def parser() -> argparse.ArgumentParser:
             "--python", default=sys.executable, help="the interpreter to measure with"
         )
 
-    free = commands.add_parser(
-        "free-threaded", help="measure a few workloads without the GIL, and with it"
-    )
-    free.set_defaults(do=_free_threaded)
-    free.add_argument(
-        "--python", default="", help="a free-threaded interpreter; the first on the path if none"
-    )
-    free.add_argument("--rounds", type=_positive, default=free_threaded.ROUNDS)
-    free.add_argument("--out", type=Path, metavar="FILE", default=FREE_THREADED)
-    free.add_argument(
-        "--if-found", action="store_true", help="do nothing if there is no such interpreter"
-    )
+    for build in builds.BUILDS.values():
+        other = commands.add_parser(
+            build.name, help=f"measure a few workloads on this Python, and on {build.about}"
+        )
+        other.set_defaults(do=_other_build, build=build)
+        other.add_argument(
+            "--python", default="", help="the other interpreter; if none, one is found"
+        )
+        other.add_argument("--rounds", type=_positive, default=build.rounds)
+        other.add_argument("--out", type=Path, metavar="FILE", default=ON_BUILDS[build.name])
+        other.add_argument(
+            "--if-found", action="store_true", help="do nothing if there is no such interpreter"
+        )
 
     seen = commands.add_parser("observing", help="measure what it costs to be seen")
     seen.set_defaults(do=_observing)
@@ -112,7 +113,8 @@ def parser() -> argparse.ArgumentParser:
     page = commands.add_parser("page", help="refresh the documentation from results")
     page.set_defaults(do=_page)
     page.add_argument("file", type=Path, nargs="?", default=RESULTS)
-    page.add_argument("--free-threaded", type=Path, default=FREE_THREADED)
+    for name, file in ON_BUILDS.items():
+        page.add_argument(f"--{name}", type=Path, default=file)
     page.add_argument("--extras", type=Path, default=EXTRAS)
     page.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
     page.add_argument("--readme", type=Path, default=README, help="whose figures are replaced")
@@ -177,19 +179,24 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _free_threaded(options: argparse.Namespace) -> int:
-    python = options.python or free_threaded.find()
+def _other_build(options: argparse.Namespace) -> int:
+    build: builds.Build = options.build
+    if build.fits(interpreter.describe()):
+        print(f"This Python is itself {build.about}: there is nothing to compare it with.")
+        return 0
+    python = options.python or builds.find(build)
     if not python:
-        print("There is no free-threaded Python on the path; name one with --python.")
+        print(f"No interpreter that was found is {build.about}; name one with --python.")
         return 0 if options.if_found else 2
-    if not free_threaded.is_free_threaded(shutil.which(python) or python):
-        print(f"{python} is not a free-threaded Python, 3.13 or newer.", file=sys.stderr)
+    if not build.fits(builds.ask(shutil.which(python) or python)):
+        print(f"{python} is not {build.about}.", file=sys.stderr)
         return 2
-    pair = free_threaded.measure(Site(python), Site(), options.out, options.rounds, Progress)
+    print(f"measuring on {python} and on this Python", file=sys.stderr)
+    pair = builds.measure(build, (Site(python), Site()), options.out, options.rounds, Progress)
     console = _console()
-    console.print(free_threaded.table(*pair), free_threaded.goals(*pair))
+    console.print(builds.table(build, *pair), build.first(*pair))
     for run in pair:
-        console.print(*report.problems(run), sep="\n")
+        console.print(report.described(run.python), *report.problems(run), sep="\n")
     print(f"\nResults: {options.out}", file=sys.stderr)
     return 0
 
@@ -268,7 +275,9 @@ def _page(options: argparse.Namespace) -> int:
     run = Run.load(options.file)
     charts.draw_all(run, options.images)
     extras = Run.load(options.extras) if options.extras.exists() else None
-    page.refresh(run, options.page, free_threaded.load(options.free_threaded), extras)
+    files = {name: getattr(options, name.replace("-", "_")) for name in ON_BUILDS}
+    pairs = {name: builds.load(builds.BUILDS[name], file) for name, file in files.items()}
+    page.refresh(run, options.page, pairs, extras)
     page.refresh_readme(run, options.readme)
     return 0
 

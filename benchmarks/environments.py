@@ -25,9 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".bench"
 ERLANG_SOURCES = ROOT / "benchmarks" / "erlang"
 TAG_OF = (
-    "import sys, sysconfig; print('%s%d%d%s' % (sys.implementation.name, *sys.version_info[:2], "
-    "'t' if sysconfig.get_config_var('Py_GIL_DISABLED') else ''))"
+    "import hashlib, sys, sysconfig; print('%s%d%d%s-%s' % (sys.implementation.name, "
+    "*sys.version_info[:2], 't' if sysconfig.get_config_var('Py_GIL_DISABLED') else '', "
+    "hashlib.sha256(sys.base_prefix.encode()).hexdigest()[:6]))"
 )
+"""Tells a Python from all others, also from another build of the same version."""
 
 
 @dataclass(frozen=True)

@@ -9,33 +9,33 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from benchmarks import free_threaded, report
+from benchmarks import builds, report
 from benchmarks.chart_names import curve_name, image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from benchmarks.results import Run
 
+    Pairs = Mapping[str, tuple[Run, Run] | None]
+
 BEGIN = re.compile(r"^<!-- begin ([\w-]+) -->$", re.MULTILINE)
 
 
-def refresh(
-    run: Run, page: Path, free: tuple[Run, Run] | None = None, extras: Run | None = None
-) -> None:
+def refresh(run: Run, page: Path, pairs: Pairs | None = None, extras: Run | None = None) -> None:
     """Replace what is between the markers of a page.
 
     Args:
         run: The results.
         page: The page.
-        free: The results without and with the GIL.
+        pairs: The results of other builds of Python, by name, each with those of the page's.
         extras: The results of what has to be named to be measured.
 
     Raises:
         ValueError: A marker has no end, or a name that is not known, or a block is missing.
     """
-    page.write_text(replaced(page.read_text(), blocks(run, free, extras)))
+    page.write_text(replaced(page.read_text(), blocks(run, pairs, extras)))
 
 
 def refresh_readme(run: Run, readme: Path) -> None:
@@ -65,9 +65,7 @@ def replaced(text: str, made: dict[str, str]) -> str:
     return text
 
 
-def blocks(
-    run: Run, free: tuple[Run, Run] | None = None, extras: Run | None = None
-) -> dict[str, str]:
+def blocks(run: Run, pairs: Pairs | None = None, extras: Run | None = None) -> dict[str, str]:
     """All blocks, by name."""
     make: dict[str, Callable[[Run], str]] = {
         "answer": lambda run: report.answer(run).as_markdown(),
@@ -90,7 +88,9 @@ def blocks(
         "problems": lambda run: _listed(report.problems(run)),
     }
     made = {name: function(run) for name, function in make.items()}
-    return {**made, "free-threaded": free_threaded.as_markdown(free), "extras": _extras(extras)}
+    for name, build in builds.BUILDS.items():
+        made[name] = builds.as_markdown(build, (pairs or {}).get(name), run.python)
+    return {**made, "extras": _extras(extras)}
 
 
 def _extras(run: Run | None) -> str:

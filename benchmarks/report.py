@@ -11,6 +11,7 @@ import rich.box
 import rich.table
 
 from benchmarks.figures import percent, quantity, ratio
+from benchmarks.interpreter import build_options
 from benchmarks.stats import Spread, paired_ratios, spread
 from benchmarks.targets import TARGETS
 
@@ -135,9 +136,9 @@ def _side_by_side(
         for row in rows(run, group):
             cells = [f"{row.title}, {_unit(row)}", figure(row, ours)]
             for name in others:
-                cells += [figure(row, name), _times(row.advantage(ours, name))]
+                cells += [figure(row, name), how_many_times(row.advantage(ours, name))]
             if floor:
-                cells += [figure(row, floor), _times(row.cost(ours, floor))]
+                cells += [figure(row, floor), how_many_times(row.cost(ours, floor))]
             table.rows.append(cells)
     return table
 
@@ -398,11 +399,9 @@ def workloads(run: Run, group: str) -> Table:
 
 def describe(run: Run) -> list[str]:
     """Machine, Python, and how it was measured, in a few lines."""
-    machine, python = run.machine, run.python
+    machine = run.machine
     memory = machine.get("memory_bytes")
     size = f", {memory / 1024**3:.0f} GiB" if memory else ""
-    gil = "with the GIL" if python.get("gil", True) else "without the GIL"
-    build = "free-threaded build, " if python.get("free_threaded") else ""
     load = machine.get("load_at_start")
     counts = {
         len(measurement.rounds())
@@ -415,14 +414,26 @@ def describe(run: Run) -> list[str]:
         f"{machine['processor']}, {machine['cores']} cores{size}; "
         f"{machine['distribution']}, {machine['system']} {machine['kernel']}"
         f"{'' if load is None else f'; load {load:g} at the start'}",
-        f"{python.get('implementation', '')} {python.get('version', '')} "
-        f"({build}{gil}, built {python.get('build', '')}, {python.get('compiler', '')})",
+        described(run.python),
         ", ".join(_with_version(run, name) for name in run.present()),
         f"{'/'.join(map(str, sorted(counts))) or 'no'} rounds, {run.started}, "
         f"{run.seconds / 60:.0f} minutes"
         f"{', commit ' + commit if commit else ''}, sources {run.sources.get('digest', '')}"
         f"{'' if run.complete else ', NOT COMPLETE'}",
     ]
+
+
+def described(python: dict[str, Any]) -> str:
+    """A Python and how it was built, in a line."""
+    parts = [
+        "free-threaded build" if python.get("free_threaded") else "",
+        "with the GIL" if python.get("gil", True) else "without the GIL",
+        build_options(python),
+        f"built {python.get('build', '')}",
+        python.get("compiler", ""),
+    ]
+    name = f"{python.get('implementation', '')} {python.get('version', '')}"
+    return f"{name} ({', '.join(filter(None, parts))})"
 
 
 def _with_version(run: Run, name: str) -> str:
@@ -443,7 +454,8 @@ def figure(row: Row, adapter: str, *, with_spread: bool = True) -> str:
     return f"{text} ±{percent(found.relative)}" if with_spread else text
 
 
-def _times(found: Spread | None) -> str:
+def how_many_times(found: Spread | None) -> str:
+    """How many times, with the quartiles."""
     if found is None:
         return NOTHING
     if found.count == 1:

@@ -45,7 +45,10 @@ def test_show_prints_tables_targets_and_problems(
     assert "xoscar is absent: no wheel" in printed
 
 
-@pytest.mark.parametrize("name", ["full", "extras", "free-threaded", "free-threaded-gil"])
+@pytest.mark.parametrize(
+    "name",
+    ["full", "extras", "free-threaded", "free-threaded-gil", "optimised", "optimised-plain"],
+)
 def test_the_results_of_the_repository_are_shown(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -211,6 +211,16 @@ def test_nothing_is_removed_but_the_folder_of_the_environment(
     assert not stale.exists()
 
 
+def test_two_builds_of_one_version_have_environments_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, again = Site(), Site()
+    elsewhere = f"import sys; sys.base_prefix = '/elsewhere'; {environments.TAG_OF}"
+    monkeypatch.setattr(environments, "TAG_OF", elsewhere)
+
+    assert Site().home != here.home == again.home
+
+
 @pytest.mark.usefixtures("offline")
 def test_a_peer_that_cannot_be_installed_is_reported_and_the_others_go_on(site: Site) -> None:
     lines: list[str] = []

@@ -111,6 +111,17 @@ def test_an_absent_implementation_is_reported() -> None:
     assert "Erlang/OTP" not in report.describe(run)[2]
 
 
+def test_the_line_of_the_python_tells_how_it_was_built() -> None:
+    run = make_run()
+    run.python.update(gil=True, build="main", compiler="GCC 12", version="3.11.7")
+    assert report.describe(run)[1] == "cpython 3.11.7 (with the GIL, built main, GCC 12)"
+
+    run.python.update(gil=False, free_threaded=True, pgo="yes", lto="yes", compiler="g")
+    assert report.describe(run)[1] == (
+        "cpython 3.11.7 (free-threaded build, without the GIL, with PGO and LTO, built main, g)"
+    )
+
+
 def test_who_does_less_is_told_in_the_table() -> None:
     run = make_run()
 
@@ -459,10 +470,12 @@ def test_the_page_of_the_documentation_has_a_place_for_every_block(tmp_path: Pat
     extras = make_run(route_round_robin={"PooledActor": FIVE})
     for timers in (1_000, 2_000):
         enter(extras, "timers", {"PooledActor": FIVE, "asyncio": FIVE}, timers=timers)
+    run.python.update(pgo="yes", lto="no")
     page.refresh(run, copy, extras=extras)
 
     text = copy.read_text()
     assert "abacus, 2 cores, 1 GiB" in text
+    assert "The Python of this page is itself a Python with the GIL that was built with" in text
     assert "### From a small ring to a large one" in text
     assert "images/curve-rings-dark.svg" in text
     assert "| ask, per ask |" in text

@@ -251,7 +251,7 @@ def as_markdown(build: Build, pair: tuple[Run, Run] | None, of_page: dict[str, A
         return f"Not measured: nothing that was found on the machine was {build.about}."
     one, other = pair
     measured = max((len(m.rounds()) for m in one.measurements), default=0)
-    settings = "".join(f", {value:,} {name}" for name, value in build.settings.items())
+    settings = "".join(f", with {value:,} {name}" for name, value in build.settings.items())
     parts = [
         f"{measured} rounds{settings}, {one.started}, sources {one.sources.get('digest', '')}.",
         f"- {described(other.python)}\n- {described(one.python)}",

@@ -101,11 +101,9 @@ def build_options(python: dict[str, Any]) -> str:
         return ""
     pgo, lto = python["pgo"], python["lto"]
     if pgo == lto:
-        return {YES: "with PGO and LTO", NO: "without PGO and LTO"}.get(
-            pgo, "whether with PGO and LTO is not recorded"
-        )
-    said = {YES: "with {}", NO: "without {}", UNKNOWN: "whether with {} is not recorded"}
-    seen = "with PGO, as the layout of its machine code shows"
+        return {YES: "with PGO and LTO", NO: "without PGO and LTO"}.get(pgo, "PGO and LTO unknown")
+    said = {YES: "with {}", NO: "without {}", UNKNOWN: "{} unknown"}
+    seen = "with PGO as seen in the machine code"
     return f"{seen if pgo == SEEN else said[pgo].format('PGO')}, {said[lto].format('LTO')}"
 
 

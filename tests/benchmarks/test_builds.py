@@ -295,7 +295,7 @@ def test_it_is_shown_whether_ratios_carry_over_to_an_optimised_build() -> None:
         ["geometric mean", "20.0×", "30.0×"],
     ]
     told = builds.as_markdown(OPTIMISED, (optimised, plain), PLAIN)
-    assert "2 rounds, 1,000 actors, 2026-01-01" in told
+    assert "2 rounds, with 1,000 actors, 2026-01-01" in told
     assert "without PGO and LTO" in told
     assert ", with PGO and LTO" in told
 

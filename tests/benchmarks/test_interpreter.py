@@ -47,12 +47,12 @@ def test_options_are_read_from_what_is_stated_and_from_the_machine_code(
     [
         ("yes", "yes", "with PGO and LTO"),
         ("no", "no", "without PGO and LTO"),
-        ("", "", "whether with PGO and LTO is not recorded"),
+        ("", "", "PGO and LTO unknown"),
         ("yes", "no", "with PGO, without LTO"),
         (
             "seen",
             "",
-            "with PGO, as the layout of its machine code shows, whether with LTO is not recorded",
+            "with PGO as seen in the machine code, LTO unknown",
         ),
     ],
 )

@@ -39,7 +39,9 @@ def program(folder: Path, name: str, python: Mapping[str, Any] | None) -> str:
 
 
 def test_an_interpreter_tells_what_it_is() -> None:
-    assert builds.ask(sys.executable) == THIS
+    of_process = {"gil": True, "switch_interval": 0}  # what is imported may have changed them
+
+    assert builds.ask(sys.executable) | of_process == THIS | of_process
 
 
 @pytest.mark.parametrize("printed", ["", "no JSON", "[1]", "7"])

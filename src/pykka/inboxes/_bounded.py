@@ -31,7 +31,8 @@ Blocked senders
 
     A sender that was let in is not given way at once, as an asker is (`pykka._util.gil`): it would
     send one message, find the inbox full again, and each message would cost two switches of
-    threads. It is when half of the inbox has been handled, if it has not come by then.
+    threads. It is when the last message has been taken out, if it has not come by then: so it can
+    send a whole inbox full for each switch.
 
     `tests/unit/test_inbox_interleavings.py` runs this code through every interleaving.
 

@@ -85,7 +85,7 @@ _END = slice(sys.maxsize, sys.maxsize)
 
 
 def _owe() -> None:
-    """Note that this thread has woken a sender, and has few messages left that it could handle."""
+    """Note that this thread has woken a sender, and has taken out all that it could handle."""
     if HAS_GIL:
         # twin: owe (1 statement)
         current.state.owes = arrivals.latest
@@ -117,7 +117,6 @@ class Lanes:
         "_lanes",
         "_last_claim",
         "_lock",
-        "_low",
         "_open",
         "_overtakers",
         "_refused",
@@ -164,8 +163,6 @@ class Lanes:
         self._has_let_in = False
         """Whether a sender that was let in has yet to come back from its wait, and to be given
         way."""
-        self._low = self._capacity // 2
-        """With so many messages left, a sender that was let in is given way."""
         self._closed = False
         """Whether the actor has ended; then there is room for everything."""
         self._sleepers = 0
@@ -220,7 +217,7 @@ class Lanes:
                         lane.last = None
                     self._count -= 1
                     self._total -= 1
-                    if self._has_let_in and self._count <= self._low:
+                    if self._has_let_in and not self._count:
                         self._has_let_in = False
                         owes = True
             release()
@@ -486,7 +483,7 @@ class Lanes:
                     if self._first_claim is not None:
                         self._aside = entry
                         found = "a line"
-                    elif self._has_let_in and self._count <= self._low:
+                    elif self._has_let_in and not self._count:
                         self._has_let_in = False
                         owes = True
             elif closer is not None:

@@ -102,16 +102,6 @@ class Stepped(PolicyInbox):
 
     __slots__ = ()
 
-    def _append(self, entry: Entry) -> bool:
-        is_in = super()._append(entry)
-        saw(is_in)
-        return is_in
-
-    def _shift(self) -> Entry | None:
-        entry = super()._shift()
-        saw(entry and entry.envelope.message)
-        return entry
-
     def _locate(self, entry: Entry) -> Any:
         step("locate")
         spot: Any = super()._locate(entry)

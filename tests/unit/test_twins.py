@@ -552,14 +552,14 @@ TWINS = {
             Copy("_futures/arrivals.py", "_arrive"),
             Copy("_futures/awaiting.py", "_AsyncioWaiter.__call__"),
             Copy("_futures/awaiting.py", "_TrioWaiter.__call__"),
-            Copy(LANES, "_owe"),
+            Copy(LANES, "owe"),
         ],
     ),
     "append to chain": Twin(
         LOCK,
         [
             Copy(LANES, "Lanes._put_privileged"),
-            Copy(LANES, "Lanes._append", {"lane": "chain"}),
+            Copy("inboxes/_bounded.py", "PolicyInbox.put", {"lane": "chain", "quick": "entry"}),
             Copy(LANES, "Lanes._commit", {"lane": "chain"}),
             Copy(LANES, "Lanes._commit_due", {"self._overtakers": "chain"}),
         ],

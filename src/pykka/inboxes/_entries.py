@@ -21,7 +21,8 @@ Fate: TypeAlias = Literal["outside", "in line", "let in", "withdrawn", "sent bac
 class Entry:
     """An envelope on its way into an inbox, in it, and out of it.
 
-    One that is put in without further ado (`Lanes._append`) has `envelope` and `next` and no more.
+    One that is put in without further ado (`PolicyInbox.put`) has no more than `envelope` and
+    `next`.
     """
 
     __slots__ = ("claim", "envelope", "epoch", "is_free", "key", "next", "victim")

@@ -17,7 +17,7 @@ from tests.tiers import every_other
 
 import pykka
 from pykka._envelope import Envelope
-from pykka._futures.ask import make_ask
+from pykka._futures.ask import make_ask, message_of
 from pykka._util.locks import holding
 from pykka.inboxes import Bounded, InboxSpec, Priority
 from pykka.inboxes import _bounded as _policy_inbox
@@ -111,12 +111,12 @@ class Stepped(PolicyInbox):
 
     def _commit(self, entry: Entry, claim: Claim | None, spot: Any) -> Any:
         verdict = super()._commit(entry, claim, spot)
-        saw((verdict, entry.victim and entry.victim.envelope.message))
+        saw((verdict, entry.victim and message_of(entry.victim.envelope)))
         return verdict
 
     def _pick(self, into: list[Any], *, sleeps: bool) -> Any:
         found = super()._pick(into, sleeps=sleeps)
-        saw((found, *(envelope.message for envelope in into)))
+        saw((found, *map(message_of, into)))
         return found
 
     def _join_line(self, claim: Claim) -> None:
@@ -169,6 +169,7 @@ class Race:
     def scenario(self) -> Scenario:
         kinds: dict[str, Callable[[str], object]] = {
             "tell": self._tell,
+            "bare": self._tell_bare,
             "ask": self._ask,
             "take": self._take,
             "look": self._look,
@@ -182,8 +183,15 @@ class Race:
         return Scenario(tasks, self._state, self._check)
 
     def _tell(self, name: str) -> None:
+        self._send(name, Envelope((name,)))
+
+    def _tell_bare(self, name: str) -> None:
+        self.inbox.takes_bare = True
+        self._send(name, (name,), None, True)
+
+    def _send(self, name: str, *args: Any) -> None:
         try:
-            self.inbox.put(Envelope((name,)))
+            self.inbox.put(*args)
             self.fates[name] = "sent"
         except (pykka.InboxFullError, pykka.ActorDeadError, Interrupted) as error:
             self.fates[name] = type(error)
@@ -198,12 +206,12 @@ class Race:
             self.fates[name] = type(error)
 
     def _take(self, _name: str) -> None:
-        self.taken.append(self.inbox.get().message)
+        self.taken.append(message_of(self.inbox.get()))
 
     def _look(self, _name: str) -> None:
         if not self.inbox.empty():
             with suppress(queue.Empty):  # somebody else was quicker
-                self.taken.append(self.inbox.get_nowait().message)
+                self.taken.append(message_of(self.inbox.get_nowait()))
 
     def _stop(self, _name: str) -> None:
         self.inbox.put(Envelope(_ActorStop()))
@@ -218,7 +226,7 @@ class Race:
             entry = lane.first
             assert entry is not None or lane is inbox._open
             while entry is not None:
-                content.append(entry.envelope.message)
+                content.append(message_of(entry.envelope))
                 entry = entry.next
         return content
 
@@ -241,7 +249,7 @@ class Race:
         content = self._content()
         assert inbox._closed or self.capacity is None or len(content) <= self.capacity
         assert inbox._count == len(content)
-        aside = inbox._aside and inbox._aside.envelope.message
+        aside = inbox._aside and message_of(inbox._aside.envelope)
         return (
             tuple(content),
             tuple(map(number_of, inbox._lanes)),
@@ -271,7 +279,7 @@ class Race:
         assert max(delivered.values(), default=0) <= 1, "a message is there twice"
         assert set(self.sent) <= set(delivered)
         for name, kind in self.tasks.items():
-            if kind not in {"tell", "ask"}:
+            if kind not in {"tell", "bare", "ask"}:
                 continue
             fate = self.fates[name]
             if fate == "sent":
@@ -301,6 +309,8 @@ def nothing(_message: object) -> int:
 RACES: list[tuple[InboxSpec, int, dict[str, str], int | None]] = [
     (Bounded(1), 1, {"a": "tell", "b": "ask", "x": "take", "y": "take"}, 2),
     (Bounded(1), 0, {"a": "tell", "b": "tell", "x": "take"}, None),
+    (Bounded(1), 0, {"a": "bare", "b": "bare", "x": "take"}, None),
+    (Bounded(1), 1, {"a": "bare", "b": "ask", "x": "take", "y": "take"}, 2),
     (Bounded(2), 2, {"a": "tell", "b": "tell", "x": "take", "y": "take"}, 2),
     (Bounded(1, timeout=0.0), 1, {"a": "tell", "b": "ask", "x": "take"}, None),
     (Bounded(1, timeout=BREAK), 1, {"a": "tell", "b": "tell", "x": "look", "y": "look"}, 2),
@@ -317,6 +327,7 @@ RACES: list[tuple[InboxSpec, int, dict[str, str], int | None]] = [
     (Bounded(1), 1, {"a": "tell", "s": "stop", "x": "take"}, 2),
     (Priority(first, **DROPPING), 2, {"a": "tell", "b": "tell", "x": "take", "y": "look"}, 2),
     (Bounded(1, "drop_oldest"), 1, {"a": "tell", "b": "tell", "x": "take"}, None),
+    (Bounded(1, "drop_oldest"), 1, {"a": "bare", "b": "bare", "x": "take"}, None),
     (Bounded(1, "drop_newest"), 1, {"a": "tell", "b": "tell", "x": "take"}, None),
 ]
 """An inbox, what lies in it at first, who does what, and how many preemptions the long form of

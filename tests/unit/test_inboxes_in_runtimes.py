@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import sys
 import threading
 import time
@@ -13,12 +14,17 @@ from tests.inboxes import inbox_of, with_inbox
 from tests.leaks import PATIENCE
 
 import pykka
+from pykka import dead_letters
 from pykka._cell.spawn_options import current
+from pykka._envelope import Envelope
+from pykka._futures.ask import message_of
 from pykka._util.gil import HAS_GIL
-from pykka.inboxes import Bounded
+from pykka.inboxes import Bounded, Priority
+from pykka.inboxes._bounded import PolicyInbox
+from pykka.runtimes.pool.cell import PolicyList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Doing:
@@ -125,6 +131,97 @@ def test_it_is_given_way_when_the_last_message_has_been_taken_out() -> None:
 
 
 # --- in a pool ----------------------------------------------------------------------------------
+
+
+class Letter:
+    """A message of the user's that looks like an envelope."""
+
+    message = "inside"
+    reply_to = "nobody"
+
+
+class Shy:
+    """A message that does not like to be looked at."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(name)
+
+
+@pytest.fixture
+def buried() -> Iterator[queue.SimpleQueue[dead_letters.DeadLetter]]:
+    found: queue.SimpleQueue[dead_letters.DeadLetter] = queue.SimpleQueue()
+    dead_letters.subscribe(found.put)
+    yield found
+    dead_letters.unsubscribe(found.put)
+
+
+LIKE_NOTHING_ELSE = [None, Letter(), Shy(), Envelope("within"), (), 0]
+
+
+@pytest.mark.parametrize("inbox", [Bounded(10), Priority(lambda _message: 0, capacity=10)])
+def test_whatever_is_sent_comes_out_as_it_is(inbox: Any) -> None:
+    """It is in no envelope meanwhile, as a rule."""
+    ref = Pooled.options(inbox=inbox).start()
+    for message in LIKE_NOTHING_ELSE:
+        ref.tell(message)
+    seen = ref.ask(lambda actor: [message for message, _thread in actor.seen], timeout=PATIENCE)
+    assert all(one is other for one, other in zip(seen, LIKE_NOTHING_ELSE, strict=True))
+
+
+@pytest.mark.parametrize("when_full", ["drop_oldest", "drop_newest"])
+def test_whatever_is_dropped_is_a_dead_letter_as_it_is(
+    buried: queue.SimpleQueue[dead_letters.DeadLetter], when_full: Any
+) -> None:
+    begun, may_go_on = threading.Event(), threading.Event()
+    ref = Pooled.options(inbox=Bounded(1, when_full)).start()
+    ref.tell(lambda _actor: (begun.set(), may_go_on.wait(PATIENCE)))
+    assert begun.wait(PATIENCE)
+    if when_full == "drop_newest":
+        ref.tell("fills it")
+    for message in LIKE_NOTHING_ELSE:
+        ref.tell(message)
+    if when_full == "drop_oldest":
+        ref.tell("fills it")
+    dropped = [buried.get(timeout=PATIENCE) for _ in LIKE_NOTHING_ELSE]
+    may_go_on.set()
+    assert all(
+        letter.message is message
+        for letter, message in zip(dropped, LIKE_NOTHING_ELSE, strict=True)
+    )
+
+
+def test_what_is_left_in_the_inbox_is_a_dead_letter_as_it_is(
+    buried: queue.SimpleQueue[dead_letters.DeadLetter],
+) -> None:
+    begun, may_go_on = threading.Event(), threading.Event()
+    ref = Pooled.options(inbox=Bounded(10)).start()
+    ref.tell(lambda _actor: (begun.set(), may_go_on.wait(PATIENCE)))
+    assert begun.wait(PATIENCE)
+    for message in LIKE_NOTHING_ELSE:
+        ref.tell(message)
+    ref.kill(block=False)
+    may_go_on.set()
+    left = [buried.get(timeout=PATIENCE) for _ in LIKE_NOTHING_ELSE]
+    assert all(
+        letter.message is message for letter, message in zip(left, LIKE_NOTHING_ELSE, strict=True)
+    )
+
+
+def test_what_a_signal_handler_raises_in_a_look_is_raised_where_the_actor_is_run() -> None:
+    class Struck(PolicyInbox):
+        __slots__ = ()
+
+        def empty(self) -> bool:
+            raise OSError
+
+    owner: Any = None
+    as_list = PolicyList(Struck(owner, 1))
+    assert as_list, "in doubt"
+    with pytest.raises(OSError, match=r"^$"):
+        as_list.pop(0)
+    as_list.append("hello")
+    assert as_list
+    assert message_of(as_list.pop(0)) == "hello"
 
 
 def test_a_sender_that_waits_for_room_runs_the_actor_itself() -> None:

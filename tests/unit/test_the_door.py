@@ -172,6 +172,7 @@ REASONS = dict.fromkeys(FUTURES, FUTURE) | {
         "the end of the program; the loop's actors have ended"
     ),
     ("runtimes/pool/cell.py", "ForeignInbox.pop", "self.theirs.get()"): "there is a message",
+    ("runtimes/pool/cell.py", "PolicyList.pop", "self.theirs.get()"): "there is a message",
     ("runtimes/pool/cell.py", "_nap", "sleep(timeout)"): "called by the door",
     ("runtimes/pool/dispatcher.py", "_finish_one", "pool.news.get()"): "the end of the program",
     ("runtimes/pool/monitor.py", "", ""): "the monitor's own thread",

@@ -47,14 +47,14 @@ import queue
 import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
-from pykka._envelope import CallEnvelope
+from pykka._envelope import CallEnvelope, Envelope
 from pykka._exceptions import ActorError, InboxFullError, Timeout
-from pykka._futures.ask import CallAsk, answer, is_ask
+from pykka._futures.ask import LETTERS, CallAsk, answer, is_ask
 from pykka._futures.deadline import Deadline
 from pykka._statistics import InboxStatistics
 from pykka._util.log import is_a, is_for_the_program, traceback_of
 from pykka._util.thread_state import current
-from pykka.inboxes._entries import Claim, Entry
+from pykka.inboxes._entries import Claim, Entry, QuickEntry
 from pykka.inboxes._lanes import Lanes, owe
 from pykka.messages import PRIVILEGED
 from pykka.timers._errands import report
@@ -62,7 +62,6 @@ from pykka.timers._errands import report
 if TYPE_CHECKING:
     from typing import Protocol, Self
 
-    from pykka._envelope import Letter
     from pykka._exceptions import ActorDeadError
     from pykka._futures.threading_future import AnsweringCell
     from pykka.inboxes._lanes import Found, Verdict
@@ -91,7 +90,7 @@ if TYPE_CHECKING:
 WhenFull: TypeAlias = Literal["block", "raise", "drop_newest", "drop_oldest"]
 """What a full inbox does with a message."""
 
-_new_entry = Entry.__new__
+_new: Any = object.__new__
 
 _TO_BE_SEEN_TO = ("a line", "something due")
 
@@ -108,7 +107,7 @@ class PolicyInbox(Lanes):
         timeout: Seconds that a sender waits for room; `None` waits for ever.
     """
 
-    __slots__ = ("_timeout", "_when_full", "owner")
+    __slots__ = ("_timeout", "_when_full", "owner", "takes_bare")
 
     def __init__(
         self,
@@ -119,11 +118,17 @@ class PolicyInbox(Lanes):
     ) -> None:
         super().__init__(capacity, drops_oldest=when_full == "drop_oldest")
         self.owner = owner
+        self.takes_bare = False
+        """Whether messages are put in without envelopes; then what is in none of the library's is
+        one of them."""
         self._when_full = when_full
         self._timeout = timeout
 
     def put(  # noqa: C901, PLR0912, PLR0915 (no part of the quick way may be a call)
-        self, envelope: Letter, timeout: float | None = None
+        self,
+        envelope: Any,
+        timeout: float | None = None,
+        is_bare: bool = False,  # noqa: FBT001, FBT002 (no part of the quick way names it)
     ) -> None:
         """Put an envelope in, or do what the policy says if it is full.
 
@@ -131,6 +136,8 @@ class PolicyInbox(Lanes):
             envelope: The envelope. What is raised goes into the future of its answer, if it has
                 one; unless it is an exception that means the program.
             timeout: Seconds that the sender can wait at most, if the policy lets it wait.
+            is_bare: It is not an envelope, but a message, and neither `None` nor one of the
+                library's. It may come out as it went in, or in an envelope. Only if `takes_bare`.
 
         Raises:
             InboxFullError: It is full, or was still full after the timeout; or the sender is the
@@ -139,8 +146,8 @@ class PolicyInbox(Lanes):
             DeadlockError: The sender is an actor, and the owner waits for it.
             Exception: Whatever the user's key function, or a comparison of keys, raised.
         """
-        kind: object = type(envelope)
-        if kind is not CallAsk and kind is not CallEnvelope:
+        kind: object = type(envelope)  # pyright: ignore[reportUnknownVariableType]
+        if not is_bare and kind is not CallAsk and kind is not CallEnvelope:
             message = envelope.message
             if type(message) in PRIVILEGED:
                 self._put_by_right(Entry(envelope), message)
@@ -150,7 +157,7 @@ class PolicyInbox(Lanes):
         is_in = rings = False
         try:
             if self._open is not None:
-                quick = _new_entry(Entry)
+                quick = _new(QuickEntry)
                 quick.envelope = envelope
                 quick.next = None
                 for release in self._holding:
@@ -178,6 +185,8 @@ class PolicyInbox(Lanes):
                     self._bell.put(None)
                 if is_in:
                     return
+            if is_bare:
+                envelope = Envelope(envelope)
             entry = Entry(envelope)
             error = self._put_ordinary(entry, timeout)
             if error is not None:
@@ -494,6 +503,8 @@ class PolicyInbox(Lanes):
         envelope = entry.envelope
         if envelope is None:
             return
+        if self.takes_bare and type(envelope) not in LETTERS:
+            envelope = Envelope(envelope)
         if envelope.reply_to is None:
             reason = f"dropped{how}, because the inbox was full (capacity {self._capacity})"
             self.owner.services.to_dead_letters(self.owner, envelope.message, reason)

@@ -18,14 +18,24 @@ Fate: TypeAlias = Literal["outside", "in line", "let in", "withdrawn", "sent bac
 """How it stands with a claim. After `in line`, it changes once."""
 
 
-class Entry:
-    """An envelope on its way into an inbox, in it, and out of it.
+class QuickEntry:
+    """An envelope in an inbox into which it was put without further ado (`PolicyInbox.put`).
 
-    One that is put in without further ado (`PolicyInbox.put`) has no more than `envelope` and
-    `next`.
+    It has no room for more than it needs, since one is made for each message. Here, `envelope` may
+    be a bare message; see `PolicyInbox.takes_bare`. A class of its own for those would slow down
+    all: the interpreter specialises the instructions that make and read one for a single class.
     """
 
-    __slots__ = ("claim", "envelope", "epoch", "is_free", "key", "next", "victim")
+    __slots__ = ("envelope", "next")
+
+    envelope: Any
+    next: Entry | None
+
+
+class Entry(QuickEntry):
+    """An envelope on its way into an inbox, in it, and out of it."""
+
+    __slots__ = ("claim", "epoch", "is_free", "key", "victim")
 
     def __init__(self, envelope: Any) -> None:
         self.envelope = envelope
@@ -36,7 +46,7 @@ class Entry:
         """How urgent the message is."""
         self.is_free = False
         """Whether no bound applies to it, although it has its place among ordinary messages."""
-        self.next: Entry | None = None
+        self.next = None
         self.victim: Entry | None = None
         """The entry that was dropped when this one was put in."""
         self.claim: Claim | None = None

@@ -75,10 +75,13 @@ if TYPE_CHECKING:
     from pykka._deadlock.wait_graph import Wait, WaitingCell
     from pykka._envelope import Letter
     from pykka._system.system import ActorSystem
+    from pykka.inboxes._bounded import PolicyInbox
     from pykka.runtimes.pool.worker import Pool
 
 _EMPTY: list[Any] = []
 _LOOK_EVERY = 0.001
+
+_NEVER_BARE = LETTERS | {type(None)}
 
 
 class PooledCell(RuntimeCell):
@@ -338,7 +341,7 @@ class PooledCell(RuntimeCell):
             self.pool = spawn_options.dispatcher._pool
 
     def use_inbox(self, inbox: Any) -> None:
-        self.inbox = first_inbox() if inbox is None else as_list(inbox)
+        self.inbox = first_inbox() if inbox is None else PolicyList(inbox)
 
     def put_in_front(self, meter: Meter) -> None:
         self.fast_loop_ok = self.direct_call_ok = False
@@ -499,3 +502,35 @@ class ForeignInbox:
 
     def __len__(self) -> int:
         return 1  # who asks this knows that it is not empty, and wants to know whether it is long
+
+
+class PolicyList(ForeignInbox):
+    """The same for an inbox of `pykka.inboxes`, in fewer calls, and without envelopes.
+
+    Bare messages stay bare, as in a list: an envelope for each would be made on the sender's
+    processor core and freed on the worker's, which takes a quarter of all that a message costs.
+    """
+
+    __slots__ = ()
+
+    theirs: PolicyInbox
+
+    def __init__(self, theirs: PolicyInbox) -> None:
+        super().__init__(theirs)
+        theirs.takes_bare = True
+
+    def append(self, item: object) -> None:
+        if type(item) in _NEVER_BARE:
+            self.theirs.put(_as_letter(item))
+        else:
+            self.theirs.put(item, None, True)  # noqa: FBT003 (a keyword costs)
+
+    def pop(self, _index: int) -> Any:
+        if self._failure is not None:
+            return super().pop(_index)
+        return self.theirs.get()
+
+    def __bool__(self) -> bool:
+        # Only the answer that there is nothing has to be in the order of puts and turns, and that
+        # one comes from `empty()`, under the lock.
+        return self.theirs._total > 0 or super().__bool__()

@@ -129,7 +129,7 @@ class Stepped(PolicyInbox):
 
     def _next_to_be_let_in(self) -> Claim | None:
         claim = super()._next_to_be_let_in()
-        saw(claim and claim.entry.envelope.message)
+        saw(claim and message_of(claim.entry.envelope))
         return claim
 
     def empty(self) -> bool:
@@ -151,6 +151,7 @@ class Race:
     def __init__(self, spec: InboxSpec, before: int, tasks: dict[str, str]) -> None:
         self.services = Undertaker()
         self.inbox: PolicyInbox = make_inbox(spec, self.services)
+        self.inbox.takes_bare = "bare" in tasks.values()
         self.capacity: int | None = spec.capacity  # type: ignore[attr-defined]
         self.sent = [(number,) for number in range(before)]
         for message in self.sent:
@@ -186,7 +187,6 @@ class Race:
         self._send(name, Envelope((name,)))
 
     def _tell_bare(self, name: str) -> None:
-        self.inbox.takes_bare = True
         self._send(name, (name,), None, True)
 
     def _send(self, name: str, *args: Any) -> None:
@@ -240,7 +240,7 @@ class Race:
         line = []
         claim = self.inbox._first_claim
         while claim is not None:
-            line.append(claim.entry.envelope.message)
+            line.append(message_of(claim.entry.envelope))
             claim = claim.after
         return line
 
@@ -318,6 +318,7 @@ RACES: list[tuple[InboxSpec, int, dict[str, str], int | None]] = [
     (Bounded(1), 1, {"a": "tell", "x": "take", "z": "close"}, None),
     (Bounded(1, timeout=0.0), 1, {"a": "tell", "b": "ask", "x": "take", "z": "close"}, 2),
     (Priority(first, capacity=1), 1, {"a": "tell", "b": "ask", "x": "take", "y": "take"}, 2),
+    (Priority(first, capacity=1), 1, {"a": "bare", "b": "ask", "x": "take", "y": "take"}, 2),
     (Priority(first, capacity=2), 2, {"b": "tell", "a": "tell", "x": "take", "y": "take"}, 2),
     (Priority(first, capacity=1, timeout=BREAK), 1, {"a": "tell", "b": "ask", "x": "take"}, 2),
     (Priority(first), 1, {"a": "tell", "b": "tell", "c": "tell", "x": "take"}, 2),
@@ -325,6 +326,7 @@ RACES: list[tuple[InboxSpec, int, dict[str, str], int | None]] = [
     (Priority(nothing), 0, {"a": "tell", "s": "stop", "x": "take"}, None),
     (Priority(nothing, capacity=1), 1, {"a": "tell", "s": "stop", "x": "take"}, 2),
     (Bounded(1), 1, {"a": "tell", "s": "stop", "x": "take"}, 2),
+    (Priority(first, **DROPPING), 2, {"a": "bare", "b": "bare", "x": "take"}, 2),
     (Priority(first, **DROPPING), 2, {"a": "tell", "b": "tell", "x": "take", "y": "look"}, 2),
     (Bounded(1, "drop_oldest"), 1, {"a": "tell", "b": "tell", "x": "take"}, None),
     (Bounded(1, "drop_oldest"), 1, {"a": "bare", "b": "bare", "x": "take"}, None),

@@ -168,12 +168,17 @@ def test_whatever_is_sent_comes_out_as_it_is(inbox: Any) -> None:
     assert all(one is other for one, other in zip(seen, LIKE_NOTHING_ELSE, strict=True))
 
 
+def by_nothing(when_full: Any) -> Priority:
+    return Priority(lambda _message: 0, capacity=1, when_full=when_full)
+
+
+@pytest.mark.parametrize("make", [lambda when_full: Bounded(1, when_full), by_nothing])
 @pytest.mark.parametrize("when_full", ["drop_oldest", "drop_newest"])
 def test_whatever_is_dropped_is_a_dead_letter_as_it_is(
-    buried: queue.SimpleQueue[dead_letters.DeadLetter], when_full: Any
+    buried: queue.SimpleQueue[dead_letters.DeadLetter], when_full: Any, make: Any
 ) -> None:
     begun, may_go_on = threading.Event(), threading.Event()
-    ref = Pooled.options(inbox=Bounded(1, when_full)).start()
+    ref = Pooled.options(inbox=make(when_full)).start()
     ref.tell(lambda _actor: (begun.set(), may_go_on.wait(PATIENCE)))
     assert begun.wait(PATIENCE)
     if when_full == "drop_newest":

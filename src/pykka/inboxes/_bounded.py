@@ -137,7 +137,7 @@ class PolicyInbox(Lanes):
                 one; unless it is an exception that means the program.
             timeout: Seconds that the sender can wait at most, if the policy lets it wait.
             is_bare: It is not an envelope, but a message, and neither `None` nor one of the
-                library's. It may come out as it went in, or in an envelope. Only if `takes_bare`.
+                library's. It comes out as it went in. Only if `takes_bare`.
 
         Raises:
             InboxFullError: It is full, or was still full after the timeout; or the sender is the
@@ -185,8 +185,6 @@ class PolicyInbox(Lanes):
                     self._bell.put(None)
                 if is_in:
                     return
-            if is_bare:
-                envelope = Envelope(envelope)
             entry = Entry(envelope)
             error = self._put_ordinary(entry, timeout)
             if error is not None:
@@ -498,13 +496,18 @@ class PolicyInbox(Lanes):
         elif self._commit(claim.entry, claim, spot) == "in":
             claim.settle()
 
+    def _letter_of(self, entry: Entry) -> Any:
+        """The envelope of a message; one is made if it lies there bare."""
+        envelope = entry.envelope
+        if self.takes_bare and type(envelope) not in LETTERS:
+            return Envelope(envelope)
+        return envelope
+
     def _drop(self, entry: Entry, how: str) -> None:
         """Report a message that will not be handled, or answer it, if that is still to be done."""
-        envelope = entry.envelope
-        if envelope is None:
+        if entry.envelope is None:
             return
-        if self.takes_bare and type(envelope) not in LETTERS:
-            envelope = Envelope(envelope)
+        envelope = self._letter_of(entry)
         if envelope.reply_to is None:
             reason = f"dropped{how}, because the inbox was full (capacity {self._capacity})"
             self.owner.services.to_dead_letters(self.owner, envelope.message, reason)
@@ -518,7 +521,7 @@ class PolicyInbox(Lanes):
 
     def _refuse(self, entry: Entry, error: BaseException) -> None:
         """Give an error to the sender of a message that will not be handled."""
-        envelope: Any = entry.envelope
+        envelope = self._letter_of(entry)
         try:
             if envelope.reply_to is None or is_for_the_program(error):
                 raise error

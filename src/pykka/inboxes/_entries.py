@@ -21,7 +21,7 @@ Fate: TypeAlias = Literal["outside", "in line", "let in", "withdrawn", "sent bac
 class QuickEntry:
     """An envelope in an inbox into which it was put without further ado (`PolicyInbox.put`).
 
-    It has no room for more than it needs, since one is made for each message. Here, `envelope` may
+    It has no room for more than it needs, since one is made for each message. The `envelope` may
     be a bare message; see `PolicyInbox.takes_bare`. A class of its own for those would slow down
     all: the interpreter specialises the instructions that make and read one for a single class.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pykka._futures.ask import LETTERS
 from pykka._futures.unhandled.recall import content_of
 from pykka.inboxes._bounded import PolicyInbox
 from pykka.inboxes._entries import Lane
@@ -46,13 +47,17 @@ class PriorityInbox(PolicyInbox):
         self._key = key
 
     def _prepare(self, entry: Entry) -> BaseException | None:
-        message = content_of(entry.envelope.message)
+        envelope = entry.envelope
+        if self.takes_bare and type(envelope) not in LETTERS:
+            message = envelope
+        else:
+            message = content_of(envelope.message)
         try:
             entry.key = self._key(message)
         except BaseException as error:
             return error
         finally:
-            del message, entry  # as in put()
+            del envelope, message, entry  # as in put()
         return None
 
     def key_of(self, message: object) -> Any:

@@ -57,6 +57,8 @@ def _sign(cell: Cell, flag: str) -> str:
     cls = SLOTS[flag][0]
     if cls is PooledCell and not isinstance(cell, PooledCell):
         return "-"
+    if flag == "claimed" and isinstance(cell, PooledCell):
+        return "0"  # `begun` lies there
     if cls is CellExtension:
         owner = _extras.__get__(cell)
         if owner is None:

@@ -225,7 +225,7 @@ TWINS = {
             Copy(
                 CELL,
                 "PooledCell.__init__",
-                {},
+                {"_cell.Sundries": "Sundries"},
                 [
                     Differs(
                         "make_inbox = actor._create_actor_inbox",
@@ -252,16 +252,23 @@ TWINS = {
                 "Cell._require_termination_waiters",
                 {"self.termination_waiters": "self.extension", "termination_waiters": "extension"},
             ),
-            Copy("_cell/cell.py", "Cell.urn", {"self._urn": "self.extension", "urn": "extension"}),
+            Copy(
+                "_cell/cell.py", "Cell.urn", {"sundries.urn": "self.extension", "urn": "extension"}
+            ),
+            Copy(
+                "_cell/cell.py",
+                "Cell.need_sundries",
+                {"self.sundries": "self.extension", "sundries": "extension"},
+            ),
             Copy(
                 "_cell/cell.py",
                 "Cell.event",
-                {"self._event": "self.extension", "event": "extension"},
+                {"sundries.event": "self.extension", "event": "extension"},
             ),
             Copy(
                 "_cell/cell.py",
                 "Cell.public_inbox",
-                {"self._public_inbox": "self.extension", "public_inbox": "extension"},
+                {"sundries.public_inbox": "self.extension", "public_inbox": "extension"},
             ),
             Copy(
                 CELL,

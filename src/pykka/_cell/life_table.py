@@ -9,7 +9,8 @@ restart, are stopped, killed and abandoned in every order, and look the combinat
 The columns, in the order of `FLAGS`:
 
     ``actor``      there is an instance (`Cell.actor`)
-    ``claimed``    its thread or task has taken it on to run it; never of a pooled actor
+    ``claimed``    its thread or task has taken it on to run it; never of a pooled actor, of which
+                   `begun` lies in the same place
     ``begun``      of a pooled actor: its start hook has run, or is running; `-` before its start
     ``run_token``       of a pooled actor: no thread runs it (the token is there)
     ``stopped``    sends are refused

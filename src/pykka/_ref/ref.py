@@ -296,7 +296,8 @@ class ActorRef(Generic[A_co]):
         cell = self._cell
         future: Future[Any]
         envelope: Ask | Envelope[Any]
-        if cell.create_future is None:
+        sundries = cell.sundries
+        if sundries is None or (create_future := sundries.create_future) is None:
             # What follows is make_ask(), to save the call.
             # twin: make ask (5 statements)
             future = envelope = _new(Ask)
@@ -305,7 +306,7 @@ class ActorRef(Generic[A_co]):
             envelope._log = []
             envelope._outcome = None
         else:
-            future = cell.create_future()
+            future = create_future()
             envelope = _envelope_for(future, message, cell)
         if cell.stopped:
             error = cell.dead_error("not found")
@@ -355,10 +356,11 @@ class ActorRef(Generic[A_co]):
         cell = self._cell
         future: Future[bool]
         envelope: Ask | Envelope[Any]
-        if cell.create_future is None:
+        sundries = cell.sundries
+        if sundries is None or (create_future := sundries.create_future) is None:
             future = envelope = make_ask(_ActorStop(), cell)
         else:
-            future = cell.create_future()
+            future = create_future()
             envelope = _envelope_for(future, _ActorStop(), cell)
         if cell.stopped:
             future.set(False)
@@ -854,7 +856,9 @@ class ActorRef(Generic[A_co]):
         """`ask(ProxyCall(attr_path, args, kwargs), block=False)`, at half the cost."""
         cell = self._cell
         # twin: call the long way (1 statement)
-        if cell.stopped or cell.create_future is not None:
+        if cell.stopped or (
+            (sundries := cell.sundries) is not None and sundries.create_future is not None
+        ):
             return self.ask(ProxyCall(attr_path, args, kwargs), block=False)
         # twin: make ask (7 statements)
         ask = _new(CallAsk)

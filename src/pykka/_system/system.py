@@ -478,8 +478,9 @@ class ActorSystem:
         if self._listeners:
             self._publish(ActorStarted, ref)  # before another thread can find it, and end it
         self._refs[cell] = ref
-        urn = cell.urn_if_seen
-        if urn is not None:
+        # This is `cell.urn_if_seen`, to save the call; here and when it is taken out.
+        sundries = cell.sundries
+        if sundries is not None and sundries.urn is not None:
             self.enter_urn(cell)
         if self._keeps_statistics and cell.actor is not None:
             switch_on(cell)  # it does not live yet
@@ -503,7 +504,8 @@ class ActorSystem:
             if cell.actor is None:
                 self.forget(cell)
         known = self._refs.pop(cell, None) is not None
-        urn = cell.urn_if_seen
+        sundries = cell.sundries
+        urn = None if sundries is None else sundries.urn
         if type(urn) is str:
             self.forget_urn(cell, urn)
         elif urn is not None:  # a class of the user's, which may not be hashable any more

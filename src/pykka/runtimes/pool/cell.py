@@ -99,7 +99,6 @@ class PooledCell(RuntimeCell):
     __slots__ = (
         "allows_caller_runs",
         "backlog",
-        "begun",
         "context",
         "direct_call_ok",
         "fast_loop_ok",
@@ -111,19 +110,33 @@ class PooledCell(RuntimeCell):
     inbox: Any
     waiting: Wait | WaitingCell | None
 
+    # In the place of the mark that cells of other runtimes have instead; see `claim_life`.
+    if TYPE_CHECKING:
+
+        @property
+        def begun(self) -> bool | None:
+            """Whether the start hook has run, or is running; `None` if it is not started."""
+
+        @begun.setter
+        def begun(self, begun: bool | None) -> None: ...
+
+    else:
+        begun = _cell.Cell._claimed
+
     def __init__(self, actor: Actor, services: ActorSystem) -> None:
         # This is Cell.__init__() and more, in one piece: there may be a million of them.
-        # twin: new cell (10 statements)
+        # twin: new cell (9 statements)
         make_inbox = actor._create_actor_inbox
         create_future = actor._create_future
         self.actor = actor
         self.actor_class = type(actor)
         self.services: SystemServices = services
-        self.create_future = None if create_future is new_threading_future else create_future
+        self.sundries = (
+            None if create_future is new_threading_future else _cell.Sundries(create_future)
+        )
         self.inbox = first_inbox() if make_inbox is new_inbox else as_list(make_inbox())
         self.stopped = self.closed = self.has_system_messages = self.ending = self._claimed = False
         self.handling = self.waiting = self.termination_waiters = self.extension = None
-        self._urn = self._event = self._public_inbox = None
         of: Any = actor
         try:
             has_own_pool = of.dispatcher is not None
@@ -131,8 +144,7 @@ class PooledCell(RuntimeCell):
             has_own_pool = True
         self.pool: Pool = of._pykka_pool if has_own_pool else services.pool or services.need_pool()
         self.backlog: list[Any] | None = None
-        self.begun: bool | None = None
-        """Whether the start hook has run, or is running; `None` if the actor is not started."""
+        self.begun = None
         self.context: Context | None = None
         """The context of the actor's code, once the actor has set a variable in it."""
         self.allows_caller_runs: bool | str = False
@@ -164,7 +176,7 @@ class PooledCell(RuntimeCell):
             self.direct_call_ok = (
                 self.fast_loop_ok
                 and self.allows_caller_runs is not False
-                and self.create_future is None
+                and ((sundries := self.sundries) is None or sundries.create_future is None)
                 and not self.has_children
             )
         # No signal handler can strike between these two.
@@ -180,7 +192,7 @@ class PooledCell(RuntimeCell):
         self.direct_call_ok = (
             self.fast_loop_ok
             and self.allows_caller_runs is not False
-            and self.create_future is None
+            and ((sundries := self.sundries) is None or sundries.create_future is None)
             and self.actor_class.stash_capacity is None
             and not self.has_children
             and (self.extension is None or self.extension.tracing is None)

@@ -217,7 +217,12 @@ class PooledRef(ActorRef[A]):
                             del late  # the exception's traceback holds this frame
                     if timeout is not None and not ends:  # pyright: ignore[reportPossiblyUnboundVariable]
                         raise Deadline(timeout).expired(there)
-        if block or expire or there.stopped or there.create_future is not None:
+        if (
+            block
+            or expire
+            or there.stopped
+            or ((sundries := there.sundries) is not None and sundries.create_future is not None)
+        ):
             return super().ask(message, block=block, timeout=timeout, expire=expire)
         # twin: make ask (5 statements)
         ask: Any = _new(Ask)  # pyright: ignore[reportUnknownVariableType]
@@ -249,7 +254,9 @@ class PooledRef(ActorRef[A]):
     ) -> Future[Any]:
         cell = self._cell
         # twin: call the long way (1 statement)
-        if cell.stopped or cell.create_future is not None:
+        if cell.stopped or (
+            (sundries := cell.sundries) is not None and sundries.create_future is not None
+        ):
             return self.ask(ProxyCall(attr_path, args, kwargs), block=False)
         # twin: make ask (7 statements)
         ask: Any = _new(CallAsk)  # pyright: ignore[reportUnknownVariableType]

@@ -75,6 +75,7 @@ REASONS = {
     "_futures.derived._compute": USERS,
     "_lifecycle.invoke.begin": USERS,
     "_lifecycle.invoke.handle": USERS,
+    "_lifecycle.invoke.handle_ask": USERS,
     "_lifecycle.invoke.handle_call": USERS,
     "_lifecycle.invoke.handle_deferred": USERS,
     "_lifecycle.invoke.wake_asker": USERS,

@@ -138,7 +138,10 @@ def run_until(  # noqa: C901, PLR0912, PLR0915 (one function, because a call cos
             if state.is_main and type(future) is Ask and type(future.message) is _ActorStop:
                 return _stop_on_main_thread(cell, future)
             del inbox[0]
-            context.run(handle_ask if type(future) is Ask else handle, cell, future)
+            if type(future) is Ask:
+                context.run(handle_ask, cell, future)
+            else:
+                context.run(handle, cell, future)
             if cell.stopped:  # by the message
                 context.run(running.run, cell)
         elif not state.is_main:

@@ -275,11 +275,15 @@ def test_an_idle_pool_uses_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     wait_until(lambda: pool.is_quiet() and pool.monitor.is_asleep, "the monitor sleeps")
     look = pool.monitor.look
     monkeypatch.setattr(pool.monitor, "look", lambda now: (looks.append(now), look(now))[1])
-    before = time.process_time()
-    threading.Event().wait(0.2)
-    used = time.process_time() - before
-    assert used < 0.15
-    assert looks == []
+
+    def is_at_rest() -> bool:
+        looks.clear()
+        before = time.process_time()
+        threading.Event().wait(0.2)
+        return not looks and time.process_time() - before < 0.15
+
+    # A worker that was sent for while there was work may get up late, and wake the monitor.
+    wait_until(is_at_rest, "nothing runs any more")
 
 
 def test_a_pool_that_nobody_uses_lets_its_threads_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import queue
 import signal
 import sys
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
@@ -151,6 +152,46 @@ def test_whatever_way_he_waits(how: str) -> None:
                 None
             ]
     assert ran_on == [get_ident()]
+
+
+@pytest.mark.parametrize("is_handed_on", [False, True])
+@pytest.mark.parametrize("asker", ["thread", "actor"])
+def test_who_waits_for_what_was_promised_runs_no_more_of_the_actor(
+    asker: str, is_handed_on: bool
+) -> None:
+    """What the actor handles after that may wait for the asker, on whose stack it would lie."""
+    dispatcher = pykka.Dispatcher("pykka-lent")
+    ref = agents_of(dispatcher).start()
+    ref.ask("begun?", timeout=PATIENCE)
+    wait_until(dispatcher._pool.is_quiet, "the actor is idle")
+    replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    ran_on: list[int] = []
+    asked_on: list[int] = []
+
+    def come_after() -> object:
+        ran_on.append(get_ident())
+        return one.ask("x") if asker == "actor" else "x"
+
+    def promise() -> None:
+        replies.put((pykka.reply_later(), ref.ask(come_after, block=False)))
+
+    def ask() -> object:
+        asked_on.append(get_ident())
+        if is_handed_on:
+            return between.ask(lambda: pykka.hand_on(ref.ask(promise, block=False)))
+        return ref.ask(promise)
+
+    one, between = Agent.start(), Agent.start()
+    with no_workers(dispatcher), ThreadPoolExecutor() as threads:
+        ref.tell("something else is first, so there is no shortest way")
+        answer = one.ask(ask, block=False) if asker == "actor" else threads.submit(ask)
+        reply, after = replies.get(timeout=PATIENCE)
+        reply.set("late")
+        given: Any = answer.get(timeout=PATIENCE) if asker == "actor" else answer.result(PATIENCE)
+        assert given == "late"
+        assert ran_on == []
+    assert after.get(timeout=PATIENCE) == "x"
+    assert ran_on != asked_on
 
 
 def test_another_thread_runs_the_actor_up_to_its_end() -> None:

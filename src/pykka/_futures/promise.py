@@ -223,8 +223,9 @@ class Promise(Lazy[Any]):
 
     def run_until(self, future: ThreadingFuture[Any], state: WaitingState) -> bool:
         """Run the actors that owe it on this thread, if that may be."""
-        for _leaf, cell in self._owing():
-            if cell.can_be_run and cell.run_until(future, state):
+        for leaf, cell in self._owing():
+            # Until it has brought its own part: after that, the waiter does not wait for it.
+            if cell.can_be_run and cell.run_until(leaf, state):
                 break
         return future._has_outcome()
 

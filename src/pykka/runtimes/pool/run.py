@@ -41,9 +41,12 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
         cell: The actor. This thread has its turn, and gives it back afterwards, unless the
             cell is closed.
         budget: One item for each message that may be handled.
-        until: Stop when this future is resolved.
+        until: Stop when this future is resolved; or when the actor, if it was to resolve it, has
+            promised that for later, or handed it on. What it handles after that, the waiter does
+            not wait for; and may itself be waited for there, as one that this thread runs.
     """
     state = current.state
+    owes = until is not None and until._answered_by is cell
     special, none = SPECIAL, NONE
     try:
         if not cell.begun:
@@ -86,7 +89,9 @@ def run(  # noqa: C901, PLR0912 (one function, because a call costs)
                 except BaseException as error:
                     fail_told(cell, error)
                 cell.handling = None
-            if until is not None and until._outcome is not None:
+            if until is not None and (
+                until._outcome is not None or (owes and until._answered_by is not cell)
+            ):
                 break
     except BaseException as error:  # the user's inbox failed
         fall(cell, error)

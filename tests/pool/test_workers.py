@@ -136,6 +136,39 @@ def test_the_variables_of_an_actor_that_has_ended_are_not_those_of_the_next(
     assert seen.get(timeout=0) == 0
 
 
+def test_an_actor_that_is_down_keeps_its_variables_and_no_other_gets_them() -> None:
+    """Its supervisor is busy, so the worker parks the turn, and goes on with another actor."""
+    number: ContextVar[int] = ContextVar("number", default=0)
+    asked, go_on = threading.Event(), threading.Event()
+
+    class Child(Agent):
+        dispatcher = pykka.Dispatcher("pykka-down", max_threads=1, caller_runs=False)
+
+    class Busy(Supervisor):
+        def wait(self) -> None:
+            asked.set()
+            assert go_on.wait(PATIENCE)
+
+    def set_and_fail() -> None:
+        number.set(1)
+        raise ValueError
+
+    other = Child.start()
+    supervisor = Busy.start([ChildSpec("child", Child)])
+    child: Any = supervisor.child("child", Child)
+    supervisor.proxy().wait.defer()
+    assert asked.wait(PATIENCE)
+    child.tell(set_and_fail)
+    assert other.ask(number.get, timeout=PATIENCE) == 0
+    extension = child._cell.extension
+    assert extension.down
+    assert extension.parked
+    go_on.set()
+    assert child.ask(number.get, timeout=PATIENCE) == 1
+    assert other.ask(number.get, timeout=PATIENCE) == 0
+    supervisor.stop()
+
+
 def test_an_actor_whose_failure_cannot_be_looked_at_ends_and_its_worker_goes_on(
     pool: workers.Pool, agents: type[Agent], monkeypatch: pytest.MonkeyPatch, log: Log
 ) -> None:

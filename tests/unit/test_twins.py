@@ -432,6 +432,7 @@ TWINS = {
             Copy(POOLED, "PooledRef.ask"),
             Copy(LENDING, "run_until"),
             Copy(WORKER, "Worker._work"),
+            Copy("runtimes/pool/cell.py", "PooledCell.keep_context", {"self": "cell"}),
         ],
     ),
     "room on stack": Twin(CALL, [Copy(LENDING, "run_until"), Copy(POOLED, "PooledRef.ask")]),

@@ -201,6 +201,18 @@ class PooledCell(RuntimeCell):
     def note_handling(self) -> None:
         self.settle()
 
+    def keep_context(self, context: Context) -> bool:
+        """Keep a context in which the actor has set a variable; False if it has one, or has ended.
+
+        By the one who has the turn. Most do it themselves, to save the call.
+        """
+        if self.closed or self.context is not None:
+            return False
+        # twin: keep context (2 statements)
+        self.context = context
+        self.fast_loop_ok = self.direct_call_ok = False
+        return True
+
     def keeps_turn(self) -> bool:
         """Tell whether the one who has the turn is not to give it back.
 

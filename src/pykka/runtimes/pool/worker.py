@@ -407,7 +407,7 @@ class Worker:
                 except BaseException as error:
                     if state.cell is None:
                         raise
-                    self._drop(state, error)
+                    self._drop(state, context, error)
         except BaseException:  # pragma: no cover (a defect of ours)
             report_failure("A worker of the dispatcher %s ended:", self.pool.name)
             raise
@@ -492,8 +492,11 @@ class Worker:
                 if cell.fast_loop_ok and not cell.closed:
                     run(cell)
                 state.cell = None
+                # Before the turn is parked, for then another thread may run the actor.
+                if context and cell.keep_context(context):
+                    is_taken = True
                 if cell.keeps_turn():
-                    if context and cell.closed:
+                    if context:
                         return
                     del cell
                     continue
@@ -517,16 +520,19 @@ class Worker:
                 return
 
     @runs_actor(cell="cell")
-    def _drop(self, state: ActorState, error: BaseException) -> None:
+    def _drop(self, state: ActorState, context: Context, error: BaseException) -> None:
         """See to an actor whose messages or exceptions have raised where they were looked at.
 
-        This worker has the actor's turn. That is given back, and the worker goes on.
+        This worker has the actor's turn. That is given back, and the worker goes on, in another
+        context than this one.
         """
         cell: Any = state.cell
         fall(cell, error)
         if cell.stopped:
             end_in_any_case(cell)
         state.cell = None
+        if context:
+            cell.keep_context(context)
         if not cell.keeps_turn():
             # twin: give turn back in doubt (2 statements)
             cell.run_token.append(True)

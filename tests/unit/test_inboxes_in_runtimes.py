@@ -7,15 +7,14 @@ import queue
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.inboxes import inbox_of, make_inbox, with_inbox
-from tests.leaks import PATIENCE, wait_until
+from tests.inboxes import inbox_of, with_inbox
+from tests.leaks import PATIENCE
 
 import pykka
 from pykka import dead_letters
-from pykka._cell.cell import Cell
 from pykka._cell.spawn_options import current
 from pykka._envelope import Envelope
 from pykka._futures.ask import message_of
@@ -242,43 +241,6 @@ def test_a_sender_that_waits_for_room_runs_the_actor_itself() -> None:
     assert sender.ask(flood(target, 50), timeout=PATIENCE) == "sent"
     seen = target.ask(lambda actor: list(actor.seen), timeout=PATIENCE)
     assert [message for message, _thread in seen] == list(range(50))
-
-
-class Lending(Cell):
-    """A cell of an actor that any thread may run that waits for it; it notes which one tries."""
-
-    can_be_run = has_workers = True
-    tried: ClassVar[list[int]] = []
-
-    __slots__ = ()
-
-    def run_until(self, future: Any, state: Any) -> bool:  # type: ignore[override]
-        self.tried.append(threading.get_ident())
-        return False
-
-
-@pytest.mark.parametrize("is_worker", [False, True])
-def test_only_a_worker_that_waits_for_room_runs_the_actor(*, is_worker: bool) -> None:
-    """Another thread could do so for a single message, and then the inbox would be full again."""
-    inbox = make_inbox(Bounded(1))
-    inbox.owner.__class__ = Lending
-    Lending.tried.clear()
-    inbox.put(Envelope("first"))
-
-    def send() -> None:
-        current.state.accepts = "a pool" if is_worker else None
-        inbox.put(Envelope("second"))
-
-    sender = threading.Thread(target=send, daemon=True)
-    sender.start()
-    wait_until(lambda: inbox.statistics().blocked, "it stands in line")
-    # It has tried, if ever, before the lock of its wait was entered for the actor to release.
-    claim: Any = inbox._first_claim
-    wait_until(lambda: claim._log, "it waits")
-    assert len(Lending.tried) == is_worker
-    assert inbox.get().message == "first"
-    sender.join(PATIENCE)
-    assert inbox.get().message == "second"
 
 
 def test_blocked_senders_do_not_use_up_the_threads_of_a_pool() -> None:

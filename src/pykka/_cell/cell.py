@@ -192,9 +192,6 @@ class Cell:
     can_be_run: ClassVar[bool] = False
     """Whether a thread that waits for the actor can run it instead; see `run_until`."""
 
-    has_workers: ClassVar[bool] = False
-    """Whether the threads of a pool run it; see `pykka.inboxes._bounded`."""
-
     may_answer_late: bool = False
     """Whether a thread may run the actor that waits with a timeout, which that may overrun."""
 

@@ -30,11 +30,6 @@ Blocked senders
     raises then, the sender is sent back to try for itself, so it gets the exception, and no other
     thread does.
 
-    A worker that waits for room in the inbox of another actor of a pool runs that actor, as in any
-    wait. A thread of no pool does not: it could do so only until its own message is in, which is
-    after one other is handled, and would find the inbox full again with its next message. That
-    costs three times as much as a switch of threads for each inbox full.
-
     A sender that was let in is not given way at once, as an asker is (`pykka._util.gil`): it would
     send one message, find the inbox full again, and each message would cost two switches of
     threads. It is when the last message has been taken out, if it has not come by then: so it can
@@ -50,7 +45,7 @@ from __future__ import annotations
 
 import queue
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from pykka._envelope import CallEnvelope, Envelope
 from pykka._exceptions import ActorError, InboxFullError, Timeout
@@ -81,9 +76,6 @@ if TYPE_CHECKING:
 
     class OwningCell(AnsweringCell, Protocol):
         """What an inbox needs of its owner: each `pykka._cell.cell.Cell` is that."""
-
-        has_workers: ClassVar[bool]
-        """Whether the threads of a pool run it, so that no other has to."""
 
         @property
         def services(self) -> DeadLetterOffice[Self]:
@@ -459,11 +451,7 @@ class PolicyInbox(Lanes):
         try:
             self._join_line(claim)
             if claim.fate != "outside":
-                waits = deadline.timeout is None and self.owner.has_workers
-                if waits and current.state.accepts is None:
-                    claim._wait(None)  # a thread of no pool leaves it to the workers
-                else:
-                    claim.get(timeout=deadline.remaining())
+                claim.get(timeout=deadline.remaining())
                 self._has_let_in = False
         except ActorError as error:
             self._leave_line(claim, "withdrawn")

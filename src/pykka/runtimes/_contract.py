@@ -195,10 +195,6 @@ class RuntimeCell(Cell):
     can_be_run: ClassVar[bool] = False
     """Whether a waiter calls `run_until()` before it blocks. By default it does not."""
 
-    has_workers: ClassVar[bool] = False
-    """Whether threads of a pool run the actor, so that a thread of no pool that waits for room in
-    its inbox does not call `run_until()`. By default it does, if `can_be_run`."""
-
     may_answer_late: bool = False
     """Whether a waiter calls `run_until()` although it has a time limit, which that may overrun.
     By default it does not. Read by waiters, if `can_be_run`."""

@@ -93,7 +93,6 @@ class PooledCell(RuntimeCell):
     """
 
     can_be_run: ClassVar[bool] = True
-    has_workers: ClassVar[bool] = True
     ref_class: ClassVar[type | None] = PooledRef
 
     __slots__ = (

@@ -30,6 +30,7 @@ REASONS = {
     "_lifecycle.termination._answer_handled: cell.handling": "tested, and not used",
     "_ref.ref.child: cell.actor": "whether it is still the one that was seen before",
     "debug._wait_graph.__str__: self.waiting": "the graph that was made, which stays as it is",
+    "runtimes.pool.run.run: until._answered_by": "compared, and not used",
     "runtimes.asyncio.run.run_in_task: cell.actor": (
         "closed by another thread only if its loop is closed, which then runs no task"
     ),

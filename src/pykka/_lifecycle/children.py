@@ -20,11 +20,9 @@ from pykka._envelope import Envelope
 from pykka._exceptions import ActorError, DeadlockError
 from pykka._futures.reply import as_exc_info
 from pykka._lifecycle.cancellation import is_cancellation
-from pykka._lifecycle.kill import Abandonment, abandon, end_of
+from pykka._lifecycle.kill import OUR_CLOCKS, Abandonment, abandon, end_of
 from pykka._util.log import call_out, logger
 from pykka.messages import _ActorStop
-from pykka.timers._clock import MonotonicClock
-from pykka.timers._manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +62,7 @@ def ask_to_stop(child: Cell, seconds: float | None) -> ThreadingFuture[Any]:
                 child.kill()
                 seconds = 0  # perhaps it never comes back from its inbox
     if seconds is not None:
-        if issubclass(type(child.services.clock), (MonotonicClock, ManualClock)):
+        if issubclass(type(child.services.clock), OUR_CLOCKS):
             _limit(child, seconds, ended)
         else:  # it is the user's, and the asker has more to do
             text = "The clock of %s raised, so the actor may take as long as it likes to end:"

@@ -87,7 +87,8 @@ def seconds_of_kill(abandon_after: Any, deadline: Any) -> Any:
     return seconds
 
 
-_OUR_CLOCKS = (MonotonicClock, ManualClock)
+OUR_CLOCKS = (MonotonicClock, ManualClock)
+"""The classes of clocks whose methods are none of the user's; a subclass may have its own."""
 
 
 @lengthy
@@ -130,7 +131,7 @@ class Abandonment:
         has to come out, so this is no callback, whose exceptions are logged; unless the clock is
         the user's, whose exceptions are.
         """
-        if type(self._clock) in _OUR_CLOCKS:
+        if type(self._clock) in OUR_CLOCKS:
             ended._when_ready(self.cancel)
         else:
             ended.add_done_callback(self.cancel)

@@ -175,6 +175,47 @@ def test_who_ends_meanwhile_is_at_rest(system: SystemUnderTest) -> None:
     assert letters == []  # a look is none
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("ends_by", ["stop", "kill", "failure"])
+def test_who_ends_is_at_work_until_all_its_messages_are_accounted_for(
+    system: SystemUnderTest, runtime: type[pykka.Actor], ends_by: str
+) -> None:
+    """Although it is closed, and `get_all()` does not know it any more."""
+    gate, begun, seen = threading.Event(), threading.Event(), threading.Event()
+    letters: list[Any] = []
+
+    class Ends(runtime):  # type: ignore[misc, valid-type]
+        def on_receive(self, message: Any) -> None:
+            begun.set()
+            assert gate.wait(PATIENCE)
+            if ends_by == "failure":
+                raise ValueError(message)
+
+    def hear(letter: Any) -> None:
+        seen.set()
+        assert opened.wait(PATIENCE)
+        letters.append(letter)
+
+    opened = threading.Event()
+    system.dead_letters.subscribe(hear)
+    ref = system.start(Ends)
+    ref.tell("first")
+    assert begun.wait(PATIENCE)
+    if ends_by == "stop":
+        ref.stop(block=False)
+    ref.tell("second")
+    if ends_by == "kill":
+        ref.kill(block=False)
+    gate.set()
+    assert seen.wait(PATIENCE)
+    assert system.get_all() == []
+    with pytest.raises(pykka.Timeout, match="Ends"):
+        system.settle(0.05)
+    opened.set()
+    system.settle(PATIENCE)
+    assert len(letters) == 1
+
+
 def test_one_with_priorities_is_asked_again_until_it_is_through(system: SystemUnderTest) -> None:
     gate, heard = threading.Event(), []
 

@@ -18,6 +18,10 @@ so it comes later in X's inbox, and X has taken the message up when it says its 
 numbers differ. (In an inbox with priorities a look comes first; so X says besides whether anything
 lies there, and if so, that is not settled.)
 
+An actor that ends cannot answer either. It is at work until its system has forgotten it: by then
+it is known of each message that was left in its inbox what has become of it, and those who watch
+it have been told. What they do about it belongs to the next rounds.
+
 An actor that is blocked cannot answer. If it waits without a limit for an answer that is not
 there, it is at rest: another actor has to do something before it goes on, and that one is counted.
 The same is true of one that is down, until its supervisor starts it again. So such an actor is not
@@ -164,7 +168,7 @@ def _look_at_all(system: ActorSystem, end: Deadline) -> dict[Cell, object]:
         rest = _rest_of(cell)
         if rest is None:
             missing[cell] = None
-            with suppress(ActorDeadError):  # then its end is what it rests in, soon
+            with suppress(ActorDeadError):  # it ends, and that is waited for
                 cell.tell_unbounded(_Look(answers.put))
         else:
             found[cell] = rest
@@ -173,7 +177,8 @@ def _look_at_all(system: ActorSystem, end: Deadline) -> dict[Cell, object]:
             cell, said = answers.get(timeout=BETWEEN_GLANCES)
         except Empty:
             for each in list(missing):
-                rest = _rest_of(each)
+                # One that has gone was at work until now.
+                rest = _rest_of(each) if system.lists(each) else _BUSY
                 if rest is not None:
                     found[each] = rest
                     del missing[each]
@@ -186,9 +191,9 @@ def _look_at_all(system: ActorSystem, end: Deadline) -> dict[Cell, object]:
 
 
 def _rest_of(cell: Cell) -> object:
-    """What an actor rests in, which cannot answer; `None` if it can, or is at work."""
-    if cell.actor is None or cell.closed:
-        return "ended"
+    """What an actor rests in, which cannot answer; `None` if it can, or is at work, or ends."""
+    if cell.closed:
+        return None
     wait: Any = cell.waiting
     if wait is not None:
         future = getattr(wait, "future", None)  # else it runs the actor that it waits for

@@ -124,6 +124,7 @@ INTERNAL = {
             "unregister",
             "forget",
             "everybody",
+            "lists",
             "enter_urn",
             "forget_urn",
             "to_dead_letters",

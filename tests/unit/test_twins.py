@@ -577,7 +577,9 @@ TWINS = {
         [
             Copy(CELL, "PooledCell.refill"),
             Copy(
-                "_cell/metering.py", "MeteredList.pop", {"self._back": "backlog", "inner": "inbox"}
+                "_cell/metering.py",
+                "MeteredList.pop",
+                {"self._back": "self.backlog", "inner": "inbox"},
             ),
         ],
     ),

@@ -264,11 +264,15 @@ class CellExtension:
         Returns:
             How many messages that were.
         """
-        stashed, self.stash = self.stash or [], None
-        if stashed:
-            self.need_lanes()
-            self.replay_queue.extendleft(reversed(stashed))
-        return len(stashed)
+        stash = self.stash
+        if not stash:
+            return 0
+        self.need_lanes()
+        put_before, turned = self.replay_queue.extendleft, stash[::-1]
+        # No signal handler can strike between these two.
+        self.stash = None
+        put_before(turned)
+        return len(turned)
 
     def forget_instance(self) -> None:
         """Let go of what the instance had taken on: watches, replies, idle time-out, timers.

@@ -11,6 +11,7 @@ asked of it is `put(envelope)`, `get()` and `empty()`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +21,7 @@ from pykka._util.locks import held
 from pykka._util.log import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pykka._envelope import Envelope, Letter
     from pykka._statistics import InboxStatistics
@@ -228,17 +229,25 @@ def move(source: Any, into: list[Any]) -> None:
         return
     done = len(into)
     with contextlib.suppress(IndexError):
-        into.extend(iter(source.pop, _NEVER))
+        into.extend(again_and_again(source.pop))
     into[done:] = into[done:][::-1]
 
 
 def move_turned(source: list[Any], into: list[Any]) -> None:
     """Do the same as `move` with a list that is back to front."""
     with contextlib.suppress(IndexError):
-        into.extend(iter(source.pop, _NEVER))
+        into.extend(again_and_again(source.pop))
 
 
-_NEVER = object()
+def again_and_again(take: Callable[[], Any]) -> Iterator[Any]:
+    """Call a function written in C for one item after the other, in C, until it raises.
+
+    `iter(take, sentinel)` would compare each item with the sentinel, and so run the user's
+    `__eq__`; what that raises would come out in place of a message, which would be lost.
+    """
+    return itertools.starmap(take, itertools.repeat(()))
+
+
 _one_at_a_time = threading.RLock()
 
 
@@ -261,7 +270,7 @@ def take_all(inbox: Any, into: list[Any]) -> None:
         # With a SimpleQueue, the loop runs in C from start to end, so no signal handler can raise
         # between the moment an envelope leaves the queue and the moment it is in the list.
         with contextlib.suppress(queue.Empty):
-            into.extend(iter(inbox.get_nowait, _NEVER))
+            into.extend(again_and_again(inbox.get_nowait))
         return
     own: Any = getattr(inbox, "take_all", None)
     if own is not None:  # it is the library's

@@ -248,10 +248,12 @@ class MeteredList:
         """Take the first one out; for the thread that has the actor's turn."""
         if not self._back:
             inner = self.inner
-            # twin: take whole (3 statements)
-            self._back = inner[: len(inner)]
-            del inner[: len(self._back)]
-            self._back.reverse()
+            # twin: take whole (5 statements)
+            size = len(inner)
+            back = inner[:size]
+            back.reverse()
+            self._back = back
+            del inner[:size]
         return self._meter.take_up(self._meter.leave(self._back.pop()))
 
     def __len__(self) -> int:
@@ -259,7 +261,7 @@ class MeteredList:
 
     def qsize(self) -> int:
         """Tell how much is in it."""
-        return len(self._back) + len(self.inner)
+        return len(self.inner) + len(self._back)  # in this order; see `PooledCell.count`
 
     def take_all(self, into: list[Any]) -> None:
         """Move everything to the end of a list."""
@@ -288,11 +290,13 @@ def statistics_of(cell: Cell) -> ActorStatistics:
     """How it stands with an actor."""
     from pykka._statistics import ActorStatistics  # noqa: PLC0415 (see there)
 
-    extension = cell.extension
+    # In the order in which messages go from one place to the next.
     in_inbox = cell.count()
+    extension = cell.extension
     if extension is None:
         return ActorStatistics(in_inbox, 0, None, None, None)
-    waiting, stashed = in_inbox + len(extension.replay_queue), len(extension.stash or ())
+    stashed = len(extension.stash or ())
+    waiting = in_inbox + len(extension.replay_queue)
     meter: Meter | None = extension.meter
     if meter is None:
         return ActorStatistics(waiting, stashed, None, None, None)

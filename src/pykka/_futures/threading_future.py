@@ -557,15 +557,19 @@ def _call_back(
     """Call the function in the box, once, even if this is served twice."""
     # Taking it out and calling it is one step, done in C, so that a signal handler can raise
     # before the function is taken out or when it has begun, but not in between. It calls the first
-    # of [function, future] with the second; without a function, it does nothing.
-    take: Callable[[], Any] = functools.partial(box.pop, "function", None)
-    function_and_future: Iterator[Any] = itertools.chain(iter(take, None), (future,))
+    # of [function, future] with the second; where the function has been, there is one that does
+    # nothing.
+    take = itertools.starmap(box.pop, (("function", _do_nothing),))
+    function_and_future: Iterator[Any] = itertools.chain(take, (future,))
     try:
         functools.reduce(operator.call, function_and_future)  # pyright: ignore[reportArgumentType]
     except BaseException as error:
         if is_for_the_program(error):
             raise
         report_failure("A callback of %r raised:", future)
+
+
+_do_nothing: Any = id
 
 
 def as_raised(

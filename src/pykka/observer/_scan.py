@@ -204,9 +204,7 @@ def waiting_in(cell: Cell) -> int | None:
     """How many messages wait in an actor's inbox; `None` if only the program's code could say."""
     inbox: Any = cell.inbox
     if inbox is None or type(inbox) is list:
-        backlog: Any = getattr(cell, "backlog", None)
-        more: int = 0 if inbox is None else len(inbox)  # pyright: ignore[reportUnknownArgumentType]
-        return more + len(backlog or ())
+        return cell.count()
     if cell.policy is None and cell.has_own_inbox:
         theirs: Any = cell.users_inbox()
         return len(theirs.queue) if type(theirs) in _PLAIN else None

@@ -310,14 +310,19 @@ class PooledCell(RuntimeCell):
         """Take over everything that is in the inbox; returns it back to front.
 
         Only for the one who has the turn, and while the backlog is empty.
+
+        Invariant: who counts what waits, first in the inbox and then in the backlog, as `count`
+        does, misses nothing. So what is taken is in the backlog before it leaves the inbox; and no
+        signal handler can strike between these two, so it is not in both for good.
         """
         inbox = self.inbox
-        # twin: take whole (3 statements)
-        backlog: list[Any] = inbox[: len(inbox)]
-        del inbox[: len(backlog)]
-        backlog.reverse()
-        self.backlog = backlog
-        return backlog
+        # twin: take whole (5 statements)
+        size = len(inbox)
+        back: list[Any] = inbox[:size]
+        back.reverse()
+        self.backlog = back
+        del inbox[:size]
+        return back
 
     def require_thread(self) -> None:
         pool = self.pool
@@ -371,8 +376,9 @@ class PooledCell(RuntimeCell):
         self.fast_loop_ok = self.direct_call_ok = False
         inbox: Any = self.need_inbox()
         if type(inbox) is list:
-            back, self.backlog = self.backlog or [], None
-            self.inbox = MeteredList(inbox, meter, back)
+            # In this order: see `count`, and `refill`.
+            self.inbox = MeteredList(inbox, meter, self.backlog or [])
+            self.backlog = None
         else:
             self.inbox = ForeignInbox(MeteredInbox(inbox.theirs, meter))
 
@@ -394,12 +400,19 @@ class PooledCell(RuntimeCell):
         return self.inner_inbox()
 
     def count(self) -> int:
+        # Messages go from the inbox to the backlog, and from there, once, into the `MeteredList`
+        # that takes the place of the inbox. So they are counted in this order, and anew if that
+        # has happened meanwhile. One that moves may be counted twice, but none is missed.
         inbox: Any = self.inbox
-        waiting = len(self.backlog or ())
-        if inbox is None:
-            return waiting
-        more: int = len(inbox) if type(inbox) is list else inbox.qsize()  # pyright: ignore[reportUnknownArgumentType]
-        return waiting + more
+        while True:
+            waiting = 0
+            if inbox is not None:
+                waiting = len(inbox) if type(inbox) is list else inbox.qsize()  # pyright: ignore[reportUnknownArgumentType]
+            waiting += len(self.backlog or ())
+            now: Any = self.inbox
+            if now is inbox:
+                return waiting
+            inbox = now
 
     def take(self, block: bool, timeout: float | None) -> Any:  # noqa: FBT001 (queue.Queue's signature)
         deadline = None if timeout is None else monotonic() + timeout

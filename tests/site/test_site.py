@@ -179,7 +179,6 @@ NOT_SHOWN = {
         "forget_urn",
         "knows",
         "let_children_go",
-        "lists",
         "need_pool",
         "publish_failure",
         "publish_restart",

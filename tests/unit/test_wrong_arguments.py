@@ -124,7 +124,6 @@ INTERNAL = {
             "unregister",
             "forget",
             "everybody",
-            "lists",
             "enter_urn",
             "forget_urn",
             "to_dead_letters",

@@ -555,10 +555,6 @@ class ActorSystem:
         living = list(self._refs.copy())  # before the others, for they go there from here
         return list(dict.fromkeys([*self._ending.copy(), *living]))
 
-    def lists(self, cell: Cell) -> bool:
-        """Tell whether an actor has not ended, to the last; see `everybody`."""
-        return cell in self._refs or cell in self._ending  # in this order, as there
-
     def enter_urn(self, cell: Cell) -> None:
         """Make an actor, whose URN was just made, findable by it."""
         urn = cell.urn

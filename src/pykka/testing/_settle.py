@@ -178,7 +178,7 @@ def _look_at_all(system: ActorSystem, end: Deadline) -> dict[Cell, object]:
         except Empty:
             for each in list(missing):
                 # One that has gone was at work until now.
-                rest = _rest_of(each) if system.lists(each) else _BUSY
+                rest = _rest_of(each) if _is_listed(system, each) else _BUSY
                 if rest is not None:
                     found[each] = rest
                     del missing[each]
@@ -188,6 +188,11 @@ def _look_at_all(system: ActorSystem, end: Deadline) -> dict[Cell, object]:
             found[cell] = said
             missing.pop(cell, None)
     return found
+
+
+def _is_listed(system: ActorSystem, cell: Cell) -> bool:
+    """Tell whether an actor has not ended, to the last; see `ActorSystem.everybody`."""
+    return cell in system._refs or cell in system._ending  # in this order, as there
 
 
 def _rest_of(cell: Cell) -> object:

@@ -73,6 +73,9 @@ class Cell(SimpleNamespace):
     extension = None
     awaits = False
 
+    def require_instance(self) -> Any:
+        return self.actor
+
     def need_extension(self) -> Any:
         return self.kept
 

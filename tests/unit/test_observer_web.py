@@ -207,11 +207,12 @@ def test_what_a_page_has_begun_ends_with_it(site: Site, observer: pykka.observer
     page = Page(site)
     page.begin()
     page.ask("trace", key=page.ask("find", name="an echo")["ok"]["key"])
-    assert echo._cell.extension is not None
-    assert echo._cell.extension.tracing is not None
+    extension = echo._cell.need_extension()
+    wait_until(lambda: extension.tracing is not None, "it is traced")
     page.leave()
     wait_until(lambda: not observer._server._viewers, "the page is gone")
-    assert not site._web._pages
+    wait_until(lambda: not site._web._pages, "the site has forgotten it")
+    wait_until(lambda: extension.tracing is None, "it is traced no more")
 
 
 @pytest.mark.parametrize(

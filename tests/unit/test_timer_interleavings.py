@@ -127,6 +127,9 @@ class Cell:
     actor = property(lambda self: self)
     handled_message = property(lambda self: getattr(self.handling, "message", None))
 
+    def require_instance(self) -> Any:
+        return self.actor
+
     def need_extension(self) -> CellExtension:
         return self.extension
 

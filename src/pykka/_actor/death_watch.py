@@ -97,9 +97,9 @@ def _on_notice(cell: Cell, envelope: Letter) -> object:
     watch.is_over = True
     extension.watching.pop(watch.target, None)
     watch.target.need_extension().watchers.pop(watch, None)
+    actor = cell.require_instance()
     message = Terminated(ref_at(watch.target), reason)
     cell.handling = Envelope(message)  # that is what stash() sets aside
-    actor: Any = cell.actor
     return actor.on_receive(message)
 
 

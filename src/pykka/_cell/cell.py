@@ -181,6 +181,14 @@ NOTHING = object()
 """There is nothing that comes before the inbox."""
 
 
+class NotBegun(BaseException):
+    """Raised where the handling of a message would begin: there is no instance any more.
+
+    The actor was abandoned after the message was taken out of the inbox. So its sender is told
+    what the senders of all others are told that are left.
+    """
+
+
 class Cell:
     """Inbox, marks and names of one actor.
 
@@ -683,6 +691,17 @@ class Cell:
     def handled_message(self) -> Any:
         """The message that the actor is handling right now, for reports; `None` if none."""
         return message_of(self.handling)
+
+    def require_instance(self) -> Any:
+        """The actor object, for the handler of a message.
+
+        Raises:
+            NotBegun: There is none; see there.
+        """
+        actor = self.actor
+        if actor is None:
+            raise NotBegun
+        return actor
 
     def dead_error(self, reason: str) -> ActorDeadError:
         """The error for those whose message this actor will not handle.

@@ -369,8 +369,7 @@ class Idle:
         if due <= check.at:
             self._since = check.at
             due = check.at + self._seconds
-            actor: Any = self._cell.actor
-            result = actor.on_idle()
+            result = self._cell.require_instance().on_idle()
         if not self.is_cancelled:  # perhaps by the hook
             self._cell.services.clock.schedule(due, self)
         return result

@@ -30,7 +30,7 @@ from types import BuiltinFunctionType, CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pykka import messages
-from pykka._cell.cell import DOWN, ENDED, NOTHING
+from pykka._cell.cell import DOWN, ENDED, NOTHING, NotBegun
 from pykka._deadlock.stacks import runs_actor
 from pykka._envelope import CallEnvelope, CarryingEnvelope, Envelope
 from pykka._futures.ask import (
@@ -63,6 +63,7 @@ from pykka._lifecycle.termination import (
 )
 from pykka._util.checks import is_the_same_again, type_of
 from pykka._util.gil import HAS_GIL, arrivals, give_way
+from pykka._util.log import traceback_of
 from pykka._util.thread_state import current
 from pykka.messages import (
     FunctionCall,
@@ -334,7 +335,9 @@ def handle_call(cell: Cell, ask: Any) -> None:
     name = None
     try:
         callee = actor
-        # twin: make the call (3 statements)
+        # twin: make the call (4 statements)
+        if callee is None:
+            callee = cell.require_instance()  # it raises
         for name in ask.attr_path:
             callee = getattr(callee, name)
         kwargs = ask.kwargs
@@ -377,7 +380,9 @@ def handle_deferred(cell: Cell, call: CallEnvelope) -> None:
     cell.handling = call
     callee: Any = cell.actor
     try:
-        # twin: make the call (3 statements)
+        # twin: make the call (4 statements)
+        if callee is None:
+            callee = cell.require_instance()  # it raises
         for name in call.attr_path:
             callee = getattr(callee, name)
         kwargs = call.kwargs
@@ -497,6 +502,9 @@ def _set_aside(cell: Cell) -> None:
 
 def _fail(cell: Cell, actor: Instance, reply_to: Any, error: BaseException) -> None:
     """End the handling of a message that raised."""
+    if cell.actor is None and has_not_begun(error):
+        reject_handled(cell, cell.handling)
+        return
     if cell.extension is not None:
         _note_failure(cell, cell.extension, error)
     if type(error) is NotHandled:
@@ -514,6 +522,42 @@ def _fail(cell: Cell, actor: Instance, reply_to: Any, error: BaseException) -> N
             reply_exception(actor, reply_to, error)
         if reply_to is None or not is_the_callers(error):
             stop_everything(cell, actor, error)
+
+
+def has_not_begun(error: BaseException) -> bool:
+    """Tell whether a message of an actor that has no instance any more has found it without one.
+
+    The shortest ways to `on_receive()` do not ask first, so there it is looked for on `None`: by a
+    frame of ours, since whatever a handler raises has a handler's frame in its traceback.
+    """
+    if type(error) is NotBegun:
+        return True
+    traceback = traceback_of(error)
+    return (
+        type(error) is AttributeError
+        and error.obj is None
+        and error.name == "on_receive"
+        and (traceback is None or traceback.tb_next is None)
+    )
+
+
+def reject_handled(cell: Cell, handled: Any) -> None:
+    """Do with the message whose handling would begin what is done with those that are left.
+
+    Invariant: each message of an actor that is abandoned is either handled, at least in part, by
+    its last instance, or reported and answered as one that was left. The runner notes in
+    `Cell.handling` what it has taken, and then looks for the instance; who abandons the actor
+    takes the instance away, and then looks at `Cell.handling`. So if the runner still finds the
+    instance, the other finds the asker; and if not, it comes here.
+
+    Args:
+        cell: The actor.
+        handled: What it was about to handle: a letter, or a bare message.
+    """
+    extension = cell.extension
+    if extension is not None and extension.meter is not None:
+        extension.meter.skip()
+    cell._reject(handled)
 
 
 def _note_failure(cell: Cell, extension: CellExtension, error: BaseException) -> None:
@@ -560,7 +604,9 @@ def _call(cell: Cell, call: Any, reply_to: Any) -> object:
     callee: Any = cell.actor
     name = None
     try:
-        # twin: make the call (3 statements)
+        # twin: make the call (4 statements)
+        if callee is None:
+            callee = cell.require_instance()  # it raises
         for name in call.attr_path:
             callee = getattr(callee, name)
         kwargs = call.kwargs
@@ -612,7 +658,7 @@ def _on_covered(cell: Cell, envelope: Letter) -> object:
         if handler is not None:
             reply_to = letter if is_ask(letter) else letter.reply_to
             return handler(cell, Envelope(message, reply_to))
-        return cell.actor.on_receive(message)  # type: ignore[union-attr]
+        return cell.require_instance().on_receive(message)
     finally:
         letter = covered = message = reply_to = None
 
@@ -621,14 +667,14 @@ def _on_covered(cell: Cell, envelope: Letter) -> object:
 def _on_function_call(cell: Cell, envelope: Letter) -> object:
     message: FunctionCall = envelope.message
     del envelope  # as above
-    return message.function(cell.actor, *message.args, **message.kwargs)
+    return message.function(cell.require_instance(), *message.args, **message.kwargs)
 
 
 @system_handler(ProxyGetAttr, privileged=False)
 def _on_get_attr(cell: Cell, envelope: Letter) -> object:
     message: ProxyGetAttr = envelope.message
     del envelope  # as above
-    value: Any = cell.actor
+    value: Any = cell.require_instance()
     for name in message.attr_path:
         value = getattr(value, name)
     return value
@@ -639,7 +685,7 @@ def _on_set_attr(cell: Cell, envelope: Letter) -> object:
     message: ProxySetAttr = envelope.message
     del envelope  # as above
     *path, last = message.attr_path
-    owner: Any = cell.actor
+    owner: Any = cell.require_instance()
     for name in path:
         owner = getattr(owner, name)
     setattr(owner, last, message.value)

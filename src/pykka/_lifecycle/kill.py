@@ -175,12 +175,14 @@ def abandon(cell: Cell, place: Place | None = None) -> None:
         cell.need_extension().reason.remove(abandoned)
         return
     cell.mark_ending()  # so that no hook is run any more
+    reason = "was abandoned while it handled the message"
     steps = [
         cell.mark_stopped,
         partial(cell.services.unregister, cell),
         partial(_log, cell, place),
-        partial(cell.refuse_current, "was abandoned while it handled the message"),
+        partial(cell.refuse_current, reason),
         cell.close,
+        partial(cell.refuse_current, reason),  # again, for it may have taken one up meanwhile
         cell.cancel,
         cell.wake_up,  # its code may be waiting for a message after all
     ]

@@ -32,7 +32,7 @@ class _StateRequest(NamedTuple):
 
 @system_handler(_StateRequest, counted=False)
 def _on_state_request(cell: Cell, _envelope: Letter) -> object:
-    return attributes_of(cell.actor)
+    return attributes_of(cell.require_instance())
 
 
 _attribute_of: Any = object.__getattribute__

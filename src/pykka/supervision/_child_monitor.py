@@ -151,6 +151,6 @@ class ChildMonitor:
 @system_handler(RetryPlan)
 @system_handler(ContinuePlan)
 def _on_event(cell: Cell, envelope: Letter) -> object:
-    supervisor: Any = cell.actor
+    supervisor = cell.require_instance()
     supervisor._pykka_restarter.on_event(envelope.message)
     return None

@@ -106,6 +106,9 @@ if TYPE_CHECKING:
         def handled_message(self) -> object:
             """The message that the actor is handling right now."""
 
+        def require_instance(self) -> Any:
+            """The actor object, for the handler of a message; it raises if there is none."""
+
         def need_extension(self) -> TimedExtension:
             """The extension; made now if it has not been needed so far."""
             ...
@@ -445,8 +448,7 @@ def _on_tick(cell: TimedCell, envelope: Letter) -> object:
     handler = messages._handlers.get(type(message))  # pyright: ignore[reportUnknownArgumentType]
     if handler is not None:
         return handler(cell, _Told(message))
-    actor: Any = cell.actor
-    return actor.on_receive(message)
+    return cell.require_instance().on_receive(message)
 
 
 class _Told(NamedTuple):

@@ -20,10 +20,10 @@ from pykka import messages
 from pykka._cell.spawn_options import current
 from pykka._deadlock.stacks import runs_actor
 from pykka._envelope import CallEnvelope, Envelope
-from pykka._futures.ask import Ask, CallAsk, is_ask
+from pykka._futures.ask import Ask, CallAsk, is_ask, make_ask
 from pykka._futures.deadline import Deadline
 from pykka._futures.reply import is_failure, is_the_callers, log_returned, reply_exception
-from pykka._lifecycle.invoke import NONE, end_of_message
+from pykka._lifecycle.invoke import NONE, end_of_message, has_not_begun, reject_handled
 from pykka._lifecycle.termination import crash, ends_all_the_same, stop_everything
 from pykka._ref.ref import ActorRef
 from pykka._util.gil import FENCE, NOTHING
@@ -328,8 +328,14 @@ def _returned(cell: PooledCell, error: BaseException) -> Any:
     """See to what an exception means besides being the answer to the caller.
 
     Returns:
-        The future of the answer, if that was given otherwise, before the handler raised.
+        The future of the answer, if that was given otherwise, before the handler raised; or is
+        given by someone else, as there is nothing left of the actor.
     """
+    if cell.actor is None and has_not_begun(error):
+        handling: Any = cell.handling
+        ask = make_ask(None if handling is NONE else handling, cell)
+        reject_handled(cell, ask)
+        return ask
     actor: Any = cell.actor
     late = _promised(cell)
     if late is not None:

@@ -489,8 +489,11 @@ class Worker:
             else:
                 cell.context.run(run, cell)
             if cell.has_system_messages:
-                if cell.fast_loop_ok and not cell.closed:
-                    run(cell)
+                if cell.fast_loop_ok:
+                    if cell.closed:  # it was abandoned while no thread ran it, and the hint counts
+                        self._bury_the_rest(cell)
+                    else:
+                        run(cell)
                 state.cell = None
                 # Before the turn is parked, for then another thread may run the actor.
                 if context and cell.keep_context(context):

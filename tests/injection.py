@@ -102,9 +102,10 @@ def measures_coverage() -> bool:
 
 
 def _run(function: Callable[[], object], tracer: _Tracer, *, may_swallow: bool) -> bool:
-    # Signals come on the main thread only, and this stands for it.
-    main_thread = threading.main_thread
-    threading.main_thread = threading.current_thread
+    # Signals come on the main thread only, and this stands for it; but not for threads that begin
+    # meanwhile, and would take themselves for the main thread for as long as they live.
+    main_thread, me = threading.main_thread, threading.current_thread()
+    threading.main_thread = lambda: me if threading.current_thread() is me else main_thread()
     before, profile = sys.gettrace(), sys.getprofile()
     # Python 3.12 looks in settrace() whether anybody has asked for instructions so far.
     sys._getframe().f_trace_opcodes = True

@@ -342,10 +342,15 @@ def test_blocked_senders_hear_of_the_end(
     results = [threads.next() for _ in range(6)]
     wait_until(lambda: actor.ref._cell.actor is None, "the actor has ended")
     refused = [each for each in results if isinstance(each, pykka.ActorDeadError)]
-    # Whoever was let in before the end sent a dead letter, or a question that is refused.
-    let_in = [letter.message for letter in buried if letter.message in TOLD]
-    assert len(refused) + len(let_in) == 6
-    assert results.count(None) == len(let_in)
+    # Whoever was let in before the end sent a dead letter, or a question that is refused. A worker
+    # may have it in its hands yet, if it came to the actor just when that was being closed.
+    assert len(refused) + results.count(None) == 6
+
+    def let_in() -> list[object]:
+        return [letter.message for letter in buried if letter.message in TOLD]
+
+    wait_until(lambda: len(let_in()) >= results.count(None), "they are reported")
+    assert len(let_in()) == results.count(None)
     assert actor.actor.seen == []
 
 

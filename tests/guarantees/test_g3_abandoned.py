@@ -455,6 +455,7 @@ def test_each_message_of_a_storm_is_handled_or_left_over(base: Any) -> None:
 MAY_FIND_NONE = {
     "_on_stop_message": "who ends an actor looks whether it has ended",
     "_on_suspend": "looks whether there is one",
+    "_on_get_attr": "looks whether there is one",
     "_on_look": "tells which instance it is; `None` is none",
 }
 """Handlers of the library's own messages that may find no instance, and why."""

@@ -502,7 +502,7 @@ def _set_aside(cell: Cell) -> None:
 
 def _fail(cell: Cell, actor: Instance, reply_to: Any, error: BaseException) -> None:
     """End the handling of a message that raised."""
-    if cell.actor is None and has_not_begun(error):
+    if has_not_begun(cell, error):
         reject_handled(cell, cell.handling)
         return
     if cell.extension is not None:
@@ -524,12 +524,14 @@ def _fail(cell: Cell, actor: Instance, reply_to: Any, error: BaseException) -> N
             stop_everything(cell, actor, error)
 
 
-def has_not_begun(error: BaseException) -> bool:
-    """Tell whether a message of an actor that has no instance any more has found it without one.
+def has_not_begun(cell: Cell, error: BaseException) -> bool:
+    """Tell whether an exception says that a message has found its actor without an instance.
 
     The shortest ways to `on_receive()` do not ask first, so there it is looked for on `None`: by a
     frame of ours, since whatever a handler raises has a handler's frame in its traceback.
     """
+    if cell.actor is not None:
+        return False
     if type(error) is NotBegun:
         return True
     traceback = traceback_of(error)
@@ -672,10 +674,12 @@ def _on_function_call(cell: Cell, envelope: Letter) -> object:
 
 @system_handler(ProxyGetAttr, privileged=False)
 def _on_get_attr(cell: Cell, envelope: Letter) -> object:
-    message: ProxyGetAttr = envelope.message
+    path = envelope.message.attr_path
     del envelope  # as above
-    value: Any = cell.require_instance()
-    for name in message.attr_path:
+    value: Any = cell.actor
+    if value is None:
+        value = cell.require_instance()  # it raises
+    for name in path:
         value = getattr(value, name)
     return value
 

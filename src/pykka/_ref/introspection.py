@@ -32,10 +32,10 @@ _attribute_of: Any = object.__getattribute__
 _METHOD_MAKERS = (classmethod, functools.partialmethod, functools.singledispatchmethod)
 
 # What most attributes are: neither callable, nor a descriptor, nor able to carry a mark.
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset})
+PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset})
 
 # What most attributes of classes are.
-_PLAIN_ON_CLASSES = _PLAIN | {FunctionType, property, staticmethod, classmethod}
+_PLAIN_ON_CLASSES = PLAIN | {FunctionType, property, staticmethod, classmethod}
 
 # The classes of the library hold nothing of a program's. The ids of those that were met are noted;
 # these classes are there for ever.
@@ -60,7 +60,7 @@ class _Found(NamedTuple):
 def examine(obj: object, name: str) -> tuple[Kind, object]:
     """Tell what kind of attribute an object has under a name, and what is stored there."""
     value, on_class = _look_up(obj, name)
-    if type(value) in _PLAIN:
+    if type(value) in PLAIN:
         kind = Kind.VALUE
     elif value is _MISSING:
         kind = Kind.MISSING
@@ -73,20 +73,6 @@ def examine(obj: object, name: str) -> tuple[Kind, object]:
     else:
         kind = Kind.VALUE
     return kind, value
-
-
-def holds_plain_value(obj: object, name: str) -> bool:
-    """Tell at little cost whether it is so plain that `examine()` would say it is a value.
-
-    What an instance holds under the name is plain; or its class has a descriptor there that goes
-    first, and is a value too. Either way, there is no need to look at the classes.
-    """
-    try:
-        attributes = _attribute_of(obj, "__dict__")
-    except AttributeError:
-        return False
-    # Of a class, it is no dict.
-    return type(attributes) is dict and type(attributes.get(name, _MISSING)) in _PLAIN  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
 
 def _is_traversable(obj: object) -> bool:
@@ -211,7 +197,7 @@ def _remarkable(obj: object) -> list[tuple[str, object]]:
     """The public attributes of an object and its classes, without those that are plain."""
     own = _instance_dict(obj)
     found: list[tuple[str, object]] = [
-        item for item in own.copy().items() if item[0][:1] != "_" and type(item[1]) not in _PLAIN
+        item for item in own.copy().items() if item[0][:1] != "_" and type(item[1]) not in PLAIN
     ]
     for cls in _classes_of(obj):
         if id(cls) in _library:

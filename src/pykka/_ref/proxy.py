@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pykka._exceptions import ActorDeadError
 from pykka._ref.introspection import (
+    PLAIN,
     Kind,
     examine,
     find_all,
     follow_path,
-    holds_plain_value,
     look_at,
     names_of_program,
     nearest,
@@ -143,9 +143,21 @@ class ActorProxy(Generic[A]):
             pass
         else:
             ref: ActorRef[A] = own["actor_ref"]
-            actor = ref._actor
-            if holds_plain_value(own["_first_actor"] if actor is None else actor, name):
+            actor = ref._cell.actor
+            # If an instance holds something there that is so plain that `examine()` would say it
+            # is a value, it is one; or its class has a descriptor that goes first, and is a value
+            # too. Either way, there is no need to look at the classes.
+            try:
+                held = _attribute_of(own["_first_actor"] if actor is None else actor, "__dict__")
+                # Of a class, it is no dict.
+                is_plain = type(held) is dict and type(held[name]) in PLAIN  # pyright: ignore[reportUnknownArgumentType]
+            except (AttributeError, KeyError):
+                is_plain = False
+            if is_plain:
                 return ref.ask(message, block=False)
+        return self._find(name)
+
+    def _find(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(self._no_private_attribute(name), name=name)
         kind, value = examine(self._target(), name)

@@ -331,7 +331,7 @@ def _returned(cell: PooledCell, error: BaseException) -> Any:
         The future of the answer, if that was given otherwise, before the handler raised; or is
         given by someone else, as there is nothing left of the actor.
     """
-    if cell.actor is None and has_not_begun(error):
+    if has_not_begun(cell, error):
         handling: Any = cell.handling
         ask = make_ask(None if handling is NONE else handling, cell)
         reject_handled(cell, ask)

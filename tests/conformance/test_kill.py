@@ -306,7 +306,7 @@ def is_free(thread: threading.Thread | None, ref: pykka.ActorRef[Any]) -> bool:
     if pool is not None:
         return bool(pool.is_quiet())
     if isinstance(thread, threading._DummyThread):  # it was not started by `threading`
-        return thread.ident not in stacks.current_frames()
+        return stacks.read_stacks(lambda found: thread.ident not in found)
     return not thread.is_alive()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import gc
+import subprocess
 import sys
 import threading
 from typing import Any
@@ -14,6 +15,7 @@ from tests.leaks import PATIENCE
 from tests.sources import SOURCES, name_of, nodes_of, tree_of
 
 from pykka._deadlock import stacks
+from pykka._util.gil import HAS_GIL
 
 
 def test_the_collector_is_off_meanwhile_and_on_again_afterwards(
@@ -27,11 +29,47 @@ def test_the_collector_is_off_meanwhile_and_on_again_afterwards(
         return real()
 
     monkeypatch.setattr(sys, "_current_frames", note)
-    frames = stacks.current_frames()
 
-    assert seen == [False]
+    def read(found: Any) -> list[str]:
+        seen.append(gc.isenabled())
+        return [frame.f_code.co_name for frame in found[threading.get_ident()]]
+
+    names = stacks.read_stacks(read)
+
+    assert seen == [False, False]
     assert gc.isenabled()
-    assert threading.get_ident() in frames
+    assert "test_the_collector_is_off_meanwhile_and_on_again_afterwards" in names
+
+
+def test_what_only_a_frame_holds_is_freed_when_the_lock_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A finaliser may wait for a thread that wants to read the stacks, too."""
+    done: list[int] = []
+
+    class Last:
+        def __del__(self) -> None:
+            reader = threading.Thread(target=lambda: done.append(stacks.read_stacks(len)))
+            reader.start()
+            reader.join(PATIENCE)
+
+    def in_frame() -> Any:
+        last = Last()
+        return sys._getframe(), last
+
+    def a_frame_that_has_ended() -> Any:
+        return {1: in_frame()[0]}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "_current_frames", a_frame_that_has_ended)
+
+        def read(found: Any) -> int:
+            patch.undo()
+            return len(found[1])
+
+        assert stacks.read_stacks(read) > 1
+    assert len(done) == 1
+    assert gc.isenabled()
 
 
 def test_all_who_list_the_threads_do_it_there() -> None:
@@ -44,10 +82,43 @@ def test_all_who_list_the_threads_do_it_there() -> None:
     } == {"_deadlock/stacks.py"}
 
 
+def test_all_who_walk_another_threads_stack_do_it_there() -> None:
+    """Up to 3.11, the interpreter crashes if the collector is on meanwhile; see `stacks`.
+
+    Others begin at their own frame, or at one that nothing goes on with.
+    """
+    found = {
+        f"{name_of(path)}.{function.name}"
+        for path, text in SOURCES.items()
+        for function in nodes_of(text)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and node.attr == "f_back"
+    }
+    assert found == {"_deadlock.stacks.stack_of", *OWN}
+
+
+OWN = {
+    "_cell.spawn_options._is_made_for_another",
+    "_deadlock.loop_watch._is_worth_a_warning",
+    "_deadlock.wait_graph.await_of",
+    "_deadlock.wait_graph.place_of",
+    "_deadlock.wait_graph.root_task",
+    "_util.checks.warn_of_former_name",
+    "_util.thread_state.count_frames",
+    "runtimes.pool.caller_runs.run_until",
+    "runtimes.pool.ref.ask",
+    "simulation._engine._stdlib._is_for_reality",
+    "simulation._engine._stdlib.is_in_our_hands",
+    "simulation._engine._stdlib.users_frame",
+}
+"""Functions that walk a stack from their own frame, or from one that is at rest."""
+
+
 def test_a_collector_that_is_off_stays_off() -> None:
     gc.disable()
     try:
-        stacks.current_frames()
+        assert stacks.read_stacks(lambda _found: gc.isenabled()) is False
         assert not gc.isenabled()
     finally:
         gc.enable()
@@ -66,7 +137,7 @@ def test_no_thread_turns_it_on_while_another_needs_it_off(
         return {}
 
     monkeypatch.setattr(sys, "_current_frames", slow)
-    threads = [threading.Thread(target=stacks.current_frames) for _ in range(2)]
+    threads = [threading.Thread(target=stacks.read_stacks, args=(len,)) for _ in range(2)]
     for thread in threads:
         thread.start()
     assert entered.wait(PATIENCE)
@@ -76,6 +147,63 @@ def test_no_thread_turns_it_on_while_another_needs_it_off(
 
     assert seen == [False, False]
     assert gc.isenabled()
+
+
+BUSY = """
+import gc, os, sys, threading, time
+import pykka
+from pykka._deadlock.wait_graph import places_of_actors
+
+def deep(n):
+    return deep(n - 1) if n else 0
+
+def other(n, a=1, b=2, c=3):
+    x = y = z = n
+    return other(n - 1) + x if n else 0
+
+def generated(n):
+    if n:
+        yield from generated(n - 1)
+        yield n
+
+class Cycle:
+    def __init__(self):
+        self.me = self
+    def __del__(self):
+        time.sleep(0)  # other threads go on
+
+class Busy(pykka.ThreadingActor):
+    def on_receive(self, message):
+        for _ in range(20):
+            deep(60), other(30), sum(generated(20))
+        self.stop()
+
+def start():
+    while True:
+        for ref in [Busy.start() for _ in range(3)]:
+            ref.tell(1)
+            ref.when_terminated().get()
+
+for _ in range(2):
+    threading.Thread(target=start, daemon=True).start()
+sys.setswitchinterval(1e-4)
+gc.set_threshold(10, 10000, 10000)
+seen = 0
+while seen < 300:
+    for _ in range(4):
+        Cycle()
+    seen += len(places_of_actors())
+os._exit(0)
+"""
+"""Reads the stacks of threads that are busy, and end, while the collector is often at work."""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(not HAS_GIL, reason="frames of other threads cannot be read")
+def test_the_stacks_of_busy_threads_can_be_read() -> None:
+    """Python 3.11 crashed within a second, or hung, if the collector was not off to the end."""
+    command = [sys.executable, "-X", "faulthandler", "-c", BUSY]
+    subprocess.run(command, check=True, timeout=PATIENCE)
 
 
 # --- which actor a thread runs is read from local variables -------------------------------------

@@ -9,10 +9,20 @@ Problem
     `sys._current_frames()` holds a lock of the interpreter while it makes objects. In some
     releases, 3.11.7 among them, that may set off the garbage collector, which runs finalisers or
     lets other threads run; and if one of those needs the same lock, nothing goes on any more (the
-    interpreter's issue 106883). So the collector has to be off meanwhile.
+    interpreter's issue 106883).
+
+    Up to 3.11, the same may happen at each step to the caller of another thread's frame: `f_back`
+    makes an object for it, and if the collector lets that thread go on meanwhile, the object
+    stands for a frame that is gone. The interpreter crashes then, or later, and somewhere else. A
+    program that reads the stacks of busy threads in a loop, with a collector that is often at
+    work, does so within seconds.
+
+So the collector is off while stacks are read, to the last frame: `read_stacks` is the one door.
 
 The lock keeps one of two threads from turning the collector on again while the other one still
-needs it off. It is re-entrant, because a signal handler may run on top.
+needs it off. It is re-entrant, because a signal handler may run on top. No code of the user's runs
+under it: the frames, which may be the last to hold something with a finaliser, are kept until it
+has been released.
 """
 
 from __future__ import annotations
@@ -25,10 +35,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pykka._util.locks import held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from types import CodeType, FrameType
 
 F = TypeVar("F", bound="Callable[..., Any]")
+T = TypeVar("T")
 
 
 class Names(NamedTuple):
@@ -76,9 +87,19 @@ def runs_actor(*, cell: str, caller: str | None = None) -> Callable[[F], F]:
 _one_at_a_time = threading.RLock()
 
 
-def current_frames() -> dict[int, FrameType]:
-    """The innermost frame of each thread, by the thread's identifier."""
-    frames: dict[int, FrameType] = {}
+def read_stacks(read: Callable[[Mapping[int, Sequence[FrameType]]], T]) -> T:
+    """Read what the threads of this process are doing.
+
+    Args:
+        read: Is given the frames of each thread, the innermost first, by the thread's identifier.
+            It runs none of the user's code, and keeps no frame.
+
+    Returns:
+        What `read` returns.
+    """
+    stacks: dict[int, list[FrameType]] = {}
+    found: Any = None
+    top: FrameType | None = None
     was_enabled = False
     for release in held(_one_at_a_time):
         try:
@@ -86,12 +107,29 @@ def current_frames() -> dict[int, FrameType]:
             try:
                 was_enabled = gc.isenabled()
                 gc.disable()
-                frames = sys._current_frames()
+                for ident, top in sys._current_frames().items():
+                    stacks[ident] = stack_of(top)
+                found = read(stacks)
             finally:
                 if was_enabled:
                     gc.enable()
         finally:
             release()
+    # One of the frames is that of this function, which would keep itself and all others.
+    top = None
+    stacks.clear()
+    return found  # type: ignore[no-any-return]
+
+
+def stack_of(top: FrameType | None) -> list[FrameType]:
+    """A frame, its caller, and so on.
+
+    Only in `read_stacks`, unless it is of this thread, or of one that cannot go on.
+    """
+    frames: list[FrameType] = []
+    while top is not None:
+        frames.append(top)
+        top = top.f_back
     return frames
 
 

@@ -68,12 +68,13 @@ import sys
 import threading
 from contextlib import suppress
 from functools import partial
+from itertools import dropwhile
 from threading import TIMEOUT_MAX, get_ident
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from pykka._deadlock.knots import find_knot, leads_only_to
-from pykka._deadlock.stacks import current_frames, running_codes
+from pykka._deadlock.stacks import read_stacks, running_codes, stack_of
 from pykka._exceptions import DeadlockError, PoolExhaustedError
 from pykka._util.checks import shorten
 from pykka._util.gil import HAS_GIL, arrived
@@ -81,7 +82,7 @@ from pykka._util.imported import imported, running_loop_function
 from pykka._util.locks import held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import CodeType, FrameType
 
     from pykka._util.thread_state import Current, PoolWorker, ThreadState
@@ -745,20 +746,21 @@ def place_of_edge(edges: Sequence[Edge]) -> Place | None:
 
 def _places_beneath(wait: Wait) -> list[Place]:
     """Where the actors wait that lie on a thread's stack beneath the one that blocks it."""
-    frame = current_frames().get(wait.thread)
+    return read_stacks(lambda stacks: _places_beneath_block(stacks.get(wait.thread, ())))
+
+
+def _places_beneath_block(stack: Sequence[FrameType]) -> list[Place]:
     # A signal handler or a finaliser may be running on top of the wait.
-    while frame is not None and frame.f_code is not acquire_for_actor.__code__:
-        frame = frame.f_back
+    blocks = acquire_for_actor.__code__
     places: list[Place] = []
     has_passed_users = runs_another = False
-    while frame is not None:
+    for frame in dropwhile(lambda frame: frame.f_code is not blocks, stack):
         if not is_ours(frame):
             if runs_another:
-                places.append(place_of(frame))
+                places.append(_place_in(frame))
             has_passed_users, runs_another = True, False
         elif has_passed_users and (names := running_codes.get(frame.f_code)) is not None:
             runs_another = names.caller is not None
-        frame = frame.f_back
     return places
 
 
@@ -787,19 +789,36 @@ def place_of(frame: FrameType | None) -> Place:
     """The innermost line of a stack that is not the library's."""
     while frame is not None:
         if not is_ours(frame):
-            return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+            return _place_in(frame)
         frame = frame.f_back
-    return Place("<unknown>", 0, "<unknown>")  # pragma: no cover (a thread's root is not ours)
+    return _UNKNOWN  # pragma: no cover (a thread's root is not ours)
+
+
+def place_on(stack: Sequence[FrameType]) -> Place:
+    """The same of the frames of a stack that is being read."""
+    return next((_place_in(frame) for frame in stack if not is_ours(frame)), _UNKNOWN)
+
+
+def _place_in(frame: FrameType) -> Place:
+    return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+_UNKNOWN = Place("<unknown>", 0, "<unknown>")
 
 
 # The frames of a thread that goes on meanwhile can be read with the GIL only. Without it, the
 # interpreter itself crashes now and then: it frees a frame while that is being looked at.
 
 
-def _readable_frames() -> list[FrameType]:
-    """The innermost frames of all stacks that can be read."""
-    aside = current.state.world.frames_aside()
-    return [*aside, *current_frames().values()] if HAS_GIL else aside
+def _places() -> list[tuple[WaitingCell, Place]]:
+    """The actors whose code is being run, as far as that can be seen, and where that is."""
+
+    def read(stacks: Mapping[int, Sequence[FrameType]]) -> list[tuple[WaitingCell, Place]]:
+        return [each for stack in stacks.values() for each in _places_on_stack(stack)]
+
+    aside = map(stack_of, current.state.world.frames_aside())
+    found = [each for stack in aside for each in _places_on_stack(stack)]
+    return [*found, *read_stacks(read)] if HAS_GIL else found
 
 
 def place_of_actor(cell: WaitingCell) -> Place | None:
@@ -807,11 +826,7 @@ def place_of_actor(cell: WaitingCell) -> Place | None:
 
     Without the GIL it is not known.
     """
-    for frame in _readable_frames():
-        place = place_on_stack(cell, frame)
-        if place is not None:
-            return place
-    return None
+    return next((place for there, place in _places() if there is cell), None)
 
 
 def places_of_actors() -> dict[WaitingCell, Place]:
@@ -820,9 +835,8 @@ def places_of_actors() -> dict[WaitingCell, Place]:
     Without the GIL none is known.
     """
     places: dict[WaitingCell, Place] = {}
-    for frame in _readable_frames():
-        for cell, place in _places_on_stack(frame):
-            places.setdefault(cell, place)
+    for cell, place in _places():
+        places.setdefault(cell, place)
     return places
 
 
@@ -833,18 +847,17 @@ def place_on_stack(cell: WaitingCell, top: FrameType) -> Place | None:
         cell: The actor.
         top: The innermost frame of the stack.
     """
-    for there, place in _places_on_stack(top):
+    for there, place in _places_on_stack(stack_of(top)):
         if there is cell:
             return place
     return None
 
 
-def _places_on_stack(top: FrameType) -> list[tuple[WaitingCell, Place]]:
+def _places_on_stack(stack: Sequence[FrameType]) -> list[tuple[WaitingCell, Place]]:
     """The actors whose code a thread is running, the innermost first, and where that is."""
     found: list[tuple[WaitingCell, Place]] = []
     users: FrameType | None = None
-    frame: FrameType | None = top
-    while frame is not None:
+    for frame in stack:
         if not is_ours(frame):
             # What a user looks for is his own line, and not that of what it calls.
             if users is None or (_is_pythons(users) and not _is_pythons(frame)):
@@ -852,9 +865,8 @@ def _places_on_stack(top: FrameType) -> list[tuple[WaitingCell, Place]]:
         elif users is not None and (names := running_codes.get(frame.f_code)) is not None:
             cell = frame.f_locals.get(names.cell)
             if cell is not None:
-                found.append((cell, place_of(users)))
+                found.append((cell, _place_in(users)))
             users = None
-        frame = frame.f_back
     return found
 
 

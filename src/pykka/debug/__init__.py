@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import linecache
 import os
 import sys
 import threading
@@ -18,6 +19,8 @@ from pykka.debug._trace import Trace, TracedMessage
 from pykka.debug._wait_graph import WaitGraph, WaitingActor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import FrameType
     from typing import Literal, TextIO
 
     from pykka._futures.future import Future
@@ -62,10 +65,27 @@ def log_thread_tracebacks(*_args: Any, **_kwargs: Any) -> None:
         >>> logging.getLogger("pykka").removeHandler(handler)
     """
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, frame in stacks.current_frames().items():
+    for ident, lines in stacks.read_stacks(_lines_of).items():
         name = names.get(ident, "?")
-        stack = "".join(traceback.format_stack(frame))
+        stack = "".join(traceback.StackSummary.from_list(lines).format())
         logger.critical("Current state of %s (ident: %s):\n%s", name, ident, stack)
+
+
+def _lines_of(
+    stacks: Mapping[int, Sequence[FrameType]],
+) -> dict[int, list[traceback.FrameSummary]]:
+    """The lines that the threads are at, the outermost first; their text is looked up later."""
+    for frame in {frame for stack in stacks.values() for frame in stack}:
+        linecache.lazycache(frame.f_code.co_filename, frame.f_globals)
+    return {
+        ident: [
+            traceback.FrameSummary(
+                frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False
+            )
+            for frame in reversed(stack)
+        ]
+        for ident, stack in stacks.items()
+    }
 
 
 def wait_graph() -> WaitGraph:

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pykka._deadlock.stacks import current_frames, running_codes
+from pykka._deadlock.stacks import read_stacks, running_codes
 from pykka._deadlock.wait_graph import (
     Edge,
     Wait,
     follow,
     is_ours,
-    place_of,
     place_of_edge,
+    place_on,
 )
 from pykka._futures.promise import Promise
 from pykka._ref.ref import ActorRef, ref_at
@@ -32,7 +32,7 @@ from pykka._util.checks import shorten
 from pykka._util.gil import has_gil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from pykka._deadlock.wait_graph import Place, WaitingCell
@@ -287,21 +287,23 @@ def _find_lenders() -> dict[tuple[WaitingCell, WaitingCell], tuple[int, Place]]:
     The functions that do so have the two cells in their local variables. To read those of a
     thread that runs is safe only where that thread cannot go on meanwhile: with the GIL.
     """
+    return read_stacks(_lenders_on) if has_gil() else {}
+
+
+def _lenders_on(
+    stacks: Mapping[int, Sequence[FrameType]],
+) -> dict[tuple[WaitingCell, WaitingCell], tuple[int, Place]]:
     found: dict[tuple[WaitingCell, WaitingCell], tuple[int, Place]] = {}
-    if not has_gil():
-        return found
-    for ident, top in current_frames().items():
-        frame: FrameType | None = top
+    for ident, stack in stacks.items():
         runs: tuple[WaitingCell, WaitingCell] | None = None
-        while frame is not None:
+        for frame in stack:
             names = running_codes.get(frame.f_code)
             if names is not None and names.caller is not None:
                 variables = frame.f_locals
                 runs = variables.get(names.caller), variables.get(names.cell)  # type: ignore[assignment]
             elif runs is not None and not is_ours(frame):
-                found[runs] = ident, place_of(frame)
+                found[runs] = ident, place_on([frame])
                 runs = None
-            frame = frame.f_back
     return found
 
 

@@ -71,8 +71,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pykka._cell.frameless import copy_without_frames
 from pykka._cell.spawn_options import current
-from pykka._deadlock.stacks import current_frames
-from pykka._deadlock.wait_graph import place_of
+from pykka._deadlock.stacks import read_stacks
+from pykka._deadlock.wait_graph import place_of, place_on
 from pykka._ref.proxy import ActorProxy
 from pykka._ref.ref import ActorRef
 from pykka._util.checks import shorten
@@ -547,12 +547,16 @@ class Scheduler:
             patience: For how many seconds it has not.
         """
         is_interrupted = frame is not None
-        if frame is None:
-            frame = current_frames().get(self.carrier.ident)
+        ident = self.carrier.ident
+        place = (
+            place_of(frame)
+            if is_interrupted
+            else read_stacks(lambda stacks: place_on(stacks.get(ident, ())))
+        )
         self.find(
             "real wait",
             f"{self.strand.name} has not come back for {patience:g} real seconds, from\n    "
-            f"{place_of(frame)}\nIt waits for something that is not simulated, such as a socket "
+            f"{place}\nIt waits for something that is not simulated, such as a socket "
             "or a lock made before the run; or it computes for ever. A loop that looks for "
             "something that others do has to let them: by time.sleep(0)",
         )

@@ -124,6 +124,15 @@ def test_a_collector_that_is_off_stays_off() -> None:
         gc.enable()
 
 
+def test_a_child_process_turns_it_on_again_if_its_parent_was_reading() -> None:
+    def fork(_found: Any) -> bool:
+        stacks.renew_locks()  # as the child does
+        return gc.isenabled()
+
+    assert stacks.read_stacks(fork)
+    assert gc.isenabled()
+
+
 def test_no_thread_turns_it_on_while_another_needs_it_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

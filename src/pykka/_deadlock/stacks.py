@@ -86,6 +86,9 @@ def runs_actor(*, cell: str, caller: str | None = None) -> Callable[[F], F]:
 
 _one_at_a_time = threading.RLock()
 
+_has_turned_off = False
+"""Whether the collector is off because stacks are being read."""
+
 
 def read_stacks(read: Callable[[Mapping[int, Sequence[FrameType]]], T]) -> T:
     """Read what the threads of this process are doing.
@@ -97,6 +100,7 @@ def read_stacks(read: Callable[[Mapping[int, Sequence[FrameType]]], T]) -> T:
     Returns:
         What `read` returns.
     """
+    global _has_turned_off  # noqa: PLW0603
     stacks: dict[int, list[FrameType]] = {}
     found: Any = None
     top: FrameType | None = None
@@ -106,6 +110,7 @@ def read_stacks(read: Callable[[Mapping[int, Sequence[FrameType]]], T]) -> T:
             # A signal handler may strike after each of these calls; see `pykka._util.locks`.
             try:
                 was_enabled = gc.isenabled()
+                _has_turned_off = _has_turned_off or was_enabled
                 gc.disable()
                 for ident, top in sys._current_frames().items():
                     stacks[ident] = stack_of(top)
@@ -113,6 +118,7 @@ def read_stacks(read: Callable[[Mapping[int, Sequence[FrameType]]], T]) -> T:
             finally:
                 if was_enabled:
                     gc.enable()
+                    _has_turned_off = False
         finally:
             release()
     # One of the frames is that of this function, which would keep itself and all others.
@@ -149,6 +155,12 @@ def has_room(frames: int = FRAMES) -> bool:
 
 
 def renew_locks() -> None:
-    """Begin with a fresh lock, in a child process; another thread may have held the old one."""
-    global _one_at_a_time  # noqa: PLW0603
+    """Begin with a fresh lock, in a child process; another thread may have held the old one.
+
+    That thread may have turned the collector off, and is not there to turn it on again.
+    """
+    global _one_at_a_time, _has_turned_off  # noqa: PLW0603
     _one_at_a_time = threading.RLock()
+    if _has_turned_off:
+        _has_turned_off = False
+        gc.enable()

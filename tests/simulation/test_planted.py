@@ -506,8 +506,8 @@ MISTAKES = [
     Mistake(
         "what was set aside comes in the wrong order",
         CellExtension.take_up,
-        "extendleft(reversed(stashed))",
-        "extendleft(stashed)",
+        "stash[::-1]",
+        "stash[:]",
         handles_after_a_restart_what_was_set_aside,
     ),
     Mistake(

@@ -796,7 +796,10 @@ def place_of(frame: FrameType | None) -> Place:
 
 def place_on(stack: Sequence[FrameType]) -> Place:
     """The same of the frames of a stack that is being read."""
-    return next((_place_in(frame) for frame in stack if not is_ours(frame)), _UNKNOWN)
+    for frame in stack:
+        if not is_ours(frame):
+            return _place_in(frame)
+    return _UNKNOWN
 
 
 def _place_in(frame: FrameType) -> Place:
@@ -826,7 +829,10 @@ def place_of_actor(cell: WaitingCell) -> Place | None:
 
     Without the GIL it is not known.
     """
-    return next((place for there, place in _places() if there is cell), None)
+    for there, place in _places():
+        if there is cell:
+            return place
+    return None
 
 
 def places_of_actors() -> dict[WaitingCell, Place]:

@@ -547,12 +547,11 @@ class Scheduler:
             patience: For how many seconds it has not.
         """
         is_interrupted = frame is not None
-        ident = self.carrier.ident
-        place = (
-            place_of(frame)
-            if is_interrupted
-            else read_stacks(lambda stacks: place_on(stacks.get(ident, ())))
-        )
+        if is_interrupted:
+            place = place_of(frame)
+        else:
+            ident = self.carrier.ident
+            place = read_stacks(lambda stacks: place_on(stacks.get(ident, ())))
         self.find(
             "real wait",
             f"{self.strand.name} has not come back for {patience:g} real seconds, from\n    "

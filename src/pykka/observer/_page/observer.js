@@ -903,18 +903,25 @@ async function trace() {
   askedAt = 0;
 }
 
+let question = null;
+
 function makeSure(what, word, done) {
-  const key = opened, dialog = $("sure");
+  question = { what, done, key: opened };
   set($("sure-text"), `${word} ${$("actor-name").textContent}?`);
-  dialog.returnValue = "no";
-  dialog.addEventListener("close", async () => {
-    if (dialog.returnValue !== "yes") return;
-    const answer = await ask(what, { key });
-    if (key === opened) note(answer.error || done);
-    askedAt = 0;
-  }, { once: true });
-  dialog.showModal();
+  $("sure").returnValue = "no";
+  $("sure").showModal();
 }
+
+$("sure").addEventListener("close", async () => {
+  // This comes late: the dialog may have been opened once more meanwhile, and not be answered yet.
+  if (question === null || $("sure").open) return;
+  const { what, done, key } = question;
+  question = null;
+  if ($("sure").returnValue !== "yes") return;
+  const answer = await ask(what, { key });
+  if (key === opened) note(answer.error || done);
+  askedAt = 0;
+});
 
 const ACTIONS = {
   s: ["get-state", getState],

@@ -124,6 +124,34 @@ def test_a_collector_that_is_off_stays_off() -> None:
         gc.enable()
 
 
+def test_of_one_thread_no_other_one_is_walked() -> None:
+    """Without the GIL, the interpreter crashes if a thread goes on whose stack is walked."""
+    found = stacks.read_stacks(dict.keys, threading.get_ident())  # type: ignore[arg-type]
+    assert stacks.read_stacks(list, threading.get_ident()) == [threading.get_ident()]
+    assert list(found) == []  # nothing is left of it
+
+
+OF_ALL = {
+    "_deadlock.wait_graph._places": "only with the GIL",
+    "debug._wait_graph._find_lenders": "only with the GIL",
+    "debug.__init__.log_thread_tracebacks": "that is what it is called for",
+}
+"""Functions that read the stacks of all threads, and why they may."""
+
+
+def test_the_stacks_of_all_threads_are_read_only_with_the_gil() -> None:
+    assert {
+        f"{name_of(path)}.{function.name}"
+        for path, text in SOURCES.items()
+        for function in nodes_of(text)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith("read_stacks")
+        and len(node.args) == 1
+    } == set(OF_ALL)
+
+
 def test_a_child_process_turns_it_on_again_if_its_parent_was_reading() -> None:
     def fork(_found: Any) -> bool:
         stacks.renew_locks()  # as the child does

@@ -90,12 +90,17 @@ _has_turned_off = False
 """Whether the collector is off because stacks are being read."""
 
 
-def read_stacks(read: Callable[[Mapping[int, Sequence[FrameType]]], T]) -> T:
+def read_stacks(
+    read: Callable[[Mapping[int, Sequence[FrameType]]], T], thread: int | None = None
+) -> T:
     """Read what the threads of this process are doing.
+
+    Without the GIL, the stack of a thread that goes on meanwhile must not be walked at all.
 
     Args:
         read: Is given the frames of each thread, the innermost first, by the thread's identifier.
             It runs none of the user's code, and keeps no frame.
+        thread: Only this thread, which is blocked; `None` for all.
 
     Returns:
         What `read` returns.
@@ -113,7 +118,8 @@ def read_stacks(read: Callable[[Mapping[int, Sequence[FrameType]]], T]) -> T:
                 _has_turned_off = _has_turned_off or was_enabled
                 gc.disable()
                 for ident, top in sys._current_frames().items():
-                    stacks[ident] = stack_of(top)
+                    if thread is None or ident == thread:
+                        stacks[ident] = stack_of(top)
                 found = read(stacks)
             finally:
                 if was_enabled:

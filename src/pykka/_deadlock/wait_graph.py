@@ -746,7 +746,11 @@ def place_of_edge(edges: Sequence[Edge]) -> Place | None:
 
 def _places_beneath(wait: Wait) -> list[Place]:
     """Where the actors wait that lie on a thread's stack beneath the one that blocks it."""
-    return read_stacks(lambda stacks: _places_beneath_block(stacks.get(wait.thread, ())))
+
+    def read(stacks: Mapping[int, Sequence[FrameType]]) -> list[Place]:
+        return _places_beneath_block(stacks.get(wait.thread, ()))
+
+    return read_stacks(read, wait.thread)
 
 
 def _places_beneath_block(stack: Sequence[FrameType]) -> list[Place]:

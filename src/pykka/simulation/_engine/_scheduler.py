@@ -551,7 +551,7 @@ class Scheduler:
             place = place_of(frame)
         else:
             ident = self.carrier.ident
-            place = read_stacks(lambda stacks: place_on(stacks.get(ident, ())))
+            place = read_stacks(lambda stacks: place_on(stacks.get(ident, ())), ident)
         self.find(
             "real wait",
             f"{self.strand.name} has not come back for {patience:g} real seconds, from\n    "
